@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/digest.h"
+
+#include <sodium.h>
+#include <string.h>
+#include <zlib.h>
+
+void prf_digest(prf_digest_t *out, const void *data, size_t len)
+{
+    crypto_generichash(out->bytes, sizeof out->bytes, data, len, NULL, 0);
+}
+
+void prf_digest_hex(const prf_digest_t *digest, char hex[PRF_DIGEST_HEX])
+{
+    sodium_bin2hex(hex, PRF_DIGEST_HEX, digest->bytes, sizeof digest->bytes);
+}
+
+int prf_digest_compare(const prf_digest_t *a, const prf_digest_t *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes);
+}
+
+uint32_t prf_crc32(const void *data, size_t len)
+{
+    return (uint32_t)crc32_z(0, data, len);
+}

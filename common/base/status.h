@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/* status.h - how every fallible function of prfarm reports its outcome. Pure; any thread.
+ *
+ * A function that can fail returns prf_status_t and, when the caller passes one, fills a prf_error_t with a sentence that
+ * names the thing, the place and the remedy. Callers branch on the code, people read the text. */
+#ifndef PRF_BASE_STATUS_H
+#define PRF_BASE_STATUS_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#define PRF_CHECKED __attribute__((warn_unused_result))
+#define PRF_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+typedef enum {
+    PRF_OK = 0,
+    PRF_EUSAGE,       /* the command line is wrong */
+    PRF_EINVAL,       /* a value is outside what its place allows */
+    PRF_EPARSE,       /* text or bytes do not have the form they must have */
+    PRF_EVERSION,     /* written by a newer prfarm */
+    PRF_ECORRUPT,     /* a checksum or a structure does not hold */
+    PRF_ENOTFOUND,    /* the named thing does not exist */
+    PRF_EEXISTS,      /* it exists already */
+    PRF_EBUSY,        /* somebody else has it: a port, a store */
+    PRF_EUNSUPPORTED, /* this board or program cannot do that */
+    PRF_EIO,          /* the operating system refused */
+    PRF_ENOSPC,       /* the disk is full */
+    PRF_ENOMEM,       /* out of memory */
+    PRF_ETIMEOUT,     /* no answer in time */
+    PRF_EHANG,        /* a backend did not finish a job in time */
+    PRF_ECRASH,       /* a backend died */
+    PRF_EPEER,        /* a peer broke the protocol */
+    PRF_ECANCELLED,   /* a person or a signal stopped it */
+    PRF_EINTERNAL,    /* our own bug */
+    PRF_STATUS_COUNT
+} prf_status_t;
+
+typedef struct {
+    prf_status_t code;
+    int sys_errno;  /* errno of the failed call, 0 when none */
+    char text[480]; /* one line, no newline, no secrets */
+} prf_error_t;
+
+/* Fills *err (may be NULL) and returns `code`, so that a function can `return prf_fail(err, PRF_EINVAL, "...")`. */
+prf_status_t prf_fail(prf_error_t *err, prf_status_t code, const char *fmt, ...) PRF_PRINTF(3, 4);
+
+/* The same for a failed system call: appends strerror(sys_errno); ENOSPC and EDQUOT become PRF_ENOSPC, ENOMEM PRF_ENOMEM,
+ * EADDRINUSE PRF_EBUSY, ENOENT PRF_ENOTFOUND, everything else PRF_EIO. */
+prf_status_t prf_fail_sys(prf_error_t *err, int sys_errno, const char *fmt, ...) PRF_PRINTF(3, 4);
+
+/* Puts "prefix: " before the text that *err already holds and returns its code. NULL-safe: then returns `code`. */
+prf_status_t prf_fail_prefix(prf_error_t *err, prf_status_t code, const char *fmt, ...) PRF_PRINTF(3, 4);
+
+/* Stable lower-case name ("ok", "invalid value", ...); never NULL. */
+const char *prf_status_name(prf_status_t code);
+
+/* The exit code that a program ends with for `code`; the table is in docs/manual/exit-codes.md. */
+int prf_exit_code(prf_status_t code);
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/* point.h - what is measured, how, and what came out: the vocabulary that coordinator, worker and store share. Pure.
+ *
+ * A point is one block (or, for a whole network, a chain of blocks run back to back) measured by one protocol on one kind of
+ * board with one runtime. Its identity is a digest of exactly that, so a point measured once is never measured again. */
+#ifndef PRF_POINT_H
+#define PRF_POINT_H
+
+#include "base/digest.h"
+#include "layer/layer.h"
+
+enum {
+    PRF_NAME = 64,          /* a board kind, a campaign, a board: [A-Za-z0-9._-], NUL included */
+    PRF_FINGERPRINT = 192,  /* a runtime fingerprint: printable text, NUL included */
+    PRF_CHAIN_BLOCKS = 1024 /* blocks of a network at most */
+};
+
+/* Letters, digits, '.', '_', '-', 1 to PRF_NAME - 1 of them, not beginning with '.' or '-'. Errors: PRF_EINVAL. */
+PRF_CHECKED prf_status_t prf_name_check(const char *what, const char *name, prf_error_t *err);
+
+typedef enum {
+    PRF_CACHE_WARM = 0,  /* run again and again */
+    PRF_CACHE_SEMI_COLD, /* before each timing stream over max(40 MB, the weights), then touch the input: METHOD of networks */
+    PRF_CACHES
+} prf_cache_t;
+
+/* How a point is measured; part of its identity. Backends that know their latency themselves (simulators) ignore `cache`. */
+typedef struct {
+    prf_cache_t cache;
+    uint32_t warmup_runs;
+    uint32_t min_repeats, max_repeats;
+    double ci_percent;  /* stop when the 95 % confidence interval of the median is within this share of it */
+    uint32_t limit_ms;  /* or when this much time has gone by */
+} prf_protocol_t;
+
+void prf_protocol_default(prf_protocol_t *out); /* warm, 3 runs, 5 .. 200 repeats, 1 %, 1000 ms */
+PRF_CHECKED prf_status_t prf_protocol_check(const prf_protocol_t *protocol, prf_error_t *err);
+const char *prf_cache_name(prf_cache_t cache); /* "warm", "semi-cold" */
+
+/* Identity of a point. `kind` and `fingerprint` are those of the board; `count` blocks, 1 unless it is a chain. */
+void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, const prf_protocol_t *protocol,
+                  const prf_block_t *blocks, size_t count);
+
+/* Why a sample may be worth less; a tainted sample is measured again later. Bits. */
+enum {
+    PRF_TAINT_SWITCHED = 1 << 0,  /* involuntary context switches while timing */
+    PRF_TAINT_THROTTLED = 1 << 1, /* the clock fell or the board said so */
+    PRF_TAINT_UNSTEADY = 1 << 2,  /* the interval's target was not reached within limit_ms */
+    PRF_TAINT_LOADED = 1 << 3     /* others were busy on the board */
+};
+
+/* The outcome of measuring a point once. What the system does not tell is 0. */
+typedef struct {
+    double latency_ns; /* median of the repeats, one inference of the block or chain */
+    double min_ns;
+    double ci_percent; /* half width of the median's 95 % interval, reached */
+    uint32_t repeats;
+    uint32_t taint;           /* PRF_TAINT_* */
+    uint32_t temperature_mc;  /* thousandths of a degree Celsius */
+    uint32_t clock_khz;
+    uint32_t load_percent;    /* of the whole board, by others, before the measurement */
+    uint64_t wall_ms;         /* when it ended, for people */
+    uint64_t busy_ns;         /* how long the board was kept busy, preparation included */
+} prf_sample_t;
+
+/* A latency that can be one: finite and above zero, below an hour. */
+bool prf_sample_plausible(const prf_sample_t *sample);
+
+#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* backend.h - the C ABI between prfarm's worker and whatever executes layers: built-in backends and plug-ins loaded by dlopen.
+ *
+ * A plug-in is a shared object that exports `const prf_backend_t *prf_backend(void)`. It runs in a child process of the worker
+ * that serves one board, on that process's only thread; it may crash or hang: that costs one job. It must not write to standard
+ * output. Every pointer that is handed in is borrowed for the call. */
+#ifndef PRF_BACKEND_H
+#define PRF_BACKEND_H
+
+#include "point/point.h"
+
+#define PRF_BACKEND_ABI 1
+#define PRF_BACKEND_SYMBOL "prf_backend"
+
+typedef struct prf_board prf_board_t;   /* an opened board; defined by the backend */
+typedef struct prf_kernel prf_kernel_t; /* a block made ready to run; defined by the backend */
+
+enum {
+    PRF_BOARD_SELF_TIMED = 1 << 0, /* run() tells the latency; else the worker takes the time around run() */
+    PRF_BOARD_EXACT = 1 << 1       /* the same block always has the same latency: one repeat is enough */
+};
+
+typedef struct {
+    char fingerprint[PRF_FINGERPRINT]; /* runtime, version, device, threads: what makes two boards of a kind comparable */
+    uint32_t kinds;                    /* bit 1 << prf_layer_kind_t for each kind that can lead a block */
+    uint32_t dtypes;                   /* bit 1 << prf_dtype_t */
+    uint32_t flags;                    /* PRF_BOARD_* */
+} prf_board_facts_t;
+
+/* A block's place in what is measured: chains let a backend pass one block's output on as the next one's input. */
+typedef struct {
+    uint32_t position; /* 0 .. length - 1 */
+    uint32_t length;   /* 1: the block alone */
+} prf_place_t;
+
+typedef struct {
+    uint32_t abi;        /* PRF_BACKEND_ABI */
+    const char *name;    /* "onednn" */
+    const char *options; /* one line a person reads: "threads=N (default 1)" */
+
+    /* Options are "key=value" strings; an unknown key is an error that names the known ones. On failure *out is untouched. */
+    prf_status_t (*open)(const char *const *options, size_t count, prf_board_t **out, prf_error_t *err);
+    void (*describe)(const prf_board_t *board, prf_board_facts_t *out);
+    /* Builds what is needed to run the block; layout changes and weights belong here, outside the timing.
+     * PRF_EUNSUPPORTED: this block cannot run here, and never will. */
+    prf_status_t (*prepare)(prf_board_t *board, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out, prf_error_t *err);
+    /* Executes it `iterations` times and returns when all are done. SELF_TIMED boards set *latency_ns to the time of one. */
+    prf_status_t (*run)(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err);
+    /* Reads the input (not the weights) into the cache, after the worker has streamed over everything else. May be NULL. */
+    void (*touch_input)(prf_kernel_t *kernel);
+    /* Bytes of the prepared weights, so that the worker knows how much to stream. May be NULL. */
+    size_t (*weight_bytes)(const prf_kernel_t *kernel);
+    void (*release)(prf_kernel_t **kernel); /* NULL-safe */
+    void (*close)(prf_board_t **board);     /* NULL-safe */
+} prf_backend_t;
+
+typedef const prf_backend_t *(*prf_backend_entry_t)(void);
+
+#endif

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+/* measure.h - times a block or a chain of blocks on an opened board, the same way for every backend. Runs in the backend's
+ * child process, on its only thread. Source of the protocol: docs/measuring.md. */
+#ifndef PRF_MEASURE_H
+#define PRF_MEASURE_H
+
+#include "backends/backend.h"
+
+/* Prepares the blocks, warms up, repeats until the median's 95 % interval is within protocol->ci_percent or limit_ms is over,
+ * stamps the environment. A chain (count > 1) is timed as a whole, back to back. *out is untouched on failure.
+ * Errors: PRF_EUNSUPPORTED, PRF_ENOMEM and whatever the backend reports, prefixed with the block's text. */
+PRF_CHECKED prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const prf_protocol_t *protocol,
+                                     const prf_block_t *blocks, size_t count, prf_sample_t *out, prf_error_t *err);
+
+#endif
