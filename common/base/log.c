@@ -27,7 +27,8 @@ void prf_log(prf_log_level_t level, const char *fmt, ...)
     gmtime_r(&now.tv_sec, &utc);
     char line[1024];
     size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-    used += (size_t)snprintf(line + used, sizeof line - used, ".%03ldZ %-5s %s ", now.tv_nsec / 1000000, level_names[level], program);
+    used +=
+        (size_t)snprintf(line + used, sizeof line - used, ".%03ldZ %-5s %s ", now.tv_nsec / 1000000, level_names[level], program);
     va_list args;
     va_start(args, fmt);
     int n = vsnprintf(line + used, sizeof line - used - 1, fmt, args);

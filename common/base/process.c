@@ -106,8 +106,7 @@ static _Noreturn void child(const plumbing_t *p, const char *const argv[], pid_t
     _exit(127);
 }
 
-prf_status_t prf_process_start(prf_process_t *out, const char *const argv[], const prf_process_options_t *options,
-                               prf_error_t *err)
+prf_status_t prf_process_start(prf_process_t *out, const char *const argv[], const prf_process_options_t *options, prf_error_t *err)
 {
     plumbing_t p;
     prf_status_t status = plumb(&p, options, err);

@@ -18,9 +18,9 @@ typedef struct {
 } prf_process_t;
 
 typedef struct {
-    bool socket;      /* give the child a socket pair on descriptor 3 */
-    bool pipes;       /* connect its standard input and output to us */
-    const char *log;  /* append its standard error (and output, unless piped) to this file; NULL: inherit. Borrowed */
+    bool socket;     /* give the child a socket pair on descriptor 3 */
+    bool pipes;      /* connect its standard input and output to us */
+    const char *log; /* append its standard error (and output, unless piped) to this file; NULL: inherit. Borrowed */
 } prf_process_options_t;
 
 /* Starts argv[0] (looked up in PATH) without a shell, in a process group of its own, with a parent-death signal. Every

@@ -10,32 +10,74 @@
 
 enum { DIM = 1 << 20, KERNEL = 1024 };
 
-#define P_N {PRF_P_N, 1, 65536, 1}
-#define P_C {PRF_P_C, 1, DIM, PRF_REQUIRED}
-#define P_H {PRF_P_H, 1, DIM, PRF_REQUIRED}
-#define P_W {PRF_P_W, 1, DIM, PRF_LIKE(PRF_P_H)}
+#define P_N                                                                                                                        \
+    {                                                                                                                              \
+        PRF_P_N, 1, 65536, 1                                                                                                       \
+    }
+#define P_C                                                                                                                        \
+    {                                                                                                                              \
+        PRF_P_C, 1, DIM, PRF_REQUIRED                                                                                              \
+    }
+#define P_H                                                                                                                        \
+    {                                                                                                                              \
+        PRF_P_H, 1, DIM, PRF_REQUIRED                                                                                              \
+    }
+#define P_W                                                                                                                        \
+    {                                                                                                                              \
+        PRF_P_W, 1, DIM, PRF_LIKE(PRF_P_H)                                                                                         \
+    }
 
 static const prf_param_info_t conv1d_params[] = {
-    P_N, P_C, {PRF_P_W, 1, DIM, PRF_REQUIRED}, {PRF_P_K, 1, DIM, PRF_REQUIRED}, {PRF_P_F, 1, KERNEL, PRF_REQUIRED},
-    {PRF_P_STRIDE, 1, KERNEL, 1}, {PRF_P_PAD, 0, KERNEL, 0},
+    P_N,
+    P_C,
+    {PRF_P_W, 1, DIM, PRF_REQUIRED},
+    {PRF_P_K, 1, DIM, PRF_REQUIRED},
+    {PRF_P_F, 1, KERNEL, PRF_REQUIRED},
+    {PRF_P_STRIDE, 1, KERNEL, 1},
+    {PRF_P_PAD, 0, KERNEL, 0},
 };
 static const prf_param_info_t conv2d_params[] = {
-    P_N, P_C, {PRF_P_K, 1, DIM, PRF_REQUIRED}, P_H, P_W, {PRF_P_R, 1, KERNEL, PRF_REQUIRED},
-    {PRF_P_S, 1, KERNEL, PRF_LIKE(PRF_P_R)}, {PRF_P_STRIDE, 1, KERNEL, 1}, {PRF_P_PAD, 0, KERNEL, 0},
-    {PRF_P_DILATION, 1, KERNEL, 1}, {PRF_P_GROUPS, 1, DIM, 1},
+    P_N,
+    P_C,
+    {PRF_P_K, 1, DIM, PRF_REQUIRED},
+    P_H,
+    P_W,
+    {PRF_P_R, 1, KERNEL, PRF_REQUIRED},
+    {PRF_P_S, 1, KERNEL, PRF_LIKE(PRF_P_R)},
+    {PRF_P_STRIDE, 1, KERNEL, 1},
+    {PRF_P_PAD, 0, KERNEL, 0},
+    {PRF_P_DILATION, 1, KERNEL, 1},
+    {PRF_P_GROUPS, 1, DIM, 1},
 };
 static const prf_param_info_t dwconv2d_params[] = {
-    P_N, P_C, {PRF_P_K, 1, DIM, PRF_LIKE(PRF_P_C)}, P_H, P_W, {PRF_P_R, 1, KERNEL, PRF_REQUIRED},
-    {PRF_P_S, 1, KERNEL, PRF_LIKE(PRF_P_R)}, {PRF_P_STRIDE, 1, KERNEL, 1}, {PRF_P_PAD, 0, KERNEL, 0},
-    {PRF_P_DILATION, 1, KERNEL, 1}, {PRF_P_GROUPS, 1, DIM, PRF_LIKE(PRF_P_C)},
+    P_N,
+    P_C,
+    {PRF_P_K, 1, DIM, PRF_LIKE(PRF_P_C)},
+    P_H,
+    P_W,
+    {PRF_P_R, 1, KERNEL, PRF_REQUIRED},
+    {PRF_P_S, 1, KERNEL, PRF_LIKE(PRF_P_R)},
+    {PRF_P_STRIDE, 1, KERNEL, 1},
+    {PRF_P_PAD, 0, KERNEL, 0},
+    {PRF_P_DILATION, 1, KERNEL, 1},
+    {PRF_P_GROUPS, 1, DIM, PRF_LIKE(PRF_P_C)},
 };
 static const prf_param_info_t fc_params[] = {P_N, {PRF_P_IN, 1, DIM, PRF_REQUIRED}, {PRF_P_OUT, 1, DIM, PRF_REQUIRED}};
 static const prf_param_info_t matmul_params[] = {
-    {PRF_P_B, 1, 65536, 1}, {PRF_P_M, 1, DIM, PRF_REQUIRED}, {PRF_P_N, 1, DIM, PRF_REQUIRED}, {PRF_P_K, 1, DIM, PRF_REQUIRED},
+    {PRF_P_B, 1, 65536, 1},
+    {PRF_P_M, 1, DIM, PRF_REQUIRED},
+    {PRF_P_N, 1, DIM, PRF_REQUIRED},
+    {PRF_P_K, 1, DIM, PRF_REQUIRED},
 };
 static const prf_param_info_t pool_params[] = {
-    P_N, P_C, P_H, P_W, {PRF_P_R, 1, KERNEL, PRF_REQUIRED}, {PRF_P_S, 1, KERNEL, PRF_LIKE(PRF_P_R)},
-    {PRF_P_STRIDE, 1, KERNEL, PRF_LIKE(PRF_P_R)}, {PRF_P_PAD, 0, KERNEL, 0},
+    P_N,
+    P_C,
+    P_H,
+    P_W,
+    {PRF_P_R, 1, KERNEL, PRF_REQUIRED},
+    {PRF_P_S, 1, KERNEL, PRF_LIKE(PRF_P_R)},
+    {PRF_P_STRIDE, 1, KERNEL, PRF_LIKE(PRF_P_R)},
+    {PRF_P_PAD, 0, KERNEL, 0},
 };
 static const prf_param_info_t add_params[] = {P_N, P_C, P_H, P_W};
 static const prf_param_info_t activation_params[] = {P_N, P_C, P_H, P_W, {PRF_P_FN, 0, PRF_FN_COUNT - 1, PRF_FN_RELU}};
@@ -178,15 +220,30 @@ static const struct {
 };
 
 static const char *const param_names[PRF_PARAMS] = {
-    [PRF_P_N] = "n", [PRF_P_C] = "c", [PRF_P_K] = "k", [PRF_P_H] = "h", [PRF_P_W] = "w", [PRF_P_R] = "r", [PRF_P_S] = "s",
-    [PRF_P_STRIDE] = "stride", [PRF_P_PAD] = "pad", [PRF_P_DILATION] = "dilation", [PRF_P_GROUPS] = "groups", [PRF_P_F] = "f",
-    [PRF_P_IN] = "in", [PRF_P_OUT] = "out", [PRF_P_B] = "b", [PRF_P_M] = "m", [PRF_P_FEATURES] = "features", [PRF_P_FN] = "fn",
+    [PRF_P_N] = "n",
+    [PRF_P_C] = "c",
+    [PRF_P_K] = "k",
+    [PRF_P_H] = "h",
+    [PRF_P_W] = "w",
+    [PRF_P_R] = "r",
+    [PRF_P_S] = "s",
+    [PRF_P_STRIDE] = "stride",
+    [PRF_P_PAD] = "pad",
+    [PRF_P_DILATION] = "dilation",
+    [PRF_P_GROUPS] = "groups",
+    [PRF_P_F] = "f",
+    [PRF_P_IN] = "in",
+    [PRF_P_OUT] = "out",
+    [PRF_P_B] = "b",
+    [PRF_P_M] = "m",
+    [PRF_P_FEATURES] = "features",
+    [PRF_P_FN] = "fn",
 };
 static const char *const dtype_names[PRF_DTYPES] = {"f32", "f16", "bf16", "i8"};
 static const unsigned dtype_bits[PRF_DTYPES] = {32, 16, 16, 8};
 static const char *const activation_names[PRF_FN_COUNT] = {
-    [PRF_FN_RELU] = "relu", [PRF_FN_RELU6] = "relu6", [PRF_FN_SIGMOID] = "sigmoid", [PRF_FN_TANH] = "tanh",
-    [PRF_FN_GELU] = "gelu", [PRF_FN_HARDSWISH] = "hardswish", [PRF_FN_SWISH] = "swish", [PRF_FN_HARDSIGMOID] = "hardsigmoid",
+    [PRF_FN_RELU] = "relu", [PRF_FN_RELU6] = "relu6",         [PRF_FN_SIGMOID] = "sigmoid", [PRF_FN_TANH] = "tanh",
+    [PRF_FN_GELU] = "gelu", [PRF_FN_HARDSWISH] = "hardswish", [PRF_FN_SWISH] = "swish",     [PRF_FN_HARDSIGMOID] = "hardsigmoid",
 };
 
 const char *prf_layer_kind_name(prf_layer_kind_t kind)
@@ -276,8 +333,8 @@ static prf_status_t check_range(const prf_layer_t *layer, const prf_param_info_t
     int32_t v = layer->p[info->param];
     if (v >= info->min && v <= info->max)
         return PRF_OK;
-    return prf_fail(err, PRF_EINVAL, "%s.%s = %d: use a value from %d to %d", kinds[layer->kind].name, param_names[info->param],
-                    v, info->min, info->max);
+    return prf_fail(err, PRF_EINVAL, "%s.%s = %d: use a value from %d to %d", kinds[layer->kind].name, param_names[info->param], v,
+                    info->min, info->max);
 }
 
 static prf_status_t check_meaning(const prf_layer_t *layer, prf_error_t *err)

@@ -30,13 +30,13 @@ typedef enum {
 
 /* Every parameter of every kind; a kind uses some of them. Values are part of the wire format: append only. */
 typedef enum {
-    PRF_P_N = 0,    /* batch; matmul: columns of the result */
-    PRF_P_C,        /* input channels */
-    PRF_P_K,        /* output channels (filters); matmul: inner dimension */
-    PRF_P_H,        /* input height */
-    PRF_P_W,        /* input width */
-    PRF_P_R,        /* kernel height */
-    PRF_P_S,        /* kernel width */
+    PRF_P_N = 0, /* batch; matmul: columns of the result */
+    PRF_P_C,     /* input channels */
+    PRF_P_K,     /* output channels (filters); matmul: inner dimension */
+    PRF_P_H,     /* input height */
+    PRF_P_W,     /* input width */
+    PRF_P_R,     /* kernel height */
+    PRF_P_S,     /* kernel width */
     PRF_P_STRIDE,
     PRF_P_PAD,      /* zeros on each side */
     PRF_P_DILATION, /* 1 = dense kernel */
@@ -82,7 +82,7 @@ typedef struct {
 typedef struct {
     prf_param_t param;
     int32_t min, max;
-    int32_t fallback;  /* default value; PRF_REQUIRED: must be given; PRF_LIKE(q): the value of parameter q */
+    int32_t fallback; /* default value; PRF_REQUIRED: must be given; PRF_LIKE(q): the value of parameter q */
 } prf_param_info_t;
 
 #define PRF_REQUIRED (-1)
@@ -119,7 +119,7 @@ double prf_layer_ops(const prf_layer_t *layer);     /* 2 x MACs, or elementary o
 double prf_layer_weights(const prf_layer_t *layer); /* elements, biases not counted */
 double prf_layer_inputs(const prf_layer_t *layer);  /* elements read, weights not counted (add: both operands) */
 double prf_layer_outputs(const prf_layer_t *layer); /* elements written */
-double prf_layer_bytes(const prf_layer_t *layer, prf_dtype_t dtype); /* inputs + weights + outputs */
+double prf_layer_bytes(const prf_layer_t *layer, prf_dtype_t dtype);     /* inputs + weights + outputs */
 double prf_layer_intensity(const prf_layer_t *layer, prf_dtype_t dtype); /* operations a byte */
 
 /* Text form, the same in campaign files, --layer and specs: "conv2d n=1 c=64 k=64 ... dtype=f32"; the layers of a block are

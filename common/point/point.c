@@ -17,8 +17,8 @@ prf_status_t prf_name_check(const char *what, const char *name, prf_error_t *err
         ok = isalnum((unsigned char)name[i]) || strchr("._-", name[i]);
     if (ok)
         return PRF_OK;
-    return prf_fail(err, PRF_EINVAL, "%s '%.70s': use 1 to %d letters, digits, '.', '_' or '-', beginning with a letter or digit", what,
-                    name, PRF_NAME - 1);
+    return prf_fail(err, PRF_EINVAL, "%s '%.70s': use 1 to %d letters, digits, '.', '_' or '-', beginning with a letter or digit",
+                    what, name, PRF_NAME - 1);
 }
 
 void prf_protocol_default(prf_protocol_t *out)
@@ -52,8 +52,8 @@ void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, 
 {
     prf_text_t text;
     prf_text_init(&text);
-    prf_text_add(&text, "%s\n%s\n%s %u %u %u %.9g %u\n", kind, fingerprint, prf_cache_name(p->cache), p->warmup_runs, p->min_repeats,
-                 p->max_repeats, p->ci_percent, p->limit_ms);
+    prf_text_add(&text, "%s\n%s\n%s %u %u %u %.9g %u\n", kind, fingerprint, prf_cache_name(p->cache), p->warmup_runs,
+                 p->min_repeats, p->max_repeats, p->ci_percent, p->limit_ms);
     for (size_t i = 0; i < count; i++) {
         char line[PRF_BLOCK_TEXT];
         size_t len = prf_block_format(&blocks[i], line);

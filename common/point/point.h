@@ -29,8 +29,8 @@ typedef struct {
     prf_cache_t cache;
     uint32_t warmup_runs;
     uint32_t min_repeats, max_repeats;
-    double ci_percent;  /* stop when the 95 % confidence interval of the median is within this share of it */
-    uint32_t limit_ms;  /* or when this much time has gone by */
+    double ci_percent; /* stop when the 95 % confidence interval of the median is within this share of it */
+    uint32_t limit_ms; /* or when this much time has gone by */
 } prf_protocol_t;
 
 void prf_protocol_default(prf_protocol_t *out); /* warm, 3 runs, 5 .. 200 repeats, 1 %, 1000 ms */
@@ -55,12 +55,12 @@ typedef struct {
     double min_ns;
     double ci_percent; /* half width of the median's 95 % interval, reached */
     uint32_t repeats;
-    uint32_t taint;           /* PRF_TAINT_* */
-    uint32_t temperature_mc;  /* thousandths of a degree Celsius */
+    uint32_t taint;          /* PRF_TAINT_* */
+    uint32_t temperature_mc; /* thousandths of a degree Celsius */
     uint32_t clock_khz;
-    uint32_t load_percent;    /* of the whole board, by others, before the measurement */
-    uint64_t wall_ms;         /* when it ended, for people */
-    uint64_t busy_ns;         /* how long the board was kept busy, preparation included */
+    uint32_t load_percent; /* of the whole board, by others, before the measurement */
+    uint64_t wall_ms;      /* when it ended, for people */
+    uint64_t busy_ns;      /* how long the board was kept busy, preparation included */
 } prf_sample_t;
 
 /* A latency that can be one: finite and above zero, below an hour. */

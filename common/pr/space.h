@@ -18,8 +18,8 @@ typedef enum {
 
 typedef struct {
     prf_dim_kind_t kind;
-    int32_t lo, hi;    /* RANGE */
-    bool log;          /* RANGE: drawn evenly on a logarithmic scale */
+    int32_t lo, hi; /* RANGE */
+    bool log;       /* RANGE: drawn evenly on a logarithmic scale */
     uint32_t value_count;
     int32_t values[PRF_SPACE_VALUES]; /* LIST */
     prf_param_t source;               /* TIED; itself not tied */

@@ -36,8 +36,8 @@ typedef struct prf_sweep prf_sweep_t;
 
 /* A finding in progress. `budget` bounds the layers that will be asked for in all (0: a default). Deterministic: the same
  * arguments and the same latencies give the same requests. Errors: PRF_ENOMEM, PRF_EINVAL. */
-PRF_CHECKED prf_status_t prf_sweep_new(prf_sweep_t **out, const prf_space_t *space, const prf_knowledge_t *knowledge, uint32_t budget,
-                                       uint64_t seed, prf_error_t *err);
+PRF_CHECKED prf_status_t prf_sweep_new(prf_sweep_t **out, const prf_space_t *space, const prf_knowledge_t *knowledge,
+                                       uint32_t budget, uint64_t seed, prf_error_t *err);
 void prf_sweep_destroy(prf_sweep_t **self);
 /* The next layers to measure (borrowed until the next call); *count = 0 when the sweep is finished. */
 PRF_CHECKED prf_status_t prf_sweep_round(prf_sweep_t *self, const prf_layer_t **layers, size_t *count, prf_error_t *err);

@@ -43,7 +43,8 @@ typedef struct {
     void (*describe)(const prf_board_t *board, prf_board_facts_t *out);
     /* Builds what is needed to run the block; layout changes and weights belong here, outside the timing.
      * PRF_EUNSUPPORTED: this block cannot run here, and never will. */
-    prf_status_t (*prepare)(prf_board_t *board, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out, prf_error_t *err);
+    prf_status_t (*prepare)(prf_board_t *board, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
+                            prf_error_t *err);
     /* Executes it `iterations` times and returns when all are done. SELF_TIMED boards set *latency_ns to the time of one. */
     prf_status_t (*run)(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err);
     /* Reads the input (not the weights) into the cache, after the worker has streamed over everything else. May be NULL. */

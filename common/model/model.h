@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/* model.h - the latency model of one kind of board: for each layer kind its step widths, its feature recipe and a regressor
+ * chosen among candidates. Loading and estimating are here (the worker and libprfarm need no more); training is in train.h.
+ *
+ * A loaded model is immutable: any number of threads may estimate at once, and an estimate allocates nothing. */
+#ifndef PRF_MODEL_H
+#define PRF_MODEL_H
+
+#include "point/point.h"
+#include "pr/space.h"
+#include "pr/steps.h"
+
+typedef struct prf_model prf_model_t;
+
+enum { PRF_MODEL_MAX_BYTES = 256 << 20, PRF_MODEL_EXTRAS = 8 };
+
+/* Quality on layers never trained on. Percentages; NaN where it was not measured. */
+typedef struct {
+    uint32_t count;
+    double mape_percent, rmspe_percent, median_percent, r2, spearman, within_5_percent, within_10_percent;
+} prf_metrics_t;
+
+/* Where the model comes from. Holds no time and no host, so that equal campaigns give equal bytes. */
+typedef struct {
+    char campaign[PRF_NAME];
+    char fingerprint[PRF_FINGERPRINT];
+    uint64_t seed;
+    uint32_t samples, sweep_samples;
+    prf_metrics_t validation;       /* over all layer kinds */
+    double repeatability_percent;   /* NaN: unknown */
+    double random_baseline_percent; /* MAPE of the same recipe on as many random layers; NaN: unknown */
+} prf_provenance_t;
+
+/* What a model knows about one layer kind; borrowed from the model. */
+typedef struct {
+    prf_layer_kind_t kind;
+    prf_dtype_t dtype;
+    prf_space_t space; /* the range it was trained on */
+    prf_steps_t steps;
+    const char *regressor; /* "forest", "forest/roofline", ... */
+    uint32_t samples;
+    prf_metrics_t validation;
+} prf_model_layer_t;
+
+typedef struct {
+    double latency_ns;
+    double low_ns, high_ns; /* 90 % interval from the spread of the trees and the validation residuals */
+    bool outside;           /* some parameter lies outside the trained range */
+} prf_estimate_t;
+
+/* Decodes a model file; nothing in it is trusted: digest, version, counts, indices and values are checked.
+ * Errors: PRF_ECORRUPT (digest, structure), PRF_EVERSION (newer), PRF_EPARSE (no model file), PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_model_decode(prf_model_t **out, const void *bytes, size_t len, prf_error_t *err);
+PRF_CHECKED prf_status_t prf_model_load(prf_model_t **out, const char *path, prf_error_t *err);
+/* The bytes of the model file; equal models give equal bytes. Caller frees *bytes. */
+PRF_CHECKED prf_status_t prf_model_encode(const prf_model_t *model, void **bytes, size_t *len, prf_error_t *err);
+void prf_model_destroy(prf_model_t **self);
+
+const char *prf_model_kind(const prf_model_t *model); /* the board kind */
+const prf_provenance_t *prf_model_provenance(const prf_model_t *model);
+size_t prf_model_layer_count(const prf_model_t *model);
+void prf_model_layer(const prf_model_t *model, size_t index, prf_model_layer_t *out);
+
+/* Latency of a block. Its first layer leads; an activation after it is taken as executed with it (docs/design.md says why).
+ * `extras`: values of the columns that the model was given beside the layer's parameters (NULL: none).
+ * Errors: PRF_EUNSUPPORTED when the model has no regressor for the leading layer's kind and data type. */
+PRF_CHECKED prf_status_t prf_model_estimate(const prf_model_t *model, const prf_block_t *block, const double *extras,
+                                            prf_estimate_t *out, prf_error_t *err);
+bool prf_model_covers(const prf_model_t *model, const prf_block_t *block);
+/* Names of the extra columns, in the order that `extras` takes; at most PRF_MODEL_EXTRAS. */
+size_t prf_model_extras(const prf_model_t *model, const char *names[PRF_MODEL_EXTRAS]);
+
+/* Estimate against measurement, `count` pairs, all above zero. */
+void prf_metrics_compute(const double *estimated, const double *measured, size_t count, prf_metrics_t *out);
+
+#endif

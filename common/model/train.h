@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/* train.h - makes a model out of measured layers. Deterministic: the same input gives the same bytes, whatever the number of
+ * threads. Blocks until done; any thread. */
+#ifndef PRF_MODEL_TRAIN_H
+#define PRF_MODEL_TRAIN_H
+
+#include "model/model.h"
+
+/* One measured layer. Blocks of one layer, or led by it. */
+typedef struct {
+    prf_layer_t layer;
+    double latency_ns;
+    double extras[PRF_MODEL_EXTRAS];
+} prf_observation_t;
+
+/* Everything known about one layer kind of the board. Arrays are borrowed. */
+typedef struct {
+    prf_space_t space;
+    prf_steps_t steps;
+    const prf_observation_t *train;
+    size_t train_count;
+    const prf_observation_t *validation; /* may be empty; only judged on, never trained on */
+    size_t validation_count;
+    bool map_queries; /* the training layers are PRs: estimates map the layer to its PR first (METHOD section 1) */
+} prf_train_layer_t;
+
+typedef struct {
+    const char *kind; /* board kind */
+    const prf_train_layer_t *layers;
+    size_t layer_count;
+    const char *const *extra_names; /* extra columns, at most PRF_MODEL_EXTRAS */
+    size_t extra_count;
+    uint64_t seed;
+    unsigned threads;            /* 0: as many as there are processors */
+    prf_provenance_t provenance; /* its validation is filled in by training */
+} prf_train_input_t;
+
+/* On success the caller owns *out. Layer kinds with fewer than 4 training layers are left out of the model.
+ * Errors: PRF_EINVAL (nothing to train on, latencies not above zero), PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_model_train(prf_model_t **out, const prf_train_input_t *input, prf_error_t *err);
+
+#endif

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/* network.h - whole networks: from an ONNX file to named blocks, and the sum of their estimates. Pure apart from reading the
+ * file; any thread. docs/networks.md lists the operators and what is done with each. */
+#ifndef PRF_NETWORK_H
+#define PRF_NETWORK_H
+
+#include "model/model.h"
+
+enum { PRF_NETWORK_NAME = 128, PRF_ONNX_MAX_BYTES = 1 << 30 };
+
+typedef struct {
+    char name[PRF_NETWORK_NAME]; /* of the leading node, or of its output */
+    prf_block_t block;
+} prf_network_block_t;
+
+/* An operator that became no block, and what was done about it. */
+typedef struct {
+    char op[PRF_NETWORK_NAME], name[PRF_NETWORK_NAME];
+    char treatment[PRF_NETWORK_NAME]; /* "no cost: changes only the view", "unknown: left out of the total" */
+    bool unknown;                     /* false: known to cost nothing, or folded into a block */
+} prf_network_note_t;
+
+typedef struct {
+    char name[PRF_NETWORK_NAME];
+    prf_network_block_t *blocks; /* owned, in execution order */
+    size_t block_count;
+    prf_network_note_t *notes; /* owned */
+    size_t note_count;
+    double total_macs; /* of convolutions, fully connected and matmul layers, biases not counted */
+} prf_network_t;
+
+/* Reads an ONNX file: shape inference, constant folding where shapes need it, conv + bias + batch norm + activation folded into
+ * blocks of data type `dtype`; dynamic batch dimensions become `batch`. On failure *out is untouched.
+ * Errors: PRF_ENOTFOUND, PRF_EPARSE (not ONNX, truncated), PRF_EINVAL (a graph that contradicts itself: cycles, shapes that do not
+ * fit, unknown inputs), PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_network_load(prf_network_t *out, const char *path, prf_dtype_t dtype, uint32_t batch,
+                                          prf_error_t *err);
+PRF_CHECKED prf_status_t prf_network_decode(prf_network_t *out, const void *bytes, size_t len, const char *name, prf_dtype_t dtype,
+                                            uint32_t batch, prf_error_t *err);
+void prf_network_release(prf_network_t *self); /* NULL-safe */
+
+typedef struct {
+    prf_estimate_t *blocks; /* owned; latency_ns NaN for a block that the model does not cover */
+    size_t block_count, covered;
+    double total_ns; /* of the covered blocks */
+    double low_ns, high_ns;
+} prf_network_estimate_t;
+
+PRF_CHECKED prf_status_t prf_network_estimate(prf_network_estimate_t *out, const prf_model_t *model, const prf_network_t *network,
+                                              prf_error_t *err);
+void prf_network_estimate_release(prf_network_estimate_t *self);
+
+#endif
