@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+/* registry.c - one table. A new built-in backend is its file, which defines `const prf_backend_t prf_backend_<name>`, and one
+ * entry here. */
+#include "backends/registry.h"
+
+#include <string.h>
+
+/* Ends with NULL, so that entries may depend on what the build found. */
+static const prf_backend_t *const builtin[] = {
+    NULL,
+};
+
+const prf_backend_t *prf_backend_find(const char *name)
+{
+    for (size_t i = 0; builtin[i]; i++)
+        if (strcmp(builtin[i]->name, name) == 0)
+            return builtin[i];
+    return NULL;
+}
+
+const prf_backend_t *prf_backend_at(size_t index)
+{
+    return index < sizeof builtin / sizeof *builtin ? builtin[index] : NULL;
+}
