@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/* wire.h - frames between worker, coordinator and client as plain C, and their bytes. Pure; any thread.
+ *
+ * Decoding checks size, form, enum ranges, counts, string lengths and blocks before anything reaches a caller, so that a
+ * decoded frame can be used without further doubt about its form (its meaning - does this job exist? - is the caller's). */
+#ifndef PRF_WIRE_H
+#define PRF_WIRE_H
+
+#include "point/point.h"
+
+enum {
+    PRF_WIRE_VERSION = 1,
+    PRF_FRAME_BYTES = 1 << 20,   /* a frame at most */
+    PRF_CHUNK_BYTES = 256 << 10, /* of a model at most in a frame */
+    PRF_FRAME_JOBS = 256,        /* jobs, results or ids in a frame at most */
+    PRF_ERROR_TEXT = 240,
+    PRF_OP = 32
+};
+
+/* Names of a model file in the fleet. version 0: none. */
+typedef struct {
+    char kind[PRF_NAME];
+    uint32_t version;
+    prf_digest_t digest;
+    uint64_t bytes;
+} prf_model_version_t;
+
+typedef struct {
+    uint64_t id, epoch;
+    prf_digest_t point;
+    uint32_t attempt;
+    prf_protocol_t protocol;
+    uint32_t deadline_ms;
+    prf_block_t *blocks; /* owned by the frame */
+    size_t block_count;  /* 1 .. PRF_CHAIN_BLOCKS */
+} prf_job_t;
+
+typedef struct {
+    uint64_t id, epoch;
+    prf_digest_t point;
+    uint32_t attempt;
+    prf_status_t outcome; /* PRF_OK: sample holds; else error tells why */
+    char error[PRF_ERROR_TEXT];
+    prf_sample_t sample;
+} prf_result_t;
+
+typedef struct {
+    char board[PRF_NAME], kind[PRF_NAME], fingerprint[PRF_FINGERPRINT], software[PRF_NAME];
+    uint32_t kinds, dtypes, flags; /* as in worker/backends/backend.h */
+    prf_model_version_t model;
+} prf_hello_t;
+
+typedef enum {
+    PRF_FRAME_HELLO = 2, /* the numbers of proto/wire.proto */
+    PRF_FRAME_WELCOME,
+    PRF_FRAME_REFUSAL,
+    PRF_FRAME_CREDIT,
+    PRF_FRAME_JOB_BATCH,
+    PRF_FRAME_RESULT_BATCH,
+    PRF_FRAME_COMMITTED,
+    PRF_FRAME_HEARTBEAT,
+    PRF_FRAME_MODEL_OFFER,
+    PRF_FRAME_MODEL_ACK,
+    PRF_FRAME_FETCH,
+    PRF_FRAME_CHUNK,
+    PRF_FRAME_GOODBYE,
+    PRF_FRAME_REQUEST,
+    PRF_FRAME_REPLY
+} prf_frame_type_t;
+
+/* One message. Arrays and texts are owned by the frame when it was decoded, borrowed when it is to be encoded. */
+typedef struct {
+    prf_frame_type_t type;
+    union {
+        prf_hello_t hello;
+        struct {
+            uint64_t session;
+            uint32_t heartbeat_ms;
+            prf_model_version_t model;
+        } welcome;
+        struct {
+            prf_status_t status;
+            char text[PRF_ERROR_TEXT];
+        } refusal;
+        uint32_t credit;
+        struct {
+            prf_job_t *items;
+            size_t count;
+        } jobs;
+        struct {
+            prf_result_t *items;
+            size_t count;
+        } results;
+        struct {
+            uint64_t session; /* heartbeat only */
+            uint64_t *items;
+            size_t count;
+        } ids;                     /* committed, heartbeat */
+        prf_model_version_t model; /* offer, ack */
+        struct {
+            prf_digest_t digest;
+            uint64_t offset;
+        } fetch;
+        struct {
+            prf_digest_t digest;
+            uint64_t offset, total;
+            uint8_t *data;
+            size_t len;
+        } chunk;
+        struct {
+            uint64_t id;
+            char op[PRF_OP];
+            char *json; /* at most PRF_FRAME_BYTES, valid UTF-8 as far as protobuf checks; parse before use */
+        } request;
+        struct {
+            uint64_t id;
+            prf_status_t status;
+            char error[sizeof((prf_error_t *)0)->text];
+            char *json;
+        } reply;
+    } u;
+} prf_frame_t;
+
+/* Caller frees *bytes. Errors: PRF_EINVAL (would exceed PRF_FRAME_BYTES), PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_frame_encode(const prf_frame_t *frame, uint8_t **bytes, size_t *len, prf_error_t *err);
+/* On success release it after use; on failure *out is untouched.
+ * Errors: PRF_EPEER (malformed, out of range), PRF_EVERSION (a newer protocol), PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_frame_decode(prf_frame_t *out, const uint8_t *bytes, size_t len, prf_error_t *err);
+void prf_frame_release(prf_frame_t *frame);
+const char *prf_frame_name(prf_frame_type_t type);
+
+#endif

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/* store.h - the farm's memory: LMDB, written by one thread in groups, nothing acknowledged before its commit. The only user of
+ * lmdb.h. docs/store.md describes tables, keys, values and versions.
+ *
+ * The loop thread puts writes; the store's own thread commits as many as have gathered and answers with their tokens. Reading
+ * (prf_store_scan, prf_store_get) is done by the caller's thread in a read transaction of its own and copies what it hands out. */
+#ifndef PRF_STORE_H
+#define PRF_STORE_H
+
+#include "wire/wire.h"
+
+typedef struct prf_store prf_store_t;
+
+typedef enum {
+    PRF_TABLE_RESULT = 0, /* appended: key is a sequence number that the store gives; value: record.proto Result */
+    PRF_TABLE_CAMPAIGN,   /* name -> specification and state */
+    PRF_TABLE_DECISION,   /* campaign/board kind/stage -> what was decided */
+    PRF_TABLE_MODEL,      /* kind/version -> the model file */
+    PRF_TABLE_BOARD,      /* board name -> facts */
+    PRF_TABLE_EVENT,      /* appended: audit trail, JSON text */
+    PRF_TABLES
+} prf_table_t;
+
+/* A result as it is kept. */
+typedef struct {
+    prf_digest_t point;
+    uint32_t attempt;
+    bool duplicate;       /* came with an old lease; never used for training */
+    prf_status_t outcome; /* PRF_OK, or why the point could not be measured */
+    char error[PRF_ERROR_TEXT];
+    char board[PRF_NAME];
+    prf_sample_t sample;
+} prf_record_t;
+
+/* Opens or makes the store in folder `dir`; starts its thread. Errors: PRF_EBUSY (another coordinator has it), PRF_EVERSION
+ * (made by a newer prfarm), PRF_ECORRUPT, PRF_ENOSPC, PRF_EIO: each says which store and the remedy. */
+PRF_CHECKED prf_status_t prf_store_open(prf_store_t **out, const char *dir, prf_error_t *err);
+/* Commits what is queued, joins the thread. */
+void prf_store_close(prf_store_t **self);
+
+/* One write of a group. `key` is ignored (may be NULL) for the appended tables; value NULL deletes. Copied. */
+PRF_CHECKED prf_status_t prf_store_put(prf_store_t *self, prf_table_t table, const char *key, const void *value, size_t len,
+                                       uint64_t token, prf_error_t *err);
+PRF_CHECKED prf_status_t prf_store_put_record(prf_store_t *self, const prf_record_t *record, uint64_t token, prf_error_t *err);
+
+/* Tokens whose writes are durable (PRF_OK) or failed; token 0 is not answered. Readable on a loop through prf_store_fd.
+ * A full disk fails the group with PRF_ENOSPC and leaves the store usable. */
+typedef struct {
+    uint64_t token;
+    prf_status_t status;
+} prf_store_done_t;
+int prf_store_fd(const prf_store_t *self);
+size_t prf_store_done(prf_store_t *self, prf_store_done_t *out, size_t cap);
+
+/* Calls `fn` for every value of a table in key order until it returns false. A value whose checksum fails is counted in
+ * *damaged (may be NULL) and skipped. key is NUL-terminated (appended tables: the number as text). */
+typedef bool (*prf_store_fn)(void *arg, const char *key, const void *value, size_t len);
+typedef bool (*prf_store_record_fn)(void *arg, uint64_t sequence, const prf_record_t *record);
+PRF_CHECKED prf_status_t prf_store_scan(prf_store_t *self, prf_table_t table, const char *prefix, prf_store_fn fn, void *arg,
+                                        uint64_t *damaged, prf_error_t *err);
+PRF_CHECKED prf_status_t prf_store_scan_records(prf_store_t *self, uint64_t from, prf_store_record_fn fn, void *arg,
+                                                uint64_t *damaged, prf_error_t *err);
+/* Caller frees *value. Errors: PRF_ENOTFOUND, PRF_ECORRUPT. */
+PRF_CHECKED prf_status_t prf_store_get(prf_store_t *self, prf_table_t table, const char *key, void **value, size_t *len,
+                                       prf_error_t *err);
+
+#endif
