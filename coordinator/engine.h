@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/* engine.h - one campaign's decisions: which points it wants measured next, when a stage is over, what is trained, and what the
+ * outcome is. Pure: no sockets, no store, no clock. Loop thread only, except prf_training_run.
+ *
+ * The service around it (campaigns.c) hands in what is known - a kind's runtime fingerprint, results by point - and carries out
+ * what is wanted. Everything follows from the campaign file, the fingerprints and the *set* of results, never from their order:
+ * a campaign that is killed and resumed asks the same questions again, finds most of them answered in the store, and ends in the
+ * same bytes. The stages of each board kind are those of METHOD section 2: sweep, steps, sample, measure, train, validate,
+ * publish; layer kinds advance side by side. */
+#ifndef PRF_ENGINE_H
+#define PRF_ENGINE_H
+
+#include <jansson.h>
+
+#include "campaign/campaign.h"
+#include "model/model.h"
+#include "wire/wire.h"
+
+typedef struct prf_engine prf_engine_t;
+
+/* A whole network to be estimated and measured, as the client folded it. */
+typedef struct {
+    char name[PRF_NAME];
+    prf_block_t *blocks; /* owned */
+    size_t block_count;
+} prf_engine_network_t;
+
+typedef enum {
+    PRF_STAGE_WAITING = 0, /* for a board of this kind */
+    PRF_STAGE_SWEEP,
+    PRF_STAGE_MEASURE,
+    PRF_STAGE_TRAIN,
+    PRF_STAGE_NETWORKS,
+    PRF_STAGE_PUBLISH, /* the model is offered; waiting for acknowledgements */
+    PRF_STAGE_DONE,
+    PRF_STAGE_FAILED,
+    PRF_STAGES
+} prf_stage_t;
+
+/* A point the campaign wants to have measured. Blocks are borrowed from the engine until the next call. */
+typedef struct {
+    prf_digest_t point;
+    uint32_t attempt; /* 0, 1, ...: independent measurements of one point */
+    size_t board;     /* index into the campaign's boards */
+    const prf_block_t *blocks;
+    size_t block_count;
+} prf_want_t;
+
+/* Takes the campaign and the networks over (also on failure). Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_engine_new(prf_engine_t **out, prf_campaign_t *campaign, prf_engine_network_t *networks,
+                                        size_t network_count, prf_error_t *err);
+void prf_engine_destroy(prf_engine_t **self);
+const prf_campaign_t *prf_engine_campaign(const prf_engine_t *self);
+
+/* The first board of a kind has joined (or a stored decision tells): from now on the kind stands for this runtime. Workers with
+ * another fingerprint get no jobs of this campaign. `kinds`, `dtypes` as in backend.h; layers that the board cannot run fail the
+ * kind with a message. Errors: PRF_EUNSUPPORTED, PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_engine_pin(prf_engine_t *self, size_t board, const char *fingerprint, uint32_t kinds, uint32_t dtypes,
+                                        prf_error_t *err);
+const char *prf_engine_fingerprint(const prf_engine_t *self, size_t board); /* "" until pinned */
+
+/* Hands out the next point that was not handed out yet; false when there is none for now. The caller answers each one exactly once
+ * through prf_engine_answer: at once when the store has it (reused), else when it is committed. */
+bool prf_engine_next(prf_engine_t *self, prf_want_t *out);
+/* A point's outcome: a sample, or NULL when it is poisoned (failed on several boards). Unknown points are ignored.
+ * Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, uint32_t attempt,
+                                           const prf_sample_t *sample, bool reused, const char *error, prf_error_t *err);
+
+/* Training, done elsewhere: take a task when there is one, run it on any thread, give it back. */
+typedef struct prf_training prf_training_t;
+prf_training_t *prf_engine_training(prf_engine_t *self); /* NULL: none now; ownership passes to the caller */
+void prf_training_run(prf_training_t *task);             /* long; touches nothing but the task */
+/* Back on the loop thread; destroys the task. When the kind's model is final, its file is available from prf_engine_model. */
+PRF_CHECKED prf_status_t prf_engine_trained(prf_engine_t *self, prf_training_t *task, prf_error_t *err);
+void prf_training_destroy(prf_training_t **task);
+/* The kind's final model file (borrowed), or NULL. `version` receives what prf_engine_published told, 0 before. */
+const void *prf_engine_model(const prf_engine_t *self, size_t board, size_t *len, uint32_t *version);
+/* The service stored and offered the model as `version`; then tells how many of the kind's workers run it. The kind is done
+ * when all connected ones do. */
+void prf_engine_published(prf_engine_t *self, size_t board, uint32_t version);
+void prf_engine_acknowledged(prf_engine_t *self, size_t board, uint32_t workers, uint32_t acknowledged);
+
+prf_stage_t prf_engine_stage(const prf_engine_t *self, size_t board);
+const char *prf_stage_name(prf_stage_t stage);
+bool prf_engine_finished(const prf_engine_t *self); /* every kind done or failed */
+
+/* Per board kind: {"kind","stage","planned","measured","reused","poisoned","open","mape_percent","error"}. New reference. */
+json_t *prf_engine_status(const prf_engine_t *self);
+/* summary.json without "seconds". New reference; docs/summary.md. */
+json_t *prf_engine_summary(const prf_engine_t *self);
+
+#endif
