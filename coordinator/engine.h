@@ -30,7 +30,6 @@ typedef enum {
     PRF_STAGE_SWEEP,
     PRF_STAGE_MEASURE,
     PRF_STAGE_TRAIN,
-    PRF_STAGE_NETWORKS,
     PRF_STAGE_PUBLISH, /* the model is offered; waiting for acknowledgements */
     PRF_STAGE_DONE,
     PRF_STAGE_FAILED,

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void prf_map_init(prf_map_t *map)
+{
+    *map = (prf_map_t){0};
+}
+
+void prf_map_release(prf_map_t *map)
+{
+    free(map->entries);
+    prf_map_init(map);
+}
+
+/* The entry of this key, or the free one where it would go. */
+static prf_map_entry_t *slot(const prf_map_t *map, const prf_digest_t *digest, uint32_t number)
+{
+    uint64_t hash;
+    memcpy(&hash, digest->bytes, sizeof hash);
+    size_t mask = map->cap - 1;
+    size_t i = (size_t)(hash + number * 0x9e3779b97f4a7c15u) & mask;
+    while (map->entries[i].used && (map->entries[i].number != number || prf_digest_compare(&map->entries[i].digest, digest) != 0))
+        i = (i + 1) & mask;
+    return &map->entries[i];
+}
+
+static prf_status_t grow(prf_map_t *map, prf_error_t *err)
+{
+    prf_map_t larger = {.cap = map->cap ? map->cap * 2 : 64, .count = map->count};
+    larger.entries = calloc(larger.cap, sizeof *larger.entries);
+    if (!larger.entries)
+        return prf_fail(err, PRF_ENOMEM, "an index of %zu entries", larger.cap);
+    for (size_t i = 0; i < map->cap; i++)
+        if (map->entries[i].used)
+            *slot(&larger, &map->entries[i].digest, map->entries[i].number) = map->entries[i];
+    free(map->entries);
+    *map = larger;
+    return PRF_OK;
+}
+
+prf_status_t prf_map_put(prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t value, prf_error_t *err)
+{
+    if (map->count * 3 >= map->cap * 2) {
+        prf_status_t status = grow(map, err);
+        if (status)
+            return status;
+    }
+    prf_map_entry_t *entry = slot(map, digest, number);
+    map->count += !entry->used;
+    *entry = (prf_map_entry_t){.digest = *digest, .number = number, .used = 1, .value = value};
+    return PRF_OK;
+}
+
+bool prf_map_get(const prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t *value)
+{
+    if (map->cap == 0)
+        return false;
+    const prf_map_entry_t *entry = slot(map, digest, number);
+    if (!entry->used)
+        return false;
+    *value = entry->value;
+    return true;
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/* map.h - from a digest and a small number to an index. Digests are uniformly distributed already, so their first bytes are the
+ * hash (open addressing, linear probing). Entries are never removed. Not shared between threads. */
+#ifndef PRF_BASE_MAP_H
+#define PRF_BASE_MAP_H
+
+#include <stdbool.h>
+
+#include "base/digest.h"
+#include "base/status.h"
+
+typedef struct {
+    prf_digest_t digest;
+    uint32_t number; /* second half of the key */
+    uint32_t used;
+    uint64_t value;
+} prf_map_entry_t;
+
+typedef struct {
+    prf_map_entry_t *entries; /* owned */
+    size_t count, cap;        /* cap is 0 or a power of two */
+} prf_map_t;
+
+void prf_map_init(prf_map_t *map);
+void prf_map_release(prf_map_t *map);
+/* Sets or replaces. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_map_put(prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t value, prf_error_t *err);
+bool prf_map_get(const prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t *value);
+
+#endif
