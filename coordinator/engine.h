@@ -39,8 +39,9 @@ typedef enum {
 /* A point the campaign wants to have measured. Blocks are borrowed from the engine until the next call. */
 typedef struct {
     prf_digest_t point;
-    uint32_t attempt; /* 0, 1, ...: independent measurements of one point */
-    size_t board;     /* index into the campaign's boards */
+    uint32_t attempt;        /* 0, 1, ...: independent measurements of one point */
+    size_t board;            /* index into the campaign's boards */
+    prf_protocol_t protocol; /* chains are timed in the cache state that they leave themselves, layers in the campaign's */
     const prf_block_t *blocks;
     size_t block_count;
 } prf_want_t;

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+/* engine.c - the book of probes and the engine's interface.
+ *
+ * Every measurement that a kind of board wants stands once in its book. Probes are handed out in an order that comes from the
+ * point's own digest, which is as good as shuffled: training, validation and baseline layers of all layer kinds stand in one
+ * mixed queue, so that a board's slow drift favours none of them. Second attempts stand half a queue later than first ones.
+ * Rejected: a stored plan. The book is rebuilt from the campaign and the results, so there is nothing that could disagree. */
+#include "coordinator/engine_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+prf_status_t list_add(list_t *list, size_t item, prf_error_t *err)
+{
+    if (list->count == list->cap) {
+        size_t cap = list->cap ? list->cap * 2 : 32;
+        size_t *items = realloc(list->items, cap * sizeof *items);
+        if (!items)
+            return prf_fail(err, PRF_ENOMEM, "a list of %zu measurements", cap);
+        list->items = items;
+        list->cap = cap;
+    }
+    list->items[list->count++] = item;
+    return PRF_OK;
+}
+
+static void networks_release(prf_engine_network_t *networks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(networks[i].blocks);
+    free(networks);
+}
+
+prf_status_t prf_engine_new(prf_engine_t **out, prf_campaign_t *campaign, prf_engine_network_t *networks, size_t network_count,
+                            prf_error_t *err)
+{
+    prf_engine_t *self = calloc(1, sizeof *self);
+    kind_t *kinds = calloc(campaign->board_count, sizeof *kinds);
+    if (!self || !kinds) {
+        free(self);
+        free(kinds);
+        networks_release(networks, network_count);
+        prf_campaign_release(campaign);
+        return prf_fail(err, PRF_ENOMEM, "campaign");
+    }
+    self->campaign = *campaign;
+    memset(campaign, 0, sizeof *campaign);
+    self->networks = networks;
+    self->network_count = network_count;
+    self->kinds = kinds;
+    prf_map_init(&self->index);
+    *out = self;
+    return PRF_OK;
+}
+
+static void kind_release(kind_t *kind)
+{
+    for (size_t i = 0; i < kind->track_count; i++)
+        track_release(&kind->tracks[i]);
+    for (size_t i = 0; i < kind->chain_count; i++) {
+        free(kind->chains[i].blocks);
+        free(kind->chains[i].probes.items);
+    }
+    free(kind->tracks);
+    free(kind->chains);
+    free(kind->probes);
+    free(kind->pending.items);
+    free(kind->file);
+    prf_model_destroy(&kind->model);
+}
+
+void prf_engine_destroy(prf_engine_t **self)
+{
+    if (!self || !*self)
+        return;
+    prf_engine_t *e = *self;
+    for (size_t i = 0; i < e->campaign.board_count; i++)
+        kind_release(&e->kinds[i]);
+    free(e->kinds);
+    networks_release(e->networks, e->network_count);
+    prf_map_release(&e->index);
+    prf_campaign_release(&e->campaign);
+    free(e);
+    *self = NULL;
+}
+
+const prf_campaign_t *prf_engine_campaign(const prf_engine_t *self)
+{
+    return &self->campaign;
+}
+
+void kind_fail(kind_t *kind, const char *why)
+{
+    kind->stage = PRF_STAGE_FAILED;
+    snprintf(kind->error, sizeof kind->error, "%s", why);
+    kind->pending.count = 0;
+}
+
+prf_status_t prf_engine_pin(prf_engine_t *self, size_t board, const char *fingerprint, uint32_t kinds, uint32_t dtypes,
+                            prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    if (kind->stage != PRF_STAGE_WAITING)
+        return PRF_OK;
+    snprintf(kind->fingerprint, sizeof kind->fingerprint, "%s", fingerprint);
+    kind->stage = PRF_STAGE_SWEEP;
+    prf_status_t status = plan_start(self, board, kinds, dtypes, err);
+    if (!status)
+        status = plan_advance(self, board, err);
+    if (status)
+        kind_fail(kind, err ? err->text : prf_status_name(status));
+    return status;
+}
+
+const char *prf_engine_fingerprint(const prf_engine_t *self, size_t board)
+{
+    return self->kinds[board].fingerprint;
+}
+
+static prf_status_t probe_slot(kind_t *kind, prf_error_t *err)
+{
+    if (kind->probe_count < kind->probe_cap)
+        return PRF_OK;
+    size_t cap = kind->probe_cap ? kind->probe_cap * 2 : 64;
+    probe_t *probes = realloc(kind->probes, cap * sizeof *probes);
+    if (!probes)
+        return prf_fail(err, PRF_ENOMEM, "%zu measurements", cap);
+    kind->probes = probes;
+    kind->probe_cap = cap;
+    return PRF_OK;
+}
+
+/* Sweeps decide what comes after them, so they go first; chains are few and long, so they go early among the rest. */
+static double order_of(const prf_digest_t *point, role_t role, uint32_t attempt)
+{
+    uint32_t bits;
+    memcpy(&bits, point->bytes + 8, sizeof bits);
+    double shuffled = bits * 0x1.0p-32;
+    return role == ROLE_SWEEP ? shuffled - 2 : shuffled + 0.5 * attempt;
+}
+
+/* Networks are timed as they run, one block behind the other: their own blocks leave the cache in a network's state. */
+static prf_protocol_t chain_protocol(const prf_campaign_t *campaign)
+{
+    prf_protocol_t p = campaign->protocol;
+    p.cache = PRF_CACHE_WARM;
+    return p;
+}
+
+prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t attempt, role_t role,
+                        size_t *probe, prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    probe_t p = {.attempt = attempt, .role = role, .chain = chain};
+    prf_protocol_t protocol = self->campaign.protocol;
+    size_t count = 1;
+    if (chain != NO_CHAIN) {
+        protocol = chain_protocol(&self->campaign);
+        block = kind->chains[chain].blocks;
+        count = kind->chains[chain].count;
+    } else {
+        p.block = *block;
+    }
+    prf_point_id(&p.point, self->campaign.boards[board].kind, kind->fingerprint, &protocol, block, count);
+    uint64_t known;
+    if (prf_map_get(&self->index, &p.point, attempt, &known)) {
+        *probe = (size_t)(known & 0xffffffffffu);
+        return PRF_OK;
+    }
+    p.order = order_of(&p.point, role, attempt);
+    prf_status_t status = probe_slot(kind, err);
+    if (!status)
+        status = list_add(&kind->pending, kind->probe_count, err);
+    if (!status)
+        status = prf_map_put(&self->index, &p.point, attempt, (uint64_t)board << 40 | kind->probe_count, err);
+    if (status)
+        return status;
+    kind->probes[kind->probe_count] = p;
+    kind->unsorted = true;
+    *probe = kind->probe_count++;
+    return PRF_OK;
+}
+
+/* qsort has no argument for its comparison, hence pairs. */
+typedef struct {
+    double order;
+    size_t probe;
+} ranked_t;
+
+static int falling(const void *a, const void *b)
+{
+    const ranked_t *x = a, *y = b;
+    if (x->order != y->order)
+        return x->order < y->order ? 1 : -1;
+    return x->probe < y->probe ? 1 : -1;
+}
+
+static void sort_pending(kind_t *kind)
+{
+    size_t n = kind->pending.count;
+    ranked_t *ranked = kind->unsorted && n ? malloc(n * sizeof *ranked) : NULL;
+    kind->unsorted = false;
+    if (!ranked)
+        return; /* out of memory costs the mixing, not the campaign */
+    for (size_t i = 0; i < n; i++)
+        ranked[i] = (ranked_t){kind->probes[kind->pending.items[i]].order, kind->pending.items[i]};
+    qsort(ranked, n, sizeof *ranked, falling);
+    for (size_t i = 0; i < n; i++)
+        kind->pending.items[i] = ranked[i].probe;
+    free(ranked);
+}
+
+static void skip_pending(kind_t *kind)
+{
+    for (size_t i = 0; i < kind->pending.count; i++)
+        kind->probes[kind->pending.items[i]].state = PROBE_SKIPPED;
+    kind->skipped += kind->pending.count;
+    kind->pending.count = 0;
+}
+
+static bool next_of_kind(prf_engine_t *self, size_t board, prf_want_t *out)
+{
+    kind_t *kind = &self->kinds[board];
+    while (kind->pending.count > 0 && plan_time_is_up(self, kind)) {
+        skip_pending(kind);
+        prf_error_t err = {0};
+        if (plan_advance(self, board, &err))
+            kind_fail(kind, err.text);
+    }
+    if (kind->pending.count == 0)
+        return false;
+    sort_pending(kind);
+    probe_t *probe = &kind->probes[kind->pending.items[--kind->pending.count]];
+    probe->state = PROBE_OUT;
+    kind->out++;
+    *out =
+        (prf_want_t){.point = probe->point, .attempt = probe->attempt, .board = board, .blocks = &probe->block, .block_count = 1};
+    if (probe->chain != NO_CHAIN) {
+        out->blocks = kind->chains[probe->chain].blocks;
+        out->block_count = kind->chains[probe->chain].count;
+        out->protocol = chain_protocol(&self->campaign);
+    } else {
+        out->protocol = self->campaign.protocol;
+    }
+    return true;
+}
+
+bool prf_engine_next(prf_engine_t *self, prf_want_t *out)
+{
+    size_t boards = self->campaign.board_count;
+    for (size_t i = 0; i < boards; i++) {
+        size_t board = (self->turn + i) % boards;
+        if (next_of_kind(self, board, out)) {
+            self->turn = (board + 1) % boards;
+            return true;
+        }
+    }
+    return false;
+}
+
+prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, uint32_t attempt, const prf_sample_t *sample,
+                               bool reused, const char *error, prf_error_t *err)
+{
+    uint64_t known;
+    if (!prf_map_get(&self->index, point, attempt, &known))
+        return PRF_OK;
+    size_t board = (size_t)(known >> 40);
+    kind_t *kind = &self->kinds[board];
+    probe_t *probe = &kind->probes[known & 0xffffffffffu];
+    if (probe->state != PROBE_OUT)
+        return PRF_OK;
+    kind->out--;
+    if (sample) {
+        probe->reused = reused;
+        kind->reused += reused;
+        probe->state = PROBE_MEASURED;
+        probe->latency_ns = sample->latency_ns;
+        probe->busy_ns = sample->busy_ns;
+        kind->busy_ns += sample->busy_ns;
+        kind->measured += !reused;
+    } else {
+        probe->state = PROBE_POISONED;
+        kind->poisoned++;
+        if (error)
+            snprintf(kind->note, sizeof kind->note, "%s", error);
+    }
+    if (kind->stage == PRF_STAGE_FAILED)
+        return PRF_OK;
+    prf_status_t status = plan_advance(self, board, err);
+    if (status)
+        kind_fail(kind, err ? err->text : prf_status_name(status));
+    return status;
+}
+
+const void *prf_engine_model(const prf_engine_t *self, size_t board, size_t *len, uint32_t *version)
+{
+    const kind_t *kind = &self->kinds[board];
+    *len = kind->file_len;
+    *version = kind->version;
+    return kind->file;
+}
+
+void prf_engine_published(prf_engine_t *self, size_t board, uint32_t version)
+{
+    self->kinds[board].version = version;
+}
+
+void prf_engine_acknowledged(prf_engine_t *self, size_t board, uint32_t workers, uint32_t acknowledged)
+{
+    kind_t *kind = &self->kinds[board];
+    if (kind->stage != PRF_STAGE_PUBLISH)
+        return;
+    kind->workers = workers;
+    kind->acknowledged = acknowledged;
+    if (kind->version > 0 && workers > 0 && acknowledged == workers)
+        kind->stage = PRF_STAGE_DONE;
+}
+
+prf_stage_t prf_engine_stage(const prf_engine_t *self, size_t board)
+{
+    return self->kinds[board].stage;
+}
+
+const char *prf_stage_name(prf_stage_t stage)
+{
+    static const char *const names[PRF_STAGES] = {"waiting", "sweep", "measure", "train", "publish", "done", "failed"};
+    return (unsigned)stage < PRF_STAGES ? names[stage] : "?";
+}
+
+bool prf_engine_finished(const prf_engine_t *self)
+{
+    for (size_t i = 0; i < self->campaign.board_count; i++)
+        if (self->kinds[i].stage != PRF_STAGE_DONE && self->kinds[i].stage != PRF_STAGE_FAILED)
+            return false;
+    return true;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/* engine_internal.h - what the engine's files share. engine.c: the interface and the book of probes. engine_plan.c: what is
+ * asked for next. engine_train.c: the training task. engine_report.c: status and summary.
+ *
+ * Vocabulary: a *probe* is one measurement that the campaign wants (a point and an attempt); it exists once however many lists
+ * name it (a sweep's layer may also be a training layer). A *track* is one layer kind on one board kind. */
+#ifndef PRF_ENGINE_INTERNAL_H
+#define PRF_ENGINE_INTERNAL_H
+
+#include "base/map.h"
+#include "coordinator/engine.h"
+#include "model/train.h"
+
+typedef enum { PROBE_PENDING = 0, PROBE_OUT, PROBE_MEASURED, PROBE_POISONED, PROBE_SKIPPED } probe_state_t;
+typedef enum { ROLE_SWEEP = 0, ROLE_TRAIN, ROLE_VALIDATION, ROLE_BASELINE, ROLE_NETWORK, ROLES } role_t;
+
+#define NO_CHAIN SIZE_MAX
+
+typedef struct {
+    prf_digest_t point;
+    uint32_t attempt;
+    role_t role;       /* the first list that asked for it */
+    size_t chain;      /* index into the kind's chains, or NO_CHAIN */
+    prf_block_t block; /* unless it is a chain */
+    double order;      /* pending ones are handed out by it, lowest first */
+    probe_state_t state;
+    bool reused;
+    double latency_ns;
+    uint64_t busy_ns;
+} probe_t;
+
+/* A growing list of indices into the kind's probes. */
+typedef struct {
+    size_t *items; /* owned */
+    size_t count, cap;
+} list_t;
+
+typedef struct {
+    const prf_campaign_layer_t *layer; /* borrowed from the campaign */
+    prf_sweep_t *sweep;                /* owned; NULL once the steps are known */
+    prf_steps_t steps;
+    bool sweeping;
+    uint32_t budget, validation; /* layers */
+    list_t round;                /* of the sweep, being measured; in the sweep's order */
+    list_t swept, train, validated, baseline;
+} track_t;
+
+typedef struct {
+    const prf_engine_network_t *network; /* borrowed from the engine */
+    prf_block_t *blocks;                 /* owned: those that the campaign models on this board */
+    size_t count;
+    list_t probes; /* one an attempt */
+} chain_t;
+
+typedef struct {
+    char fingerprint[PRF_FINGERPRINT];
+    prf_stage_t stage;
+    char error[240];
+    char note[240];  /* why a point was poisoned, the last one */
+    track_t *tracks; /* owned */
+    size_t track_count;
+    chain_t *chains; /* owned */
+    size_t chain_count;
+    probe_t *probes; /* owned */
+    size_t probe_count, probe_cap;
+    list_t pending; /* falling order: the next one is last */
+    bool unsorted;
+    size_t out, measured, reused, poisoned, skipped;
+    uint64_t busy_ns;
+    uint32_t round, rounds; /* of sampling */
+    bool training;          /* a task is outside */
+    prf_model_t *model;     /* owned: final */
+    void *file;             /* owned: its bytes */
+    size_t file_len;
+    uint32_t version, workers, acknowledged;
+    prf_provenance_t provenance; /* of the last training */
+    double seconds_training;
+} kind_t;
+
+struct prf_engine {
+    prf_campaign_t campaign;
+    prf_engine_network_t *networks; /* owned */
+    size_t network_count;
+    kind_t *kinds;   /* owned, one a board of the campaign */
+    prf_map_t index; /* point, attempt -> board << 40 | probe */
+    size_t turn;     /* the kind whose turn it is in prf_engine_next */
+};
+
+/* engine.c */
+PRF_CHECKED prf_status_t list_add(list_t *list, size_t item, prf_error_t *err);
+/* The probe for a block (or chain) and attempt, made pending when it is new. */
+PRF_CHECKED prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t attempt,
+                                    role_t role, size_t *probe, prf_error_t *err);
+void kind_fail(kind_t *kind, const char *why);
+
+/* engine_plan.c */
+PRF_CHECKED prf_status_t plan_start(prf_engine_t *self, size_t board, uint32_t kinds, uint32_t dtypes, prf_error_t *err);
+/* Goes on as far as the answers allow: next sweep rounds, sampling, stage changes. */
+PRF_CHECKED prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err);
+PRF_CHECKED prf_status_t plan_round(prf_engine_t *self, size_t board, prf_error_t *err);
+bool plan_time_is_up(const prf_engine_t *self, const kind_t *kind);
+void track_release(track_t *track);
+
+#endif

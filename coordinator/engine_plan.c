@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+/* engine_plan.c - what a board kind is asked next.
+ *
+ * Each track first sweeps, round by round; as soon as its steps are known it asks for its share of the sample: Performance
+ * Representatives to train on, layers from the original space to be judged by, and as many random layers as sweep and training
+ * together cost, for the baseline. Tracks do not wait for one another until the training, which is for the whole kind. Where a
+ * target MAPE is given the budget is spent in three helpings, each judged before the next; else in one. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/engine_internal.h"
+#include "pr/sample.h"
+
+enum { SWEEP_MOST = 150 }; /* layers a track's sweep may cost */
+
+/* Independent streams of the campaign's seed. */
+static uint64_t stream(const prf_engine_t *self, const track_t *track, const char *use)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s/%s/%s", use, prf_layer_kind_name(track->layer->space.kind),
+             prf_dtype_name(track->layer->space.dtype));
+    return self->campaign.seed ^ prf_rng_stream(name);
+}
+
+void track_release(track_t *track)
+{
+    prf_sweep_destroy(&track->sweep);
+    free(track->round.items);
+    free(track->swept.items);
+    free(track->train.items);
+    free(track->validated.items);
+    free(track->baseline.items);
+}
+
+/* Which of the campaign's layers this board is to run and can run. */
+static bool selected(const prf_campaign_layer_t *layer, size_t board, uint32_t kinds, uint32_t dtypes)
+{
+    return (layer->boards >> board & 1) && (kinds >> layer->space.kind & 1) && (dtypes >> layer->space.dtype & 1);
+}
+
+static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kinds, uint32_t dtypes, prf_error_t *err)
+{
+    const prf_campaign_t *c = &self->campaign;
+    kind_t *kind = &self->kinds[board];
+    kind->tracks = calloc(c->layer_count, sizeof *kind->tracks);
+    if (!kind->tracks)
+        return prf_fail(err, PRF_ENOMEM, "campaign tracks");
+    uint32_t weights = 0;
+    for (size_t i = 0; i < c->layer_count; i++)
+        if (selected(&c->layers[i], board, kinds, dtypes)) {
+            kind->tracks[kind->track_count++].layer = &c->layers[i];
+            weights += c->layers[i].weight;
+        }
+    if (kind->track_count == 0)
+        return prf_fail(
+            err, PRF_EUNSUPPORTED,
+            "board kind %s runs none of the campaign's layer kinds in their data type: see prfarm boards for what it runs",
+            c->boards[board].kind);
+    for (size_t i = 0; i < kind->track_count; i++) {
+        track_t *track = &kind->tracks[i];
+        track->budget = (uint32_t)((uint64_t)c->samples * track->layer->weight / weights);
+        track->validation = (uint32_t)((uint64_t)c->validation * track->layer->weight / weights);
+        if (track->validation == 0 && c->validation > 0)
+            track->validation = 1;
+        uint32_t sweep = track->budget / 2 < SWEEP_MOST ? track->budget / 2 : SWEEP_MOST;
+        prf_steps_none(&track->steps);
+        track->sweeping = true;
+        prf_status_t status =
+            prf_sweep_new(&track->sweep, &track->layer->space, &track->layer->knowledge, sweep, stream(self, track, "sweep"), err);
+        if (status)
+            return status;
+    }
+    return PRF_OK;
+}
+
+static bool modelled(const kind_t *kind, const prf_block_t *block)
+{
+    for (size_t i = 0; i < kind->track_count; i++) {
+        const prf_space_t *space = &kind->tracks[i].layer->space;
+        if (space->kind == block->layers[0].kind && space->dtype == block->dtype)
+            return true;
+    }
+    return false;
+}
+
+/* A network is measured over the blocks that the campaign models on this board, so that estimate and measurement are about the
+ * same thing. Blocks travel in the network's own data type; the track's is what counts here. */
+static prf_status_t start_chains(prf_engine_t *self, size_t board, prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    kind->chains = calloc(self->network_count ? self->network_count : 1, sizeof *kind->chains);
+    if (!kind->chains)
+        return prf_fail(err, PRF_ENOMEM, "networks of a campaign");
+    for (size_t n = 0; n < self->network_count; n++) {
+        const prf_engine_network_t *network = &self->networks[n];
+        chain_t chain = {.network = network,
+                         .blocks = calloc(network->block_count ? network->block_count : 1, sizeof *chain.blocks)};
+        if (!chain.blocks)
+            return prf_fail(err, PRF_ENOMEM, "network %s", network->name);
+        for (size_t b = 0; b < network->block_count; b++) {
+            prf_block_t block = network->blocks[b];
+            block.dtype = kind->tracks[0].layer->space.dtype;
+            if (modelled(kind, &block))
+                chain.blocks[chain.count++] = block;
+        }
+        if (chain.count == 0) {
+            free(chain.blocks);
+            continue;
+        }
+        kind->chains[kind->chain_count++] = chain;
+        for (uint32_t attempt = 0; attempt < self->campaign.repeats; attempt++) {
+            size_t probe;
+            prf_status_t status = probe_want(self, board, NULL, kind->chain_count - 1, attempt, ROLE_NETWORK, &probe, err);
+            if (!status)
+                status = list_add(&kind->chains[kind->chain_count - 1].probes, probe, err);
+            if (status)
+                return status;
+        }
+    }
+    return PRF_OK;
+}
+
+prf_status_t plan_start(prf_engine_t *self, size_t board, uint32_t kinds, uint32_t dtypes, prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    kind->rounds = self->campaign.target_mape > 0 ? 3 : 1;
+    prf_status_t status = start_tracks(self, board, kinds, dtypes, err);
+    return status ? status : start_chains(self, board, err);
+}
+
+bool plan_time_is_up(const prf_engine_t *self, const kind_t *kind)
+{
+    const prf_campaign_t *c = &self->campaign;
+    if (c->seconds == 0)
+        return false;
+    uint32_t workers = c->boards[kind - self->kinds].workers;
+    return (double)kind->busy_ns >= 1e9 * c->seconds * (workers ? workers : 1);
+}
+
+static prf_block_t block_of(const track_t *track, const prf_layer_t *layer)
+{
+    return (prf_block_t){.dtype = track->layer->space.dtype, .count = 1, .layers = {*layer}};
+}
+
+static bool settled(const kind_t *kind, const list_t *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (kind->probes[list->items[i]].state <= PROBE_OUT)
+            return false;
+    return true;
+}
+
+/* Wants `count` layers measured `attempts` times each, and lists them. */
+static prf_status_t want_layers(prf_engine_t *self, size_t board, track_t *track, const prf_layer_t *layers, size_t count,
+                                uint32_t attempts, role_t role, list_t *list, prf_error_t *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        prf_block_t block = block_of(track, &layers[i]);
+        for (uint32_t attempt = 0; attempt < attempts; attempt++) {
+            size_t probe;
+            prf_status_t status = probe_want(self, board, &block, NO_CHAIN, attempt, role, &probe, err);
+            if (!status)
+                status = list_add(list, probe, err);
+            if (status)
+                return status;
+        }
+    }
+    return PRF_OK;
+}
+
+/* One list of a track's sample brought to `wanted` layers. Samplers extend their own earlier answers, so only the new ones at the
+ * end are added. */
+static prf_status_t extend(prf_engine_t *self, size_t board, track_t *track, role_t role, list_t *list, uint32_t attempts,
+                           size_t wanted, const prf_layer_t *taken, size_t taken_count, prf_error_t *err)
+{
+    size_t have = list->count / attempts, got = 0;
+    if (wanted <= have)
+        return PRF_OK;
+    prf_layer_t *layers = calloc(wanted, sizeof *layers);
+    if (!layers)
+        return prf_fail(err, PRF_ENOMEM, "a sample of %zu layers", wanted);
+    static const char *const uses[ROLES] = {"sweep", "train", "validation", "baseline", "network"};
+    uint64_t seed = stream(self, track, uses[role]);
+    prf_status_t status =
+        role == ROLE_TRAIN
+            ? prf_sample_representatives(&track->layer->space, &track->steps, seed, taken, taken_count, wanted, layers, &got, err)
+            : prf_sample_random(&track->layer->space, seed, taken, taken_count, wanted, layers, &got, err);
+    if (!status && got > have)
+        status = want_layers(self, board, track, layers + have, got - have, attempts, role, list, err);
+    free(layers);
+    return status;
+}
+
+/* The layers of a list whose entries come in groups of `stride` attempts. */
+static prf_layer_t *layers_of(const kind_t *kind, const list_t *list, size_t stride, size_t *count)
+{
+    *count = list->count / stride;
+    prf_layer_t *layers = calloc(*count ? *count : 1, sizeof *layers);
+    for (size_t i = 0; layers && i < *count; i++)
+        layers[i] = kind->probes[list->items[i * stride]].block.layers[0];
+    return layers;
+}
+
+/* A track's share of the sampling round that the kind is in. No layer is both trained on and judged by. */
+static prf_status_t sample_track(prf_engine_t *self, size_t board, track_t *track, prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    size_t left = track->budget > track->swept.count ? track->budget - track->swept.count : 0;
+    size_t train = kind->round + 1 == kind->rounds ? left : left * (2 + kind->round) / 5; /* 40 %, 60 %, all of it */
+    uint32_t repeats = self->campaign.repeats;
+    size_t swept_count;
+    prf_layer_t *swept = layers_of(kind, &track->swept, 1, &swept_count);
+    if (!swept)
+        return prf_fail(err, PRF_ENOMEM, "swept layers");
+    prf_status_t status =
+        extend(self, board, track, ROLE_VALIDATION, &track->validated, repeats, track->validation, swept, swept_count, err);
+    free(swept);
+    if (status)
+        return status;
+    size_t held_count;
+    prf_layer_t *held = layers_of(kind, &track->validated, repeats, &held_count);
+    if (!held)
+        return prf_fail(err, PRF_ENOMEM, "validation layers");
+    status = extend(self, board, track, ROLE_TRAIN, &track->train, 1, train, held, held_count, err);
+    if (!status && self->campaign.baseline)
+        status = extend(self, board, track, ROLE_BASELINE, &track->baseline, 1, track->swept.count + track->train.count, held,
+                        held_count, err);
+    free(held);
+    return status;
+}
+
+/* Feeds a finished round of the sweep and asks for the next; *moved tells whether anything happened. */
+static prf_status_t sweep_track(prf_engine_t *self, size_t board, track_t *track, bool *moved, prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    prf_status_t status = PRF_OK;
+    if (track->round.count > 0) {
+        double *latencies = calloc(track->round.count, sizeof *latencies);
+        if (!latencies)
+            return prf_fail(err, PRF_ENOMEM, "a sweep's round");
+        for (size_t i = 0; i < track->round.count; i++) {
+            const probe_t *p = &kind->probes[track->round.items[i]];
+            latencies[i] = p->state == PROBE_MEASURED ? p->latency_ns : (double)NAN;
+        }
+        status = prf_sweep_feed(track->sweep, latencies, track->round.count, err);
+        free(latencies);
+        track->round.count = 0;
+        if (status)
+            return status;
+    }
+    const prf_layer_t *layers;
+    size_t count;
+    status = prf_sweep_round(track->sweep, &layers, &count, err);
+    if (status)
+        return status;
+    *moved = true;
+    status = want_layers(self, board, track, layers, count, 1, ROLE_SWEEP, &track->round, err);
+    for (size_t i = 0; !status && i < track->round.count; i++)
+        status = list_add(&track->swept, track->round.items[i], err);
+    if (status || count > 0)
+        return status;
+    prf_sweep_steps(track->sweep, &track->steps);
+    prf_sweep_destroy(&track->sweep);
+    track->sweeping = false;
+    return sample_track(self, board, track, err);
+}
+
+static bool kind_is_quiet(const kind_t *kind)
+{
+    return kind->pending.count == 0 && kind->out == 0;
+}
+
+prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    if (kind->stage != PRF_STAGE_SWEEP && kind->stage != PRF_STAGE_MEASURE)
+        return PRF_OK;
+    bool sweeping = false;
+    for (size_t i = 0; i < kind->track_count; i++) {
+        track_t *track = &kind->tracks[i];
+        bool moved = true;
+        while (track->sweeping && moved && settled(kind, &track->round)) {
+            moved = false;
+            prf_status_t status = sweep_track(self, board, track, &moved, err);
+            if (status)
+                return status;
+        }
+        sweeping = sweeping || track->sweeping;
+    }
+    kind->stage = sweeping ? PRF_STAGE_SWEEP : PRF_STAGE_MEASURE;
+    if (!sweeping && kind_is_quiet(kind))
+        kind->stage = PRF_STAGE_TRAIN;
+    return PRF_OK;
+}
+
+prf_status_t plan_round(prf_engine_t *self, size_t board, prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    kind->round++;
+    kind->stage = PRF_STAGE_MEASURE;
+    for (size_t i = 0; i < kind->track_count; i++) {
+        prf_status_t status = sample_track(self, board, &kind->tracks[i], err);
+        if (status)
+            return status;
+    }
+    return plan_advance(self, board, err);
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+/* engine_report.c - what a campaign tells of itself: progress while it runs, the summary at its end. */
+#include <math.h>
+
+#include "coordinator/engine_internal.h"
+
+/* JSON has no NaN: what is not known is null. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static size_t planned(const kind_t *kind)
+{
+    return kind->probe_count - kind->skipped;
+}
+
+json_t *prf_engine_status(const prf_engine_t *self)
+{
+    json_t *boards = json_array();
+    for (size_t i = 0; i < self->campaign.board_count; i++) {
+        const kind_t *k = &self->kinds[i];
+        bool judged = k->provenance.validation.count > 0;
+        json_array_append_new(boards,
+                              json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "kind", self->campaign.boards[i].kind,
+                                        "stage", prf_stage_name(k->stage), "planned", (json_int_t)planned(k), "measured",
+                                        (json_int_t)k->measured, "reused", (json_int_t)k->reused, "poisoned",
+                                        (json_int_t)k->poisoned, "open", (json_int_t)(k->pending.count + k->out), "mape_percent",
+                                        judged ? number(k->provenance.validation.mape_percent) : json_null(), "error", k->error));
+    }
+    return boards;
+}
+
+/* Widths of the parameters that vary; 1 says that no step was found. */
+static json_t *steps_json(const kind_t *kind)
+{
+    json_t *layers = json_object();
+    for (size_t i = 0; i < kind->track_count; i++) {
+        const track_t *t = &kind->tracks[i];
+        prf_param_t params[PRF_PARAMS];
+        size_t count = prf_space_free(&t->layer->space, params);
+        json_t *widths = json_object();
+        for (size_t p = 0; p < count; p++)
+            if (t->layer->space.dims[params[p]].kind == PRF_DIM_RANGE)
+                json_object_set_new(widths, prf_param_name(params[p]), json_integer(t->steps.width[params[p]]));
+        json_object_set_new(layers, prf_layer_kind_name(t->layer->space.kind), widths);
+    }
+    return layers;
+}
+
+/* Every swept layer with what it took, so that a reader can draw the staircase. */
+static json_t *sweeps_json(const kind_t *kind)
+{
+    json_t *sweeps = json_array();
+    for (size_t i = 0; i < kind->track_count; i++) {
+        const list_t *swept = &kind->tracks[i].swept;
+        for (size_t s = 0; s < swept->count; s++) {
+            const probe_t *p = &kind->probes[swept->items[s]];
+            char text[PRF_BLOCK_TEXT];
+            prf_block_format(&p->block, text);
+            if (p->state == PROBE_MEASURED)
+                json_array_append_new(sweeps, json_pack("{s:s, s:f}", "layer", text, "latency_ns", p->latency_ns));
+        }
+    }
+    return sweeps;
+}
+
+static json_t *metrics_json(const prf_metrics_t *m)
+{
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "count", (json_int_t)m->count, "mape_percent",
+                     number(m->mape_percent), "rmspe_percent", number(m->rmspe_percent), "median_percent",
+                     number(m->median_percent), "r2", number(m->r2), "spearman", number(m->spearman), "within_5_percent",
+                     number(m->within_5_percent), "within_10_percent", number(m->within_10_percent));
+}
+
+static json_t *layers_json(const kind_t *kind)
+{
+    json_t *layers = json_array();
+    for (size_t i = 0; kind->model && i < prf_model_layer_count(kind->model); i++) {
+        prf_model_layer_t layer;
+        prf_model_layer(kind->model, i, &layer);
+        json_array_append_new(layers, json_pack("{s:s, s:s, s:s, s:I, s:o}", "kind", prf_layer_kind_name(layer.kind), "dtype",
+                                                prf_dtype_name(layer.dtype), "regressor", layer.regressor, "samples",
+                                                (json_int_t)layer.samples, "validation", metrics_json(&layer.validation)));
+    }
+    return layers;
+}
+
+static size_t measured_in(const kind_t *kind, const list_t *list, size_t stride)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < list->count; i += stride)
+        n += kind->probes[list->items[i]].state == PROBE_MEASURED;
+    return n;
+}
+
+static json_t *board_json(const prf_engine_t *self, size_t board)
+{
+    const kind_t *k = &self->kinds[board];
+    const prf_provenance_t *p = &k->provenance;
+    bool trained = k->model != NULL;
+    size_t validation = 0, baseline = 0;
+    for (size_t i = 0; i < k->track_count; i++) {
+        validation += measured_in(k, &k->tracks[i].validated, self->campaign.repeats);
+        baseline += measured_in(k, &k->tracks[i].baseline, 1);
+    }
+    json_t *out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", self->campaign.boards[board].kind,
+                            "stage", prf_stage_name(k->stage), "samples", (json_int_t)p->samples, "sweep_samples",
+                            (json_int_t)p->sweep_samples, "validation_samples", (json_int_t)validation, "baseline_samples",
+                            (json_int_t)baseline, "planned", (json_int_t)planned(k), "measured", (json_int_t)k->measured, "reused",
+                            (json_int_t)k->reused, "poisoned", (json_int_t)k->poisoned);
+    json_object_set_new(out, "mape_percent", trained ? number(p->validation.mape_percent) : json_null());
+    json_object_set_new(out, "repeatability_percent", trained ? number(p->repeatability_percent) : json_null());
+    json_object_set_new(out, "random_baseline_mape_percent", trained ? number(p->random_baseline_percent) : json_null());
+    json_object_set_new(out, "steps", steps_json(k));
+    json_object_set_new(out, "model_version", json_integer(k->version));
+    json_object_set_new(out, "workers", json_integer(k->workers));
+    json_object_set_new(out, "acknowledged", json_integer(k->acknowledged));
+    json_object_set_new(out, "validation", trained ? metrics_json(&p->validation) : json_null());
+    json_object_set_new(out, "layers", layers_json(k));
+    json_object_set_new(out, "sweeps", sweeps_json(k));
+    json_object_set_new(out, "training_seconds", json_real(k->seconds_training));
+    json_object_set_new(out, "error", json_string(k->error));
+    json_object_set_new(out, "note", json_string(k->note));
+    return out;
+}
+
+/* Sum of the estimates of the blocks that were (to be) measured; NaN without a model that covers them all. */
+static double estimated(const kind_t *kind, const chain_t *chain)
+{
+    double total = 0;
+    for (size_t i = 0; i < chain->count; i++) {
+        prf_estimate_t estimate;
+        if (!kind->model || prf_model_estimate(kind->model, &chain->blocks[i], NULL, &estimate, NULL))
+            return (double)NAN;
+        total += estimate.latency_ns;
+    }
+    return total;
+}
+
+static double measured(const kind_t *kind, const chain_t *chain)
+{
+    double sum = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < chain->probes.count; i++) {
+        const probe_t *p = &kind->probes[chain->probes.items[i]];
+        if (p->state == PROBE_MEASURED) {
+            sum += p->latency_ns;
+            n++;
+        }
+    }
+    return n ? sum / (double)n : (double)NAN;
+}
+
+json_t *prf_engine_summary(const prf_engine_t *self)
+{
+    json_t *boards = json_array(), *networks = json_array();
+    for (size_t i = 0; i < self->campaign.board_count; i++) {
+        const kind_t *k = &self->kinds[i];
+        json_array_append_new(boards, board_json(self, i));
+        for (size_t c = 0; c < k->chain_count; c++) {
+            const chain_t *chain = &k->chains[c];
+            double e = estimated(k, chain), m = measured(k, chain);
+            json_array_append_new(networks,
+                                  json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "name", chain->network->name, "kind",
+                                            self->campaign.boards[i].kind, "blocks", (json_int_t)chain->network->block_count,
+                                            "modelled_blocks", (json_int_t)chain->count, "estimated_ns", number(e), "measured_ns",
+                                            number(m), "error_percent", number(100 * (e - m) / m)));
+        }
+    }
+    return json_pack("{s:s, s:o, s:o}", "campaign", self->campaign.name, "boards", boards, "networks", networks);
+}
