@@ -5,7 +5,7 @@
  * point's own digest, which is as good as shuffled: training, validation and baseline layers of all layer kinds stand in one
  * mixed queue, so that a board's slow drift favours none of them. Second attempts stand half a queue later than first ones.
  * Rejected: a stored plan. The book is rebuilt from the campaign and the results, so there is nothing that could disagree. */
-#include "coordinator/engine_internal.h"
+#include "engine_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

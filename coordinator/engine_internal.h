@@ -8,7 +8,7 @@
 #define PRF_ENGINE_INTERNAL_H
 
 #include "base/map.h"
-#include "coordinator/engine.h"
+#include "engine.h"
 #include "model/train.h"
 
 typedef enum { PROBE_PENDING = 0, PROBE_OUT, PROBE_MEASURED, PROBE_POISONED, PROBE_SKIPPED } probe_state_t;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/engine_internal.h"
+#include "engine_internal.h"
 #include "pr/sample.h"
 
 enum { SWEEP_MOST = 150 }; /* layers a track's sweep may cost */

@@ -2,7 +2,7 @@
 /* engine_report.c - what a campaign tells of itself: progress while it runs, the summary at its end. */
 #include <math.h>
 
-#include "coordinator/engine_internal.h"
+#include "engine_internal.h"
 
 /* JSON has no NaN: what is not known is null. */
 static json_t *number(double value)

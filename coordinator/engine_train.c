@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "coordinator/engine_internal.h"
+#include "engine_internal.h"
 
 typedef struct {
     prf_observation_t *items; /* owned */
