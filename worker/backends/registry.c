@@ -5,8 +5,11 @@
 
 #include <string.h>
 
+extern const prf_backend_t prf_backend_sim;
+
 /* Ends with NULL, so that entries may depend on what the build found. */
 static const prf_backend_t *const builtin[] = {
+    &prf_backend_sim,
     NULL,
 };
 
