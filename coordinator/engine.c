@@ -118,6 +118,12 @@ const char *prf_engine_fingerprint(const prf_engine_t *self, size_t board)
     return self->kinds[board].fingerprint;
 }
 
+const char *role_name(role_t role)
+{
+    static const char *const names[ROLES] = {"sweep", "train", "validation", "baseline", "network"};
+    return names[role];
+}
+
 static prf_status_t probe_slot(kind_t *kind, prf_error_t *err)
 {
     if (kind->probe_count < kind->probe_cap)
@@ -219,7 +225,7 @@ static void skip_pending(kind_t *kind)
     kind->pending.count = 0;
 }
 
-static bool next_of_kind(prf_engine_t *self, size_t board, prf_want_t *out)
+bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
 {
     kind_t *kind = &self->kinds[board];
     while (kind->pending.count > 0 && plan_time_is_up(self, kind)) {
@@ -234,8 +240,12 @@ static bool next_of_kind(prf_engine_t *self, size_t board, prf_want_t *out)
     probe_t *probe = &kind->probes[kind->pending.items[--kind->pending.count]];
     probe->state = PROBE_OUT;
     kind->out++;
-    *out =
-        (prf_want_t){.point = probe->point, .attempt = probe->attempt, .board = board, .blocks = &probe->block, .block_count = 1};
+    *out = (prf_want_t){.point = probe->point,
+                        .attempt = probe->attempt,
+                        .board = board,
+                        .blocks = &probe->block,
+                        .block_count = 1,
+                        .role = role_name(probe->role)};
     if (probe->chain != NO_CHAIN) {
         out->blocks = kind->chains[probe->chain].blocks;
         out->block_count = kind->chains[probe->chain].count;
@@ -251,7 +261,7 @@ bool prf_engine_next(prf_engine_t *self, prf_want_t *out)
     size_t boards = self->campaign.board_count;
     for (size_t i = 0; i < boards; i++) {
         size_t board = (self->turn + i) % boards;
-        if (next_of_kind(self, board, out)) {
+        if (prf_engine_next_on(self, board, out)) {
             self->turn = (board + 1) % boards;
             return true;
         }

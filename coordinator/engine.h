@@ -44,6 +44,7 @@ typedef struct {
     prf_protocol_t protocol; /* chains are timed in the cache state that they leave themselves, layers in the campaign's */
     const prf_block_t *blocks;
     size_t block_count;
+    const char *role; /* what it is for, for people: "sweep", "train", "validation", "baseline", "network" */
 } prf_want_t;
 
 /* Takes the campaign and the networks over (also on failure). Errors: PRF_ENOMEM. */
@@ -62,6 +63,9 @@ const char *prf_engine_fingerprint(const prf_engine_t *self, size_t board); /* "
 /* Hands out the next point that was not handed out yet; false when there is none for now. The caller answers each one exactly once
  * through prf_engine_answer: at once when the store has it (reused), else when it is committed. */
 bool prf_engine_next(prf_engine_t *self, prf_want_t *out);
+/* The same for one of its boards, so that the service takes no more than the boards of that kind will soon need: what is still
+ * with the engine can be skipped when the time budget is used up. */
+bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out);
 /* A point's outcome: a sample, or NULL when it is poisoned (failed on several boards). Unknown points are ignored.
  * Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, uint32_t attempt,

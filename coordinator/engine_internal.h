@@ -91,6 +91,7 @@ PRF_CHECKED prf_status_t list_add(list_t *list, size_t item, prf_error_t *err);
 /* The probe for a block (or chain) and attempt, made pending when it is new. */
 PRF_CHECKED prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t attempt,
                                     role_t role, size_t *probe, prf_error_t *err);
+const char *role_name(role_t role);
 void kind_fail(kind_t *kind, const char *why);
 
 /* engine_plan.c */

@@ -181,8 +181,7 @@ static prf_status_t extend(prf_engine_t *self, size_t board, track_t *track, rol
     prf_layer_t *layers = calloc(wanted, sizeof *layers);
     if (!layers)
         return prf_fail(err, PRF_ENOMEM, "a sample of %zu layers", wanted);
-    static const char *const uses[ROLES] = {"sweep", "train", "validation", "baseline", "network"};
-    uint64_t seed = stream(self, track, uses[role]);
+    uint64_t seed = stream(self, track, role_name(role));
     prf_status_t status =
         role == ROLE_TRAIN
             ? prf_sample_representatives(&track->layer->space, &track->steps, seed, taken, taken_count, wanted, layers, &got, err)

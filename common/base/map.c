@@ -15,13 +15,18 @@ void prf_map_release(prf_map_t *map)
     prf_map_init(map);
 }
 
-/* The entry of this key, or the free one where it would go. */
-static prf_map_entry_t *slot(const prf_map_t *map, const prf_digest_t *digest, uint32_t number)
+static size_t home(const prf_map_t *map, const prf_digest_t *digest, uint32_t number)
 {
     uint64_t hash;
     memcpy(&hash, digest->bytes, sizeof hash);
+    return (size_t)(hash + number * 0x9e3779b97f4a7c15u) & (map->cap - 1);
+}
+
+/* The entry of this key, or the free one where it would go. */
+static prf_map_entry_t *slot(const prf_map_t *map, const prf_digest_t *digest, uint32_t number)
+{
     size_t mask = map->cap - 1;
-    size_t i = (size_t)(hash + number * 0x9e3779b97f4a7c15u) & mask;
+    size_t i = home(map, digest, number);
     while (map->entries[i].used && (map->entries[i].number != number || prf_digest_compare(&map->entries[i].digest, digest) != 0))
         i = (i + 1) & mask;
     return &map->entries[i];
@@ -63,4 +68,23 @@ bool prf_map_get(const prf_map_t *map, const prf_digest_t *digest, uint32_t numb
         return false;
     *value = entry->value;
     return true;
+}
+
+/* Entries behind the gap move up when the gap lies between their home and their place, so that no probe ends too early. */
+void prf_map_remove(prf_map_t *map, const prf_digest_t *digest, uint32_t number)
+{
+    if (map->cap == 0)
+        return;
+    size_t mask = map->cap - 1, gap = (size_t)(slot(map, digest, number) - map->entries);
+    if (!map->entries[gap].used)
+        return;
+    for (size_t i = (gap + 1) & mask; map->entries[i].used; i = (i + 1) & mask) {
+        size_t wanted = home(map, &map->entries[i].digest, map->entries[i].number);
+        if (((i - wanted) & mask) >= ((i - gap) & mask)) {
+            map->entries[gap] = map->entries[i];
+            gap = i;
+        }
+    }
+    map->entries[gap] = (prf_map_entry_t){0};
+    map->count--;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* map.h - from a digest and a small number to an index. Digests are uniformly distributed already, so their first bytes are the
- * hash (open addressing, linear probing). Entries are never removed. Not shared between threads. */
+ * hash (open addressing, linear probing). Not shared between threads. */
 #ifndef PRF_BASE_MAP_H
 #define PRF_BASE_MAP_H
 
@@ -26,5 +26,7 @@ void prf_map_release(prf_map_t *map);
 /* Sets or replaces. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_map_put(prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t value, prf_error_t *err);
 bool prf_map_get(const prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t *value);
+/* Nothing happens when there is no such key. */
+void prf_map_remove(prf_map_t *map, const prf_digest_t *digest, uint32_t number);
 
 #endif

@@ -25,3 +25,31 @@ Test(map, keeps_a_hundred_thousand_keys_apart_by_digest_and_number)
     }
     prf_map_release(&map);
 }
+
+Test(map, removing_keys_loses_none_of_the_others)
+{
+    prf_map_t map;
+    prf_map_init(&map);
+    enum { KEYS = 20000 };
+    for (uint32_t i = 0; i < KEYS; i++) {
+        prf_digest_t d;
+        prf_digest(&d, &i, sizeof i);
+        cr_assert_eq(prf_map_put(&map, &d, 7, i, NULL), PRF_OK);
+    }
+    for (uint32_t i = 0; i < KEYS; i++) {
+        prf_digest_t d;
+        prf_digest(&d, &i, sizeof i);
+        if (i % 3)
+            prf_map_remove(&map, &d, 7);
+        prf_map_remove(&map, &d, 8); /* never there */
+    }
+    cr_assert_eq(map.count, (KEYS + 2) / 3);
+    for (uint32_t i = 0; i < KEYS; i++) {
+        prf_digest_t d;
+        uint64_t value = 0;
+        prf_digest(&d, &i, sizeof i);
+        cr_assert_eq(prf_map_get(&map, &d, 7, &value), i % 3 == 0, "key %u", i);
+        cr_assert(i % 3 || value == i);
+    }
+    prf_map_release(&map);
+}
