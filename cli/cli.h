@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cli.h - the subcommands of `prfarm`. Each is a function in a file of its own that parses its arguments (argv[0] is its name),
+ * does its work and returns the exit code; commands.c holds the table of all. Main thread only. */
+#ifndef PRF_CLI_H
+#define PRF_CLI_H
+
+#include "options.h"
+#include "output.h"
+
+typedef struct {
+    const char *name;
+    const char *summary; /* one line for `prfarm --help` */
+    int (*run)(int argc, char **argv);
+} prf_command_t;
+
+/* In the order in which a newcomer meets them; a NULL name ends the table. */
+extern const prf_command_t prf_commands[];
+
+int prf_cmd_doctor(int argc, char **argv);
+
+#endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+/* commands.c - the table of subcommands. Adding one is a line here, a prototype in cli.h and a file of its name. */
+#include "cli.h"
+
+const prf_command_t prf_commands[] = {
+    {"doctor", "check this machine: can it measure, what would disturb it", prf_cmd_doctor},
+    {NULL, NULL, NULL},
+};
