@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+/* net.c - sockets: one message is one payload, in front of which a ROUTER has the peer's name.
+ *
+ * czmq owns context and sockets; messages go through libzmq's own calls, because czmq's message types assert where memory runs
+ * out. Nothing here waits: a full queue is an error that the caller answers (backpressure), not a stop of its thread.
+ *
+ * ROUTER_MANDATORY makes a ROUTER tell of a peer that is gone instead of dropping what is sent to it. ROUTER_HANDOVER is left
+ * off, so that nobody takes over a connected peer's name. Peers are pinged by ZeroMQ itself, so that a connection whose other end
+ * lost power is given up: a SUB, which never sends, would otherwise wait on it for ever.
+ *
+ * What ZeroMQ does not limit: the number of parts of one message. A hostile peer can make a ROUTER gather one without an end,
+ * which is one reason for keys on every address but loopback. */
+#include <czmq.h>
+
+#include "net/endpoint.h"
+#include "net/socket.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    LINGER_MS = 300,
+    RECONNECT_MS = 50,
+    RECONNECT_MAX_MS = 2000,
+    PING_MS = 5000,
+    PING_TIMEOUT_MS = 20000,
+    BACKLOG = 4096,
+    DROPS_A_CALL = 256 /* a flood of malformed messages must not keep the loop from its other work */
+};
+
+struct prf_socket {
+    zsock_t *zsock; /* owned */
+    prf_socket_type_t type;
+    uint64_t dropped;
+};
+
+static void init_czmq(void)
+{
+    zsys_handler_set(NULL);
+    zsys_set_logstream(NULL);
+    zsys_init();
+}
+
+void *prf_socket_handle(prf_socket_t *self)
+{
+    return zsock_resolve(self->zsock);
+}
+
+static void set_options(zsock_t *zsock, prf_socket_type_t type, int queue, int64_t limit)
+{
+    zsock_set_linger(zsock, LINGER_MS);
+    zsock_set_sndhwm(zsock, queue);
+    zsock_set_rcvhwm(zsock, queue);
+    zsock_set_maxmsgsize(zsock, (int)limit);
+    zsock_set_backlog(zsock, BACKLOG);
+    zsock_set_reconnect_ivl(zsock, RECONNECT_MS);
+    zsock_set_reconnect_ivl_max(zsock, RECONNECT_MAX_MS);
+    zsock_set_heartbeat_ivl(zsock, PING_MS);
+    zsock_set_heartbeat_timeout(zsock, PING_TIMEOUT_MS);
+    zsock_set_heartbeat_ttl(zsock, PING_TIMEOUT_MS);
+    if (type == PRF_ROUTER)
+        zsock_set_router_mandatory(zsock, 1);
+    if (type == PRF_SUB)
+        zsock_set_subscribe(zsock, "");
+}
+
+prf_status_t prf_socket_new(prf_socket_t **out, prf_socket_type_t type, int queue, int64_t limit, prf_error_t *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static const int types[] = {[PRF_ROUTER] = ZMQ_ROUTER, [PRF_DEALER] = ZMQ_DEALER, [PRF_PUB] = ZMQ_PUB, [PRF_SUB] = ZMQ_SUB};
+    pthread_once(&once, init_czmq);
+    if (queue < 1 || limit < 1 || limit > INT_MAX)
+        return prf_fail(err, PRF_EINVAL, "socket with a queue of %d and frames of %lld bytes: use at least 1", queue,
+                        (long long)limit);
+    prf_socket_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "socket");
+    self->type = type;
+    self->zsock = zsock_new(types[type]);
+    if (!self->zsock) {
+        int e = errno;
+        free(self);
+        return prf_fail_sys(err, e, "socket");
+    }
+    set_options(self->zsock, type, queue, limit);
+    *out = self;
+    return PRF_OK;
+}
+
+void prf_socket_destroy(prf_socket_t **self)
+{
+    if (!*self)
+        return;
+    zsock_destroy(&(*self)->zsock);
+    free(*self);
+    *self = NULL;
+}
+
+uint64_t prf_socket_dropped(const prf_socket_t *self)
+{
+    return self->dropped;
+}
+
+static prf_status_t in_use(const char *endpoint, prf_error_t *err)
+{
+    return prf_fail(err, PRF_EBUSY, "%s is in use: another coordinator runs there, or choose another with --farm", endpoint);
+}
+
+/* libzmq removes whatever file has the path before it binds. So we look first: a socket that answers is somebody's, a file
+ * that is no socket was not left by us. */
+static prf_status_t check_ipc_free(const char *endpoint, prf_error_t *err)
+{
+    const char *path = endpoint + strlen("ipc://");
+    struct stat st;
+    if (*path == '@' || stat(path, &st) != 0)
+        return PRF_OK;
+    if (!S_ISSOCK(st.st_mode))
+        return prf_fail(err, PRF_EINVAL, "%s: there is a file or folder of that name already: choose another path", endpoint);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return prf_fail_sys(err, errno, "%s", endpoint);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    bool alive = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN;
+    close(fd);
+    return alive ? in_use(endpoint, err) : PRF_OK;
+}
+
+static prf_status_t bind_failed(const char *endpoint, int e, prf_error_t *err)
+{
+    switch (e) {
+    case EADDRINUSE:
+        return in_use(endpoint, err);
+    case ENODEV:
+    case EADDRNOTAVAIL:
+        return prf_fail(err, PRF_EINVAL, "%s: not an address of this machine", endpoint);
+    case ENOENT:
+    case ENOTDIR:
+        return prf_fail(err, PRF_EINVAL, "%s: its folder does not exist: create it, or choose another path", endpoint);
+    case EINVAL:
+    case EPROTONOSUPPORT:
+        return prf_fail(err, PRF_EINVAL, "%s: malformed: use tcp://HOST:PORT or ipc://PATH", endpoint);
+    default:
+        return prf_fail_sys(err, e, "cannot bind %s", endpoint);
+    }
+}
+
+/* Only where an address asks for it: with it, libzmq would write IPv4 endpoints in their mapped form. */
+static void allow_ipv6(prf_socket_t *self, const char *endpoint)
+{
+    if (strchr(endpoint, '['))
+        zsock_set_ipv6(self->zsock, 1);
+}
+
+prf_status_t prf_socket_bind(prf_socket_t *self, const char *endpoint, char bound[PRF_ENDPOINT], prf_error_t *err)
+{
+    prf_status_t status = prf_endpoint_check(endpoint, err);
+    if (!status && strncmp(endpoint, "ipc://", 6) == 0)
+        status = check_ipc_free(endpoint, err);
+    if (status)
+        return status;
+    allow_ipv6(self, endpoint);
+    if (zmq_bind(prf_socket_handle(self), endpoint) != 0)
+        return bind_failed(endpoint, errno, err);
+    size_t len = PRF_ENDPOINT;
+    if (bound && zmq_getsockopt(prf_socket_handle(self), ZMQ_LAST_ENDPOINT, bound, &len) != 0)
+        return prf_fail_sys(err, errno, "%s", endpoint);
+    return PRF_OK;
+}
+
+prf_status_t prf_socket_connect(prf_socket_t *self, const char *endpoint, prf_error_t *err)
+{
+    prf_status_t status = prf_endpoint_check(endpoint, err);
+    if (status)
+        return status;
+    allow_ipv6(self, endpoint);
+    if (zmq_connect(prf_socket_handle(self), endpoint) != 0)
+        return prf_fail(err, PRF_EINVAL, "cannot connect to %s: %s", endpoint, zmq_strerror(errno));
+    return PRF_OK;
+}
+
+static prf_status_t send_part(prf_socket_t *self, const void *bytes, size_t len, int flags, prf_error_t *err)
+{
+    int rc;
+    do
+        rc = zmq_send(prf_socket_handle(self), bytes, len, ZMQ_DONTWAIT | flags);
+    while (rc < 0 && errno == EINTR);
+    if (rc >= 0)
+        return PRF_OK;
+    if (errno == EAGAIN)
+        return prf_fail(err, PRF_EBUSY, "the peer's queue is full");
+    if (errno == EHOSTUNREACH)
+        return prf_fail(err, PRF_ENOTFOUND, "the peer is gone");
+    return prf_fail(err, PRF_EIO, "sending: %s", zmq_strerror(errno));
+}
+
+prf_status_t prf_socket_send(prf_socket_t *self, const prf_peer_t *to, const void *bytes, size_t len, prf_error_t *err)
+{
+    if (self->type == PRF_ROUTER) {
+        if (!to || to->len == 0 || to->len > PRF_PEER_BYTES)
+            return prf_fail(err, PRF_ENOTFOUND, "the peer is gone");
+        prf_status_t status = send_part(self, to->bytes, to->len, ZMQ_SNDMORE, err);
+        if (status)
+            return status;
+    }
+    return send_part(self, bytes, len, 0, err);
+}
+
+/* Takes the rest of a message that is not wanted. */
+static void skip_parts(void *handle)
+{
+    zmq_msg_t part;
+    bool more = true;
+    while (more) {
+        zmq_msg_init(&part);
+        more = zmq_msg_recv(&part, handle, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&part);
+        zmq_msg_close(&part);
+    }
+}
+
+typedef enum { TAKEN, DROPPED, EMPTY, NO_MEMORY, BROKEN } outcome_t;
+
+static outcome_t take_payload(zmq_msg_t *part, uint8_t **bytes, size_t *len)
+{
+    size_t size = zmq_msg_size(part);
+    uint8_t *copy = malloc(size ? size : 1);
+    if (!copy)
+        return NO_MEMORY;
+    if (size)
+        memcpy(copy, zmq_msg_data(part), size);
+    *bytes = copy;
+    *len = size;
+    return TAKEN;
+}
+
+/* One message, or what is wrong with it. libzmq hands over whole messages only: once there is a first part, all are there. */
+static outcome_t receive(prf_socket_t *self, prf_peer_t *from, zmq_msg_t *part, uint8_t **bytes, size_t *len)
+{
+    void *handle = prf_socket_handle(self);
+    int rc = zmq_msg_recv(part, handle, ZMQ_DONTWAIT);
+    if (rc < 0)
+        return errno == EAGAIN ? EMPTY : (errno == EINTR ? DROPPED : BROKEN);
+    prf_peer_t peer = {0};
+    if (self->type == PRF_ROUTER) {
+        size_t size = zmq_msg_size(part);
+        bool named = size >= 1 && size <= PRF_PEER_BYTES;
+        bool more = zmq_msg_more(part);
+        if (named) {
+            peer.len = (uint8_t)size;
+            memcpy(peer.bytes, zmq_msg_data(part), size);
+        }
+        if (!named || !more || zmq_msg_recv(part, handle, ZMQ_DONTWAIT) < 0) {
+            self->dropped++;
+            if (more)
+                skip_parts(handle);
+            return DROPPED;
+        }
+    }
+    if (zmq_msg_more(part)) {
+        self->dropped++;
+        skip_parts(handle);
+        return DROPPED;
+    }
+    outcome_t outcome = take_payload(part, bytes, len);
+    if (outcome == TAKEN && from)
+        *from = peer;
+    return outcome;
+}
+
+prf_status_t prf_socket_recv(prf_socket_t *self, prf_peer_t *from, uint8_t **bytes, size_t *len, prf_error_t *err)
+{
+    outcome_t outcome = DROPPED;
+    for (int i = 0; i < DROPS_A_CALL && outcome == DROPPED; i++) {
+        zmq_msg_t part;
+        zmq_msg_init(&part);
+        outcome = receive(self, from, &part, bytes, len);
+        zmq_msg_close(&part);
+    }
+    switch (outcome) {
+    case TAKEN:
+        return PRF_OK;
+    case NO_MEMORY:
+        return prf_fail(err, PRF_ENOMEM, "a received message");
+    case BROKEN:
+        return prf_fail(err, PRF_EIO, "receiving: %s", zmq_strerror(errno));
+    default:
+        return prf_fail(err, PRF_ETIMEOUT, "nothing to read");
+    }
+}
