@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* dataset.h - measured layers as numbers: what regressors are fitted to. Pure; owned by its maker. */
+#ifndef PRF_MODEL_DATASET_H
+#define PRF_MODEL_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct {
+    size_t count, feature_count;
+    float *table;        /* owned: count x feature_count, row after row */
+    double *log_latency; /* owned: natural logarithm of nanoseconds */
+    double *ops, *bytes; /* owned: what the roofline charges for */
+} prf_dataset_t;
+
+/* Room for `count` rows, all zero. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_dataset_init(prf_dataset_t *out, size_t count, size_t feature_count, prf_error_t *err);
+void prf_dataset_release(prf_dataset_t *self); /* NULL-safe */
+/* The rows of the given indices. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_dataset_pick(prf_dataset_t *out, const prf_dataset_t *from, const uint32_t *rows, size_t count,
+                                          prf_error_t *err);
+
+#endif

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/ensemble.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void prf_ensemble_release(prf_ensemble_t *self)
+{
+    if (!self)
+        return;
+    free(self->roots);
+    free(self->nodes);
+    *self = (prf_ensemble_t){0};
+}
+
+static double descend(const prf_node_t *nodes, uint32_t root, const float *x)
+{
+    const prf_node_t *node = &nodes[root];
+    while (node->feature != PRF_LEAF)
+        node = &nodes[node->child + !(x[node->feature] <= node->value)];
+    return node->value;
+}
+
+void prf_ensemble_predict(const prf_ensemble_t *self, const float *x, double *mean, double *spread)
+{
+    uint32_t per_member = self->tree_count / self->member_count;
+    double sum = 0, squares = 0; /* of the distance from the first member, so that little cancels */
+    double first = 0;
+    for (uint32_t m = 0, t = 0; m < self->member_count; m++) {
+        double value = self->base;
+        for (uint32_t i = 0; i < per_member; i++, t++)
+            value += descend(self->nodes, self->roots[t], x);
+        if (m == 0)
+            first = value;
+        sum += value - first;
+        squares += (value - first) * (value - first);
+    }
+    double n = self->member_count, average = sum / n;
+    *mean = first + average;
+    *spread = sqrt(fmax(0, squares / n - average * average));
+}
+
+static prf_status_t link_tree(prf_ensemble_t *self, uint32_t root, uint32_t size, size_t feature_count, prf_error_t *err)
+{
+    uint64_t inner = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        prf_node_t *node = &self->nodes[root + i];
+        if (!isfinite(node->value))
+            return prf_fail(err, PRF_ECORRUPT, "model: node %u holds no finite number", root + i);
+        if (node->feature == PRF_LEAF)
+            continue;
+        uint64_t child = 2 * inner++ + 1;
+        if (node->feature >= feature_count || child <= i || child + 1 >= size)
+            return prf_fail(err, PRF_ECORRUPT, "model: node %u points outside its tree or features", root + i);
+        node->child = root + (uint32_t)child;
+    }
+    if (2 * inner + 1 != size)
+        return prf_fail(err, PRF_ECORRUPT, "model: a tree of %u nodes has %llu inner ones", size, (unsigned long long)inner);
+    return PRF_OK;
+}
+
+prf_status_t prf_ensemble_link(prf_ensemble_t *self, const uint32_t *tree_sizes, size_t feature_count, prf_error_t *err)
+{
+    if (self->member_count < 1 || self->member_count > PRF_MEMBERS || self->tree_count < 1 || self->tree_count > PRF_TREES ||
+        self->tree_count % self->member_count || !isfinite(self->base))
+        return prf_fail(err, PRF_ECORRUPT, "model: %u members with %u trees", self->member_count, self->tree_count);
+    size_t at = 0;
+    for (uint32_t t = 0; t < self->tree_count; t++) {
+        if (tree_sizes[t] < 1 || tree_sizes[t] > self->node_count - at)
+            return prf_fail(err, PRF_ECORRUPT, "model: tree %u has %u nodes, more than there are", t, tree_sizes[t]);
+        self->roots[t] = (uint32_t)at;
+        prf_status_t status = link_tree(self, (uint32_t)at, tree_sizes[t], feature_count, err);
+        if (status)
+            return status;
+        at += tree_sizes[t];
+    }
+    if (at != self->node_count)
+        return prf_fail(err, PRF_ECORRUPT, "model: %zu nodes belong to no tree", self->node_count - at);
+    return PRF_OK;
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ensemble.h - regression trees and how they answer together. Immutable once made; any thread; predicting allocates nothing.
+ *
+ * An ensemble is a number of members whose mean is the answer and whose spread tells how far to trust it. A member is a sum of
+ * trees: one tree in a forest, many small ones when boosted. */
+#ifndef PRF_MODEL_ENSEMBLE_H
+#define PRF_MODEL_ENSEMBLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum { PRF_LEAF = UINT16_MAX, PRF_MEMBERS = 1024, PRF_TREES = 65536, PRF_NODES = 16 << 20 };
+
+/* Trees lie one after another, each in breadth-first order: the children of its k-th inner node are its nodes 2k + 1 and
+ * 2k + 2. So a child always lies behind its parent, and the file need not store children at all. */
+typedef struct {
+    float value;      /* inner node: x[feature] <= value goes left; leaf: what the tree adds */
+    uint32_t child;   /* inner node: index of the left child, the right one follows */
+    uint16_t feature; /* PRF_LEAF: a leaf */
+} prf_node_t;
+
+typedef struct {
+    uint32_t member_count, tree_count; /* tree t belongs to member t / (tree_count / member_count) */
+    uint32_t *roots;                   /* owned */
+    prf_node_t *nodes;                 /* owned */
+    size_t node_count;
+    double base; /* every member starts from it */
+} prf_ensemble_t;
+
+void prf_ensemble_release(prf_ensemble_t *self); /* NULL-safe */
+/* Mean of the members and their standard deviation. */
+void prf_ensemble_predict(const prf_ensemble_t *self, const float *x, double *mean, double *spread);
+/* Fills in roots and children from the features and tree sizes, and checks that everything is as the type promises: for
+ * ensembles that come out of a file. Errors: PRF_ECORRUPT. */
+PRF_CHECKED prf_status_t prf_ensemble_link(prf_ensemble_t *self, const uint32_t *tree_sizes, size_t feature_count,
+                                           prf_error_t *err);
+
+#endif

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+/* grow.c - trees are grown breadth first, which is the order that an ensemble stores them in: the list of nodes is the queue.
+ *
+ * The rows of a node are a stretch of one index array that splitting partitions in place. A node's targets are gathered once
+ * into a dense array, then each column is looked at: for the best cut by counting rows and adding targets per bin (a bitmap of
+ * occupied bins makes that cost proportional to the rows, however few), for a random cut by two passes without any bins. */
+#include "model/grow.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "model/parallel.h"
+
+enum { WORDS = PRF_BINS / 64 };
+
+typedef struct {
+    uint32_t begin, end, depth; /* rows of the node */
+} span_t;
+
+typedef struct {
+    const prf_bins_t *bins;
+    const prf_growth_t *growth;
+    prf_rng_t rng;
+    uint32_t *rows, *spare;               /* owned; rows of the tree that grows, scratch for partitioning */
+    double *dense;                        /* owned; targets of the node's rows */
+    uint32_t *order;                      /* owned; columns, shuffled as far as needed */
+    span_t *spans;                        /* owned; of the nodes of the tree that grows */
+    prf_node_t *nodes;                    /* owned; all trees so far */
+    size_t node_count, node_cap, tree_at; /* tree_at: where the growing tree begins */
+    uint32_t count[PRF_BINS];             /* histogram; all zero between columns */
+    double sum[PRF_BINS];
+    uint64_t occupied[WORDS];
+} grower_t;
+
+typedef struct {
+    const prf_column_t *column;
+    uint32_t last_left; /* last bin that goes left */
+    float threshold;
+    double score; /* sum of squares explained; larger is better */
+} split_t;
+
+static double score(double left, double right, double left_count, double right_count)
+{
+    return left * left / left_count + right * right / right_count;
+}
+
+static void fill_histogram(grower_t *g, const prf_column_t *column, span_t span)
+{
+    for (uint32_t i = span.begin; i < span.end; i++) {
+        uint16_t bin = column->code[g->rows[i]];
+        g->occupied[bin / 64] |= (uint64_t)1 << (bin % 64);
+        g->count[bin]++;
+        g->sum[bin] += g->dense[i - span.begin];
+    }
+}
+
+static float between(const prf_column_t *column, uint32_t left, uint32_t right)
+{
+    float low = column->high[left], high = column->low[right];
+    float middle = low + (high - low) / 2;
+    return middle < high ? middle : low;
+}
+
+/* Looks at every cut between occupied bins, clears the histogram on the way. Returns whether there was any. */
+static bool best_cut(grower_t *g, const prf_column_t *column, span_t span, double total, split_t *best)
+{
+    double n = span.end - span.begin, left_count = 0, left = 0;
+    uint32_t previous = UINT32_MAX;
+    bool any = false;
+    fill_histogram(g, column, span);
+    for (uint32_t word = 0; word < WORDS; word++) {
+        for (uint64_t bits = g->occupied[word]; bits; bits &= bits - 1) {
+            uint32_t bin = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (previous != UINT32_MAX && left_count >= g->growth->min_leaf && n - left_count >= g->growth->min_leaf) {
+                double s = score(left, total - left, left_count, n - left_count);
+                any = true;
+                if (s > best->score)
+                    *best = (split_t){column, previous, between(column, previous, bin), s};
+            }
+            left_count += g->count[bin];
+            left += g->sum[bin];
+            g->count[bin] = 0;
+            g->sum[bin] = 0;
+            previous = bin;
+        }
+        g->occupied[word] = 0;
+    }
+    return any;
+}
+
+/* The last bin that begins at or below `value`, from `first` on. */
+static uint32_t bin_at(const prf_column_t *column, uint32_t first, uint32_t last, float value)
+{
+    while (first < last) {
+        uint32_t middle = (first + last + 1) / 2;
+        if (column->low[middle] <= value)
+            first = middle;
+        else
+            last = middle - 1;
+    }
+    return first;
+}
+
+static bool random_cut(grower_t *g, const prf_column_t *column, span_t span, double total, split_t *best)
+{
+    uint16_t first = UINT16_MAX, last = 0;
+    for (uint32_t i = span.begin; i < span.end; i++) {
+        uint16_t bin = column->code[g->rows[i]];
+        first = bin < first ? bin : first;
+        last = bin > last ? bin : last;
+    }
+    if (first == last)
+        return false;
+    double low = column->low[first], high = column->low[last];
+    float at = (float)(low + prf_rng_double(&g->rng) * (high - low));
+    if (at >= column->low[last])
+        at = column->low[first];
+    uint32_t cut = bin_at(column, first, last, at);
+    double left = 0, left_count = 0, n = span.end - span.begin;
+    for (uint32_t i = span.begin; i < span.end; i++) {
+        bool goes = column->code[g->rows[i]] <= cut;
+        left_count += goes;
+        left += goes ? g->dense[i - span.begin] : 0;
+    }
+    if (left_count < g->growth->min_leaf || n - left_count < g->growth->min_leaf)
+        return false;
+    double s = score(left, total - left, left_count, n - left_count);
+    if (s > best->score)
+        *best = (split_t){column, cut, fmaxf(at, column->high[cut]), s};
+    return true;
+}
+
+/* Columns are drawn until enough of them offered a cut; those that are constant within the node do not count. */
+static bool find_split(grower_t *g, span_t span, double total, split_t *best)
+{
+    size_t columns = g->bins->column_count;
+    size_t wanted = (size_t)ceil(g->growth->feature_share * (double)columns), seen = 0;
+    *best = (split_t){.score = -INFINITY};
+    for (size_t i = 0; i < columns && seen < wanted; i++) {
+        size_t j = i + (size_t)prf_rng_below(&g->rng, columns - i);
+        uint32_t chosen = g->order[j];
+        g->order[j] = g->order[i];
+        g->order[i] = chosen;
+        const prf_column_t *column = &g->bins->columns[chosen];
+        seen += g->growth->random_cuts ? random_cut(g, column, span, total, best) : best_cut(g, column, span, total, best);
+    }
+    return best->column != NULL;
+}
+
+static uint32_t partition(grower_t *g, span_t span, const split_t *split)
+{
+    uint32_t left = span.begin, right = 0;
+    for (uint32_t i = span.begin; i < span.end; i++) {
+        uint32_t row = g->rows[i];
+        if (split->column->code[row] <= split->last_left)
+            g->rows[left++] = row;
+        else
+            g->spare[right++] = row;
+    }
+    memcpy(g->rows + left, g->spare, right * sizeof *g->rows);
+    return left;
+}
+
+static bool add_node(grower_t *g, span_t span)
+{
+    if (g->node_count == g->node_cap) {
+        size_t cap = g->node_cap ? 2 * g->node_cap : 1024;
+        prf_node_t *grown = realloc(g->nodes, cap * sizeof *grown);
+        if (!grown)
+            return false;
+        g->nodes = grown;
+        g->node_cap = cap;
+    }
+    g->spans[g->node_count - g->tree_at] = span;
+    g->nodes[g->node_count++] = (prf_node_t){.feature = PRF_LEAF};
+    return true;
+}
+
+/* Gathers the node's targets; true when they differ enough to be worth a split. */
+static bool gather(grower_t *g, const double *target, span_t span, double *total)
+{
+    double low = INFINITY, high = -INFINITY, sum = 0;
+    for (uint32_t i = span.begin; i < span.end; i++) {
+        double y = target[g->rows[i]];
+        g->dense[i - span.begin] = y;
+        low = y < low ? y : low;
+        high = y > high ? y : high;
+        sum += y;
+    }
+    *total = sum;
+    return high - low > 1e-9;
+}
+
+/* Grows one tree over the first `row_count` entries of g->rows. Roots and children count from the grower's first node. */
+static bool grow_tree(grower_t *g, const double *target, uint32_t row_count)
+{
+    const prf_growth_t *how = g->growth;
+    g->tree_at = g->node_count;
+    if (!add_node(g, (span_t){0, row_count, 0}))
+        return false;
+    for (size_t i = g->tree_at; i < g->node_count; i++) {
+        span_t span = g->spans[i - g->tree_at];
+        double total;
+        split_t split;
+        bool varied = gather(g, target, span, &total);
+        uint32_t n = span.end - span.begin;
+        if (!varied || n < 2 * how->min_leaf || (how->max_depth && span.depth == how->max_depth) ||
+            !find_split(g, span, total, &split)) {
+            g->nodes[i].value = (float)(how->shrink * total / n);
+            continue;
+        }
+        uint32_t middle = partition(g, span, &split);
+        g->nodes[i] = (prf_node_t){split.threshold, (uint32_t)g->node_count, split.column->feature};
+        if (!add_node(g, (span_t){span.begin, middle, span.depth + 1}) || !add_node(g, (span_t){middle, span.end, span.depth + 1}))
+            return false;
+    }
+    return true;
+}
+
+static uint32_t draw_rows(grower_t *g)
+{
+    uint32_t n = (uint32_t)g->bins->row_count, count = 0;
+    if (g->growth->bootstrap) {
+        for (; count < n; count++)
+            g->rows[count] = (uint32_t)prf_rng_below(&g->rng, n);
+        return n;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (g->growth->row_share >= 1 || prf_rng_double(&g->rng) < g->growth->row_share)
+            g->rows[count++] = i;
+    if (count == 0)
+        g->rows[count++] = (uint32_t)prf_rng_below(&g->rng, n);
+    return count;
+}
+
+static void grower_release(grower_t *g)
+{
+    free(g->rows);
+    free(g->spare);
+    free(g->dense);
+    free(g->order);
+    free(g->spans);
+    free(g->nodes);
+    free(g);
+}
+
+static grower_t *grower_new(const prf_bins_t *bins, const prf_growth_t *growth, uint64_t seed, uint64_t stream)
+{
+    grower_t *g = calloc(1, sizeof *g);
+    if (!g)
+        return NULL;
+    size_t n = bins->row_count;
+    g->bins = bins;
+    g->growth = growth;
+    prf_rng_init(&g->rng, seed, stream);
+    g->rows = malloc(n * sizeof *g->rows);
+    g->spare = malloc(n * sizeof *g->spare);
+    g->dense = malloc(n * sizeof *g->dense);
+    g->order = malloc((bins->column_count + 1) * sizeof *g->order);
+    g->spans = malloc(2 * n * sizeof *g->spans);
+    if (!g->rows || !g->spare || !g->dense || !g->order || !g->spans) {
+        grower_release(g);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < bins->column_count; i++)
+        g->order[i] = i;
+    return g;
+}
+
+/* One member's outcome, made by one thread. */
+typedef struct {
+    prf_node_t *nodes; /* owned; children count from the member's first node */
+    size_t node_count;
+    uint32_t *roots; /* owned, one a round, likewise */
+    bool failed;
+} member_t;
+
+typedef struct {
+    const prf_bins_t *bins;
+    const float *table;
+    size_t feature_count;
+    const double *target;
+    const prf_growth_t *growth;
+    uint64_t seed;
+    double base;
+    member_t *members;
+} fit_t;
+
+static double leaf_value(const prf_node_t *nodes, uint32_t at, const float *x)
+{
+    while (nodes[at].feature != PRF_LEAF)
+        at = nodes[at].child + !(x[nodes[at].feature] <= nodes[at].value);
+    return nodes[at].value;
+}
+
+/* `rest` is what the trees so far leave over; each tree is fitted to it and then taken off. */
+static bool grow_member(const fit_t *fit, grower_t *g, member_t *member, double *rest)
+{
+    size_t n = fit->bins->row_count;
+    for (size_t i = 0; i < n; i++)
+        rest[i] = fit->target[i] - fit->base;
+    for (uint32_t round = 0; round < fit->growth->rounds; round++) {
+        if (!grow_tree(g, rest, draw_rows(g)))
+            return false;
+        member->roots[round] = (uint32_t)g->tree_at;
+        for (size_t i = 0; i < n && round + 1 < fit->growth->rounds; i++)
+            rest[i] -= leaf_value(g->nodes, member->roots[round], fit->table + i * fit->feature_count);
+    }
+    return true;
+}
+
+static void fit_member(void *context, size_t index)
+{
+    const fit_t *fit = context;
+    member_t *member = &fit->members[index];
+    grower_t *g = grower_new(fit->bins, fit->growth, fit->seed, index);
+    double *rest = malloc(fit->bins->row_count * sizeof *rest);
+    member->roots = malloc(fit->growth->rounds * sizeof *member->roots);
+    member->failed = !g || !rest || !member->roots || !grow_member(fit, g, member, rest);
+    if (!member->failed) {
+        member->nodes = g->nodes;
+        member->node_count = g->node_count;
+        g->nodes = NULL;
+    }
+    free(rest);
+    if (g)
+        grower_release(g);
+}
+
+/* Puts the members one after another. */
+static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t *err)
+{
+    const prf_growth_t *growth = fit->growth;
+    prf_ensemble_t e = {.member_count = growth->members, .tree_count = growth->members * growth->rounds, .base = fit->base};
+    for (uint32_t m = 0; m < growth->members; m++) {
+        if (fit->members[m].failed)
+            return prf_fail(err, PRF_ENOMEM, "growing trees over %zu layers", fit->bins->row_count);
+        e.node_count += fit->members[m].node_count;
+    }
+    if (e.node_count > PRF_NODES)
+        return prf_fail(err, PRF_EINVAL, "trees over %zu layers grow beyond %d nodes: train on fewer layers", fit->bins->row_count,
+                        PRF_NODES);
+    e.nodes = malloc(e.node_count * sizeof *e.nodes);
+    e.roots = malloc(e.tree_count * sizeof *e.roots);
+    if (!e.nodes || !e.roots) {
+        prf_ensemble_release(&e);
+        return prf_fail(err, PRF_ENOMEM, "%zu tree nodes", e.node_count);
+    }
+    uint32_t at = 0;
+    for (uint32_t m = 0; m < growth->members; m++) {
+        const member_t *member = &fit->members[m];
+        for (uint32_t r = 0; r < growth->rounds; r++)
+            e.roots[m * growth->rounds + r] = at + member->roots[r];
+        for (size_t i = 0; i < member->node_count; i++) {
+            e.nodes[at + i] = member->nodes[i];
+            if (member->nodes[i].feature != PRF_LEAF)
+                e.nodes[at + i].child += at;
+        }
+        at += (uint32_t)member->node_count;
+    }
+    *out = e;
+    return PRF_OK;
+}
+
+prf_status_t prf_ensemble_fit(prf_ensemble_t *out, const prf_bins_t *bins, const float *table, size_t feature_count,
+                              const double *target, const prf_growth_t *growth, uint64_t seed, unsigned threads, prf_error_t *err)
+{
+    fit_t fit = {bins, table, feature_count, target, growth, seed, 0, NULL};
+    for (size_t i = 0; i < bins->row_count; i++)
+        fit.base += target[i] / (double)bins->row_count;
+    fit.members = calloc(growth->members, sizeof *fit.members);
+    if (!fit.members)
+        return prf_fail(err, PRF_ENOMEM, "an ensemble of %u members", growth->members);
+    prf_parallel(growth->members, threads, fit_member, &fit);
+    prf_status_t status = assemble(out, &fit, err);
+    for (uint32_t m = 0; m < growth->members; m++) {
+        free(fit.members[m].nodes);
+        free(fit.members[m].roots);
+    }
+    free(fit.members);
+    return status;
+}

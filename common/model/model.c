@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+/* model.c - estimating, and what can be asked of a model. */
+#include "model/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "model/parts.h"
+#include "wire/model_file.h"
+
+_Static_assert((int)PRF_FEATURES_EXTRAS == (int)PRF_MODEL_EXTRAS, "a model's extra columns are its features'");
+
+prf_model_t *prf_model_new(size_t part_count)
+{
+    prf_model_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    self->parts = calloc(part_count ? part_count : 1, sizeof *self->parts);
+    if (!self->parts) {
+        free(self);
+        return NULL;
+    }
+    self->part_count = part_count;
+    return self;
+}
+
+void prf_model_destroy(prf_model_t **self)
+{
+    if (!self || !*self)
+        return;
+    for (size_t i = 0; i < (*self)->part_count; i++)
+        prf_regressor_release(&(*self)->parts[i].regressor);
+    free((*self)->parts);
+    free(*self);
+    *self = NULL;
+}
+
+void prf_model_recipe(prf_model_part_t *part, uint32_t extra_count)
+{
+    part->recipe = (prf_recipe_t){.kind = part->space.kind, .dtype = part->space.dtype, .extras = extra_count};
+    memcpy(part->recipe.width, part->steps.width, sizeof part->recipe.width);
+}
+
+prf_status_t prf_model_decode(prf_model_t **out, const void *bytes, size_t len, prf_error_t *err)
+{
+    return prf_model_file_unpack(out, bytes, len, err);
+}
+
+prf_status_t prf_model_encode(const prf_model_t *model, void **bytes, size_t *len, prf_error_t *err)
+{
+    return prf_model_file_pack(model, bytes, len, err);
+}
+
+prf_status_t prf_model_load(prf_model_t **out, const char *path, prf_error_t *err)
+{
+    char *bytes;
+    size_t len;
+    prf_status_t status = prf_file_read(path, PRF_MODEL_MAX_BYTES, &bytes, &len, err);
+    if (status)
+        return status;
+    status = prf_model_decode(out, bytes, len, err);
+    free(bytes);
+    return status ? prf_fail_prefix(err, status, "%s", path) : PRF_OK;
+}
+
+const char *prf_model_kind(const prf_model_t *model)
+{
+    return model->kind;
+}
+
+const prf_provenance_t *prf_model_provenance(const prf_model_t *model)
+{
+    return &model->provenance;
+}
+
+size_t prf_model_layer_count(const prf_model_t *model)
+{
+    return model->part_count;
+}
+
+void prf_model_layer(const prf_model_t *model, size_t index, prf_model_layer_t *out)
+{
+    const prf_model_part_t *part = &model->parts[index];
+    *out = (prf_model_layer_t){part->space.kind,     part->space.dtype, part->space,     part->steps,
+                               part->regressor.name, part->samples,     part->validation};
+}
+
+size_t prf_model_extras(const prf_model_t *model, const char *names[PRF_MODEL_EXTRAS])
+{
+    for (uint32_t i = 0; i < model->extra_count; i++)
+        names[i] = model->extras[i];
+    return model->extra_count;
+}
+
+/* The values that a parameter took in training; a default is one value, a tied one goes as far as its source. */
+static void trained_range(const prf_space_t *space, const prf_param_info_t *info, const prf_layer_t *layer, int32_t *low,
+                          int32_t *high)
+{
+    const prf_dim_t *dim = &space->dims[info->param];
+    switch (dim->kind) {
+    case PRF_DIM_DEFAULT:
+        *low = *high = info->fallback >= 0 ? info->fallback : layer->p[-100 - info->fallback];
+        break;
+    case PRF_DIM_RANGE:
+        *low = dim->lo;
+        *high = dim->hi;
+        break;
+    case PRF_DIM_LIST:
+        *low = dim->values[0];
+        *high = dim->values[dim->value_count - 1];
+        break;
+    case PRF_DIM_TIED:
+        prf_space_bounds(space, dim->source, low, high);
+        *low /= dim->divisor;
+        *high /= dim->divisor;
+        break;
+    }
+}
+
+static bool is_outside(const prf_space_t *space, const prf_layer_t *layer)
+{
+    size_t count;
+    const prf_param_info_t *params = prf_layer_params(layer->kind, &count);
+    for (size_t i = 0; i < count; i++) {
+        int32_t low, high, value = layer->p[params[i].param];
+        trained_range(space, &params[i], layer, &low, &high);
+        if (value < low || value > high)
+            return true;
+    }
+    return false;
+}
+
+void prf_model_part_predict(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, double *log_ns,
+                            double *spread)
+{
+    float x[PRF_FEATURES];
+    double ops, bytes;
+    prf_layer_t asked = *layer;
+    if (part->map_queries)
+        prf_steps_map(&part->steps, &part->space, &asked);
+    prf_features_compute(&part->recipe, &asked, extras, x);
+    prf_features_work(&part->recipe, &asked, &ops, &bytes);
+    prf_regressor_predict(&part->regressor, x, ops, bytes, log_ns, spread);
+}
+
+void prf_model_part_estimate(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, prf_estimate_t *out)
+{
+    const prf_regressor_t *r = &part->regressor;
+    double log_ns, spread;
+    prf_model_part_predict(part, layer, extras, &log_ns, &spread);
+    out->latency_ns = exp(log_ns);
+    out->low_ns = exp(log_ns + r->low * (spread + r->floor));
+    out->high_ns = exp(log_ns + r->high * (spread + r->floor));
+    out->outside = is_outside(&part->space, layer);
+}
+
+static const prf_model_part_t *find_part(const prf_model_t *model, prf_layer_kind_t kind, prf_dtype_t dtype)
+{
+    for (size_t i = 0; i < model->part_count; i++)
+        if (model->parts[i].space.kind == kind && model->parts[i].space.dtype == dtype)
+            return &model->parts[i];
+    return NULL;
+}
+
+/* An activation that follows is executed with the layer before it, so it has no share of its own. */
+static bool has_share(const prf_block_t *block, uint32_t index)
+{
+    return index == 0 || block->layers[index].kind != PRF_ACTIVATION;
+}
+
+bool prf_model_covers(const prf_model_t *model, const prf_block_t *block)
+{
+    for (uint32_t i = 0; i < block->count; i++)
+        if (has_share(block, i) && !find_part(model, block->layers[i].kind, block->dtype))
+            return false;
+    return true;
+}
+
+prf_status_t prf_model_estimate(const prf_model_t *model, const prf_block_t *block, const double *extras, prf_estimate_t *out,
+                                prf_error_t *err)
+{
+    prf_estimate_t total = {0};
+    for (uint32_t i = 0; i < block->count; i++) {
+        if (!has_share(block, i))
+            continue;
+        const prf_model_part_t *part = find_part(model, block->layers[i].kind, block->dtype);
+        if (!part)
+            return prf_fail(err, PRF_EUNSUPPORTED,
+                            "the model of '%s' knows no %s of data type %s: train it on some, or leave the layer out", model->kind,
+                            prf_layer_kind_name(block->layers[i].kind), prf_dtype_name(block->dtype));
+        prf_estimate_t one;
+        prf_model_part_estimate(part, &block->layers[i], i == 0 ? extras : NULL, &one);
+        total.latency_ns += one.latency_ns;
+        total.low_ns += one.low_ns;
+        total.high_ns += one.high_ns;
+        total.outside = total.outside || one.outside;
+    }
+    *out = total;
+    return PRF_OK;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/* regressor.h - from features to latency: what a candidate is, how one is fitted, judged and chosen. Pure.
+ *
+ * A regressor predicts the logarithm of latency / scale, where the scale is 1 ns or the roofline of the board. Adding a
+ * candidate is adding an entry to the table in regressor.c. */
+#ifndef PRF_MODEL_REGRESSOR_H
+#define PRF_MODEL_REGRESSOR_H
+
+#include <stdbool.h>
+
+#include "model/dataset.h"
+#include "model/ensemble.h"
+#include "model/roofline.h"
+
+enum { PRF_REGRESSOR_NAME = 32 };
+
+typedef struct {
+    char name[PRF_REGRESSOR_NAME];
+    bool scaled; /* by the roofline */
+    prf_roofline_t roofline;
+    prf_ensemble_t ensemble; /* owned */
+    /* The 90 % interval: logarithm of the estimate + [low, high] x (spread of the members + floor), low <= 0 <= high. */
+    double low, high, floor;
+} prf_regressor_t;
+
+void prf_regressor_release(prf_regressor_t *self); /* NULL-safe */
+/* Logarithm of the latency in nanoseconds, and the spread of the members around it. */
+void prf_regressor_predict(const prf_regressor_t *self, const float *x, double ops, double bytes, double *log_ns, double *spread);
+
+/* Fits every candidate to parts of the data and judges it on the rest (cross-validation by mean absolute percentage error);
+ * the best is fitted to all of it. Errors: PRF_ENOMEM, PRF_EINVAL (too much data for a model file). */
+PRF_CHECKED prf_status_t prf_regressor_choose(prf_regressor_t *out, const prf_dataset_t *data, uint64_t seed, unsigned threads,
+                                              prf_error_t *err);
+/* Sets the interval from pairs of (logarithm of measured / estimated, spread), so that 90 % of them lie within it. */
+PRF_CHECKED prf_status_t prf_regressor_calibrate(prf_regressor_t *self, const double *residuals, const double *spreads,
+                                                 size_t count, prf_error_t *err);
+
+#endif

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+/* train.c - from measured layers to a model: checks what it was given, turns each layer kind into a dataset, lets the regressors
+ * compete for it, and judges the outcome on the validation layers through the same path that an estimate takes. */
+#include "model/train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/parts.h"
+
+enum { LEAST_TRAIN = 4, MOST_TRAIN = 20000000, CALIBRATE_FROM = 20 };
+
+static prf_status_t check_observations(const prf_train_layer_t *layer, const prf_observation_t *observations, size_t count,
+                                       prf_error_t *err)
+{
+    const char *kind = prf_layer_kind_name(layer->space.kind);
+    for (size_t i = 0; i < count; i++) {
+        prf_block_t block = {.dtype = layer->space.dtype, .count = 1, .layers = {observations[i].layer}};
+        prf_status_t status = prf_block_check(&block, err);
+        if (status)
+            return prf_fail_prefix(err, status, "%s layer %zu to train on", kind, i);
+        if (block.layers[0].kind != layer->space.kind)
+            return prf_fail(err, PRF_EINVAL, "layer %zu among the %s layers is a %s", i, kind,
+                            prf_layer_kind_name(block.layers[0].kind));
+        if (!(observations[i].latency_ns > 0) || !isfinite(observations[i].latency_ns))
+            return prf_fail(err, PRF_EINVAL, "%s layer %zu has a latency of %g ns: use values above zero", kind, i,
+                            observations[i].latency_ns);
+    }
+    return PRF_OK;
+}
+
+static prf_status_t check_input(const prf_train_input_t *input, prf_error_t *err)
+{
+    prf_status_t status = prf_name_check("board kind", input->kind, err);
+    if (status)
+        return status;
+    if (input->extra_count > PRF_MODEL_EXTRAS)
+        return prf_fail(err, PRF_EINVAL, "%zu extra columns: use at most %d", input->extra_count, PRF_MODEL_EXTRAS);
+    for (size_t i = 0; !status && i < input->extra_count; i++)
+        status = prf_name_check("extra column", input->extra_names[i], err);
+    for (size_t i = 0; !status && i < input->layer_count; i++) {
+        const prf_train_layer_t *layer = &input->layers[i];
+        for (size_t j = 0; j < i; j++)
+            if (input->layers[j].space.kind == layer->space.kind && input->layers[j].space.dtype == layer->space.dtype)
+                return prf_fail(err, PRF_EINVAL, "%s of data type %s is given twice", prf_layer_kind_name(layer->space.kind),
+                                prf_dtype_name(layer->space.dtype));
+        if (layer->train_count > MOST_TRAIN)
+            return prf_fail(err, PRF_EINVAL, "%zu layers to train on: use at most %d", layer->train_count, MOST_TRAIN);
+        status = prf_space_check(&layer->space, err);
+        if (!status)
+            status = check_observations(layer, layer->train, layer->train_count, err);
+        if (!status)
+            status = check_observations(layer, layer->validation, layer->validation_count, err);
+    }
+    return status;
+}
+
+static prf_status_t make_dataset(prf_dataset_t *out, const prf_recipe_t *recipe, const prf_observation_t *observations,
+                                 size_t count, prf_error_t *err)
+{
+    size_t width = prf_features_count(recipe);
+    prf_status_t status = prf_dataset_init(out, count, width, err);
+    if (status)
+        return status;
+    for (size_t i = 0; i < count; i++) {
+        float x[PRF_FEATURES];
+        prf_features_compute(recipe, &observations[i].layer, observations[i].extras, x);
+        memcpy(out->table + i * width, x, width * sizeof *x);
+        prf_features_work(recipe, &observations[i].layer, &out->ops[i], &out->bytes[i]);
+        out->log_latency[i] = log(observations[i].latency_ns);
+    }
+    return PRF_OK;
+}
+
+/* Estimates of the validation layers of all parts, one after another, with what was measured. */
+typedef struct {
+    double *estimated, *measured; /* owned */
+    size_t count;
+} judgement_t;
+
+/* Judges the part; with enough validation layers the interval is set by them, since they are drawn from the original space
+ * while cross-validation saw training layers only. */
+static prf_status_t judge_part(prf_model_part_t *part, const prf_train_layer_t *layer, judgement_t *all, prf_error_t *err)
+{
+    size_t n = layer->validation_count;
+    double *estimated = all->estimated + all->count, *measured = all->measured + all->count;
+    double *residuals = calloc(2 * n + 1, sizeof *residuals), *spreads = residuals + n;
+    if (!residuals)
+        return prf_fail(err, PRF_ENOMEM, "validation of %zu layers", n);
+    for (size_t i = 0; i < n; i++) {
+        double log_ns;
+        prf_model_part_predict(part, &layer->validation[i].layer, layer->validation[i].extras, &log_ns, &spreads[i]);
+        estimated[i] = exp(log_ns);
+        measured[i] = layer->validation[i].latency_ns;
+        residuals[i] = log(measured[i]) - log_ns;
+    }
+    all->count += n;
+    prf_metrics_compute(estimated, measured, n, &part->validation);
+    prf_status_t status = PRF_OK;
+    if (n >= CALIBRATE_FROM)
+        status = prf_regressor_calibrate(&part->regressor, residuals, spreads, n, err);
+    free(residuals);
+    return status;
+}
+
+static prf_status_t train_part(prf_model_part_t *part, const prf_train_input_t *input, const prf_train_layer_t *layer,
+                               judgement_t *all, prf_error_t *err)
+{
+    prf_dataset_t data;
+    part->space = layer->space;
+    part->steps = layer->steps;
+    part->map_queries = layer->map_queries;
+    part->samples = (uint32_t)layer->train_count;
+    prf_model_recipe(part, (uint32_t)input->extra_count);
+    prf_status_t status = make_dataset(&data, &part->recipe, layer->train, layer->train_count, err);
+    if (status)
+        return status;
+    status = prf_regressor_choose(&part->regressor, &data, input->seed, input->threads, err);
+    prf_dataset_release(&data);
+    if (!status)
+        status = judge_part(part, layer, all, err);
+    return status ? prf_fail_prefix(err, status, "%s", prf_layer_kind_name(layer->space.kind)) : PRF_OK;
+}
+
+static prf_status_t train_parts(prf_model_t *model, const prf_train_input_t *input, prf_error_t *err)
+{
+    size_t rows = 0, trained = 0;
+    judgement_t all = {0};
+    prf_status_t status = PRF_OK;
+    for (size_t i = 0; i < input->layer_count; i++)
+        rows += input->layers[i].validation_count;
+    all.estimated = calloc(rows + 1, sizeof *all.estimated);
+    all.measured = calloc(rows + 1, sizeof *all.measured);
+    if (!all.estimated || !all.measured)
+        status = prf_fail(err, PRF_ENOMEM, "validation of %zu layers", rows);
+    for (size_t i = 0; !status && i < input->layer_count; i++)
+        if (input->layers[i].train_count >= LEAST_TRAIN)
+            status = train_part(&model->parts[trained++], input, &input->layers[i], &all, err);
+    if (!status)
+        prf_metrics_compute(all.estimated, all.measured, all.count, &model->provenance.validation);
+    free(all.estimated);
+    free(all.measured);
+    return status;
+}
+
+prf_status_t prf_model_train(prf_model_t **out, const prf_train_input_t *input, prf_error_t *err)
+{
+    prf_status_t status = check_input(input, err);
+    if (status)
+        return status;
+    size_t trainable = 0;
+    for (size_t i = 0; i < input->layer_count; i++)
+        trainable += input->layers[i].train_count >= LEAST_TRAIN;
+    if (trainable == 0)
+        return prf_fail(err, PRF_EINVAL, "nothing to train on: measure at least %d layers of a kind", LEAST_TRAIN);
+    prf_model_t *self = prf_model_new(trainable);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "a model of %zu layer kinds", trainable);
+    snprintf(self->kind, sizeof self->kind, "%s", input->kind);
+    self->provenance = input->provenance;
+    self->extra_count = (uint32_t)input->extra_count;
+    for (size_t i = 0; i < input->extra_count; i++)
+        snprintf(self->extras[i], sizeof self->extras[i], "%s", input->extra_names[i]);
+    status = train_parts(self, input, err);
+    if (status) {
+        prf_model_destroy(&self);
+        return status;
+    }
+    *out = self;
+    return PRF_OK;
+}
