@@ -373,7 +373,7 @@ prf_status_t prf_layer_complete(prf_layer_t *layer, prf_error_t *err)
             continue;
         if (info->fallback == PRF_REQUIRED)
             return prf_fail(err, PRF_EINVAL, "%s: parameter '%s' is missing", kinds[layer->kind].name, param_names[info->param]);
-        *value = info->fallback >= 0 ? info->fallback : full.p[PRF_LIKE(info->fallback)]; /* PRF_LIKE is its own inverse */
+        *value = info->fallback >= 0 ? info->fallback : full.p[PRF_LIKE(info->fallback)];
     }
     prf_status_t status = check_layer(&full, err);
     if (!status)
