@@ -5,13 +5,17 @@
 
 #include <string.h>
 
-extern const prf_backend_t prf_backend_exec, prf_backend_replay, prf_backend_sim;
+extern const prf_backend_t prf_backend_sim;
+#ifdef HAVE_ONEDNN
+extern const prf_backend_t prf_backend_onednn;
+#endif
 
 /* Ends with NULL, so that entries may depend on what the build found. */
 static const prf_backend_t *const builtin[] = {
     &prf_backend_sim,
-    &prf_backend_replay,
-    &prf_backend_exec,
+#ifdef HAVE_ONEDNN
+    &prf_backend_onednn,
+#endif
     NULL,
 };
 
