@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+/* environment.c - one number a file. Files that are missing (containers, virtual machines, other architectures) are normal
+ * and leave their value 0. */
+#define _GNU_SOURCE /* sched_getcpu */
+#include "measure/environment.h"
+
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { ZONES = 32, HOTTEST_MC = 150000 };
+
+/* First line of the file without its newline; false when there is none. */
+static bool read_line(const char *path, char *line, int cap)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    bool ok = fgets(line, cap, file) != NULL;
+    fclose(file);
+    if (ok)
+        line[strcspn(line, "\n")] = '\0';
+    return ok;
+}
+
+static uint64_t read_number(const char *path)
+{
+    char line[64], *end;
+    if (!read_line(path, line, sizeof line) || line[0] == '-')
+        return 0;
+    uint64_t value = strtoull(line, &end, 10);
+    return end == line || *end ? 0 : value;
+}
+
+static uint32_t hottest(const char *root)
+{
+    uint64_t most = 0;
+    for (int i = 0; i < ZONES; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s/sys/class/thermal/thermal_zone%d/temp", root, i);
+        uint64_t zone = read_number(path);
+        snprintf(path, sizeof path, "%s/sys/class/hwmon/hwmon%d/temp1_input", root, i);
+        uint64_t sensor = read_number(path);
+        if (zone > most && zone < HOTTEST_MC)
+            most = zone;
+        if (sensor > most && sensor < HOTTEST_MC)
+            most = sensor;
+    }
+    return (uint32_t)most;
+}
+
+/* From /proc/cpuinfo, where there is no frequency driver; "cpu MHz : 2595.124". */
+static uint32_t nominal_clock(const char *root)
+{
+    char path[256], line[256];
+    snprintf(path, sizeof path, "%s/proc/cpuinfo", root);
+    FILE *file = fopen(path, "re");
+    double mhz = 0;
+    while (file && mhz <= 0 && fgets(line, sizeof line, file)) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "cpu MHz", 7) == 0 && colon)
+            mhz = strtod(colon + 1, NULL);
+    }
+    if (file)
+        fclose(file);
+    return mhz > 0 && mhz < 1e6 ? (uint32_t)(mhz * 1000) : 0;
+}
+
+void prf_environment_read(const char *root, prf_environment_t *out)
+{
+    *out = (prf_environment_t){.temperature_mc = hottest(root)};
+    int cpu = root[0] ? 0 : sched_getcpu();
+    char base[128], path[256];
+    snprintf(base, sizeof base, "%.80s/sys/devices/system/cpu/cpu%d", root, cpu < 0 ? 0 : cpu);
+    snprintf(path, sizeof path, "%s/cpufreq/scaling_cur_freq", base);
+    uint64_t khz = read_number(path);
+    out->clock_khz = khz > 0 && khz < UINT32_MAX ? (uint32_t)khz : nominal_clock(root);
+    snprintf(path, sizeof path, "%s/cpufreq/scaling_governor", base);
+    if (!read_line(path, out->governor, sizeof out->governor))
+        out->governor[0] = '\0';
+    snprintf(path, sizeof path, "%s/thermal_throttle/core_throttle_count", base);
+    out->throttle_events = read_number(path);
+    snprintf(path, sizeof path, "%s/thermal_throttle/package_throttle_count", base);
+    out->throttle_events += read_number(path);
+}
+
+bool prf_environment_throttled(const prf_environment_t *before, const prf_environment_t *after)
+{
+    return after->throttle_events > before->throttle_events || (double)after->clock_khz < 0.9 * (double)before->clock_khz;
+}
+
+void prf_load_read(const char *root, prf_load_t *out)
+{
+    char path[256], line[256];
+    uint64_t t[8] = {0}; /* user nice system idle iowait irq softirq steal */
+    snprintf(path, sizeof path, "%s/proc/stat", root);
+    *out = (prf_load_t){0};
+    if (read_line(path, line, sizeof line))
+        sscanf(line, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &t[0],
+               &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]);
+    for (int i = 0; i < 8; i++)
+        out->total += t[i];
+    out->busy = out->total - t[3] - t[4];
+    long ticks = sysconf(_SC_CLK_TCK);
+    out->tick_ns = 1000000000U / (uint64_t)(ticks > 0 ? ticks : 100);
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        out->own_ns = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000U +
+                      (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000U;
+}
+
+uint32_t prf_load_percent(const prf_load_t *before, const prf_load_t *after)
+{
+    if (after->total <= before->total || after->busy < before->busy)
+        return 0;
+    double total_ns = (double)(after->total - before->total) * (double)after->tick_ns;
+    double busy_ns = (double)(after->busy - before->busy) * (double)after->tick_ns;
+    double others = 100 * (busy_ns - (double)(after->own_ns - before->own_ns)) / total_ns;
+    return others <= 0 ? 0 : others >= 100 ? 100 : (uint32_t)others;
+}
+
+bool prf_load_disturbs(uint32_t percent, unsigned processors, unsigned threads)
+{
+    double beyond = processors > threads ? (double)(processors - threads) / processors : 0;
+    double bound = 50 * beyond;
+    return percent > (bound > 10 ? bound : 10);
+}
+
+uint64_t prf_involuntary_switches(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_nivcsw : 0;
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+/* measure.c - one timing discipline for all backends.
+ *
+ *   prepare → warm up, which also tells how many iterations make a timing long enough for the clock → repeat → stamp
+ *
+ * A timing during which the system took the processor away is set aside; only when too few others remain do those count too,
+ * and then the sample says so. Repeats end as soon as the median is known well enough, so that quiet boards are fast and noisy
+ * ones careful. Wall clock, not processor time: the latter looks steadier on a shared machine and hides what waiting costs.
+ *
+ * Boards that tell their latency themselves are believed: the state of this machine's caches and processors is not theirs, so
+ * it is neither arranged nor stamped. Exact ones are asked once. */
+#include "measure/measure.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "measure/cold.h"
+#include "measure/environment.h"
+#include "measure/series.h"
+
+enum { TIMING_NS = 20000, MAX_ITERATIONS = 100000, LOAD_WINDOW_MS = 200 };
+
+typedef struct {
+    const prf_backend_t *backend;
+    const prf_protocol_t *protocol;
+    prf_kernel_t **kernels; /* owned, `count` of them */
+    size_t count;
+    bool self_timed, exact;
+    uint32_t iterations;
+    prf_cold_t cold;
+    prf_series_t clean, disturbed;
+    uint64_t begin_ns, timing_ns; /* when preparation and when timing began */
+} run_t;
+
+static void release(run_t *run)
+{
+    for (size_t i = 0; run->kernels && i < run->count; i++)
+        if (run->kernels[i])
+            run->backend->release(&run->kernels[i]);
+    free(run->kernels);
+    prf_cold_release(&run->cold);
+    prf_series_release(&run->clean);
+    prf_series_release(&run->disturbed);
+}
+
+static prf_status_t prepare(run_t *run, prf_board_t *board, const prf_block_t *blocks, prf_error_t *err)
+{
+    run->kernels = calloc(run->count, sizeof(prf_kernel_t *));
+    if (!run->kernels)
+        return prf_fail(err, PRF_ENOMEM, "%zu kernels", run->count);
+    size_t weights = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        const prf_place_t place = {.position = (uint32_t)i, .length = (uint32_t)run->count};
+        prf_status_t status = run->backend->prepare(board, &blocks[i], &place, &run->kernels[i], err);
+        if (status) {
+            char text[PRF_BLOCK_TEXT];
+            prf_block_format(&blocks[i], text);
+            return prf_fail_prefix(err, status, "%.300s", text);
+        }
+        if (run->backend->weight_bytes)
+            weights += run->backend->weight_bytes(run->kernels[i]);
+    }
+    prf_status_t status = PRF_OK;
+    if (run->protocol->cache == PRF_CACHE_SEMI_COLD && !run->self_timed)
+        status = prf_cold_init(&run->cold, weights, err);
+    if (!status)
+        status = prf_series_init(&run->clean, 2 * (size_t)run->protocol->max_repeats, err);
+    if (!status)
+        status = prf_series_init(&run->disturbed, run->protocol->max_repeats, err);
+    return status;
+}
+
+/* Runs everything `iterations` times; *sum_ns gets what self-timed boards tell. */
+static prf_status_t execute(const run_t *run, uint32_t iterations, double *sum_ns, prf_error_t *err)
+{
+    *sum_ns = 0;
+    for (uint32_t n = 0; n < (run->count > 1 ? iterations : 1); n++)
+        for (size_t i = 0; i < run->count; i++) {
+            double latency_ns = 0;
+            prf_status_t status = run->backend->run(run->kernels[i], run->count > 1 ? 1 : iterations, &latency_ns, err);
+            if (status)
+                return status;
+            *sum_ns += latency_ns;
+        }
+    return PRF_OK;
+}
+
+/* One timing; *ns is that of one iteration. */
+static prf_status_t timing(const run_t *run, uint32_t iterations, double *ns, prf_error_t *err)
+{
+    if (run->cold.bytes) {
+        prf_cold_stream(&run->cold);
+        if (run->backend->touch_input)
+            run->backend->touch_input(run->kernels[0]);
+    }
+    double told_ns;
+    uint64_t begin = prf_clock_mono_ns();
+    prf_status_t status = execute(run, iterations, &told_ns, err);
+    uint64_t end = prf_clock_mono_ns();
+    if (status)
+        return status;
+    if (!run->self_timed) {
+        *ns = (double)(end > begin ? end - begin : 1) / iterations;
+        return PRF_OK;
+    }
+    if (!isfinite(told_ns) || told_ns <= 0)
+        return prf_fail(err, PRF_EPEER, "the board reports a latency of %g ns", told_ns);
+    *ns = told_ns;
+    return PRF_OK;
+}
+
+static bool time_is_up(const run_t *run, uint32_t limit_ms)
+{
+    return prf_clock_mono_ns() - run->timing_ns >= (uint64_t)limit_ms * 1000000U;
+}
+
+/* Warm timings repeat the layer until the clock's own cost and resolution vanish in them; semi-cold ones cannot. */
+static prf_status_t warm_up(run_t *run, prf_error_t *err)
+{
+    run->iterations = 1;
+    run->timing_ns = prf_clock_mono_ns();
+    if (run->exact)
+        return PRF_OK;
+    bool calibrate = !run->self_timed && run->protocol->cache == PRF_CACHE_WARM;
+    uint32_t runs = run->protocol->warmup_runs;
+    double fastest = INFINITY;
+    for (uint32_t i = 0; i < runs || (calibrate && i == 0); i++) {
+        double ns;
+        prf_status_t status = timing(run, run->iterations, &ns, err);
+        if (status)
+            return status;
+        fastest = ns < fastest ? ns : fastest;
+        if (calibrate && fastest < TIMING_NS)
+            run->iterations = (uint32_t)fmin(ceil(TIMING_NS / fastest), MAX_ITERATIONS);
+        if (time_is_up(run, run->protocol->limit_ms / 2))
+            break;
+    }
+    return PRF_OK;
+}
+
+static prf_status_t repeat(run_t *run, prf_error_t *err)
+{
+    const prf_protocol_t *p = run->protocol;
+    for (;;) {
+        double ns;
+        uint64_t switches = run->self_timed ? 0 : prf_involuntary_switches();
+        prf_status_t status = timing(run, run->iterations, &ns, err);
+        if (status)
+            return status;
+        bool disturbed = !run->self_timed && prf_involuntary_switches() != switches;
+        prf_series_add(disturbed ? &run->disturbed : &run->clean, ns);
+        if (run->exact || (run->clean.count >= p->min_repeats && prf_series_ci_percent(&run->clean) <= p->ci_percent))
+            return PRF_OK;
+        if (run->clean.count >= p->max_repeats || run->disturbed.count >= p->max_repeats || time_is_up(run, p->limit_ms))
+            return PRF_OK;
+    }
+}
+
+/* Median, interval and what they are worth. */
+static void conclude(run_t *run, prf_sample_t *out)
+{
+    bool scarce = run->clean.count < run->protocol->min_repeats;
+    if (run->disturbed.count > 0 && (scarce || run->disturbed.count > run->clean.count))
+        out->taint |= PRF_TAINT_SWITCHED;
+    for (size_t i = 0; scarce && i < run->disturbed.count; i++)
+        prf_series_add(&run->clean, run->disturbed.values[i]);
+    out->latency_ns = prf_series_median(&run->clean);
+    out->min_ns = run->clean.values[0];
+    out->repeats = (uint32_t)run->clean.count;
+    out->ci_percent = run->exact ? 0 : prf_series_ci_percent(&run->clean);
+    if (!run->exact && out->ci_percent > run->protocol->ci_percent)
+        out->taint |= PRF_TAINT_UNSTEADY;
+}
+
+/* Load by others since the measurement before. One process serves one board on one thread, so the moment is kept here; windows
+ * shorter than LOAD_WINDOW_MS would drown in the accounts' granularity and leave the last answer standing. */
+static uint32_t load_before(void)
+{
+    static prf_load_t last;
+    static uint64_t last_ms;
+    static uint32_t percent;
+    uint64_t now_ms = prf_clock_mono_ms();
+    if (last_ms != 0 && now_ms - last_ms < LOAD_WINDOW_MS)
+        return percent;
+    prf_load_t now;
+    prf_load_read("", &now);
+    percent = last_ms == 0 ? 0 : prf_load_percent(&last, &now);
+    last = now;
+    last_ms = now_ms;
+    return percent;
+}
+
+static void stamp(const prf_environment_t *before, prf_sample_t *out)
+{
+    prf_environment_t after;
+    prf_environment_read("", &after);
+    out->temperature_mc = after.temperature_mc;
+    out->clock_khz = after.clock_khz;
+    if (prf_environment_throttled(before, &after))
+        out->taint |= PRF_TAINT_THROTTLED;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (prf_load_disturbs(out->load_percent, processors > 0 ? (unsigned)processors : 1, 1))
+        out->taint |= PRF_TAINT_LOADED;
+}
+
+static prf_status_t check(const prf_protocol_t *protocol, size_t count, prf_error_t *err)
+{
+    if (count < 1 || count > PRF_CHAIN_BLOCKS)
+        return prf_fail(err, PRF_EINVAL, "a chain of %zu blocks: use 1 to %d", count, PRF_CHAIN_BLOCKS);
+    return prf_protocol_check(protocol, err);
+}
+
+prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const prf_protocol_t *protocol,
+                         const prf_block_t *blocks, size_t count, prf_sample_t *out, prf_error_t *err)
+{
+    prf_status_t status = check(protocol, count, err);
+    if (status)
+        return status;
+    prf_board_facts_t facts = {.flags = 0};
+    backend->describe(board, &facts);
+    run_t run = {.backend = backend, .protocol = protocol, .count = count, .begin_ns = prf_clock_mono_ns()};
+    run.self_timed = (facts.flags & PRF_BOARD_SELF_TIMED) != 0;
+    run.exact = (facts.flags & PRF_BOARD_EXACT) != 0;
+    prf_sample_t sample = {.load_percent = run.self_timed ? 0 : load_before()};
+    prf_environment_t before = {0};
+    status = prepare(&run, board, blocks, err);
+    if (!status)
+        status = warm_up(&run, err);
+    if (!status && !run.self_timed)
+        prf_environment_read("", &before);
+    if (!status)
+        status = repeat(&run, err);
+    if (!status) {
+        conclude(&run, &sample);
+        if (!run.self_timed)
+            stamp(&before, &sample);
+    }
+    release(&run);
+    if (status)
+        return status;
+    sample.busy_ns = prf_clock_mono_ns() - run.begin_ns;
+    sample.wall_ms = prf_clock_wall_ms();
+    *out = sample;
+    return PRF_OK;
+}
