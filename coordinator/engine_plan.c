@@ -47,6 +47,7 @@ static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kind
     kind->tracks = calloc(c->layer_count, sizeof *kind->tracks);
     if (!kind->tracks)
         return prf_fail(err, PRF_ENOMEM, "campaign tracks");
+    kind->track_count = 0;
     uint32_t weights = 0;
     for (size_t i = 0; i < c->layer_count; i++)
         if (selected(&c->layers[i], board, kinds, dtypes)) {

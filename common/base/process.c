@@ -100,7 +100,12 @@ static _Noreturn void child(const plumbing_t *p, const char *const argv[], pid_t
     if (sock < 0)
         close(CHILD_SOCKET);
     close_range(ERROR_PIPE + 1, ~0u, 0);
-    execvp(argv[0], (char *const *)(size_t)argv);
+    /* exec takes the strings as they are; its prototype is older than const. */
+    union {
+        const char *const *given;
+        char *const *taken;
+    } words = {.given = argv};
+    execvp(argv[0], words.taken);
     int e = errno;
     (void)!write(ERROR_PIPE, &e, sizeof e);
     _exit(127);

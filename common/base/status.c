@@ -48,7 +48,7 @@ static void fill(prf_error_t *err, prf_status_t code, int sys_errno, const char 
     vsnprintf(err->text, sizeof err->text, fmt, args);
 }
 
-prf_status_t prf_fail(prf_error_t *err, prf_status_t code, const char *fmt, ...)
+prf_status_t(prf_fail)(prf_error_t *err, prf_status_t code, const char *fmt, ...)
 {
     if (err) {
         va_list args;

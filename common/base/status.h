@@ -44,6 +44,11 @@ typedef struct {
 /* Fills *err (may be NULL) and returns `code`, so that a function can `return prf_fail(err, PRF_EINVAL, "...")`. */
 prf_status_t prf_fail(prf_error_t *err, prf_status_t code, const char *fmt, ...) PRF_PRINTF(3, 4);
 
+/* The static analyser does not follow variadic calls; this tells it that what comes back is `code`. */
+#ifdef __clang_analyzer__
+#define prf_fail(err, code, ...) ((prf_fail)(err, code, __VA_ARGS__), (code))
+#endif
+
 /* The same for a failed system call: appends strerror(sys_errno); ENOSPC and EDQUOT become PRF_ENOSPC, ENOMEM PRF_ENOMEM,
  * EADDRINUSE PRF_EBUSY, ENOENT PRF_ENOTFOUND, everything else PRF_EIO. */
 prf_status_t prf_fail_sys(prf_error_t *err, int sys_errno, const char *fmt, ...) PRF_PRINTF(3, 4);

@@ -27,7 +27,7 @@ static bool reserve(prf_text_t *text, size_t more)
 {
     if (text->failed)
         return false;
-    if (text->len + more + 1 <= text->cap)
+    if (text->data && text->len + more + 1 <= text->cap)
         return true;
     size_t cap = text->cap ? text->cap : 128;
     while (cap < text->len + more + 1)
@@ -46,7 +46,7 @@ void prf_text_append(prf_text_t *text, const void *bytes, size_t len)
 {
     if (!reserve(text, len))
         return;
-    if (len)
+    if (len > 0)
         memcpy(text->data + text->len, bytes, len);
     text->len += len;
     text->data[text->len] = '\0';

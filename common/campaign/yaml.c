@@ -88,8 +88,10 @@ prf_status_t prf_yaml_fail_key(const prf_yaml_node_t *value, prf_error_t *err, p
 
 prf_status_t prf_yaml_fail_prefix(const prf_yaml_node_t *node, prf_error_t *err, prf_status_t code)
 {
-    if (err)
-        locate(err, node->document->name, node->line);
+    if (err) {
+        err->code = code;
+        locate(err, node->document->name, node->key ? node->key->line : node->line);
+    }
     return code;
 }
 

@@ -56,7 +56,7 @@ prf_status_t prf_yaml_fail(const prf_yaml_node_t *node, prf_error_t *err, prf_st
 /* The same, pointing at the key that the value stands under. */
 prf_status_t prf_yaml_fail_key(const prf_yaml_node_t *value, prf_error_t *err, prf_status_t code, const char *fmt, ...)
     PRF_PRINTF(4, 5);
-/* Puts "file:line: " before the text that *err holds. */
+/* Puts "file:line: " before the text that *err holds, the line being the key's where there is one, and makes it a `code`. */
 prf_status_t prf_yaml_fail_prefix(const prf_yaml_node_t *node, prf_error_t *err, prf_status_t code);
 
 /* `node` is of that kind. Errors: PRF_EINVAL. */

@@ -118,7 +118,8 @@ static derived_t derive_conv2d(const prf_layer_t *l)
     const int32_t *p = l->p;
     derived_t d = {.in = {p[PRF_P_N], p[PRF_P_C], p[PRF_P_H], p[PRF_P_W]}, .operands = 1};
     d.out = (prf_shape_t){p[PRF_P_N], p[PRF_P_K], extent(l, PRF_P_H, PRF_P_R), extent(l, PRF_P_W, PRF_P_S)};
-    double per_output = (double)(p[PRF_P_C] / p[PRF_P_GROUPS]) * p[PRF_P_R] * p[PRF_P_S];
+    int32_t group = p[PRF_P_C] / p[PRF_P_GROUPS];
+    double per_output = (double)group * p[PRF_P_R] * p[PRF_P_S];
     d.weights = p[PRF_P_K] * per_output;
     d.macs = volume(d.out) * per_output;
     d.ops = 2 * d.macs;
@@ -133,7 +134,8 @@ static derived_t derive_convtranspose2d(const prf_layer_t *l)
     int64_t h = (d.in.h - 1) * stride - 2 * pad + dilation * (p[PRF_P_R] - 1) + 1;
     int64_t w = (d.in.w - 1) * stride - 2 * pad + dilation * (p[PRF_P_S] - 1) + 1;
     d.out = (prf_shape_t){p[PRF_P_N], p[PRF_P_K], h > 0 ? h : 0, w > 0 ? w : 0};
-    double per_input = (double)(p[PRF_P_K] / p[PRF_P_GROUPS]) * p[PRF_P_R] * p[PRF_P_S];
+    int32_t group = p[PRF_P_K] / p[PRF_P_GROUPS];
+    double per_input = (double)group * p[PRF_P_R] * p[PRF_P_S];
     d.weights = p[PRF_P_C] * per_input;
     d.macs = volume(d.in) * per_input;
     d.ops = 2 * d.macs;
@@ -198,7 +200,7 @@ static derived_t derive_vector(const prf_layer_t *l)
     return elementwise((prf_shape_t){l->p[PRF_P_N], l->p[PRF_P_FEATURES], 1, 1}, 1, 5);
 }
 
-#define PARAMS(array) array, sizeof array / sizeof *array
+#define PARAMS(array) (array), sizeof(array) / sizeof *(array)
 static const struct {
     const char *name;
     const prf_param_info_t *params;
@@ -371,7 +373,7 @@ prf_status_t prf_layer_complete(prf_layer_t *layer, prf_error_t *err)
             continue;
         if (info->fallback == PRF_REQUIRED)
             return prf_fail(err, PRF_EINVAL, "%s: parameter '%s' is missing", kinds[layer->kind].name, param_names[info->param]);
-        *value = info->fallback >= 0 ? info->fallback : full.p[-100 - info->fallback];
+        *value = info->fallback >= 0 ? info->fallback : full.p[PRF_LIKE(info->fallback)];
     }
     prf_status_t status = check_layer(&full, err);
     if (!status)

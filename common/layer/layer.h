@@ -86,7 +86,7 @@ typedef struct {
 } prf_param_info_t;
 
 #define PRF_REQUIRED (-1)
-#define PRF_LIKE(q) (-100 - (int32_t)(q))
+#define PRF_LIKE(q) (-2 - (int32_t)(q)) /* its own inverse */
 
 const char *prf_layer_kind_name(prf_layer_kind_t kind);
 const char *prf_param_name(prf_param_t param);

@@ -101,7 +101,7 @@ static void trained_range(const prf_space_t *space, const prf_param_info_t *info
     const prf_dim_t *dim = &space->dims[info->param];
     switch (dim->kind) {
     case PRF_DIM_DEFAULT:
-        *low = *high = info->fallback >= 0 ? info->fallback : layer->p[-100 - info->fallback];
+        *low = *high = info->fallback >= 0 ? info->fallback : layer->p[PRF_LIKE(info->fallback)];
         break;
     case PRF_DIM_RANGE:
         *low = dim->lo;

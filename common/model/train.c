@@ -57,18 +57,23 @@ static prf_status_t check_input(const prf_train_input_t *input, prf_error_t *err
     return status;
 }
 
-static prf_status_t make_dataset(prf_dataset_t *out, const prf_recipe_t *recipe, const prf_observation_t *observations,
+/* Layers are seen as estimates will see them: by their representative where the part maps its queries. */
+static prf_status_t make_dataset(prf_dataset_t *out, const prf_model_part_t *part, const prf_observation_t *observations,
                                  size_t count, prf_error_t *err)
 {
+    const prf_recipe_t *recipe = &part->recipe;
     size_t width = prf_features_count(recipe);
     prf_status_t status = prf_dataset_init(out, count, width, err);
     if (status)
         return status;
     for (size_t i = 0; i < count; i++) {
         float x[PRF_FEATURES];
-        prf_features_compute(recipe, &observations[i].layer, observations[i].extras, x);
+        prf_layer_t layer = observations[i].layer;
+        if (part->map_queries)
+            prf_steps_map(&part->steps, &part->space, &layer);
+        prf_features_compute(recipe, &layer, observations[i].extras, x);
         memcpy(out->table + i * width, x, width * sizeof *x);
-        prf_features_work(recipe, &observations[i].layer, &out->ops[i], &out->bytes[i]);
+        prf_features_work(recipe, &layer, &out->ops[i], &out->bytes[i]);
         out->log_latency[i] = log(observations[i].latency_ns);
     }
     return PRF_OK;
@@ -114,7 +119,7 @@ static prf_status_t train_part(prf_model_part_t *part, const prf_train_input_t *
     part->map_queries = layer->map_queries;
     part->samples = (uint32_t)layer->train_count;
     prf_model_recipe(part, (uint32_t)input->extra_count);
-    prf_status_t status = make_dataset(&data, &part->recipe, layer->train, layer->train_count, err);
+    prf_status_t status = make_dataset(&data, part, layer->train, layer->train_count, err);
     if (status)
         return status;
     status = prf_regressor_choose(&part->regressor, &data, input->seed, input->threads, err);

@@ -53,7 +53,7 @@ static int32_t value_of(const prf_space_t *space, const prf_layer_t *layer, prf_
     }
     if (info->fallback == PRF_REQUIRED)
         return PRF_UNSET;
-    return info->fallback >= 0 ? info->fallback : value_of(space, layer, (prf_param_t)(-100 - info->fallback), depth + 1);
+    return info->fallback >= 0 ? info->fallback : value_of(space, layer, (prf_param_t)(PRF_LIKE(info->fallback)), depth + 1);
 }
 
 prf_status_t prf_space_resolve(const prf_space_t *space, prf_layer_t *layer, prf_error_t *err)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-extern const prf_backend_t prf_backend_sim;
+extern const prf_backend_t prf_backend_exec, prf_backend_replay, prf_backend_sim;
 #ifdef HAVE_ONEDNN
 extern const prf_backend_t prf_backend_onednn;
 #endif
@@ -13,6 +13,8 @@ extern const prf_backend_t prf_backend_onednn;
 /* Ends with NULL, so that entries may depend on what the build found. */
 static const prf_backend_t *const builtin[] = {
     &prf_backend_sim,
+    &prf_backend_replay,
+    &prf_backend_exec,
 #ifdef HAVE_ONEDNN
     &prf_backend_onednn,
 #endif

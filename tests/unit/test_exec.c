@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The exec backend against the documented example and against programs that misbehave; each program is a line of shell. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/registry.h"
+
+/* As the backend's process does for every backend. */
+static void ignore_sigpipe(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+}
+
+TestSuite(exec, .init = ignore_sigpipe);
+
+static const prf_backend_t *exec_backend(void)
+{
+    return prf_backend_find("exec");
+}
+
+static prf_status_t open_script(const char *script, const char *timeout, prf_board_t **board, prf_error_t *err)
+{
+    char arg[1200];
+    snprintf(arg, sizeof arg, "arg=%s", script);
+    const char *options[] = {"command=/bin/sh", "arg=-c", arg, timeout};
+    return exec_backend()->open(options, 4, board, err);
+}
+
+static void refuses_script(const char *script, const char *timeout, prf_status_t code, const char *because)
+{
+    prf_board_t *board = NULL;
+    prf_error_t err = {0};
+    prf_status_t status = open_script(script, timeout, &board, &err);
+    cr_assert_eq(status, code, "%s: %s: %s", script, prf_status_name(status), err.text);
+    cr_assert(strstr(err.text, because), "%s: said '%s', not '%s'", script, err.text, because);
+    cr_assert_null(board);
+}
+
+#define FACTS "read l; echo '{\"ok\":true,\"fingerprint\":\"x\",\"kinds\":[\"fc\"],\"dtypes\":[\"f32\"]}'; "
+#define OK "read l; echo '{\"ok\":true}'; "
+
+static prf_status_t measure(prf_board_t *board, const char *text, double *ns, prf_error_t *err)
+{
+    prf_block_t block;
+    prf_kernel_t *kernel = NULL;
+    cr_assert_eq(prf_block_parse(&block, text, err), PRF_OK, "%s", err->text);
+    prf_status_t status = exec_backend()->prepare(board, &block, &(prf_place_t){0, 1}, &kernel, err);
+    if (!status)
+        status = exec_backend()->run(kernel, 3, ns, err);
+    exec_backend()->release(&kernel);
+    return status;
+}
+
+/* Opens a program that describes itself well, and asks for one measurement. */
+static void breaks_at_run(const char *script, prf_status_t code, const char *because)
+{
+    prf_board_t *board = NULL;
+    prf_error_t err = {0}, again = {0};
+    double ns = -1;
+    cr_assert_eq(open_script(script, "timeout_ms=10000", &board, &err), PRF_OK, "%s: %s", script, err.text);
+    prf_status_t status = measure(board, "fc in=4 out=4", &ns, &err);
+    cr_assert_eq(status, code, "%s: %s: %s", script, prf_status_name(status), err.text);
+    cr_assert(strstr(err.text, because), "%s: said '%s', not '%s'", script, err.text, because);
+    cr_assert_eq(ns, -1, "a latency was reported in spite of the failure");
+    cr_assert(measure(board, "fc in=4 out=4", &ns, &again), "a broken board went on");
+    exec_backend()->close(&board);
+}
+
+Test(exec, the_documented_example_answers_with_real_latencies)
+{
+    if (access("/usr/bin/python3", X_OK) != 0)
+        cr_skip_test("no python3 here");
+    prf_board_t *board = NULL;
+    prf_error_t err = {0};
+    const char *options[] = {"command=/usr/bin/python3", "arg=" PRF_SOURCE_DIR "/docs/examples/exec/board.py"};
+    cr_assert_eq(exec_backend()->open(options, 2, &board, &err), PRF_OK, "%s", err.text);
+    prf_board_facts_t facts;
+    exec_backend()->describe(board, &facts);
+    cr_assert(strncmp(facts.fingerprint, "exec/python 3.", 14) == 0, "%s", facts.fingerprint);
+    cr_assert_eq(facts.kinds, 1u << PRF_FC);
+    cr_assert_eq(facts.dtypes, 1u << PRF_F32);
+    cr_assert_eq(facts.flags, (uint32_t)PRF_BOARD_SELF_TIMED);
+    double small = 0, large = 0;
+    cr_assert_eq(measure(board, "fc in=4 out=4", &small, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(measure(board, "fc in=256 out=256", &large, &err), PRF_OK, "%s", err.text);
+    cr_assert(small > 0 && large > 10 * small, "%g and %g ns", small, large);
+    cr_assert_eq(measure(board, "fc n=2 in=4 out=4", &small, &err), PRF_EUNSUPPORTED);
+    cr_assert(strstr(err.text, "only single layers with n = 1"), "%s", err.text);
+    cr_assert_eq(measure(board, "fc in=4 out=4", &small, &err), PRF_OK, "a refusal broke the board: %s", err.text);
+    exec_backend()->close(&board);
+}
+
+Test(exec, programs_that_cannot_be_a_board_are_refused_with_one_clear_message)
+{
+    refuses_script("exit 3", "timeout_ms=10000", PRF_ECRASH, "sh ended while it was to answer describe: exit code 3");
+    refuses_script("kill -SEGV $$", "timeout_ms=10000", PRF_ECRASH, "signal 11");
+    refuses_script("read l; echo hello; read l", "timeout_ms=10000", PRF_EPEER, "answered describe with 'hello'");
+    refuses_script("read l; echo '[1]'; read l", "timeout_ms=10000", PRF_EPEER, "no object with \"ok\"");
+    refuses_script("read l; echo '{\"ok\":1}'; read l", "timeout_ms=10000", PRF_EPEER, "no object with \"ok\"");
+    refuses_script("read l; printf '{\"ok\":true}\\n{\"ok\":true}\\n'; read l", "timeout_ms=10000", PRF_EPEER,
+                   "more than one line");
+    refuses_script("read l; head -c 100000 /dev/zero | tr '\\0' x; read l", "timeout_ms=10000", PRF_EPEER, "more than 64 KiB");
+    refuses_script("read l; printf '\\001\\377\\n'; read l", "timeout_ms=10000", PRF_EPEER, "answered describe with '?\?'");
+    refuses_script("read l; echo '{\"ok\":false,\"error\":\"no licence\"}'; read l", "timeout_ms=10000", PRF_EIO, "sh: no licence");
+    refuses_script("read l; echo '{\"ok\":true}'; read l", "timeout_ms=10000", PRF_EPEER, "\"fingerprint\"");
+    refuses_script("read l; echo '{\"ok\":true,\"fingerprint\":\"x\"}'; read l", "timeout_ms=10000", PRF_EPEER,
+                   "\"kinds\": a list");
+    refuses_script("read l; echo '{\"ok\":true,\"fingerprint\":\"x\",\"kinds\":[\"conv9d\"]}'; read l", "timeout_ms=10000",
+                   PRF_ENOTFOUND, "unknown layer kind 'conv9d'");
+    refuses_script("read l; read l", "timeout_ms=50", PRF_EHANG, "did not answer describe within 50 ms");
+    refuses_script("while :; do :; done", "timeout_ms=50", PRF_EHANG, "did not answer describe within 50 ms");
+}
+
+Test(exec, a_program_that_fails_while_measuring_breaks_the_board_and_nothing_else)
+{
+    breaks_at_run(FACTS OK "exit 7", PRF_ECRASH, "ended while it was to answer run: exit code 7");
+    breaks_at_run(FACTS OK "read l; echo '{\"ok\":true,\"latency_ns\":NaN}'; read l", PRF_EPEER, "answered run with");
+    breaks_at_run(FACTS OK "read l; echo '{\"ok\":true,\"latency_ns\":-1}'; read l", PRF_EPEER, "must be a number above 0");
+    breaks_at_run(FACTS OK "read l; echo '{\"ok\":true,\"latency_ns\":\"fast\"}'; read l", PRF_EPEER, "must be a number above 0");
+    breaks_at_run(FACTS OK "read l; echo '{\"ok\":true}'; read l", PRF_EPEER, "must be a number above 0");
+    breaks_at_run(FACTS "read l; echo oops; read l", PRF_EPEER, "answered prepare with 'oops'");
+}
+
+Test(exec, a_program_that_does_not_exist_or_is_not_named_is_told)
+{
+    prf_board_t *board = NULL;
+    prf_error_t err = {0};
+    cr_assert_eq(exec_backend()->open((const char *const[]){"command=/nowhere/board"}, 1, &board, &err), PRF_ENOTFOUND);
+    cr_assert(strstr(err.text, "/nowhere/board: cannot be started"), "%s", err.text);
+    cr_assert_eq(exec_backend()->open(NULL, 0, &board, &err), PRF_EINVAL);
+    cr_assert(strstr(err.text, "command=PATH"), "%s", err.text);
+    cr_assert_null(board);
+}
