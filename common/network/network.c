@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+/* network.c - the way from a file to an estimate: decode, build the graph, infer shapes, lower to blocks, sum. */
+#include "network/network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "network/blocks.h"
+#include "network/graph.h"
+#include "network/ops.h"
+
+static prf_status_t lower(prf_network_t *out, const prf_onnx_t *onnx, prf_dtype_t dtype, uint32_t batch, prf_error_t *err)
+{
+    graph_t g;
+    prf_status_t status = prf_graph_init(&g, onnx, batch, err);
+    if (status)
+        return status;
+    status = prf_ops_infer(&g, err);
+    if (!status)
+        status = prf_blocks_lower(out, &g, dtype, err);
+    prf_graph_release(&g);
+    return status;
+}
+
+prf_status_t prf_network_decode(prf_network_t *out, const void *bytes, size_t len, const char *name, prf_dtype_t dtype,
+                                uint32_t batch, prf_error_t *err)
+{
+    if ((unsigned)dtype >= PRF_DTYPES)
+        return prf_fail(err, PRF_EINVAL, "data type %d is unknown to this version", (int)dtype);
+    if (batch < 1 || batch > 65536)
+        return prf_fail(err, PRF_EINVAL, "batch = %u: use 1 to 65536", batch);
+    const prf_onnx_t *onnx;
+    prf_status_t status = prf_onnx_decode(&onnx, bytes, len, err);
+    prf_network_t net = {0};
+    if (!status) {
+        status = lower(&net, onnx, dtype, batch, err);
+        prf_onnx_destroy(&onnx);
+    }
+    if (!status && net.block_count == 0)
+        status = prf_fail(err, PRF_EINVAL, "the network holds no layer that takes time: %zu operators, none of them known",
+                          net.note_count);
+    if (status) {
+        prf_network_release(&net);
+        return prf_fail_prefix(err, status, "%s", name);
+    }
+    snprintf(net.name, sizeof net.name, "%s", name);
+    *out = net;
+    return PRF_OK;
+}
+
+/* "some/where/resnet18.onnx" is the network resnet18. */
+static void name_of(const char *path, char name[PRF_NETWORK_NAME])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(name, PRF_NETWORK_NAME, "%s", slash ? slash + 1 : path);
+    char *dot = strrchr(name, '.');
+    if (dot && dot != name && strcmp(dot, ".onnx") == 0)
+        *dot = '\0';
+}
+
+prf_status_t prf_network_load(prf_network_t *out, const char *path, prf_dtype_t dtype, uint32_t batch, prf_error_t *err)
+{
+    char *bytes;
+    size_t len;
+    prf_status_t status = prf_file_read(path, PRF_ONNX_MAX_BYTES, &bytes, &len, err);
+    if (status)
+        return status;
+    prf_network_t net;
+    status = prf_network_decode(&net, bytes, len, path, dtype, batch, err);
+    free(bytes);
+    if (status)
+        return status;
+    name_of(path, net.name);
+    *out = net;
+    return PRF_OK;
+}
+
+void prf_network_release(prf_network_t *self)
+{
+    if (!self)
+        return;
+    free(self->blocks);
+    free(self->notes);
+    *self = (prf_network_t){0};
+}
