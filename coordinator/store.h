@@ -7,12 +7,12 @@
 #ifndef PRF_STORE_H
 #define PRF_STORE_H
 
-#include "wire/wire.h"
+#include "wire/record.h"
 
 typedef struct prf_store prf_store_t;
 
 typedef enum {
-    PRF_TABLE_RESULT = 0, /* appended: key is a sequence number that the store gives; value: record.proto Result */
+    PRF_TABLE_RESULT = 0, /* appended: key is a sequence number that the store gives; value: record.proto Record */
     PRF_TABLE_CAMPAIGN,   /* name -> specification and state */
     PRF_TABLE_DECISION,   /* campaign/board kind/stage -> what was decided */
     PRF_TABLE_MODEL,      /* kind/version -> the model file */
@@ -20,17 +20,6 @@ typedef enum {
     PRF_TABLE_EVENT,      /* appended: audit trail, JSON text */
     PRF_TABLES
 } prf_table_t;
-
-/* A result as it is kept. */
-typedef struct {
-    prf_digest_t point;
-    uint32_t attempt;
-    bool duplicate;       /* came with an old lease; never used for training */
-    prf_status_t outcome; /* PRF_OK, or why the point could not be measured */
-    char error[PRF_ERROR_TEXT];
-    char board[PRF_NAME];
-    prf_sample_t sample;
-} prf_record_t;
 
 /* Opens or makes the store in folder `dir`; starts its thread. Errors: PRF_EBUSY (another coordinator has it), PRF_EVERSION
  * (made by a newer prfarm), PRF_ECORRUPT, PRF_ENOSPC, PRF_EIO: each says which store and the remedy. */

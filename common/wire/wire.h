@@ -82,7 +82,7 @@ typedef struct {
             prf_status_t status;
             char text[PRF_ERROR_TEXT];
         } refusal;
-        uint32_t credit;
+        uint32_t credit; /* at most PRF_FRAME_JOBS */
         struct {
             prf_job_t *items;
             size_t count;
