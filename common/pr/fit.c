@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+/* fit.c - least squares on relative error for a few shapes of a curve.
+ *
+ * No step: a + t p, the same with a square (other parameters follow this one: w = h) or with a break (the bound changes from
+ * memory to arithmetic, another kernel takes over). Steps of width s: the same plus b (ceil(p / s) s - p), the sawtooth by which a
+ * staircase stands above its slope; b / t is the share of the growth that happens at the edges: 1 for level steps, and below
+ * PRF_FIT_SHARE a width would explain nothing worth having, so there the share is held at that bound and must bear the error that
+ * this brings. Boards whose tiles cost different amounts (a buffer that overflows) follow no formula from tile to tile, yet are
+ * level within each: for them every tile seen gets a height of its own, and pays for it as a parameter.
+ *
+ * BIC = n log(mean squared relative error + FLOOR^2) + k log n. The floor keeps an exact fit from claiming infinite evidence. */
+#include "pr/fit.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FLOOR 3e-4
+#define PLACED 10.0 /* BIC by which tiles of free height must beat displaced ones */
+
+enum { SPARE = 2 }; /* points beyond the parameters without which a fit says nothing */
+
+typedef struct {
+    double row[PRF_FIT_POINTS][PRF_FIT_TERMS];
+    unsigned terms;
+} design_t;
+
+static double unit(int32_t at)
+{
+    return at / 64.0; /* near 1, so that squares stay comparable */
+}
+
+static double sawtooth(int32_t at, int32_t width)
+{
+    return unit(((at + width - 1) / width) * width - at);
+}
+
+/* Terms of a fit at `at`: 1, slope, then the sawtooth, then the square, or what changes beyond the break. */
+static void terms_at(const prf_fit_t *fit, int32_t at, double row[PRF_FIT_TERMS])
+{
+    unsigned i = 0;
+    double x = unit(at);
+    row[i++] = 1;
+    row[i++] = x;
+    if (fit->width > 1)
+        row[i++] = sawtooth(at, fit->width) * (fit->scaled ? x : 1);
+    if (fit->knee > 0) {
+        row[i++] = at > fit->knee;
+        row[i++] = at > fit->knee ? x : 0;
+    } else if (i < fit->terms)
+        row[i] = x * x;
+}
+
+/* Least squares by modified Gram-Schmidt on rows already divided by y (so every target is 1). Returns the sum of squared
+ * relative errors and fills coef. A dependent column gets 0. */
+static double solve(const prf_curve_t *curve, design_t *design, double coef[PRF_FIT_TERMS])
+{
+    unsigned terms = design->terms;
+    double r[PRF_FIT_TERMS][PRF_FIT_TERMS] = {{0}}, z[PRF_FIT_TERMS] = {0}, rest[PRF_FIT_POINTS];
+    size_t n = curve->count;
+    for (size_t i = 0; i < n; i++)
+        rest[i] = 1;
+    for (unsigned j = 0; j < terms; j++) {
+        double before = 0, norm = 0, dot = 0;
+        for (size_t i = 0; i < n; i++)
+            before += design->row[i][j] * design->row[i][j];
+        for (unsigned k = 0; k < j; k++) {
+            double along = 0;
+            for (size_t i = 0; i < n; i++)
+                along += design->row[i][j] * design->row[i][k];
+            for (size_t i = 0; i < n; i++)
+                design->row[i][j] -= along * design->row[i][k];
+            r[k][j] = along;
+        }
+        for (size_t i = 0; i < n; i++)
+            norm += design->row[i][j] * design->row[i][j];
+        bool dependent = norm <= 1e-20 * before;
+        r[j][j] = dependent ? 0 : sqrt(norm);
+        for (size_t i = 0; i < n; i++) {
+            design->row[i][j] = dependent ? 0 : design->row[i][j] / r[j][j];
+            dot += design->row[i][j] * rest[i];
+        }
+        for (size_t i = 0; i < n; i++)
+            rest[i] -= dot * design->row[i][j];
+        z[j] = dot;
+    }
+    double rss = 0;
+    for (size_t i = 0; i < n; i++)
+        rss += rest[i] * rest[i];
+    for (unsigned j = terms; j-- > 0;) {
+        double sum = z[j];
+        for (unsigned k = j + 1; k < terms; k++)
+            sum -= r[j][k] * coef[k];
+        coef[j] = r[j][j] > 0 ? sum / r[j][j] : 0;
+    }
+    return rss;
+}
+
+static double bic(size_t points, double rss, double parameters)
+{
+    double n = (double)points;
+    return n * log(rss / n + FLOOR * FLOOR) + parameters * log(n);
+}
+
+static double fit_terms(const prf_curve_t *curve, prf_fit_t *fit)
+{
+    design_t design = {.terms = fit->terms};
+    for (size_t i = 0; i < curve->count; i++) {
+        terms_at(fit, curve->at[i], design.row[i]);
+        for (unsigned j = 0; j < fit->terms; j++)
+            design.row[i][j] /= curve->y[i];
+    }
+    return solve(curve, &design, fit->coef);
+}
+
+/* Holds the share of the steps at its lower bound: slope and sawtooth become one term. */
+static double fit_bound(const prf_curve_t *curve, prf_fit_t *fit)
+{
+    design_t design = {.terms = fit->terms - 1};
+    for (size_t i = 0; i < curve->count; i++) {
+        double row[PRF_FIT_TERMS];
+        terms_at(fit, curve->at[i], row);
+        design.row[i][0] = row[0] / curve->y[i];
+        design.row[i][1] = (row[1] + PRF_FIT_SHARE * row[2]) / curve->y[i];
+        if (fit->terms > 3)
+            design.row[i][2] = row[3] / curve->y[i];
+    }
+    double coef[PRF_FIT_TERMS] = {0};
+    double rss = solve(curve, &design, coef);
+    fit->coef[0] = coef[0];
+    fit->coef[1] = coef[1];
+    fit->coef[2] = PRF_FIT_SHARE * coef[1];
+    fit->coef[3] = fit->terms > 3 ? coef[2] : 0;
+    return coef[1] > 0 ? rss : INFINITY;
+}
+
+static void keep_better(prf_fit_t *best, const prf_fit_t *fit)
+{
+    if (fit->bic < best->bic)
+        *best = *fit;
+}
+
+void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out)
+{
+    prf_fit_t best = {.bic = INFINITY, .width = 1, .terms = 2};
+    size_t n = curve->count;
+    for (unsigned terms = 2; terms <= 3 && n >= terms + SPARE; terms++) {
+        prf_fit_t fit = {.width = 1, .terms = terms};
+        fit.bic = bic(n, fit_terms(curve, &fit), terms);
+        keep_better(&best, &fit);
+    }
+    for (size_t i = 0; i < n && n >= 5 + SPARE; i++) {
+        prf_fit_t fit = {.width = 1, .terms = 4, .knee = curve->at[i]};
+        fit.bic = bic(n, fit_terms(curve, &fit), 5);
+        keep_better(&best, &fit);
+    }
+    *out = best;
+}
+
+/* Growth that the steps are a share of: the fastest on the curve, since true tiles keep their share wherever one looks. Where
+ * both grow with the parameter, in multiples of it. */
+static double growth_of(const prf_curve_t *curve, const prf_fit_t *fit)
+{
+    double square = fit->terms > 3 ? fit->coef[3] : 0, slope = fit->coef[1], fastest = -INFINITY;
+    for (size_t i = 0; i < curve->count; i++) {
+        double x = unit(curve->at[i]);
+        fastest = fmax(fastest, fit->scaled ? slope / x + square : slope + 2 * square * x);
+    }
+    return fastest;
+}
+
+static void fit_staircase(const prf_curve_t *curve, prf_fit_t *fit)
+{
+    double rss = fit_terms(curve, fit);
+    if (fit->coef[2] < PRF_FIT_SHARE * growth_of(curve, fit))
+        rss = fit->scaled ? INFINITY : fit_bound(curve, fit);
+    else if (fit->coef[2] <= 0)
+        rss = INFINITY;
+    fit->bic = rss < INFINITY ? bic(curve->count, rss, fit->terms) : INFINITY;
+}
+
+/* Level tiles, each of its own height. Half as many points again as tiles must be there, or fitting them proves nothing. */
+static double tiles_bic(const prf_curve_t *curve, int32_t width, int32_t phase)
+{
+    size_t n = curve->count, tiles = 0;
+    double rss = 0;
+    for (size_t i = 0; i < n; i++) {
+        int32_t tile = (curve->at[i] - 1 + phase) / width;
+        double weight = 0, mean = 0;
+        bool first = true;
+        for (size_t j = 0; j < n; j++) {
+            if ((curve->at[j] - 1 + phase) / width != tile)
+                continue;
+            double w = 1 / (curve->y[j] * curve->y[j]);
+            weight += w, mean += w * curve->y[j];
+            first = first && j >= i;
+        }
+        double above = (curve->y[i] - mean / weight) / curve->y[i];
+        tiles += first;
+        rss += above * above;
+    }
+    return 2 * n < 3 * tiles + 2 * SPARE ? INFINITY : bic(n, rss, (double)tiles);
+}
+
+/* Neighbours are alike on any curve. What speaks for tiles is that they must lie where they do: displaced ones fit worse. */
+static double placed_tiles_bic(const prf_curve_t *curve, int32_t width)
+{
+    double here = tiles_bic(curve, width, 0);
+    for (int32_t quarter = 1; quarter <= 3; quarter++) {
+        int32_t phase = width * quarter / 4;
+        if (phase > 0 && tiles_bic(curve, width, phase) < here + PLACED)
+            return INFINITY;
+    }
+    return here;
+}
+
+void prf_fit_steps(const prf_curve_t *curve, int32_t width, prf_fit_t *out)
+{
+    prf_fit_t best = {.bic = INFINITY, .width = width, .terms = 3};
+    size_t n = curve->count;
+    for (unsigned terms = 3; terms <= 4 && n >= terms + SPARE; terms++)
+        for (int scaled = 0; scaled <= (terms == 4); scaled++) {
+            prf_fit_t fit = {.width = width, .terms = terms, .scaled = scaled};
+            fit_staircase(curve, &fit);
+            keep_better(&best, &fit);
+        }
+    if (best.bic < INFINITY)
+        best.bic = fmin(best.bic, placed_tiles_bic(curve, width));
+    *out = best;
+}
+
+double prf_fit_predict(const prf_fit_t *fit, int32_t at)
+{
+    double row[PRF_FIT_TERMS] = {0}, sum = 0;
+    terms_at(fit, at, row);
+    for (unsigned i = 0; i < fit->terms; i++)
+        sum += row[i] * fit->coef[i];
+    return sum;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/* fit.h - how well "no step" and "steps of width s" explain a latency curve over one parameter, as BIC (Schwarz, 1978).
+ * Internal to pr/. Pure; any thread; no allocation. */
+#ifndef PRF_PR_FIT_H
+#define PRF_PR_FIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PRF_FIT_POINTS = 64, PRF_FIT_TERMS = 4 };
+
+/* The smallest part of a curve's growth that must happen at the edges for it to count as a staircase. */
+#define PRF_FIT_SHARE 0.1
+
+/* Measured points of one curve. */
+typedef struct {
+    size_t count;
+    int32_t at[PRF_FIT_POINTS]; /* parameter value, >= 1 */
+    double y[PRF_FIT_POINTS];   /* latency, > 0 */
+} prf_curve_t;
+
+typedef struct {
+    double bic;    /* INFINITY: too few points, or the curve cannot be such a staircase */
+    int32_t width; /* 1: smooth */
+    unsigned terms;
+    double coef[PRF_FIT_TERMS];
+    int32_t knee; /* smooth: last value before another line takes over; 0: one line */
+    bool scaled;  /* the steps grow with the parameter */
+} prf_fit_t;
+
+void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out);
+void prf_fit_steps(const prf_curve_t *curve, int32_t width, prf_fit_t *out);
+/* Latency that a fit expects at parameter value `at`. */
+double prf_fit_predict(const prf_fit_t *fit, int32_t at);
+
+#endif
