@@ -21,6 +21,9 @@ int prf_print_json(json_t *document);
 const char *prf_json_text(const json_t *object, const char *key, const char *otherwise);
 double prf_json_number(const json_t *object, const char *key, double otherwise);
 
+/* A number, or null for one that is not finite. New reference. */
+json_t *prf_json_real(double value);
+
 /* How the stream may be written to: colours and moving the cursor only on a terminal, colours not under NO_COLOR. */
 typedef struct {
     FILE *stream; /* borrowed */

@@ -194,7 +194,8 @@ static uint32_t reduced_axes(const graph_t *g, const node_t *n)
     return mask;
 }
 
-/* A pool whose window is the whole input. Reductions over other axes read and write as much as a pool over a column does. */
+/* A pool whose window is the whole input; its stride, which no longer matters, stays the default. Reductions over other axes read
+ * and write as much as a pool over a column does. */
 static prf_status_t lower_reduce(const graph_t *g, const node_t *n, prf_layer_t *layer, const char **remark)
 {
     const shape_t *x = &prf_node_in(g, n, 0)->shape;
@@ -210,7 +211,6 @@ static prf_status_t lower_reduce(const graph_t *g, const node_t *n, prf_layer_t 
     layer->p[PRF_P_C] = narrow(spatial ? x->dims[1] : kept);
     layer->p[PRF_P_H] = layer->p[PRF_P_R] = narrow(spatial ? x->dims[2] : gone);
     layer->p[PRF_P_W] = layer->p[PRF_P_S] = narrow(spatial ? x->dims[3] : 1);
-    layer->p[PRF_P_STRIDE] = 1;
     if (!spatial)
         *remark = "taken as a pool over one column";
     else if (strncmp(n->op->name, "Global", 6) != 0 && strcmp(n->op->name, "ReduceMean") != 0 &&

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+/* estimate.c - `prfarm estimate`: what a network, or layers named on the command line, would take on the board of a model.
+ * Layers on the command line become a network of their own, so that both ways end in the same tables and the same JSON. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "network/network.h"
+
+typedef struct {
+    const char *model_path, *dtype_name, *network_path;
+    prf_words_t layers;
+    uint64_t batch;
+    bool json;
+} request_t;
+
+typedef struct {
+    const request_t *request;
+    prf_model_t *model;
+    prf_dtype_t dtype;
+    prf_network_t network;
+    prf_network_estimate_t sum;
+} answer_t;
+
+static void release(answer_t *a)
+{
+    prf_network_estimate_release(&a->sum);
+    prf_network_release(&a->network);
+    prf_model_destroy(&a->model);
+}
+
+static prf_status_t network_of_layers(const prf_words_t *texts, prf_network_t *out, prf_error_t *err)
+{
+    prf_network_t net = {.blocks = calloc(texts->count, sizeof *net.blocks)};
+    if (!net.blocks)
+        return prf_fail(err, PRF_ENOMEM, "%zu layers", texts->count);
+    for (size_t i = 0; i < texts->count; i++) {
+        prf_network_block_t *b = &net.blocks[i];
+        prf_status_t status = prf_block_parse(&b->block, texts->items[i], err);
+        if (status) {
+            prf_network_release(&net);
+            return prf_fail_prefix(err, status, "--layer");
+        }
+        snprintf(b->name, sizeof b->name, "layer %zu", i + 1);
+        net.block_count++;
+        for (uint32_t j = 0; j < b->block.count; j++)
+            net.total_macs += prf_layer_macs(&b->block.layers[j]);
+    }
+    snprintf(net.name, sizeof net.name, "%s", "layers");
+    *out = net;
+    return PRF_OK;
+}
+
+/* --dtype, or the one that the model was trained on. */
+static prf_status_t choose_dtype(answer_t *a, prf_error_t *err)
+{
+    if (a->request->dtype_name)
+        return prf_dtype_parse(a->request->dtype_name, &a->dtype, err);
+    prf_model_layer_t layer;
+    if (prf_model_layer_count(a->model) == 0)
+        return prf_fail(err, PRF_EINVAL, "%s: the model knows no layer", a->request->model_path);
+    prf_model_layer(a->model, 0, &layer);
+    a->dtype = layer.dtype;
+    return PRF_OK;
+}
+
+static prf_status_t compute(answer_t *a, prf_error_t *err)
+{
+    const request_t *r = a->request;
+    prf_status_t status = prf_model_load(&a->model, r->model_path, err);
+    if (!status)
+        status = choose_dtype(a, err);
+    if (!status && r->network_path)
+        status = prf_network_load(&a->network, r->network_path, a->dtype, (uint32_t)r->batch, err);
+    else if (!status)
+        status = network_of_layers(&r->layers, &a->network, err);
+    if (!status)
+        status = prf_network_estimate(&a->sum, a->model, &a->network, err);
+    if (!status && a->sum.covered == 0) {
+        const prf_block_t *first = &a->network.blocks[0].block;
+        status = prf_model_estimate(a->model, first, NULL, &a->sum.blocks[0], err); /* says what is missing */
+        status = prf_fail_prefix(err, status, "nothing to estimate");
+    }
+    return status;
+}
+
+static json_t *params_to_json(const prf_layer_t *layer)
+{
+    json_t *params = json_object();
+    size_t count;
+    const prf_param_info_t *info = prf_layer_params(layer->kind, &count);
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(params, prf_param_name(info[i].param), json_integer(layer->p[info[i].param]));
+    return params;
+}
+
+static double block_macs(const prf_block_t *block)
+{
+    double macs = 0;
+    for (uint32_t i = 0; i < block->count; i++)
+        macs += prf_layer_macs(&block->layers[i]);
+    return macs;
+}
+
+/* Whole numbers as far as JSON readers keep them exactly. */
+static json_t *macs_to_json(double macs)
+{
+    return macs < 9007199254740992.0 ? json_integer((json_int_t)macs) : json_real(macs);
+}
+
+static json_t *layer_to_json(const prf_network_block_t *b, const prf_estimate_t *e)
+{
+    json_t *with = json_array();
+    for (uint32_t i = 1; i < b->block.count; i++) {
+        const prf_layer_t *l = &b->block.layers[i];
+        bool activation = l->kind == PRF_ACTIVATION;
+        const char *name = activation ? prf_activation_name((prf_activation_t)l->p[PRF_P_FN]) : prf_layer_kind_name(l->kind);
+        json_array_append_new(with, json_string(name));
+    }
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "name", b->name, "kind",
+                     prf_layer_kind_name(b->block.layers[0].kind), "params", params_to_json(&b->block.layers[0]), "with", with,
+                     "macs", macs_to_json(block_macs(&b->block)), "estimate_ns", prf_json_real(e->latency_ns), "low_ns",
+                     prf_json_real(e->low_ns), "high_ns", prf_json_real(e->high_ns), "outside", (int)e->outside);
+}
+
+static json_t *unsupported_to_json(const answer_t *a)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < a->network.note_count; i++) {
+        const prf_network_note_t *n = &a->network.notes[i];
+        if (n->unknown)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "op", n->op, "name", n->name, "treatment", n->treatment));
+    }
+    for (size_t i = 0; i < a->sum.block_count; i++) {
+        const prf_network_block_t *b = &a->network.blocks[i];
+        if (isnan(a->sum.blocks[i].latency_ns))
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "op", prf_layer_kind_name(b->block.layers[0].kind), "name",
+                                                  b->name, "treatment", "not in the model: left out of the total"));
+    }
+    return list;
+}
+
+static json_t *to_json(const answer_t *a)
+{
+    json_t *layers = json_array(), *notes = json_array();
+    for (size_t i = 0; i < a->sum.block_count; i++)
+        json_array_append_new(layers, layer_to_json(&a->network.blocks[i], &a->sum.blocks[i]));
+    for (size_t i = 0; i < a->network.note_count; i++) {
+        const prf_network_note_t *n = &a->network.notes[i];
+        if (!n->unknown)
+            json_array_append_new(notes, json_pack("{s:s, s:s, s:s}", "op", n->op, "name", n->name, "treatment", n->treatment));
+    }
+    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:o, s:I, s:o, s:o, s:o}", "network", a->network.name, "kind",
+                     prf_model_kind(a->model), "dtype", prf_dtype_name(a->network.blocks[0].block.dtype), "batch",
+                     (json_int_t)a->request->batch, "total_ns", a->sum.total_ns, "low_ns", a->sum.low_ns, "high_ns", a->sum.high_ns,
+                     "total_macs", macs_to_json(a->network.total_macs), "covered", (json_int_t)a->sum.covered, "layers", layers,
+                     "unsupported", unsupported_to_json(a), "notes", notes);
+}
+
+/* The parameters that are not at their default, as --layer takes them. */
+static void format_params(const prf_layer_t *layer, char *text, size_t cap)
+{
+    size_t count, used = 0;
+    const prf_param_info_t *info = prf_layer_params(layer->kind, &count);
+    text[0] = '\0';
+    for (size_t i = 0; i < count && used < cap; i++) {
+        int32_t value = layer->p[info[i].param];
+        bool fn = info[i].param == PRF_P_FN;
+        bool follows = info[i].fallback < PRF_REQUIRED && value == layer->p[PRF_LIKE(info[i].fallback)];
+        if (!fn && (value == info[i].fallback || follows))
+            continue;
+        used += (size_t)snprintf(text + used, cap - used, "%s%s=%d", used ? " " : "", prf_param_name(info[i].param), value);
+    }
+}
+
+static void format_kind(const prf_block_t *block, char *text, size_t cap)
+{
+    size_t used = (size_t)snprintf(text, cap, "%s", prf_layer_kind_name(block->layers[0].kind));
+    for (uint32_t i = 1; i < block->count && used < cap; i++) {
+        const prf_layer_t *l = &block->layers[i];
+        bool activation = l->kind == PRF_ACTIVATION;
+        used += (size_t)snprintf(text + used, cap - used, "+%s",
+                                 activation ? prf_activation_name((prf_activation_t)l->p[PRF_P_FN]) : prf_layer_kind_name(l->kind));
+    }
+}
+
+static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
+{
+    prf_table_t *table = prf_table_new("layer|kind|parameters|estimate>|share>|90 % of cases");
+    bool outside = false;
+    for (size_t i = 0; i < a->sum.block_count; i++) {
+        const prf_network_block_t *b = &a->network.blocks[i];
+        const prf_estimate_t *e = &a->sum.blocks[i];
+        char kind[PRF_CELL], params[PRF_CELL], ns[PRF_HUMAN], share[PRF_HUMAN], low[PRF_HUMAN], high[PRF_HUMAN];
+        format_kind(&b->block, kind, sizeof kind);
+        format_params(&b->block.layers[0], params, sizeof params);
+        prf_table_cell(table, "%.40s", b->name);
+        prf_table_cell(table, "%s", kind);
+        prf_table_cell(table, "%s", params);
+        prf_table_cell(table, "%s%s", prf_human_ns(e->latency_ns, ns), e->outside ? " *" : "");
+        if (isnan(e->latency_ns)) {
+            prf_table_cell(table, "-");
+            prf_table_cell(table, "not in the model");
+            continue;
+        }
+        prf_table_cell(table, "%s", prf_human_percent(100 * e->latency_ns / a->sum.total_ns, share));
+        prf_table_cell(table, "%s to %s", prf_human_ns(e->low_ns, low), prf_human_ns(e->high_ns, high));
+        outside = outside || e->outside;
+    }
+    prf_table_print(&table, terminal);
+    return outside;
+}
+
+static int by_treatment(const void *a, const void *b)
+{
+    const prf_network_note_t *x = *(const prf_network_note_t *const *)a, *y = *(const prf_network_note_t *const *)b;
+    int order = strcmp(x->op, y->op);
+    return order ? order : strcmp(x->treatment, y->treatment);
+}
+
+/* One line for each operator and treatment, with how often it occurs. */
+static void print_unknown(const prf_network_t *net)
+{
+    const prf_network_note_t **unknown = malloc((net->note_count + 1) * sizeof *unknown);
+    size_t count = 0;
+    if (!unknown)
+        return;
+    for (size_t i = 0; i < net->note_count; i++)
+        if (net->notes[i].unknown)
+            unknown[count++] = &net->notes[i];
+    qsort(unknown, count, sizeof *unknown, by_treatment);
+    for (size_t i = 0, same; i < count; i += same) {
+        for (same = 1; i + same < count && by_treatment(&unknown[i], &unknown[i + same]) == 0; same++)
+            continue;
+        printf("not in the total: %zu %s: %s\n", same, unknown[i]->op, unknown[i]->treatment);
+    }
+    if (net->note_count > count)
+        printf("%zu operators were folded, cost nothing, only copy data or are simplified: --json lists them\n",
+               net->note_count - count);
+    free(unknown);
+}
+
+static int print_table(const answer_t *a)
+{
+    prf_terminal_t terminal;
+    prf_terminal_init(&terminal, stdout);
+    bool outside = print_rows(a, &terminal);
+    char ns[PRF_HUMAN], low[PRF_HUMAN], high[PRF_HUMAN];
+    printf("\n%s%s on %s: %s%s (%s to %s), %.0f MACs, %zu of %zu layers estimated\n", prf_bold(&terminal), a->network.name,
+           prf_model_kind(a->model), prf_human_ns(a->sum.total_ns, ns), prf_plain(&terminal), prf_human_ns(a->sum.low_ns, low),
+           prf_human_ns(a->sum.high_ns, high), a->network.total_macs, a->sum.covered, a->sum.block_count);
+    if (outside)
+        printf("* outside the range that the model was trained on: expect a larger error\n");
+    print_unknown(&a->network);
+    return 0;
+}
+
+static const prf_usage_t usage = {
+    .name = "estimate",
+    .synopsis = "--model FILE.prfm (NET.onnx | --layer TEXT)",
+    .purpose = "Estimates the latency of a network, or of single layers, on the board of a model.",
+    .most = 1,
+    .text = "A model file is what 'prfarm run' leaves in DIR/models, one for each kind of board.\n"
+            "The network is split into the blocks that a board executes as one (a convolution\n"
+            "with its bias, batch norm and activation), each is estimated, and the sum printed.\n"
+            "Operators that are not known, and layers that the model was not trained on, are\n"
+            "listed and left out of the total; docs/networks.md tells what is done with each.\n\n"
+            "  prfarm estimate --model first/models/cpu.prfm resnet18.onnx\n"
+            "  prfarm estimate --model cpu.prfm --layer 'conv2d c=64 k=64 h=56 r=3 pad=1'\n\n"
+            "In --layer, what is left out has its usual default (n=1, w=h, s=r, stride=1,\n"
+            "dtype=f32); ' + ' joins layers of one block: 'fc in=64 out=10 + activation c=10 h=1'.\n",
+};
+
+static int answer(const request_t *request)
+{
+    answer_t a = {.request = request};
+    prf_error_t err = {0};
+    int code;
+    if (compute(&a, &err) != PRF_OK)
+        code = prf_report(&err);
+    else if (request->json)
+        code = prf_print_json(to_json(&a));
+    else
+        code = print_table(&a);
+    release(&a);
+    return code;
+}
+
+int prf_cmd_estimate(int argc, char **argv)
+{
+    request_t r = {.batch = 1};
+    const prf_option_t options[] = {
+        {.name = "model", .value = "FILE.prfm", .help = "the model to ask", .text = &r.model_path},
+        {.name = "layer", .value = "TEXT", .help = "a layer or block instead of a network; may be repeated", .list = &r.layers},
+        {.name = "batch",
+         .value = "N",
+         .help = "size of a batch dimension that the network leaves open (1)",
+         .number = &r.batch,
+         .lo = 1,
+         .hi = 65536},
+        {.name = "dtype",
+         .value = "TYPE",
+         .help = "the network's data type: f32, f16, bf16 or i8 (default: the model's)",
+         .text = &r.dtype_name},
+        {.name = "json", .help = "print JSON", .flag = &r.json},
+        {.name = NULL},
+    };
+    prf_words_t words = {0};
+    int code;
+    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
+        return code;
+    r.network_path = words.count ? words.items[0] : NULL;
+    prf_error_t err;
+    if (!r.model_path)
+        prf_fail(&err, PRF_EUSAGE, "--model is missing: prfarm estimate %s", usage.synopsis);
+    else if (!r.network_path == !r.layers.count)
+        prf_fail(&err, PRF_EUSAGE, "give a network or --layer, one of the two");
+    else
+        return answer(&r);
+    return prf_report(&err);
+}
