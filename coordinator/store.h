@@ -21,13 +21,20 @@ typedef enum {
     PRF_TABLES
 } prf_table_t;
 
+enum {
+    PRF_STORE_KEY = 500,        /* bytes of a key at most */
+    PRF_STORE_VALUE = 64 << 20, /* and of a value */
+};
+
 /* Opens or makes the store in folder `dir`; starts its thread. Errors: PRF_EBUSY (another coordinator has it), PRF_EVERSION
  * (made by a newer prfarm), PRF_ECORRUPT, PRF_ENOSPC, PRF_EIO: each says which store and the remedy. */
 PRF_CHECKED prf_status_t prf_store_open(prf_store_t **out, const char *dir, prf_error_t *err);
 /* Commits what is queued, joins the thread. */
 void prf_store_close(prf_store_t **self);
 
-/* One write of a group. `key` is ignored (may be NULL) for the appended tables; value NULL deletes. Copied. */
+/* One write of a group. `key` is ignored (may be NULL) for the appended tables; value NULL deletes, except there. Copied.
+ * Never waits. Errors: PRF_EINVAL (key or value too long), PRF_EBUSY (more is waiting than the limit: the disk does not keep
+ * up), PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_store_put(prf_store_t *self, prf_table_t table, const char *key, const void *value, size_t len,
                                        uint64_t token, prf_error_t *err);
 PRF_CHECKED prf_status_t prf_store_put_record(prf_store_t *self, const prf_record_t *record, uint64_t token, prf_error_t *err);
@@ -42,14 +49,16 @@ int prf_store_fd(const prf_store_t *self);
 size_t prf_store_done(prf_store_t *self, prf_store_done_t *out, size_t cap);
 
 /* Calls `fn` for every value of a table in key order until it returns false. A value whose checksum fails is counted in
- * *damaged (may be NULL) and skipped. key is NUL-terminated (appended tables: the number as text). */
+ * *damaged (may be NULL) and skipped. key is NUL-terminated (appended tables: the number as text, counted from 1; `prefix`,
+ * which may be NULL, does not apply to them); value is a copy that lasts until `fn` returns, with a NUL behind its `len` bytes.
+ * `fn` may put and get. */
 typedef bool (*prf_store_fn)(void *arg, const char *key, const void *value, size_t len);
 typedef bool (*prf_store_record_fn)(void *arg, uint64_t sequence, const prf_record_t *record);
 PRF_CHECKED prf_status_t prf_store_scan(prf_store_t *self, prf_table_t table, const char *prefix, prf_store_fn fn, void *arg,
                                         uint64_t *damaged, prf_error_t *err);
 PRF_CHECKED prf_status_t prf_store_scan_records(prf_store_t *self, uint64_t from, prf_store_record_fn fn, void *arg,
                                                 uint64_t *damaged, prf_error_t *err);
-/* Caller frees *value. Errors: PRF_ENOTFOUND, PRF_ECORRUPT. */
+/* Caller frees *value, which has a NUL behind its *len bytes. Errors: PRF_ENOTFOUND, PRF_ECORRUPT. */
 PRF_CHECKED prf_status_t prf_store_get(prf_store_t *self, prf_table_t table, const char *key, void **value, size_t *len,
                                        prf_error_t *err);
 
