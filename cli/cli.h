@@ -19,6 +19,5 @@ extern const prf_command_t prf_commands[];
 int prf_cmd_doctor(int argc, char **argv);
 int prf_cmd_estimate(int argc, char **argv);
 int prf_cmd_model(int argc, char **argv);
-int prf_cmd_train(int argc, char **argv);
 
 #endif

@@ -117,7 +117,7 @@ static void board_close(prf_board_t **self)
     if (!board)
         return;
     for (int i = 0; i < PRF_ONEDNN_ARENAS; i++)
-        prf_arena_release(&board->arenas[i]);
+        prf_onednn_arena_release(&board->arenas[i]);
     if (board->stream)
         dnnl_stream_destroy(board->stream);
     if (board->engine)
@@ -156,7 +156,7 @@ static prf_status_t board_open(const char *const *options, size_t count, prf_boa
     learn_facts(board, &chosen);
     status = start_library(board, &chosen, err);
     for (int i = 0; !status && i < PRF_ONEDNN_ARENAS; i++)
-        status = prf_arena_init(&board->arenas[i], board->limit, err);
+        status = prf_onednn_arena_init(&board->arenas[i], board->limit, err);
     if (status) {
         board_close(&board);
         return status;

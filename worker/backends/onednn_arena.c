@@ -15,7 +15,7 @@ static size_t round_up(size_t bytes)
     return (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 }
 
-prf_status_t prf_arena_init(prf_arena_t *arena, size_t limit, prf_error_t *err)
+prf_status_t prf_onednn_arena_init(prf_onednn_arena_t *arena, size_t limit, prf_error_t *err)
 {
     if (limit > SIZE_MAX / 2)
         return prf_fail(err, PRF_ENOMEM, "%zu bytes of address space", limit);
@@ -25,12 +25,12 @@ prf_status_t prf_arena_init(prf_arena_t *arena, size_t limit, prf_error_t *err)
         return prf_fail(err, PRF_ENOMEM, "no room for %zu MiB of address space: raise or remove the limit (ulimit -v)",
                         bytes >> 20);
     size_t skip = round_up((uintptr_t)map) - (uintptr_t)map;
-    *arena = (prf_arena_t){.base = (unsigned char *)map + skip, .limit = round_up(limit), .map = map, .map_bytes = bytes};
+    *arena = (prf_onednn_arena_t){.base = (unsigned char *)map + skip, .limit = round_up(limit), .map = map, .map_bytes = bytes};
     (void)madvise(arena->base, arena->limit, MADV_HUGEPAGE); /* refused where the kernel has none: small pages then */
     return PRF_OK;
 }
 
-prf_status_t prf_arena_grow(prf_arena_t *arena, size_t bytes, prf_error_t *err)
+prf_status_t prf_onednn_arena_grow(prf_onednn_arena_t *arena, size_t bytes, prf_error_t *err)
 {
     if (bytes <= arena->used)
         return PRF_OK;
@@ -43,7 +43,7 @@ prf_status_t prf_arena_grow(prf_arena_t *arena, size_t bytes, prf_error_t *err)
     return PRF_OK;
 }
 
-void prf_arena_empty(prf_arena_t *arena)
+void prf_onednn_arena_empty(prf_onednn_arena_t *arena)
 {
     if (arena->used == 0)
         return;
@@ -52,9 +52,9 @@ void prf_arena_empty(prf_arena_t *arena)
     arena->used = 0;
 }
 
-void prf_arena_release(prf_arena_t *arena)
+void prf_onednn_arena_release(prf_onednn_arena_t *arena)
 {
     if (arena->map)
         (void)munmap(arena->map, arena->map_bytes);
-    *arena = (prf_arena_t){0};
+    *arena = (prf_onednn_arena_t){0};
 }

@@ -33,7 +33,7 @@ typedef struct {
 
 /* Where a tensor lies. */
 typedef struct {
-    prf_arena_t *arena; /* NULL: the step has no such tensor */
+    prf_onednn_arena_t *arena; /* NULL: the step has no such tensor */
     size_t offset, bytes;
 } slot_t;
 
@@ -43,7 +43,7 @@ struct prf_kernel {
     step_t steps[STEPS];
     size_t step_count;
     slot_t slots[STEPS][ARGS]; /* by the index of arguments[] */
-    prf_arena_t own;
+    prf_onednn_arena_t own;
     size_t own_bytes, weight_bytes;
 };
 
@@ -58,7 +58,7 @@ static void tidy_arenas(prf_board_t *board, bool everything)
     for (int i = 0; i < PRF_ONEDNN_ARENAS; i++)
         used += board->arenas[i].used;
     for (int i = 0; i < PRF_ONEDNN_ARENAS && (everything || used > kept_bytes); i++)
-        prf_arena_empty(&board->arenas[i]);
+        prf_onednn_arena_empty(&board->arenas[i]);
 }
 
 /* ---- a block's steps ---- */
@@ -184,7 +184,7 @@ static void place_tensors(prf_kernel_t *kernel)
         }
 }
 
-static size_t needed_of(const prf_kernel_t *kernel, const prf_arena_t *arena)
+static size_t needed_of(const prf_kernel_t *kernel, const prf_onednn_arena_t *arena)
 {
     size_t need = 0;
     for (size_t i = 0; i < kernel->step_count; i++)
@@ -214,16 +214,16 @@ static prf_status_t grow_arenas(prf_kernel_t *kernel, prf_dtype_t dtype, prf_err
 {
     static const dnnl_data_type_t types[PRF_DTYPES] = {dnnl_f32, dnnl_f16, dnnl_bf16, dnnl_u8};
     for (int i = 0; i < PRF_ONEDNN_ARENAS; i++) {
-        prf_arena_t *arena = &kernel->board->arenas[i];
+        prf_onednn_arena_t *arena = &kernel->board->arenas[i];
         size_t before = arena->used;
-        prf_status_t status = prf_arena_grow(arena, needed_of(kernel, arena), err);
+        prf_status_t status = prf_onednn_arena_grow(arena, needed_of(kernel, arena), err);
         if (status)
             return status;
         prf_onednn_fill(arena->base + before, arena->used - before, types[dtype],
                         i == PRF_ONEDNN_OPERAND ? operand_scale : activation_scale);
     }
-    prf_status_t status = prf_arena_init(&kernel->own, kernel->own_bytes, err);
-    return status ? status : prf_arena_grow(&kernel->own, kernel->own_bytes, err);
+    prf_status_t status = prf_onednn_arena_init(&kernel->own, kernel->own_bytes, err);
+    return status ? status : prf_onednn_arena_grow(&kernel->own, kernel->own_bytes, err);
 }
 
 /* ---- its tensors and primitives ---- */
@@ -273,7 +273,7 @@ void prf_onednn_release(prf_kernel_t **self)
             dnnl_memory_destroy(step->args[arg].memory);
         dnnl_primitive_desc_destroy(step->pd);
     }
-    prf_arena_release(&kernel->own);
+    prf_onednn_arena_release(&kernel->own);
     kernel->board->own_bytes -= kernel->own_bytes;
     if (--kernel->board->kernels == 0)
         tidy_arenas(kernel->board, false);

@@ -15,7 +15,7 @@ enum { PRF_ONEDNN_PING, PRF_ONEDNN_PONG, PRF_ONEDNN_OPERAND, PRF_ONEDNN_SCRATCH,
 struct prf_board {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    prf_arena_t arenas[PRF_ONEDNN_ARENAS];
+    prf_onednn_arena_t arenas[PRF_ONEDNN_ARENAS];
     size_t limit;      /* bytes that all tensors together may take */
     size_t own_bytes;  /* of the kernels there are */
     size_t kernels;    /* how many there are */

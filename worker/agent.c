@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: Apache-2.0
+/* agent.c - everything hangs on three facts: is the board open (facts known), is there a session, which jobs are held.
+ *
+ * A job's way: queue (bounded by the credit that was granted) -> the backend's process -> outbox -> forgotten when the coordinator
+ * has committed it. A new session changes nothing about that: jobs that are held stay held and are listed in the heartbeat,
+ * results that are not confirmed are sent again. Credit is granted anew as jobs leave the board, not as they are committed, so
+ * that the board never waits for the disk; but with a full outbox none is granted at all.
+ *
+ * The only timer ticks every 50 ms; what is due is decided by comparing times. */
+#include "agent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "host.h"
+#include "models.h"
+#include "outbox.h"
+
+enum {
+    TICK_MS = 50,
+    HELLO_MS = 1000,
+    CROWDED_MS = 5000, /* until the next Hello when the coordinator has no room */
+    FETCH_MS = 2000,
+    SILENT_PERIODS = 5,
+    RESEND_PERIODS = 10,
+    FAREWELL_MS = 2000, /* for results to be committed when a signal has come */
+    SOCKET_QUEUE = 1000,
+    DEFAULT_HEARTBEAT_MS = 1000
+};
+
+typedef struct {
+    const prf_agent_options_t *options;
+    prf_loop_t *loop;
+    prf_socket_t *dealer, *sub;
+    prf_host_t *host;
+    prf_outbox_t *outbox;
+    prf_models_t *models;
+    prf_hello_t facts; /* board "": not open yet */
+    bool board_down;   /* its process could not be started again */
+    bool was_ready;
+    prf_job_t queue[PRF_AGENT_MAX_CREDIT]; /* blocks owned */
+    size_t queued;
+    uint64_t running; /* id of the job on the board */
+    bool busy;
+    uint64_t session; /* 0: none */
+    uint32_t heartbeat_ms;
+    uint32_t open_credit; /* granted and not used yet */
+    uint64_t next_hello_ms, next_heartbeat_ms, heard_ms, fetch_ms;
+    uint64_t farewell_ms; /* 0, or when to end whatever is unconfirmed */
+    prf_status_t end;     /* why it ended */
+    prf_error_t why;
+    prf_result_t batch[PRF_FRAME_JOBS];
+} agent_t;
+
+static void end_with(agent_t *self, const prf_error_t *why)
+{
+    self->end = why->code;
+    self->why = *why;
+    prf_loop_stop(self->loop);
+}
+
+static bool send_frame(agent_t *self, const prf_frame_t *frame)
+{
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    prf_error_t err;
+    prf_status_t status = prf_frame_encode(frame, &bytes, &len, &err);
+    if (!status)
+        status = prf_socket_send(self->dealer, NULL, bytes, len, &err);
+    free(bytes);
+    /* A full queue means that nobody is there; all that matters is sent again when somebody is. */
+    if (status && status != PRF_EBUSY)
+        prf_log(PRF_LOG_WARN, "send_failed frame=%s error=\"%s\"", prf_frame_name(frame->type), err.text);
+    return status == PRF_OK;
+}
+
+static void send_hello(agent_t *self, uint64_t now)
+{
+    prf_frame_t frame = {.type = PRF_FRAME_HELLO, .u.hello = self->facts};
+    frame.u.hello.model = *prf_models_current(self->models);
+    self->next_hello_ms = now + HELLO_MS;
+    send_frame(self, &frame);
+}
+
+static void lose_session(agent_t *self, const char *why, uint64_t hello_ms)
+{
+    if (self->session)
+        prf_log(PRF_LOG_WARN, "session_lost why=\"%s\" next=\"says hello again\"", why);
+    self->session = 0;
+    self->open_credit = 0;
+    self->next_hello_ms = hello_ms;
+}
+
+static void grant_credit(agent_t *self)
+{
+    uint32_t held = (uint32_t)self->queued + (self->busy ? 1 : 0) + self->open_credit;
+    bool wanted =
+        self->session && !self->board_down && !self->farewell_ms && prf_outbox_count(self->outbox) + held < PRF_OUTBOX_FULL;
+    /* In halves rather than one by one, so that jobs come in batches. */
+    if (!wanted || held > self->options->credit / 2)
+        return;
+    prf_frame_t frame = {.type = PRF_FRAME_CREDIT, .u.credit = self->options->credit - held};
+    if (send_frame(self, &frame))
+        self->open_credit += frame.u.credit;
+}
+
+static void send_results(agent_t *self, uint64_t now)
+{
+    uint64_t patience = (uint64_t)RESEND_PERIODS * self->heartbeat_ms;
+    size_t count;
+    while (self->session &&
+           (count = prf_outbox_due(self->outbox, now > patience ? now - patience : 0, now, self->batch, PRF_FRAME_JOBS)) > 0)
+        if (!send_frame(self, &(prf_frame_t){.type = PRF_FRAME_RESULT_BATCH, .u.results = {.items = self->batch, .count = count}}))
+            return;
+}
+
+static void finish_job(agent_t *self, const prf_result_t *result)
+{
+    prf_error_t err;
+    prf_status_t status = prf_outbox_add(self->outbox, result, &err);
+    if (status) /* cannot be: credit stops before; the lease will expire and the job is done again */
+        prf_log(PRF_LOG_ERROR, "result_dropped job=%llu error=\"%s\"", (unsigned long long)result->id, err.text);
+    send_results(self, prf_clock_mono_ms());
+}
+
+/* Hands the board its next job; a job that cannot even be handed over has failed. */
+static void feed_board(agent_t *self)
+{
+    while (self->queued > 0 && prf_host_idle(self->host)) {
+        prf_job_t job = self->queue[0];
+        memmove(self->queue, self->queue + 1, --self->queued * sizeof *self->queue);
+        prf_error_t err = {0};
+        prf_status_t status = prf_host_submit(self->host, &job, &err);
+        free(job.blocks);
+        if (!status) {
+            self->busy = true;
+            self->running = job.id;
+            break;
+        }
+        prf_result_t failed = {.id = job.id, .epoch = job.epoch, .point = job.point, .attempt = job.attempt, .outcome = status};
+        snprintf(failed.error, sizeof failed.error, "%.*s", PRF_ERROR_TEXT - 1, err.text);
+        finish_job(self, &failed);
+    }
+    grant_credit(self);
+}
+
+static void on_board_ready(void *arg, const prf_hello_t *facts)
+{
+    agent_t *self = arg;
+    bool changed = strcmp(facts->fingerprint, self->facts.fingerprint) != 0 || facts->kinds != self->facts.kinds;
+    prf_log(self->was_ready && !changed ? PRF_LOG_DEBUG : PRF_LOG_INFO, "board_open backend=%s fingerprint=\"%s\"",
+            self->options->serve.backend, facts->fingerprint);
+    self->facts = *facts;
+    self->board_down = false;
+    if (changed && self->was_ready)
+        lose_session(self, "the board came back with another fingerprint", 0);
+    self->was_ready = true;
+    feed_board(self);
+}
+
+/* What cannot be put right by trying again, when the board was never open. */
+static bool hopeless(prf_status_t code)
+{
+    return code == PRF_EUSAGE || code == PRF_EINVAL || code == PRF_EPARSE || code == PRF_EVERSION || code == PRF_ENOTFOUND ||
+           code == PRF_EUNSUPPORTED;
+}
+
+static void on_board_refused(void *arg, const prf_error_t *why, unsigned retry_ms)
+{
+    agent_t *self = arg;
+    if (!self->was_ready && hopeless(why->code)) {
+        end_with(self, why);
+        return;
+    }
+    prf_log(PRF_LOG_ERROR, "board_not_opened error=\"%s\" next=\"tried again in %u ms\"", why->text, retry_ms);
+    self->board_down = true;
+    /* Others can measure these meanwhile. */
+    while (self->queued > 0) {
+        const prf_job_t *job = &self->queue[--self->queued];
+        prf_result_t failed = {
+            .id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt, .outcome = PRF_ECRASH};
+        snprintf(failed.error, sizeof failed.error, "the board cannot be opened: %.*s", PRF_ERROR_TEXT - 40, why->text);
+        free(job->blocks);
+        finish_job(self, &failed);
+    }
+}
+
+static void on_board_result(void *arg, const prf_result_t *result)
+{
+    agent_t *self = arg;
+    self->busy = false;
+    if (result->outcome)
+        prf_log(result->outcome == PRF_EUNSUPPORTED ? PRF_LOG_INFO : PRF_LOG_WARN,
+                "job_failed job=%llu outcome=\"%s\" error=\"%s\"", (unsigned long long)result->id, prf_status_name(result->outcome),
+                result->error);
+    finish_job(self, result);
+    feed_board(self);
+}
+
+static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now);
+
+static void send_fetch(agent_t *self, uint64_t now)
+{
+    prf_frame_t frame = {.type = PRF_FRAME_FETCH};
+    if (!self->session || !prf_models_fetch(self->models, &frame.u.fetch.digest, &frame.u.fetch.offset))
+        return;
+    self->fetch_ms = now;
+    send_frame(self, &frame);
+}
+
+static void model_step(agent_t *self, prf_models_step_t step, prf_status_t status, const prf_error_t *err)
+{
+    if (status)
+        prf_log(PRF_LOG_ERROR, "model_not_taken error=\"%s\" next=\"keeps version %u\"", err->text,
+                prf_models_current(self->models)->version);
+    else if (step == PRF_MODELS_FETCH)
+        send_fetch(self, prf_clock_mono_ms());
+    else if (step == PRF_MODELS_ACK)
+        send_frame(self, &(prf_frame_t){.type = PRF_FRAME_MODEL_ACK, .u.model = *prf_models_current(self->models)});
+}
+
+static void on_offer(agent_t *self, const prf_model_version_t *offer)
+{
+    prf_error_t err;
+    prf_models_step_t step = PRF_MODELS_NOTHING;
+    prf_status_t status = prf_models_offer(self->models, offer, &step, &err);
+    model_step(self, step, status, &err);
+}
+
+static void on_chunk(agent_t *self, const prf_frame_t *frame)
+{
+    prf_error_t err;
+    prf_models_step_t step = PRF_MODELS_NOTHING;
+    prf_status_t status = prf_models_chunk(self->models, &frame->u.chunk.digest, frame->u.chunk.offset, frame->u.chunk.total,
+                                           frame->u.chunk.data, frame->u.chunk.len, &step, &err);
+    if (!status && step == PRF_MODELS_ACK)
+        prf_log(PRF_LOG_INFO, "model_taken kind=%s version=%u", prf_models_current(self->models)->kind,
+                prf_models_current(self->models)->version);
+    model_step(self, step, status, &err);
+}
+
+static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
+{
+    bool first = self->session == 0;
+    self->session = frame->u.welcome.session;
+    self->heartbeat_ms = frame->u.welcome.heartbeat_ms ? frame->u.welcome.heartbeat_ms : DEFAULT_HEARTBEAT_MS;
+    self->open_credit = 0;
+    self->next_heartbeat_ms = now;
+    if (first)
+        prf_log(PRF_LOG_INFO, "welcome session=%llu unconfirmed=%zu held=%zu", (unsigned long long)self->session,
+                prf_outbox_count(self->outbox), self->queued + self->busy);
+    printf("ready board=%s kind=%s\n", self->options->serve.board, self->options->serve.kind);
+    fflush(stdout);
+    prf_outbox_unsend(self->outbox);
+    send_results(self, now);
+    on_offer(self, &frame->u.welcome.model);
+    feed_board(self);
+}
+
+static void on_refusal(agent_t *self, const prf_frame_t *frame, uint64_t now)
+{
+    prf_error_t why;
+    prf_status_t status = frame->u.refusal.status;
+    prf_fail(&why, status, "the coordinator refuses this worker: %s", frame->u.refusal.text);
+    if (status == PRF_EEXISTS || status == PRF_EVERSION)
+        end_with(self, &why);
+    else if (status == PRF_ENOTFOUND)
+        lose_session(self, frame->u.refusal.text, now);
+    else if (status == PRF_EBUSY)
+        lose_session(self, frame->u.refusal.text, now + CROWDED_MS);
+    else
+        prf_log(PRF_LOG_WARN, "refused status=\"%s\" text=\"%s\"", prf_status_name(status), frame->u.refusal.text);
+}
+
+static bool holds(const agent_t *self, uint64_t id)
+{
+    for (size_t i = 0; i < self->queued; i++)
+        if (self->queue[i].id == id)
+            return true;
+    for (size_t i = 0; i < prf_outbox_count(self->outbox); i++)
+        if (prf_outbox_at(self->outbox, i)->id == id)
+            return true;
+    return self->busy && self->running == id;
+}
+
+/* Takes jobs over from the frame as far as the queue reaches; a coordinator that sends more than it was granted gets those back by
+ * the end of their leases. */
+static void on_jobs(agent_t *self, prf_frame_t *frame)
+{
+    for (size_t i = 0; i < frame->u.jobs.count; i++) {
+        prf_job_t *job = &frame->u.jobs.items[i];
+        self->open_credit -= self->open_credit > 0;
+        if (holds(self, job->id))
+            continue;
+        if (self->queued == PRF_AGENT_MAX_CREDIT) {
+            prf_log(PRF_LOG_WARN, "job_ignored job=%llu why=\"more jobs than were granted\"", (unsigned long long)job->id);
+            continue;
+        }
+        self->queue[self->queued++] = *job;
+        job->blocks = NULL;
+        job->block_count = 0;
+    }
+    feed_board(self);
+}
+
+static void on_frame(agent_t *self, prf_frame_t *frame, uint64_t now)
+{
+    switch (frame->type) {
+    case PRF_FRAME_WELCOME:
+        on_welcome(self, frame, now);
+        break;
+    case PRF_FRAME_REFUSAL:
+        on_refusal(self, frame, now);
+        break;
+    case PRF_FRAME_JOB_BATCH:
+        on_jobs(self, frame);
+        break;
+    case PRF_FRAME_COMMITTED:
+        prf_outbox_forget(self->outbox, frame->u.ids.items, frame->u.ids.count);
+        grant_credit(self);
+        break;
+    case PRF_FRAME_HEARTBEAT:
+        break; /* hearing it was all */
+    case PRF_FRAME_MODEL_OFFER:
+        on_offer(self, &frame->u.model);
+        break;
+    case PRF_FRAME_CHUNK:
+        on_chunk(self, frame);
+        break;
+    case PRF_FRAME_GOODBYE:
+        lose_session(self, "the coordinator said goodbye", now + HELLO_MS);
+        break;
+    default:
+        prf_log(PRF_LOG_WARN, "frame_ignored type=%s", prf_frame_name(frame->type));
+    }
+}
+
+/* Every message of one turn, up to a limit, so that a flood cannot starve the board. */
+static void read_socket(agent_t *self, prf_socket_t *socket)
+{
+    for (int i = 0; i < 100 && !self->end; i++) {
+        uint8_t *bytes = NULL;
+        size_t len = 0;
+        prf_error_t err;
+        if (prf_socket_recv(socket, NULL, &bytes, &len, &err))
+            return;
+        prf_frame_t frame;
+        uint64_t now = prf_clock_mono_ms();
+        prf_status_t status = prf_frame_decode(&frame, bytes, len, &err);
+        free(bytes);
+        if (status) {
+            prf_log(PRF_LOG_WARN, "frame_refused error=\"%s\"", err.text);
+            continue;
+        }
+        if (socket == self->dealer)
+            self->heard_ms = now;
+        on_frame(self, &frame, now);
+        prf_frame_release(&frame);
+    }
+}
+
+static void on_dealer(void *arg)
+{
+    read_socket(arg, ((agent_t *)arg)->dealer);
+}
+
+static void on_sub(void *arg)
+{
+    read_socket(arg, ((agent_t *)arg)->sub);
+}
+
+/* Lists every job that is held, in as many frames as that takes, and at least one. */
+static void send_heartbeat(agent_t *self, uint64_t now)
+{
+    uint64_t ids[PRF_FRAME_JOBS];
+    size_t count = 0, results = prf_outbox_count(self->outbox), total = self->queued + self->busy + results;
+    for (size_t i = 0; i < total; i++) {
+        if (i < results)
+            ids[count++] = prf_outbox_at(self->outbox, i)->id;
+        else
+            ids[count++] = i - results < self->queued ? self->queue[i - results].id : self->running;
+        if (count == PRF_FRAME_JOBS && i + 1 < total) {
+            send_frame(self, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT,
+                                            .u.ids = {.session = self->session, .items = ids, .count = count}});
+            count = 0;
+        }
+    }
+    send_frame(self,
+               &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids = {.session = self->session, .items = ids, .count = count}});
+    self->next_heartbeat_ms = now + self->heartbeat_ms;
+}
+
+static void on_tick(void *arg)
+{
+    agent_t *self = arg;
+    uint64_t now = prf_clock_mono_ms();
+    if (self->farewell_ms && (now >= self->farewell_ms || !self->session || prf_outbox_count(self->outbox) == 0)) {
+        prf_loop_stop(self->loop);
+        return;
+    }
+    if (self->session && now - self->heard_ms > (uint64_t)SILENT_PERIODS * self->heartbeat_ms)
+        lose_session(self, "nothing was heard of the coordinator", now);
+    if (!self->session && self->was_ready && now >= self->next_hello_ms)
+        send_hello(self, now);
+    if (!self->session)
+        return;
+    if (now >= self->next_heartbeat_ms)
+        send_heartbeat(self, now);
+    send_results(self, now);
+    if (now - self->fetch_ms >= FETCH_MS)
+        send_fetch(self, now);
+    grant_credit(self);
+}
+
+/* The first signal lets results be committed, without which the farm would measure them again; a second one ends at once. */
+static void on_signal(void *arg)
+{
+    agent_t *self = arg;
+    if (self->farewell_ms) {
+        prf_loop_stop(self->loop);
+        return;
+    }
+    prf_log(PRF_LOG_INFO, "stopping unconfirmed=%zu", prf_outbox_count(self->outbox));
+    self->farewell_ms = prf_clock_mono_ms() + FAREWELL_MS;
+    on_tick(self);
+}
+
+static prf_status_t connect_farm(agent_t *self, prf_error_t *err)
+{
+    const prf_endpoints_t *farm = &self->options->farm;
+    prf_status_t status = prf_socket_new(&self->dealer, PRF_DEALER, SOCKET_QUEUE, PRF_FRAME_BYTES, err);
+    if (!status)
+        status = prf_socket_new(&self->sub, PRF_SUB, SOCKET_QUEUE, PRF_FRAME_BYTES, err);
+    if (!status)
+        status = prf_socket_connect(self->dealer, farm->workers, err);
+    if (!status)
+        status = prf_socket_connect(self->sub, farm->broadcast, err);
+    if (!status)
+        status = prf_loop_add_socket(self->loop, self->dealer, on_dealer, self, err);
+    return status ? status : prf_loop_add_socket(self->loop, self->sub, on_sub, self, err);
+}
+
+static prf_status_t set_up(agent_t *self, prf_error_t *err)
+{
+    prf_error_t warning = {0};
+    const prf_host_handler_t handler = {self, on_board_ready, on_board_refused, on_board_result};
+    prf_status_t status = prf_loop_new(&self->loop, err);
+    if (!status)
+        status = prf_loop_on_signals(self->loop, on_signal, self, err);
+    if (!status)
+        status = prf_outbox_new(&self->outbox, err);
+    if (!status)
+        status = prf_models_open(&self->models, self->options->state_dir, self->options->serve.kind, &warning, err);
+    if (!status && warning.text[0])
+        prf_log(PRF_LOG_WARN, "model_not_loaded error=\"%s\" next=\"waits for the coordinator's\"", warning.text);
+    if (!status)
+        status = connect_farm(self, err);
+    if (!status)
+        status = prf_loop_add_timer(self->loop, TICK_MS, on_tick, self, NULL, err);
+    return status ? status : prf_host_new(&self->host, self->loop, self->options->program, &self->options->serve, &handler, err);
+}
+
+static void tear_down(agent_t *self)
+{
+    if (self->session)
+        send_frame(self, &(prf_frame_t){.type = PRF_FRAME_GOODBYE});
+    prf_host_destroy(&self->host);
+    prf_socket_destroy(&self->dealer);
+    prf_socket_destroy(&self->sub);
+    prf_models_close(&self->models);
+    prf_outbox_destroy(&self->outbox);
+    for (size_t i = 0; i < self->queued; i++)
+        free(self->queue[i].blocks);
+    prf_loop_destroy(&self->loop);
+    free(self);
+}
+
+prf_status_t prf_agent_run(const prf_agent_options_t *options, prf_error_t *err)
+{
+    agent_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "worker");
+    self->options = options;
+    self->heartbeat_ms = DEFAULT_HEARTBEAT_MS;
+    prf_status_t status = set_up(self, err);
+    if (!status)
+        status = prf_loop_run(self->loop, err);
+    if (!status && self->end) {
+        status = self->end;
+        if (err)
+            *err = self->why;
+    }
+    tear_down(self);
+    return status;
+}

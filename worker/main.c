@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/* main.c - prfarm-worker's command line. The same program is the daemon and, started by the daemon with --backend-host, the
+ * process that a board's backend lives in. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "backends/registry.h"
+#include "base/log.h"
+#include "base/process.h"
+
+enum { MAX_OPTIONS = 64, HOST_FD = 3 };
+
+typedef struct {
+    const char *farm, *board, *kind, *backend, *state, *credit, *log;
+    const char *options[MAX_OPTIONS];
+    size_t option_count;
+    bool host, list;
+    char plugin[PATH_MAX + 8]; /* "path=FILE" */
+} args_t;
+
+static const char help[] =
+    "usage: prfarm-worker --kind KIND --backend NAME [--option KEY=VALUE]... [--farm FARM]\n"
+    "\n"
+    "Serves one board: takes jobs from the farm's coordinator, measures them, hands the results back.\n"
+    "The board runs in a process of its own; when its driver crashes or hangs, that costs one job.\n"
+    "\n"
+    "  --kind KIND         what the board is called in campaign files, such as cpu or zcu102\n"
+    "  --backend NAME      how the board is driven; --list-backends tells the names\n"
+    "  --option KEY=VALUE  an option of the backend; may be given often\n"
+    "  --plugin FILE       the backend is this shared object (short for --backend plugin --option path=FILE)\n"
+    "  --farm FARM         the coordinator: tcp://HOST:PORT, ipc://PATH (default " PRF_FARM_DEFAULT ")\n"
+    "  --board NAME        this board's name, unique in the farm (default: host name and process id)\n"
+    "  --state DIR         keeps the model here (default: $STATE_DIRECTORY, or ~/.local/state/prfarm/BOARD)\n"
+    "  --credit N          jobs to hold at a time, 1 to 256 (default 4)\n"
+    "  --log LEVEL         error, warn, info or debug (default info); the log goes to standard error\n"
+    "  --list-backends     prints the built-in backends and their options\n"
+    "  --version, --help\n"
+    "\n"
+    "Example: a simulated board and the real processor, for the coordinator on this machine\n"
+    "  prfarm-worker --kind zcu102 --backend sim --option board=zcu102\n"
+    "  prfarm-worker --kind cpu --backend onednn --option threads=1\n";
+
+static prf_status_t take_option(args_t *args, const char *option, prf_error_t *err)
+{
+    if (args->option_count == MAX_OPTIONS)
+        return prf_fail(err, PRF_EUSAGE, "more than %d --option", MAX_OPTIONS);
+    args->options[args->option_count++] = option;
+    return PRF_OK;
+}
+
+static prf_status_t take_plugin(args_t *args, const char *path, prf_error_t *err)
+{
+    args->backend = "plugin";
+    if (snprintf(args->plugin, sizeof args->plugin, "path=%s", path) >= (int)sizeof args->plugin)
+        return prf_fail(err, PRF_EUSAGE, "--plugin: path too long");
+    return take_option(args, args->plugin, err);
+}
+
+enum { FARM = 256, BOARD, KIND, BACKEND, OPTION, PLUGIN, STATE, CREDIT, LOG, HOST, LIST, VERSION, HELP };
+static const struct option long_options[] = {
+    {"farm", required_argument, NULL, FARM},     {"board", required_argument, NULL, BOARD},
+    {"kind", required_argument, NULL, KIND},     {"backend", required_argument, NULL, BACKEND},
+    {"option", required_argument, NULL, OPTION}, {"plugin", required_argument, NULL, PLUGIN},
+    {"state", required_argument, NULL, STATE},   {"credit", required_argument, NULL, CREDIT},
+    {"log", required_argument, NULL, LOG},       {"backend-host", no_argument, NULL, HOST},
+    {"list-backends", no_argument, NULL, LIST},  {"version", no_argument, NULL, VERSION},
+    {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
+};
+
+/* Returns PRF_ECANCELLED when what was asked for is already done. */
+static prf_status_t parse(int argc, char **argv, args_t *args, prf_error_t *err)
+{
+    prf_status_t status = PRF_OK;
+    opterr = 0;
+    for (int c; !status && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+        const char **text = c == FARM      ? &args->farm
+                            : c == BOARD   ? &args->board
+                            : c == KIND    ? &args->kind
+                            : c == BACKEND ? &args->backend
+                            : c == STATE   ? &args->state
+                            : c == CREDIT  ? &args->credit
+                            : c == LOG     ? &args->log
+                                           : NULL;
+        if (text)
+            *text = optarg;
+        else if (c == OPTION)
+            status = take_option(args, optarg, err);
+        else if (c == PLUGIN)
+            status = take_plugin(args, optarg, err);
+        else if (c == HOST)
+            args->host = true;
+        else if (c == LIST)
+            args->list = true;
+        else if (c == VERSION || c == HELP) {
+            fputs(c == HELP ? help : "prfarm-worker " PRF_VERSION "\n", stdout);
+            return PRF_ECANCELLED;
+        } else
+            status = prf_fail(err, PRF_EUSAGE, "'%.80s' is unknown or lacks its value: see prfarm-worker --help", argv[optind - 1]);
+    }
+    if (!status && optind < argc)
+        status = prf_fail(err, PRF_EUSAGE, "'%.80s': prfarm-worker takes options only, see --help", argv[optind]);
+    return status;
+}
+
+static void list_backends(void)
+{
+    const prf_backend_t *backend;
+    for (size_t i = 0; (backend = prf_backend_at(i)); i++)
+        printf("%-8s %s\n", backend->name, backend->options);
+    printf("%-8s %s\n", "plugin", "path=FILE, and the options of the plug-in");
+}
+
+/* "host-pid", with what a name cannot hold replaced. */
+static void default_board(char name[PRF_NAME])
+{
+    char host[40] = "board";
+    gethostname(host, sizeof host - 1);
+    snprintf(name, PRF_NAME, "%s-%ld", host, (long)getpid());
+    for (char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
+            *c = '-';
+}
+
+static prf_status_t default_state(const char *board, char path[PATH_MAX], prf_error_t *err)
+{
+    const char *systemd = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    int len = -1;
+    if (systemd && *systemd)
+        len = snprintf(path, PATH_MAX, "%s", systemd);
+    else if (xdg && *xdg)
+        len = snprintf(path, PATH_MAX, "%s/prfarm/%s", xdg, board);
+    else if (home && *home)
+        len = snprintf(path, PATH_MAX, "%s/.local/state/prfarm/%s", home, board);
+    if (len < 0 || len >= PATH_MAX)
+        return prf_fail(err, PRF_EUSAGE, "there is no home folder to keep the model in: give one with --state DIR");
+    return PRF_OK;
+}
+
+static prf_status_t parse_credit(const char *text, unsigned *out, prf_error_t *err)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = text ? strtoul(text, &end, 10) : PRF_AGENT_CREDIT;
+    if (text && (end == text || *end || errno || value < 1 || value > PRF_AGENT_MAX_CREDIT))
+        return prf_fail(err, PRF_EUSAGE, "--credit %.40s: use a number from 1 to %d", text, PRF_AGENT_MAX_CREDIT);
+    *out = (unsigned)value;
+    return PRF_OK;
+}
+
+static prf_status_t check_names(const args_t *args, prf_error_t *err)
+{
+    if (!args->kind)
+        return prf_fail(err, PRF_EUSAGE, "--kind is missing: what the board is called in campaign files");
+    if (!args->backend)
+        return prf_fail(err, PRF_EUSAGE, "--backend is missing: prfarm-worker --list-backends tells which there are");
+    prf_status_t status = prf_name_check("--kind", args->kind, err);
+    return status ? status : prf_name_check("--board", args->board, err);
+}
+
+static prf_status_t run(const args_t *args, prf_error_t *err)
+{
+    char program[PATH_MAX], state[PATH_MAX];
+    prf_agent_options_t options = {.program = program, .state_dir = args->state};
+    options.serve = (prf_serve_t){args->backend, args->options, args->option_count, args->board, args->kind};
+    prf_process_sibling("prfarm-worker", program, sizeof program);
+    prf_status_t status = parse_credit(args->credit, &options.credit, err);
+    if (!status)
+        status = prf_endpoints_parse(&options.farm, args->farm ? args->farm : PRF_FARM_DEFAULT, err);
+    if (!status && !args->state) {
+        status = default_state(args->board, state, err);
+        options.state_dir = state;
+    }
+    return status ? status : prf_agent_run(&options, err);
+}
+
+int main(int argc, char **argv)
+{
+    args_t args = {0};
+    char board[PRF_NAME];
+    prf_error_t err = {0};
+    prf_log_level_t level = PRF_LOG_INFO;
+    prf_status_t status = parse(argc, argv, &args, &err);
+    if (status == PRF_ECANCELLED)
+        return 0;
+    if (!status && args.list) {
+        list_backends();
+        return 0;
+    }
+    default_board(board);
+    if (!args.board)
+        args.board = board;
+    if (!status && args.log)
+        status = prf_log_level_parse(args.log, &level, &err);
+    if (!status)
+        status = check_names(&args, &err);
+    if (!status && args.host)
+        return prf_serve(&(prf_serve_t){args.backend, args.options, args.option_count, args.board, args.kind}, HOST_FD);
+    prf_log_init("worker", level);
+    if (!status)
+        status = run(&args, &err);
+    if (status)
+        fprintf(stderr, "prfarm-worker: %s\n", err.text);
+    return prf_exit_code(status);
+}
