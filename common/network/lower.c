@@ -206,15 +206,16 @@ static prf_status_t lower_reduce(const graph_t *g, const node_t *n, prf_layer_t 
         int64_t *product = mask >> i & 1 ? &gone : &kept;
         *product *= x->dims[i];
     }
-    bool spatial = mask == 12 && x->rank == 4;
+    bool spatial = (x->rank == 3 && mask == 4) || (x->rank == 4 && mask == 12);
     layer->p[PRF_P_N] = spatial ? narrow(x->dims[0]) : 1;
     layer->p[PRF_P_C] = narrow(spatial ? x->dims[1] : kept);
-    layer->p[PRF_P_H] = layer->p[PRF_P_R] = narrow(spatial ? x->dims[2] : gone);
-    layer->p[PRF_P_W] = layer->p[PRF_P_S] = narrow(spatial ? x->dims[3] : 1);
+    layer->p[PRF_P_H] = layer->p[PRF_P_R] = spatial ? (x->rank == 4 ? narrow(x->dims[2]) : 1) : narrow(gone);
+    layer->p[PRF_P_W] = layer->p[PRF_P_S] = spatial ? narrow(x->dims[x->rank - 1]) : 1;
+    bool plain =
+        strncmp(n->op->name, "Global", 6) == 0 || strcmp(n->op->name, "ReduceMean") == 0 || strcmp(n->op->name, "ReduceMax") == 0;
     if (!spatial)
         *remark = "taken as a pool over one column";
-    else if (strncmp(n->op->name, "Global", 6) != 0 && strcmp(n->op->name, "ReduceMean") != 0 &&
-             strcmp(n->op->name, "ReduceMax") != 0)
+    else if (!plain)
         *remark = "taken as a pool";
     return PRF_OK;
 }

@@ -80,6 +80,31 @@ Test(network, squeezenet_has_the_macs_that_onnx_says)
     shared_network("light_squeezenet.onnx", 349151936);
 }
 
+/* The numbers are those that docs/examples/networks/make_networks.py prints: from ONNX's own shape inference. */
+Test(network, the_example_networks_have_the_macs_that_onnx_says)
+{
+    static const struct {
+        const char *file;
+        double macs;
+    } examples[] = {{"resnet18", 1814073344}, {"mobilenetv2", 300774272}, {"tcresnet8", 1563264}, {"transformer_block", 109051904}};
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/docs/examples/networks/%s.onnx", PRF_SOURCE_DIR, examples[i].file);
+        prf_network_t net;
+        prf_error_t err = {0};
+        cr_assert_eq(prf_network_load(&net, path, PRF_F32, 1, &err), PRF_OK, "%s", err.text);
+        cr_assert_eq(net.total_macs, examples[i].macs, "%s: %.0f MACs", examples[i].file, net.total_macs);
+        cr_assert_str_eq(net.name, examples[i].file);
+        for (size_t j = 0; j < net.note_count; j++)
+            cr_assert_not(net.notes[j].unknown, "%s: %s is unknown", examples[i].file, net.notes[j].op);
+        prf_network_release(&net);
+        cr_assert_eq(prf_network_load(&net, path, PRF_I8, 4, &err), PRF_OK, "%s", err.text);
+        cr_assert_eq(net.total_macs, 4 * examples[i].macs, "%s: the batch is left open", examples[i].file);
+        cr_assert_eq(net.blocks[0].block.dtype, PRF_I8);
+        prf_network_release(&net);
+    }
+}
+
 Test(network, convolution_norm_and_relu_become_one_block)
 {
     onnx_builder_t b;

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/* train.c - `prfarm train`: a model from latencies that were recorded elsewhere, without any farm. */
+#include "model/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "campaign/recorded.h"
+#include "cli.h"
+
+static const prf_usage_t usage = {
+    .name = "train",
+    .synopsis = "DATA.csv --spec SPEC.yaml",
+    .purpose = "Makes a model from a table of layers that were measured elsewhere.",
+    .text = "DATA.csv (plain or gzip) has one measured layer a row; SPEC.yaml says what its columns\n"
+            "mean. A share of the layers is held back to judge the model. The spec's format is in\n"
+            "docs/model-file.md, an example in docs/examples/train-v100.yaml.\n\n"
+            "  prfarm train measured.csv.gz --spec train.yaml --out board.prfm\n"
+            "  prfarm estimate --model board.prfm network.onnx\n",
+    .least = 1,
+    .most = 1,
+};
+
+typedef struct {
+    const char *spec, *out;
+    bool json;
+    uint64_t threads;
+} train_options_t;
+
+static json_t *number_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *to_json(const prf_recorded_t *data, const prf_model_t *model, double seconds)
+{
+    const prf_metrics_t *v = &prf_model_provenance(model)->validation;
+    prf_model_layer_t info;
+    prf_model_layer(model, 0, &info);
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:s, s:I, s:I}", "train_rows", (json_int_t)data->train_count,
+                     "test_rows", (json_int_t)data->test_count, "mape_percent", number_or_null(v->mape_percent), "rmspe_percent",
+                     number_or_null(v->rmspe_percent), "spearman", number_or_null(v->spearman), "within_10_percent",
+                     number_or_null(v->within_10_percent), "seconds", seconds, "median_percent", number_or_null(v->median_percent),
+                     "within_5_percent", number_or_null(v->within_5_percent), "regressor", info.regressor, "rows",
+                     (json_int_t)data->rows, "duplicates", (json_int_t)data->duplicates);
+}
+
+static void print_summary(const prf_recorded_t *data, const prf_model_t *model, double seconds, const char *out)
+{
+    const prf_metrics_t *v = &prf_model_provenance(model)->validation;
+    char took[PRF_HUMAN];
+    prf_model_layer_t info;
+    prf_model_layer(model, 0, &info);
+    printf("%s: %zu layers trained on, %zu held back (%llu rows read, %llu repeated a layer and were left out)\n", data->board,
+           data->train_count, data->test_count, (unsigned long long)data->rows, (unsigned long long)data->duplicates);
+    if (v->count)
+        printf("on the held-back layers: MAPE %.2f %%, median error %.2f %%, RMSPE %.2f %%, within 10 %%: %.1f %%, Spearman %.4f\n",
+               v->mape_percent, v->median_percent, v->rmspe_percent, v->within_10_percent, v->spearman);
+    printf("regressor %s, %s%s%s\n", info.regressor, prf_human_seconds(seconds, took), out ? ", written to " : "", out ? out : "");
+}
+
+static prf_status_t fit(const prf_recorded_t *data, unsigned threads, prf_model_t **model, prf_error_t *err)
+{
+    const char *names[PRF_MODEL_EXTRAS];
+    for (size_t i = 0; i < data->extra_count; i++)
+        names[i] = data->extras[i];
+    prf_train_input_t input = {
+        .kind = data->board,
+        .layers = &data->layer,
+        .layer_count = 1,
+        .extra_names = names,
+        .extra_count = data->extra_count,
+        .seed = data->seed,
+        .threads = threads,
+        .provenance = {.fingerprint = "recorded",
+                       .seed = data->seed,
+                       .samples = (uint32_t)data->train_count,
+                       .repeatability_percent = NAN,
+                       .random_baseline_percent = NAN},
+    };
+    return prf_model_train(model, &input, err);
+}
+
+static prf_status_t save(const prf_model_t *model, const char *path, prf_error_t *err)
+{
+    void *bytes;
+    size_t len;
+    prf_status_t status = prf_model_encode(model, &bytes, &len, err);
+    if (status)
+        return status;
+    status = prf_file_write(path, bytes, len, err);
+    free(bytes);
+    return status;
+}
+
+static prf_status_t load(const char *path, const train_options_t *options, prf_recorded_t *data, prf_error_t *err)
+{
+    prf_recorded_spec_t *spec;
+    if (!options->spec)
+        return prf_fail(err, PRF_EUSAGE, "--spec is missing: prfarm train %s", usage.synopsis);
+    prf_status_t status = prf_recorded_spec_load(&spec, options->spec, err);
+    if (status)
+        return status;
+    status = prf_recorded_load(data, spec, path, err);
+    prf_recorded_spec_destroy(&spec);
+    return status;
+}
+
+int prf_cmd_train(int argc, char **argv)
+{
+    train_options_t options = {0};
+    const prf_option_t known[] = {
+        {.name = "spec", .value = "SPEC.yaml", .help = "what the columns mean", .text = &options.spec},
+        {.name = "out", .value = "FILE.prfm", .help = "write the model there (default: only judge it)", .text = &options.out},
+        {.name = "threads",
+         .value = "N",
+         .help = "threads (default: one a processor)",
+         .number = &options.threads,
+         .lo = 1,
+         .hi = 64},
+        {.name = "json", .help = "print JSON", .flag = &options.json},
+        {.name = NULL},
+    };
+    prf_words_t words;
+    int code = 0;
+    if (!prf_options_parse(&usage, known, argc, argv, &words, &code))
+        return code;
+    uint64_t begin = prf_clock_mono_ns();
+    prf_recorded_t data = {0};
+    prf_model_t *model = NULL;
+    prf_error_t err = {0};
+    prf_status_t status = load(words.items[0], &options, &data, &err);
+    if (!status)
+        status = fit(&data, (unsigned)options.threads, &model, &err);
+    if (!status && options.out)
+        status = save(model, options.out, &err);
+    double seconds = (double)(prf_clock_mono_ns() - begin) / 1e9;
+    if (status)
+        code = prf_report(&err);
+    else if (options.json)
+        code = prf_print_json(to_json(&data, model, seconds));
+    else
+        print_summary(&data, model, seconds, options.out);
+    prf_model_destroy(&model);
+    prf_recorded_release(&data);
+    return code;
+}
