@@ -157,8 +157,14 @@ void prf_table_print(prf_table_t **self, const prf_terminal_t *terminal)
                 t->right[c] ? pad : 0, "", t->cell[i], t->right[c] || last ? 0 : pad, "", i < t->columns ? prf_plain(terminal) : "",
                 last ? "\n" : "");
     }
-    free(t->cell);
-    free(t);
+    prf_table_destroy(self);
+}
+
+void prf_table_destroy(prf_table_t **self)
+{
+    if (*self)
+        free((*self)->cell);
+    free(*self);
     *self = NULL;
 }
 

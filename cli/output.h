@@ -46,6 +46,7 @@ typedef struct prf_table prf_table_t;
 prf_table_t *prf_table_new(const char *header);
 void prf_table_cell(prf_table_t *self, const char *fmt, ...) PRF_PRINTF(2, 3); /* rows fill from the left */
 void prf_table_print(prf_table_t **self, const prf_terminal_t *terminal);      /* and destroys it */
+void prf_table_destroy(prf_table_t **self);
 
 /* Numbers for people: "12.3 us", "4m10s", "1.25 %", "1.2 GB"; "-" for NaN. `text` has PRF_HUMAN bytes and is returned. */
 enum { PRF_HUMAN = 32 };

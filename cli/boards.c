@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* boards.c - `prfarm boards`: who is there, what they do, which model they run. */
+#include <math.h>
+
+#include "cli.h"
+#include "private.h"
+#include "signals.h"
+
+static void print_boards(const json_t *answer)
+{
+    prf_terminal_t terminal;
+    prf_terminal_init(&terminal, stdout);
+    const json_t *boards = json_object_get(answer, "boards");
+    if (json_array_size(boards) == 0) {
+        printf("no boards have joined: start one with prfarm-worker\n");
+        return;
+    }
+    prf_table_t *table = prf_table_new("board|kind|state|model>|newest>|done>|failed>|silent>|runtime");
+    size_t i;
+    json_t *b;
+    json_array_foreach(boards, i, b)
+    {
+        char time[PRF_HUMAN];
+        prf_table_cell(table, "%s", prf_json_text(b, "board", "?"));
+        prf_table_cell(table, "%s", prf_json_text(b, "kind", "?"));
+        prf_table_cell(table, "%s", prf_json_text(b, "state", "?"));
+        for (int k = 0; k < 2; k++) {
+            double version = prf_json_number(b, k ? "newest_version" : "model_version", 0);
+            if (version > 0)
+                prf_table_cell(table, "v%.0f", version);
+            else
+                prf_table_cell(table, "-");
+        }
+        prf_table_cell(table, "%.0f", prf_json_number(b, "done", 0));
+        prf_table_cell(table, "%.0f", prf_json_number(b, "failed", 0));
+        prf_table_cell(table, "%s", prf_human_seconds(prf_json_number(b, "seconds_silent", NAN), time));
+        prf_table_cell(table, "%.60s", prf_json_text(b, "fingerprint", ""));
+    }
+    prf_table_print(&table, &terminal);
+}
+
+static const prf_usage_t usage = {
+    .name = "boards",
+    .synopsis = "[--farm FARM | --dir DIR]",
+    .purpose = "Lists the boards of a farm: what each does and which version of its model it runs.",
+    .text = "A board is idle, busy or lost (silent for too long; its jobs went to others). Its model\n"
+            "is up to date when the columns model and newest agree.\n\n"
+            "  prfarm boards --farm tcp://127.0.0.1:7700\n",
+};
+
+int prf_cmd_boards(int argc, char **argv)
+{
+    const char *farm = NULL, *dir = NULL;
+    bool json = false;
+    const prf_option_t options[] = {
+        {.name = "farm", .value = "FARM", .help = "a farm (default tcp://127.0.0.1:7700)", .text = &farm},
+        {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run'", .text = &dir},
+        {.name = "json", .help = "print JSON", .flag = &json},
+        {.name = NULL},
+    };
+    int code = 0;
+    if (!prf_options_parse(&usage, options, argc, argv, NULL, &code))
+        return code;
+    prf_signals_catch();
+    prf_error_t err = {0};
+    prf_access_t access;
+    json_t *answer;
+    if (prf_access_open(&access, farm, dir, &err))
+        return prf_report(&err);
+    prf_status_t failed = prf_farm_call(access.farm, "boards", NULL, PRF_CALL_MS, &answer, &err);
+    prf_access_close(&access);
+    if (failed)
+        return prf_report(&err);
+    if (json)
+        return prf_print_json(answer);
+    print_boards(answer);
+    json_decref(answer);
+    return 0;
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+/* measure.c - `prfarm measure`: a whole network on a board, its blocks back to back, and each block by itself.
+ *
+ * The board is one of a farm (--farm, or the live run in --dir) or one that is started for this (--backend), with its results kept
+ * in --dir or in a temporary folder. Either way it is the coordinator that asks it, so that what was measured before is not
+ * measured again. */
+#define _XOPEN_SOURCE 700
+#include <errno.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli.h"
+#include "networks.h"
+#include "private.h"
+#include "signals.h"
+
+enum { POLL_MS = 100, JOIN_MS = 30000 };
+
+typedef struct {
+    const char *file, *board, *farm, *dir, *backend, *dtype, *cache; /* borrowed */
+    prf_words_t options;
+    bool json;
+    char temporary[64]; /* folder; "" when there is none */
+    prf_access_t access;
+    prf_network_t network;
+} measure_t;
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info, (void)type, (void)where;
+    return remove(path);
+}
+
+static prf_status_t make_temporary(measure_t *m, prf_error_t *err)
+{
+    snprintf(m->temporary, sizeof m->temporary, "/tmp/prfarm-measure-XXXXXX");
+    if (mkdtemp(m->temporary))
+        return PRF_OK;
+    int e = errno;
+    m->temporary[0] = '\0';
+    return prf_fail_sys(err, e, "/tmp: name a folder with --dir");
+}
+
+static prf_status_t start_board(measure_t *m, prf_error_t *err)
+{
+    prf_campaign_board_t board = {.workers = 1};
+    prf_status_t status;
+    if ((status = prf_name_check("--board", m->board, err)) || (status = prf_name_check("--backend", m->backend, err)))
+        return status;
+    snprintf(board.kind, sizeof board.kind, "%s", m->board);
+    snprintf(board.backend, sizeof board.backend, "%s", m->backend);
+    if (m->options.count > PRF_CAMPAIGN_OPTIONS)
+        return prf_fail(err, PRF_EUSAGE, "%zu options: a board may have %d", m->options.count, (int)PRF_CAMPAIGN_OPTIONS);
+    for (size_t i = 0; i < m->options.count; i++)
+        if (!(board.options[board.option_count++] = strdup(m->options.items[i])))
+            status = PRF_ENOMEM;
+    status = status ? prf_fail(err, status, "options") : prf_private_add(m->access.own, &board, err);
+    for (size_t i = 0; i < board.option_count; i++)
+        free(board.options[i]);
+    return status;
+}
+
+static prf_status_t open_access(measure_t *m, prf_error_t *err)
+{
+    prf_status_t status;
+    if (m->backend && m->farm)
+        return prf_fail(err, PRF_EUSAGE, "--farm asks a farm's boards, --backend starts one: give one of them");
+    if (m->backend) {
+        if (!m->dir && (status = make_temporary(m, err)))
+            return status;
+        if ((status = prf_private_open(&m->access.own, m->dir ? m->dir : m->temporary, true, err)))
+            return status;
+        m->access.farm = prf_private_farm(m->access.own);
+        return start_board(m, err);
+    }
+    if ((status = prf_access_open(&m->access, m->farm, m->dir, err)))
+        return status;
+    if (m->access.own)
+        return prf_fail(err, PRF_ENOTFOUND,
+                        "%s: no run is live there, so no board is: start one with --backend, as in --backend onednn", m->dir);
+    return PRF_OK;
+}
+
+static bool has_board(const json_t *answer, const char *kind)
+{
+    size_t i;
+    json_t *board;
+    json_array_foreach(json_object_get(answer, "boards"), i, board)
+    {
+        if (strcmp(prf_json_text(board, "kind", ""), kind) == 0 && strcmp(prf_json_text(board, "state", ""), "lost") != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Own boards take a moment to join; others are there or are not. */
+static prf_status_t await_board(measure_t *m, prf_error_t *err)
+{
+    uint64_t deadline = prf_clock_mono_ms() + (m->access.own ? JOIN_MS : 0);
+    for (;;) {
+        json_t *answer;
+        prf_status_t status = prf_farm_call(m->access.farm, "boards", NULL, PRF_CALL_MS, &answer, err);
+        if (status)
+            return status;
+        bool there = has_board(answer, m->board);
+        json_decref(answer);
+        if (there)
+            return PRF_OK;
+        if (m->access.own && (status = prf_private_tend(m->access.own, err)))
+            return status;
+        if (prf_clock_mono_ms() >= deadline)
+            return prf_fail(err, PRF_ENOTFOUND, "no board of kind '%s' is there: 'prfarm boards' lists them", m->board);
+        prf_pause(-1, POLL_MS);
+        if ((status = prf_check_interrupted(err)))
+            return status;
+    }
+}
+
+/* The chain first, then every block. */
+static prf_status_t ask(measure_t *m, json_t **points, prf_error_t *err)
+{
+    json_t *texts = prf_network_texts(&m->network), *items = json_array();
+    json_array_append_new(items, json_pack("{s:O}", "blocks", texts));
+    for (size_t i = 0; i < json_array_size(texts); i++)
+        json_array_append_new(items, json_pack("{s:[O]}", "blocks", json_array_get(texts, i)));
+    json_decref(texts);
+    prf_protocol_t p;
+    prf_protocol_default(&p);
+    json_t *protocol = json_pack("{s:s, s:I, s:I, s:I, s:f, s:I}", "cache", m->cache, "warmup_runs", (json_int_t)p.warmup_runs,
+                                 "min_repeats", (json_int_t)p.min_repeats, "max_repeats", (json_int_t)p.max_repeats, "ci_percent",
+                                 p.ci_percent, "limit_ms", (json_int_t)p.limit_ms);
+    json_t *in = json_pack("{s:s, s:o, s:o}", "kind", m->board, "items", items, "protocol", protocol), *out;
+    if (!in)
+        return prf_fail(err, PRF_ENOMEM, "%s", m->file);
+    prf_status_t status = prf_farm_call(m->access.farm, "measure", in, 3 * PRF_CALL_MS, &out, err);
+    if (status)
+        return status;
+    *points = json_incref(json_object_get(out, "points"));
+    json_decref(out);
+    if (json_array_size(*points) == m->network.block_count + 1)
+        return PRF_OK;
+    json_decref(*points);
+    return prf_fail(err, PRF_EPEER, "the coordinator answered for another number of blocks than it was asked for");
+}
+
+static prf_status_t wait_results(measure_t *m, json_t *points, json_t **results, prf_error_t *err)
+{
+    prf_terminal_t terminal;
+    prf_terminal_init(&terminal, stderr);
+    for (;;) {
+        json_t *out;
+        prf_status_t status =
+            prf_farm_call(m->access.farm, "results", json_pack("{s:O}", "points", points), PRF_CALL_MS, &out, err);
+        if (status)
+            return status;
+        json_t *list = json_object_get(out, "results"), *item;
+        size_t i, done = 0, count = json_array_size(points);
+        json_array_foreach(list, i, item) done += json_is_object(item);
+        if (terminal.live)
+            fprintf(stderr, "\r\033[K%zu of %zu measured%s", done, count, done == count ? "\r\033[K" : "");
+        if (json_array_size(list) != count) {
+            json_decref(out);
+            return prf_fail(err, PRF_EPEER, "the coordinator answered for another number of points than it was asked for");
+        }
+        if (done == count) {
+            *results = json_incref(list);
+            json_decref(out);
+            return PRF_OK;
+        }
+        json_decref(out);
+        if (m->access.own && (status = prf_private_tend(m->access.own, err)))
+            return status;
+        prf_pause(-1, POLL_MS);
+        if ((status = prf_check_interrupted(err)))
+            return status;
+    }
+}
+
+static double latency_of(const json_t *result)
+{
+    return prf_json_number(result, "latency_ns", NAN);
+}
+
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *to_json(const measure_t *m, const json_t *results)
+{
+    json_t *blocks = json_array();
+    double sum = 0;
+    for (size_t i = 0; i < m->network.block_count; i++) {
+        const json_t *r = json_array_get(results, i + 1);
+        char text[PRF_BLOCK_TEXT];
+        prf_block_format(&m->network.blocks[i].block, text);
+        double ns = latency_of(r);
+        sum += ns;
+        json_array_append_new(blocks, json_pack("{s:s, s:s, s:o, s:s}", "name", m->network.blocks[i].name, "block", text,
+                                                "latency_ns", number(ns), "error", prf_json_text(r, "error", "")));
+    }
+    const json_t *chain = json_array_get(results, 0);
+    double whole = latency_of(chain);
+    json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o}", "network", m->network.name, "board", m->board, "cache", m->cache,
+                            "chain_ns", number(whole), "sum_ns", number(sum));
+    json_object_set_new(out, "sum_error_percent", number(100 * (sum / whole - 1)));
+    json_object_set_new(out, "chain_error", json_string(prf_json_text(chain, "error", "")));
+    json_object_set_new(out, "blocks", blocks);
+    return out;
+}
+
+static void print_table(const json_t *answer)
+{
+    prf_terminal_t terminal;
+    char text[PRF_HUMAN];
+    prf_terminal_init(&terminal, stdout);
+    prf_table_t *table = prf_table_new("block|layer|latency>|share>");
+    size_t i;
+    json_t *block;
+    double sum = prf_json_number(answer, "sum_ns", NAN);
+    json_array_foreach(json_object_get(answer, "blocks"), i, block)
+    {
+        double ns = prf_json_number(block, "latency_ns", NAN);
+        const char *error = prf_json_text(block, "error", "");
+        prf_table_cell(table, "%.40s", prf_json_text(block, "name", "?"));
+        prf_table_cell(table, "%.90s", error[0] ? error : prf_json_text(block, "block", ""));
+        prf_table_cell(table, "%s", prf_human_ns(ns, text));
+        prf_table_cell(table, "%s", prf_human_percent(100 * ns / sum, text));
+    }
+    prf_table_print(&table, &terminal);
+    const char *error = prf_json_text(answer, "chain_error", "");
+    printf("\nblocks one by one  %s\n", prf_human_ns(sum, text));
+    printf("back to back       %s\n", error[0] ? error : prf_human_ns(prf_json_number(answer, "chain_ns", NAN), text));
+    printf("difference         %s\n", prf_human_percent(prf_json_number(answer, "sum_error_percent", NAN), text));
+}
+
+static prf_status_t measure(measure_t *m, json_t **answer, prf_error_t *err)
+{
+    prf_dtype_t dtype;
+    prf_status_t status;
+    if ((status = prf_dtype_parse(m->dtype, &dtype, err)) || (status = prf_network_load(&m->network, m->file, dtype, 1, err)))
+        return status;
+    if (m->network.block_count < 1 || m->network.block_count > PRF_CHAIN_BLOCKS)
+        return prf_fail(err, PRF_EUNSUPPORTED, "%s: %zu blocks: a network may have 1 to %d", m->file, m->network.block_count,
+                        (int)PRF_CHAIN_BLOCKS);
+    json_t *points, *results;
+    if ((status = open_access(m, err)) || (status = await_board(m, err)) || (status = ask(m, &points, err)))
+        return status;
+    if (!(status = wait_results(m, points, &results, err))) {
+        *answer = to_json(m, results);
+        json_decref(results);
+    }
+    json_decref(points);
+    return status;
+}
+
+static const prf_usage_t usage = {
+    .name = "measure",
+    .synopsis = "NET.onnx --board KIND [--farm FARM | --dir DIR] [--backend NAME [--option K=V]...]",
+    .purpose = "Measures a network on a board: its blocks back to back, and each by itself.",
+    .text = "To compare with 'prfarm estimate'. The board is one of a farm, one of the live run in\n"
+            "--dir, or, with --backend, one that is started for this on this machine; --dir then\n"
+            "keeps the results.\n\n"
+            "  prfarm measure docs/examples/networks/resnet18.onnx --board cpu --backend onednn\n",
+    .least = 1,
+    .most = 1,
+};
+
+int prf_cmd_measure(int argc, char **argv)
+{
+    measure_t m = {.dtype = "f32", .cache = "semi-cold"};
+    const prf_option_t options[] = {
+        {.name = "board", .value = "KIND", .help = "kind of board", .text = &m.board},
+        {.name = "farm", .value = "FARM", .help = "a farm (default tcp://127.0.0.1:7700)", .text = &m.farm},
+        {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run'", .text = &m.dir},
+        {.name = "backend", .value = "NAME", .help = "start a board on this machine: onednn, sim, exec, ...", .text = &m.backend},
+        {.name = "option", .value = "K=V", .help = "an option of the backend; may be given several times", .list = &m.options},
+        {.name = "dtype", .value = "TYPE", .help = "f32 (default), f16, bf16, i8", .text = &m.dtype},
+        {.name = "cache", .value = "STATE", .help = "semi-cold (default: as inside a network) or warm", .text = &m.cache},
+        {.name = "json", .help = "print JSON", .flag = &m.json},
+        {.name = NULL},
+    };
+    prf_words_t words;
+    int code = 0;
+    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
+        return code;
+    prf_error_t err = {0};
+    if (!m.board) {
+        prf_fail(&err, PRF_EUSAGE, "--board KIND is missing: on which kind of board?");
+        return prf_report(&err);
+    }
+    m.file = words.items[0];
+    prf_signals_catch();
+    json_t *answer = NULL;
+    prf_status_t failed = measure(&m, &answer, &err);
+    prf_access_close(&m.access);
+    prf_network_release(&m.network);
+    if (m.temporary[0])
+        nftw(m.temporary, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    if (failed)
+        return prf_report(&err);
+    if (m.json)
+        return prf_print_json(answer);
+    print_table(answer);
+    json_decref(answer);
+    return 0;
+}

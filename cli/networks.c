@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/* networks.c - from ONNX files to the block texts that travel. */
+#include "networks.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+void prf_network_file_name(const char *path, char name[PRF_NAME])
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t len = strlen(base);
+    if (len > 5 && strcmp(base + len - 5, ".onnx") == 0)
+        len -= 5;
+    size_t used = 0;
+    for (size_t i = 0; i < len && used + 1 < PRF_NAME; i++) {
+        bool plain = isalnum((unsigned char)base[i]) || (used && strchr("._-", base[i]));
+        name[used++] = plain ? base[i] : '_';
+    }
+    if (used == 0 || !isalnum((unsigned char)name[0]))
+        name[used ? 0 : used++] = 'n';
+    name[used] = '\0';
+}
+
+json_t *prf_network_texts(const prf_network_t *network)
+{
+    json_t *texts = json_array();
+    for (size_t i = 0; i < network->block_count; i++) {
+        char text[PRF_BLOCK_TEXT];
+        prf_block_format(&network->blocks[i].block, text);
+        json_array_append_new(texts, json_string(text));
+    }
+    return texts;
+}
+
+static json_t *to_json(const prf_network_t *network, const char *name)
+{
+    json_t *blocks = json_array();
+    for (size_t i = 0; i < network->block_count; i++) {
+        char text[PRF_BLOCK_TEXT];
+        prf_block_format(&network->blocks[i].block, text);
+        json_t *block = json_pack("{s:s}", "block", text);
+        json_t *title = json_stringn_nocheck(network->blocks[i].name, strlen(network->blocks[i].name));
+        json_object_set_new(block, "name", title);
+        json_array_append_new(blocks, block);
+    }
+    return json_pack("{s:s, s:o}", "name", name, "blocks", blocks);
+}
+
+static bool has_name(const json_t *list, const char *name)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        if (strcmp(json_string_value(json_object_get(item, "name")), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static prf_status_t load_one(const prf_campaign_t *campaign, const char *campaign_path, const char *written, json_t *list,
+                             prf_error_t *err)
+{
+    char path[4096], name[PRF_NAME];
+    const char *slash = strrchr(campaign_path, '/');
+    int folder = written[0] == '/' || !slash ? 0 : (int)(slash - campaign_path) + 1;
+    if (snprintf(path, sizeof path, "%.*s%s", folder, campaign_path, written) >= (int)sizeof path)
+        return prf_fail(err, PRF_EINVAL, "%.200s...: the path is too long", path);
+    prf_network_file_name(written, name);
+    if (has_name(list, name))
+        return prf_fail(err, PRF_EINVAL, "%s: two networks would be called '%s': rename one of the files", campaign_path, name);
+    prf_network_t network;
+    prf_status_t status = prf_network_load(&network, path, campaign->layers[0].space.dtype, 1, err);
+    if (status)
+        return status;
+    if (network.block_count > PRF_CHAIN_BLOCKS)
+        status =
+            prf_fail(err, PRF_EINVAL, "%s: %zu blocks: a network may have %d", path, network.block_count, (int)PRF_CHAIN_BLOCKS);
+    else if (json_array_append_new(list, to_json(&network, name)) != 0)
+        status = prf_fail(err, PRF_ENOMEM, "%s", path);
+    prf_network_release(&network);
+    return status;
+}
+
+prf_status_t prf_networks_load(const prf_campaign_t *campaign, const char *campaign_path, json_t **out, prf_error_t *err)
+{
+    json_t *list = json_array();
+    prf_status_t status = list ? PRF_OK : prf_fail(err, PRF_ENOMEM, "networks");
+    for (size_t i = 0; i < campaign->network_count && !status; i++)
+        status = load_one(campaign, campaign_path, campaign->networks[i], list, err);
+    if (status)
+        json_decref(list);
+    else
+        *out = list;
+    return status;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/* networks.h - a campaign's networks, folded into blocks here because the coordinator reads no ONNX. */
+#ifndef PRF_CLI_NETWORKS_H
+#define PRF_CLI_NETWORKS_H
+
+#include <jansson.h>
+
+#include "campaign/campaign.h"
+#include "network/network.h"
+
+/* A file's name without folders and ending, made a name (point.h). */
+void prf_network_file_name(const char *path, char name[PRF_NAME]);
+/* The `networks` of a submit request: a new reference. `campaign_path` is where relative paths start. Networks are read with the
+ * data type of the campaign's first layer, batch 1. Errors: those of prf_network_load, PRF_EINVAL (two of the same name). */
+PRF_CHECKED prf_status_t prf_networks_load(const prf_campaign_t *campaign, const char *campaign_path, json_t **out,
+                                           prf_error_t *err);
+/* The texts of a network's blocks: a new reference to [text, ...]. */
+json_t *prf_network_texts(const prf_network_t *network);
+
+#endif

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/* private.h - a farm of one's own in a folder: a coordinator and workers as child processes, over sockets that nobody else reaches.
+ * Main thread only.
+ *
+ * The folder holds store/ (the coordinator's), models/, state/ (the workers'), logs/, lock (held while somebody works there) and
+ * endpoint (where to ask a live one). Whatever dies at any moment, the folder can be opened again and continues. */
+#ifndef PRF_CLI_PRIVATE_H
+#define PRF_CLI_PRIVATE_H
+
+#include "campaign/campaign.h"
+#include "farm.h"
+
+enum { PRF_DIR = 3072 }; /* a folder's path, NUL included */
+
+typedef struct prf_private prf_private_t;
+
+/* Takes the folder (making it when `create`), starts its coordinator, waits until it is ready, connects.
+ * Errors: PRF_EBUSY (somebody works there), PRF_ENOTFOUND (no such folder, or nothing was ever run in it), PRF_EIO, PRF_ENOSPC,
+ * PRF_ECRASH and what else the coordinator ended with, PRF_ECANCELLED. */
+PRF_CHECKED prf_status_t prf_private_open(prf_private_t **out, const char *dir, bool create, prf_error_t *err);
+/* Starts the board's workers, named kind-1, kind-2, ... Errors: PRF_EINVAL (no backend), PRF_ENOTFOUND (no prfarm-worker). */
+PRF_CHECKED prf_status_t prf_private_add(prf_private_t *self, const prf_campaign_board_t *board, prf_error_t *err);
+/* To be called now and then: starts workers again that died, later and later. Errors: the coordinator died, or a worker cannot
+ * live at all (its message is its own last words and where its log is). */
+PRF_CHECKED prf_status_t prf_private_tend(prf_private_t *self, prf_error_t *err);
+/* How many workers were started again so far. */
+unsigned prf_private_restarts(const prf_private_t *self);
+prf_farm_t *prf_private_farm(prf_private_t *self); /* borrowed */
+/* Ends workers, then the coordinator, in order; frees the folder. */
+void prf_private_close(prf_private_t **self);
+
+/* Whom a command asks: the farm named by --farm, the live or ended run in --dir, or the default farm. */
+typedef struct {
+    prf_farm_t *farm;   /* borrowed from `own` when that is set */
+    prf_private_t *own; /* NULL: somebody else's coordinator */
+} prf_access_t;
+
+/* At most one of the two is given (NULL: not). Errors: PRF_EUSAGE and those of prf_private_open and prf_farm_connect. */
+PRF_CHECKED prf_status_t prf_access_open(prf_access_t *out, const char *farm, const char *dir, prf_error_t *err);
+void prf_access_close(prf_access_t *self);
+
+#endif

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/* progress.c - nothing here knows what a stage means; it shows what the coordinator tells. The live block is drawn by moving the
+ * cursor up over the lines of the last one: no alternate screen, so that it stays readable when it is over. */
+#include "progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { EVERY_MS = 10000, BAR = 20 };
+
+void prf_progress_init(prf_progress_t *out)
+{
+    *out = (prf_progress_t){.begin_ms = prf_clock_mono_ms()};
+    prf_terminal_init(&out->terminal, stderr);
+}
+
+const json_t *prf_progress_find(const json_t *status, const char *campaign)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(status, "campaigns"), i, item)
+    {
+        if (strcmp(prf_json_text(item, "name", ""), campaign) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+void prf_progress_bar(double share, int width, char *text, size_t cap)
+{
+    share = share > 0 ? share < 1 ? share : 1 : 0;
+    int full = (int)floor(share * width);
+    size_t used = 0;
+    for (int i = 0; i < width && used + 4 < cap; i++)
+        used += (size_t)snprintf(text + used, cap - used, "%s", i < full ? "█" : "░");
+}
+
+/* "212/330 measured (40 reused)  8.1/s  15s left  1/1 busy  MAPE 2.3 %" */
+static void describe(const json_t *board, char *text, size_t cap)
+{
+    char time[PRF_HUMAN], mape[PRF_HUMAN];
+    double planned = prf_json_number(board, "planned", 0), measured = prf_json_number(board, "measured", 0);
+    double reused = prf_json_number(board, "reused", 0), poisoned = prf_json_number(board, "poisoned", 0);
+    double rate = prf_json_number(board, "rate_per_second", NAN), left = prf_json_number(board, "seconds_left", NAN);
+    size_t used = (size_t)snprintf(text, cap, "%.0f/%.0f", measured + reused, planned);
+    if (reused > 0)
+        used += (size_t)snprintf(text + used, cap - used, " (%.0f known)", reused);
+    if (poisoned > 0)
+        used += (size_t)snprintf(text + used, cap - used, ", %.0f failed", poisoned);
+    if (rate > 0)
+        used += (size_t)snprintf(text + used, cap - used, ", %.1f/s", rate);
+    if (isfinite(left))
+        used += (size_t)snprintf(text + used, cap - used, ", %s left", prf_human_seconds(left, time));
+    used += (size_t)snprintf(text + used, cap - used, ", %.0f/%.0f busy", prf_json_number(board, "busy", 0),
+                             prf_json_number(board, "workers", 0));
+    double percent = prf_json_number(board, "mape_percent", NAN);
+    if (isfinite(percent))
+        snprintf(text + used, cap - used, ", MAPE %s", prf_human_percent(percent, mape));
+}
+
+static double share_of(const json_t *board)
+{
+    double planned = prf_json_number(board, "planned", 0);
+    const char *stage = prf_json_text(board, "stage", "");
+    if (strcmp(stage, "done") == 0)
+        return 1;
+    return planned > 0 ? (prf_json_number(board, "measured", 0) + prf_json_number(board, "reused", 0)) / planned : 0;
+}
+
+/* Cuts a line to the terminal's width, whole characters only. */
+static void put_line(const prf_terminal_t *t, const char *line)
+{
+    int columns = 0;
+    size_t len = 0;
+    while (line[len] && columns < t->columns - 1) {
+        columns++;
+        for (len++; ((unsigned char)line[len] & 0xc0) == 0x80; len++)
+            continue;
+    }
+    fprintf(t->stream, "\r\033[K%.*s\n", (int)len, line);
+}
+
+void prf_progress_clear(prf_progress_t *self)
+{
+    if (self->drawn)
+        fprintf(self->terminal.stream, "\033[%dA\r\033[J", self->drawn);
+    self->drawn = 0;
+    fflush(self->terminal.stream);
+}
+
+static void draw(prf_progress_t *self, const json_t *campaign)
+{
+    FILE *f = self->terminal.stream;
+    char line[512], text[256], bar[4 * BAR + 1], time[PRF_HUMAN];
+    if (self->drawn)
+        fprintf(f, "\033[%dA", self->drawn);
+    int lines = 1;
+    snprintf(line, sizeof line, "%s  %s", prf_json_text(campaign, "name", ""),
+             prf_human_seconds((double)(prf_clock_mono_ms() - self->begin_ms) / 1000, time));
+    put_line(&self->terminal, line);
+    size_t i;
+    json_t *board;
+    json_array_foreach(json_object_get(campaign, "boards"), i, board)
+    {
+        describe(board, text, sizeof text);
+        prf_progress_bar(share_of(board), BAR, bar, sizeof bar);
+        snprintf(line, sizeof line, "  %-12.24s %-9s %s %s", prf_json_text(board, "kind", ""), prf_json_text(board, "stage", ""),
+                 bar, text);
+        put_line(&self->terminal, line);
+        lines++;
+    }
+    fputs("\033[J", f);
+    fflush(f);
+    self->drawn = lines;
+}
+
+static void say(prf_progress_t *self, const json_t *campaign)
+{
+    uint64_t now = prf_clock_mono_ms();
+    bool due = now - self->said_ms >= EVERY_MS;
+    size_t i;
+    json_t *board;
+    json_array_foreach(json_object_get(campaign, "boards"), i, board)
+    {
+        const char *stage = prf_json_text(board, "stage", "");
+        if (i >= PRF_CAMPAIGN_BOARDS)
+            break;
+        bool changed = strcmp(stage, self->stage[i]) != 0;
+        bool over = strcmp(stage, "done") == 0 || strcmp(stage, "failed") == 0;
+        if (!changed && (!due || over))
+            continue;
+        char text[256], time[PRF_HUMAN];
+        describe(board, text, sizeof text);
+        fprintf(self->terminal.stream, "%6s  %s: %s, %s\n", prf_human_seconds((double)(now - self->begin_ms) / 1000, time),
+                prf_json_text(board, "kind", ""), stage, text);
+        snprintf(self->stage[i], sizeof self->stage[i], "%s", stage);
+    }
+    if (due)
+        self->said_ms = now;
+    fflush(self->terminal.stream);
+}
+
+/* What keeps the coordinator from giving out jobs; said when it changes. */
+static void say_note(prf_progress_t *self, const json_t *status)
+{
+    const char *note = prf_json_text(json_object_get(status, "coordinator"), "note", "");
+    char cut[sizeof self->note];
+    snprintf(cut, sizeof cut, "%s", note);
+    bool same = strcmp(cut, self->note) == 0;
+    memcpy(self->note, cut, sizeof cut);
+    if (same || !cut[0])
+        return;
+    prf_progress_clear(self);
+    fprintf(self->terminal.stream, "prfarm: %s\n", self->note);
+}
+
+void prf_progress_show(prf_progress_t *self, const json_t *status, const json_t *campaign)
+{
+    say_note(self, status);
+    if (self->terminal.live)
+        draw(self, campaign);
+    else
+        say(self, campaign);
+}

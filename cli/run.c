@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+/* run.c - `prfarm run`: a whole campaign on this machine. Starts a private farm (private.h), submits the campaign to it, waits, and
+ * fetches what came out.
+ *
+ * Everything that must survive is the coordinator's, in DIR/store; this program holds nothing that cannot be asked for again, so it
+ * may be killed at any line. Models and summary are written whole or not at all, the summary last. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "cli.h"
+#include "networks.h"
+#include "private.h"
+#include "progress.h"
+#include "signals.h"
+#include "summary.h"
+
+enum { POLL_MS = 300, BLOCKED_MS = 60000 };
+
+typedef struct {
+    const char *file, *dir; /* borrowed */
+    bool json;
+    prf_campaign_t campaign;
+    char *text; /* of the campaign file; owned */
+    prf_private_t *farm;
+    bool opened;                   /* DIR was ours: what is in it is worth continuing */
+    uint64_t begin_ms, blocked_ms; /* blocked_ms: since when no jobs are given out; 0: they are */
+    json_t *summary;
+} run_t;
+
+static prf_status_t submit(run_t *run, json_t *networks, prf_error_t *err)
+{
+    json_t *in = json_pack("{s:s, s:s, s:o}", "campaign", run->text, "file", run->file, "networks", networks), *out;
+    if (!in)
+        return prf_fail(err, PRF_ENOMEM, "campaign '%s'", run->campaign.name);
+    prf_status_t status = prf_farm_call(prf_private_farm(run->farm), "submit", in, 6 * PRF_CALL_MS, &out, err);
+    if (status)
+        return status;
+    if (!json_is_true(json_object_get(out, "created")))
+        fprintf(stderr, "prfarm: continuing campaign '%s' in %s\n", run->campaign.name, run->dir);
+    json_decref(out);
+    return PRF_OK;
+}
+
+/* What can be wrong with the file and its networks is found before anything is started. */
+static prf_status_t start(run_t *run, prf_error_t *err)
+{
+    json_t *networks;
+    for (size_t i = 0; i < run->campaign.board_count; i++)
+        if (!run->campaign.boards[i].backend[0])
+            return prf_fail(err, PRF_EINVAL, "%s: board '%s' has no backend: say what executes its layers, as in backend: onednn",
+                            run->file, run->campaign.boards[i].kind);
+    prf_status_t status = prf_networks_load(&run->campaign, run->file, &networks, err);
+    if (status)
+        return status;
+    if ((status = prf_private_open(&run->farm, run->dir, true, err))) {
+        json_decref(networks);
+        return status;
+    }
+    run->opened = true;
+    if ((status = submit(run, networks, err)))
+        return status;
+    for (size_t i = 0; i < run->campaign.board_count; i++)
+        if ((status = prf_private_add(run->farm, &run->campaign.boards[i], err)))
+            return status;
+    return PRF_OK;
+}
+
+/* A full disk is waited out for a while: room may be made. */
+static prf_status_t check_granting(run_t *run, const json_t *status, prf_error_t *err)
+{
+    const json_t *coordinator = json_object_get(status, "coordinator");
+    if (!json_is_false(json_object_get(coordinator, "granting"))) {
+        run->blocked_ms = 0;
+        return PRF_OK;
+    }
+    uint64_t now = prf_clock_mono_ms();
+    if (!run->blocked_ms)
+        run->blocked_ms = now;
+    if (now - run->blocked_ms < BLOCKED_MS)
+        return PRF_OK;
+    return prf_fail(err, PRF_ENOSPC, "no progress for a minute: %s",
+                    prf_json_text(coordinator, "note", "the store cannot be written"));
+}
+
+/* One look at the campaign; *state receives what it is in ("running", ...). */
+static prf_status_t look(run_t *run, prf_progress_t *progress, char state[16], prf_error_t *err)
+{
+    json_t *status;
+    prf_status_t failed = prf_farm_call(prf_private_farm(run->farm), "status", json_pack("{s:s}", "campaign", run->campaign.name),
+                                        3 * PRF_CALL_MS, &status, err);
+    if (failed)
+        return failed;
+    const json_t *campaign = prf_progress_find(status, run->campaign.name);
+    snprintf(state, 16, "%s", prf_json_text(campaign, "state", ""));
+    if (!state[0])
+        failed = prf_fail(err, PRF_EPEER, "the coordinator knows nothing of campaign '%s' any more", run->campaign.name);
+    else
+        failed = check_granting(run, status, err);
+    if (!failed)
+        prf_progress_show(progress, status, campaign);
+    json_decref(status);
+    return failed;
+}
+
+static prf_status_t follow(run_t *run, char state[16], prf_error_t *err)
+{
+    prf_progress_t progress;
+    prf_progress_init(&progress);
+    prf_status_t status;
+    do {
+        if ((status = look(run, &progress, state, err)) == PRF_ETIMEOUT)
+            status = PRF_OK; /* it may be committing to a slow disk; if it is dead, tending says so */
+        if (!status && strcmp(state, "running") != 0 && state[0])
+            break;
+        if (!status)
+            status = prf_private_tend(run->farm, err);
+        if (!status)
+            prf_pause(-1, POLL_MS);
+        if (!status)
+            status = prf_check_interrupted(err);
+    } while (!status);
+    if (status && progress.terminal.live && progress.drawn)
+        fputc('\n', stderr);
+    return status;
+}
+
+static prf_status_t save_model(run_t *run, const char *kind, unsigned version, prf_error_t *err)
+{
+    void *data;
+    size_t len;
+    prf_status_t status = prf_farm_model(prf_private_farm(run->farm), kind, &version, &data, &len, err);
+    if (status)
+        return status;
+    char path[PRF_DIR + PRF_NAME + 16];
+    snprintf(path, sizeof path, "%s/models/%s.prfm", run->dir, kind);
+    status = prf_file_write(path, data, len, err);
+    free(data);
+    return status;
+}
+
+static prf_status_t save_models(run_t *run, prf_error_t *err)
+{
+    size_t i;
+    json_t *board;
+    json_array_foreach(json_object_get(run->summary, "boards"), i, board)
+    {
+        unsigned version = (unsigned)prf_json_number(board, "model_version", 0);
+        /* The name becomes a file's: take it from our campaign, not from the answer. */
+        prf_status_t status = PRF_OK;
+        for (size_t k = 0; k < run->campaign.board_count && version && !status; k++)
+            if (strcmp(run->campaign.boards[k].kind, prf_json_text(board, "kind", "")) == 0)
+                status = save_model(run, run->campaign.boards[k].kind, version, err);
+        if (status)
+            return status;
+    }
+    return PRF_OK;
+}
+
+static prf_status_t save_summary(run_t *run, prf_error_t *err)
+{
+    char path[PRF_DIR + 32];
+    snprintf(path, sizeof path, "%s/summary.json", run->dir);
+    char *text = json_dumps(run->summary, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    if (!text)
+        return prf_fail(err, PRF_ENOMEM, "%s", path);
+    prf_status_t status = prf_file_write(path, text, strlen(text), err);
+    free(text);
+    return status;
+}
+
+static prf_status_t collect(run_t *run, prf_error_t *err)
+{
+    prf_status_t status = prf_farm_call(prf_private_farm(run->farm), "summary", json_pack("{s:s}", "campaign", run->campaign.name),
+                                        3 * PRF_CALL_MS, &run->summary, err);
+    if (status)
+        return status;
+    json_object_set_new(run->summary, "seconds", json_real((double)(prf_clock_mono_ms() - run->begin_ms) / 1000));
+    if ((status = save_models(run, err)))
+        return status;
+    return save_summary(run, err);
+}
+
+/* The campaign came to an end of its own, but not a good one. */
+static prf_status_t judge(const run_t *run, const char *state, prf_error_t *err)
+{
+    if (strcmp(state, "done") == 0)
+        return PRF_OK;
+    if (strcmp(state, "cancelled") == 0)
+        return prf_fail(err, PRF_ECANCELLED, "campaign '%s' was cancelled", run->campaign.name);
+    size_t i;
+    json_t *board;
+    json_array_foreach(json_object_get(run->summary, "boards"), i, board)
+    {
+        const char *error = prf_json_text(board, "error", "");
+        if (error[0])
+            return prf_fail(err, PRF_EUNSUPPORTED, "board '%.63s' failed: %.300s", prf_json_text(board, "kind", ""), error);
+    }
+    return prf_fail(err, PRF_EUNSUPPORTED, "campaign '%s' failed: see %.200s/logs", run->campaign.name, run->dir);
+}
+
+static prf_status_t carry_out(run_t *run, prf_error_t *err)
+{
+    char state[16] = "";
+    prf_status_t status = start(run, err);
+    if (!status)
+        status = follow(run, state, err);
+    if (!status)
+        status = collect(run, err);
+    return status ? status : judge(run, state, err);
+}
+
+static void say_how_to_continue(const run_t *run, prf_status_t status)
+{
+    bool lasting = status == PRF_EINVAL || status == PRF_EPARSE || status == PRF_EBUSY || status == PRF_EVERSION;
+    if (run->opened && !lasting)
+        fprintf(stderr, "prfarm: what was measured is kept; to continue: prfarm run %s --out %s\n", run->file, run->dir);
+}
+
+static const prf_usage_t usage = {
+    .name = "run",
+    .synopsis = "CAMPAIGN.yaml --out DIR [--json]",
+    .purpose = "Carries a campaign out on this machine: measures, trains, validates, and leaves the models in DIR.",
+    .text = "Starts a coordinator and the campaign's workers as child processes; nothing has to be\n"
+            "set up, nothing keeps running. DIR then holds models/KIND.prfm, summary.json, the\n"
+            "measurements (store/) and logs/. It may be interrupted or killed at any moment: the\n"
+            "same command continues, and no layer is measured twice.\n\n"
+            "  prfarm run docs/examples/quickstart.yaml --out first\n"
+            "  prfarm estimate --model first/models/cpu.prfm docs/examples/networks/resnet18.onnx\n\n"
+            "While it runs: 'prfarm status --dir DIR' from another terminal. The campaign file is\n"
+            "explained in docs/campaign-file.md.\n",
+    .least = 1,
+    .most = 1,
+};
+
+static int report(const run_t *run, prf_status_t status, const prf_error_t *err)
+{
+    int code = 0;
+    if (run->summary && run->json) {
+        code = prf_print_json(json_incref(run->summary));
+    } else if (run->summary) {
+        prf_terminal_t terminal;
+        prf_terminal_init(&terminal, stdout);
+        prf_summary_print(run->summary, &terminal);
+        printf("\nModels and summary: %s/models, %s/summary.json\n", run->dir, run->dir);
+    }
+    if (!status)
+        return code;
+    code = prf_report(err);
+    say_how_to_continue(run, status);
+    return code;
+}
+
+int prf_cmd_run(int argc, char **argv)
+{
+    run_t run = {.begin_ms = prf_clock_mono_ms()};
+    const prf_option_t options[] = {
+        {.name = "out", .value = "DIR", .help = "folder for everything that comes out; made if needed", .text = &run.dir},
+        {.name = "json", .help = "print the summary as JSON", .flag = &run.json},
+        {.name = NULL},
+    };
+    prf_words_t words;
+    int code;
+    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
+        return code;
+    prf_error_t err = {0};
+    if (!run.dir) {
+        prf_fail(&err, PRF_EUSAGE, "--out DIR is missing: where shall the models go?");
+        return prf_report(&err);
+    }
+    run.file = words.items[0];
+    prf_signals_catch();
+    prf_status_t status = prf_campaign_load(&run.campaign, run.file, &run.text, &err);
+    if (!status) {
+        status = carry_out(&run, &err);
+        if (status == PRF_ECANCELLED && run.farm)
+            fprintf(stderr, "prfarm: stopping\n");
+        prf_private_close(&run.farm);
+    }
+    code = report(&run, status, &err);
+    json_decref(run.summary);
+    prf_campaign_release(&run.campaign);
+    free(run.text);
+    return code;
+}

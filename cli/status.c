@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+/* status.c - `prfarm status`: one look at campaigns, live or ended. */
+#include <math.h>
+#include <string.h>
+
+#include "cli.h"
+#include "private.h"
+#include "progress.h"
+#include "signals.h"
+#include "summary.h"
+
+static void print_status(const json_t *status, const prf_terminal_t *t)
+{
+    prf_table_t *table = prf_table_new("campaign|state|board|stage|done>|planned>|busy>|time left>|MAPE>");
+    size_t i, k, rows = 0;
+    json_t *campaign, *board;
+    json_array_foreach(json_object_get(status, "campaigns"), i, campaign)
+    {
+        json_array_foreach(json_object_get(campaign, "boards"), k, board)
+        {
+            char time[PRF_HUMAN], mape[PRF_HUMAN];
+            prf_table_cell(table, "%s", k ? "" : prf_json_text(campaign, "name", "?"));
+            prf_table_cell(table, "%s", k ? "" : prf_json_text(campaign, "state", "?"));
+            prf_table_cell(table, "%s", prf_json_text(board, "kind", "?"));
+            prf_table_cell(table, "%s", prf_json_text(board, "stage", "?"));
+            prf_table_cell(table, "%.0f", prf_json_number(board, "measured", 0) + prf_json_number(board, "reused", 0));
+            prf_table_cell(table, "%.0f", prf_json_number(board, "planned", 0));
+            prf_table_cell(table, "%.0f/%.0f", prf_json_number(board, "busy", 0), prf_json_number(board, "workers", 0));
+            prf_table_cell(table, "%s", prf_human_seconds(prf_json_number(board, "seconds_left", NAN), time));
+            prf_table_cell(table, "%s", prf_human_percent(prf_json_number(board, "mape_percent", NAN), mape));
+            rows++;
+        }
+    }
+    if (rows == 0)
+        fprintf(t->stream, "no campaigns yet: 'prfarm submit CAMPAIGN.yaml' hands one in\n");
+    else
+        prf_table_print(&table, t);
+    prf_table_destroy(&table);
+    const char *note = prf_json_text(json_object_get(status, "coordinator"), "note", "");
+    if (note[0])
+        fprintf(t->stream, "%s\n", note);
+}
+
+/* The campaign's summary below its state, when it has come to an end. */
+static prf_status_t print_summary(prf_farm_t *farm, const json_t *status, const char *name, const prf_terminal_t *t,
+                                  prf_error_t *err)
+{
+    const json_t *campaign = prf_progress_find(status, name);
+    if (strcmp(prf_json_text(campaign, "state", ""), "done") != 0)
+        return PRF_OK;
+    json_t *summary;
+    prf_status_t failed = prf_farm_call(farm, "summary", json_pack("{s:s}", "campaign", name), PRF_CALL_MS, &summary, err);
+    if (failed)
+        return failed;
+    fputc('\n', t->stream);
+    prf_summary_print(summary, t);
+    json_decref(summary);
+    return PRF_OK;
+}
+
+static const prf_usage_t usage = {
+    .name = "status",
+    .synopsis = "[CAMPAIGN] [--farm FARM | --dir DIR]",
+    .purpose = "Shows how far campaigns are, once; 'prfarm watch' keeps showing.",
+    .text = "With --dir the folder of a 'prfarm run', be it running or over; otherwise a farm. With a\n"
+            "campaign's name also what it came to.\n\n"
+            "  prfarm status --dir first\n"
+            "  prfarm status quickstart --dir first --json\n",
+    .most = 1,
+};
+
+int prf_cmd_status(int argc, char **argv)
+{
+    const char *farm = NULL, *dir = NULL;
+    bool json = false;
+    const prf_option_t options[] = {
+        {.name = "farm", .value = "FARM", .help = "a farm (default tcp://127.0.0.1:7700)", .text = &farm},
+        {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run'", .text = &dir},
+        {.name = "json", .help = "print JSON", .flag = &json},
+        {.name = NULL},
+    };
+    prf_words_t words;
+    int code = 0;
+    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
+        return code;
+    prf_signals_catch();
+    prf_error_t err = {0};
+    prf_access_t access;
+    prf_status_t failed = prf_access_open(&access, farm, dir, &err);
+    if (failed)
+        return prf_report(&err);
+    json_t *status = NULL, *in = words.count ? json_pack("{s:s}", "campaign", words.items[0]) : json_object();
+    failed = prf_farm_call(access.farm, "status", in, PRF_CALL_MS, &status, &err);
+    if (!failed && json) {
+        code = prf_print_json(json_incref(status));
+    } else if (!failed) {
+        prf_terminal_t terminal;
+        prf_terminal_init(&terminal, stdout);
+        print_status(status, &terminal);
+        if (words.count)
+            failed = print_summary(access.farm, status, words.items[0], &terminal, &err);
+    }
+    json_decref(status);
+    prf_access_close(&access);
+    return failed ? prf_report(&err) : code;
+}

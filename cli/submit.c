@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/* submit.c - `prfarm submit`: hands a campaign to a farm that is already there. */
+#include <stdlib.h>
+
+#include "cli.h"
+#include "networks.h"
+#include "private.h"
+#include "signals.h"
+
+static const prf_usage_t usage = {
+    .name = "submit",
+    .synopsis = "CAMPAIGN.yaml [--farm FARM]",
+    .purpose = "Hands a campaign to a running farm and returns.",
+    .text = "The farm's workers must serve the board kinds that the campaign names; it starts as soon\n"
+            "as the first of a kind is there. The same file again attaches to the same campaign.\n\n"
+            "  prfarm submit campaign.yaml --farm tcp://127.0.0.1:7700\n"
+            "  prfarm watch NAME --farm tcp://127.0.0.1:7700\n",
+    .least = 1,
+    .most = 1,
+};
+
+static prf_status_t submit(const char *farm, const char *file, json_t **out, prf_error_t *err)
+{
+    prf_campaign_t campaign;
+    prf_access_t access = {.farm = NULL};
+    char *text;
+    json_t *networks = NULL;
+    prf_status_t status = prf_campaign_load(&campaign, file, &text, err);
+    if (status)
+        return status;
+    if (!(status = prf_networks_load(&campaign, file, &networks, err)) && !(status = prf_access_open(&access, farm, NULL, err))) {
+        json_t *in = json_pack("{s:s, s:s, s:O}", "campaign", text, "file", file, "networks", networks);
+        status = in ? prf_farm_call(access.farm, "submit", in, 6 * PRF_CALL_MS, out, err)
+                    : prf_fail(err, PRF_ENOMEM, "campaign '%s'", campaign.name);
+    }
+    prf_access_close(&access);
+    json_decref(networks);
+    prf_campaign_release(&campaign);
+    free(text);
+    return status;
+}
+
+int prf_cmd_submit(int argc, char **argv)
+{
+    const char *farm = NULL;
+    bool json = false;
+    const prf_option_t options[] = {
+        {.name = "farm", .value = "FARM", .help = "where (default tcp://127.0.0.1:7700)", .text = &farm},
+        {.name = "json", .help = "print the farm's answer as JSON", .flag = &json},
+        {.name = NULL},
+    };
+    prf_words_t words;
+    int code;
+    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
+        return code;
+    prf_signals_catch();
+    prf_error_t err = {0};
+    json_t *answer;
+    if (submit(farm, words.items[0], &answer, &err))
+        return prf_report(&err);
+    if (json)
+        return prf_print_json(answer);
+    const char *name = prf_json_text(answer, "campaign", "?");
+    printf("campaign %s %s; follow it with: prfarm watch %s%s%s\n", name,
+           json_is_true(json_object_get(answer, "created")) ? "accepted" : "is known already and goes on", name,
+           farm ? " --farm " : "", farm ? farm : "");
+    json_decref(answer);
+    return 0;
+}

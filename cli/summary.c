@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+/* summary.c - tables out of summary.json. */
+#include "summary.h"
+
+#include <math.h>
+#include <string.h>
+
+static void heading(const prf_terminal_t *t, const char *text)
+{
+    fprintf(t->stream, "\n%s%s%s\n", prf_bold(t), text, prf_plain(t));
+}
+
+static void percent_cell(prf_table_t *table, const json_t *object, const char *key)
+{
+    char text[PRF_HUMAN];
+    prf_table_cell(table, "%s", prf_human_percent(prf_json_number(object, key, NAN), text));
+}
+
+static void print_boards(const json_t *boards, const prf_terminal_t *t)
+{
+    prf_table_t *table = prf_table_new("board|samples>|sweeps>|reused>|MAPE>|repeatability>|random sampling>|model>|runs on>");
+    size_t i;
+    json_t *b;
+    json_array_foreach(boards, i, b)
+    {
+        prf_table_cell(table, "%s", prf_json_text(b, "kind", "?"));
+        prf_table_cell(table, "%.0f", prf_json_number(b, "samples", 0));
+        prf_table_cell(table, "%.0f", prf_json_number(b, "sweep_samples", 0));
+        prf_table_cell(table, "%.0f", prf_json_number(b, "reused", 0));
+        percent_cell(table, b, "mape_percent");
+        percent_cell(table, b, "repeatability_percent");
+        percent_cell(table, b, "random_baseline_mape_percent");
+        double version = prf_json_number(b, "model_version", 0);
+        if (version > 0)
+            prf_table_cell(table, "v%.0f", version);
+        else
+            prf_table_cell(table, "none");
+        prf_table_cell(table, "%.0f of %.0f", prf_json_number(b, "acknowledged", 0), prf_json_number(b, "workers", 0));
+    }
+    prf_table_print(&table, t);
+}
+
+/* One row a layer kind: "c = 16, k = 16, h: none". */
+static void print_steps(const json_t *boards, const prf_terminal_t *t)
+{
+    prf_table_t *table = prf_table_new("board|layer|step widths");
+    size_t i, rows = 0;
+    json_t *b, *widths, *width;
+    json_array_foreach(boards, i, b)
+    {
+        const char *layer, *param;
+        json_object_foreach(json_object_get(b, "steps"), layer, widths)
+        {
+            char text[PRF_CELL] = "";
+            size_t used = 0;
+            json_object_foreach(widths, param, width)
+            {
+                double w = json_number_value(width);
+                if (used < sizeof text - 24 && w > 1)
+                    used += (size_t)snprintf(text + used, sizeof text - used, "%s%.12s = %.0f", used ? ", " : "", param, w);
+                else if (used < sizeof text - 24)
+                    used += (size_t)snprintf(text + used, sizeof text - used, "%s%.12s: none", used ? ", " : "", param);
+            }
+            prf_table_cell(table, "%s", prf_json_text(b, "kind", "?"));
+            prf_table_cell(table, "%s", layer);
+            prf_table_cell(table, "%s", text);
+            rows++;
+        }
+    }
+    if (rows) {
+        heading(t, "Staircase");
+        prf_table_print(&table, t);
+    }
+    prf_table_destroy(&table);
+}
+
+static void print_networks(const json_t *networks, const prf_terminal_t *t)
+{
+    if (json_array_size(networks) == 0)
+        return;
+    heading(t, "Networks");
+    prf_table_t *table = prf_table_new("network|board|estimated>|measured>|error>|blocks modelled>");
+    size_t i;
+    json_t *n;
+    json_array_foreach(networks, i, n)
+    {
+        char text[PRF_HUMAN];
+        prf_table_cell(table, "%s", prf_json_text(n, "name", "?"));
+        prf_table_cell(table, "%s", prf_json_text(n, "kind", "?"));
+        prf_table_cell(table, "%s", prf_human_ns(prf_json_number(n, "estimated_ns", NAN), text));
+        prf_table_cell(table, "%s", prf_human_ns(prf_json_number(n, "measured_ns", NAN), text));
+        percent_cell(table, n, "error_percent");
+        prf_table_cell(table, "%.0f of %.0f", prf_json_number(n, "modelled_blocks", 0), prf_json_number(n, "blocks", 0));
+    }
+    prf_table_print(&table, t);
+}
+
+static void print_notes(const json_t *boards, const prf_terminal_t *t)
+{
+    size_t i;
+    json_t *b;
+    json_array_foreach(boards, i, b)
+    {
+        const char *kind = prf_json_text(b, "kind", "?"), *error = prf_json_text(b, "error", ""),
+                   *note = prf_json_text(b, "note", "");
+        if (error[0])
+            fprintf(t->stream, "%s failed: %s\n", kind, error);
+        if (note[0])
+            fprintf(t->stream, "%s: %s\n", kind, note);
+    }
+}
+
+void prf_summary_print(const json_t *summary, const prf_terminal_t *terminal)
+{
+    char time[PRF_HUMAN];
+    const json_t *boards = json_object_get(summary, "boards");
+    fprintf(terminal->stream, "%sCampaign %s%s", prf_bold(terminal), prf_json_text(summary, "campaign", "?"), prf_plain(terminal));
+    double seconds = prf_json_number(summary, "seconds", NAN);
+    if (isfinite(seconds))
+        fprintf(terminal->stream, ", %s", prf_human_seconds(seconds, time));
+    fputs("\n\n", terminal->stream);
+    print_boards(boards, terminal);
+    print_notes(boards, terminal);
+    print_steps(boards, terminal);
+    print_networks(json_object_get(summary, "networks"), terminal);
+    fflush(terminal->stream);
+}
