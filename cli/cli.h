@@ -16,6 +16,14 @@ typedef struct {
 /* In the order in which a newcomer meets them; a NULL name ends the table. */
 extern const prf_command_t prf_commands[];
 
+int prf_cmd_run(int argc, char **argv);
+int prf_cmd_status(int argc, char **argv);
+int prf_cmd_watch(int argc, char **argv);
+int prf_cmd_measure(int argc, char **argv);
+int prf_cmd_export(int argc, char **argv);
+int prf_cmd_submit(int argc, char **argv);
+int prf_cmd_boards(int argc, char **argv);
+int prf_cmd_cancel(int argc, char **argv);
 int prf_cmd_doctor(int argc, char **argv);
 int prf_cmd_estimate(int argc, char **argv);
 int prf_cmd_model(int argc, char **argv);

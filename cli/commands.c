@@ -3,9 +3,17 @@
 #include "cli.h"
 
 const prf_command_t prf_commands[] = {
+    {"run", "carry out a campaign on this machine: measure, train, validate", prf_cmd_run},
+    {"status", "how far campaigns are", prf_cmd_status},
+    {"watch", "follow a campaign until it ends", prf_cmd_watch},
     {"estimate", "estimate a network or single layers with a model", prf_cmd_estimate},
+    {"measure", "measure a network on a board, whole and block by block", prf_cmd_measure},
     {"model", "show what a model file knows and where it comes from", prf_cmd_model},
+    {"train", "make a model from recorded measurements", prf_cmd_train},
+    {"export", "write measurements as CSV or JSON lines", prf_cmd_export},
+    {"submit", "hand a campaign to a running farm", prf_cmd_submit},
+    {"boards", "list a farm's boards and the models they run", prf_cmd_boards},
+    {"cancel", "end a campaign", prf_cmd_cancel},
     {"doctor", "check this machine: can it measure, what would disturb it", prf_cmd_doctor},
-    {"train", "make a model from recorded latencies, without a farm", prf_cmd_train},
     {NULL, NULL, NULL},
 };
