@@ -461,7 +461,9 @@ static prf_status_t set_up(agent_t *self, prf_error_t *err)
         status = connect_farm(self, err);
     if (!status)
         status = prf_loop_add_timer(self->loop, TICK_MS, on_tick, self, NULL, err);
-    return status ? status : prf_host_new(&self->host, self->loop, self->options->program, &self->options->serve, &handler, err);
+    return status ? status
+                  : prf_host_new(&self->host, self->loop, self->options->program, &self->options->serve, PRF_HOST_OPEN_MS, &handler,
+                                 err);
 }
 
 static void tear_down(agent_t *self)

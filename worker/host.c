@@ -42,7 +42,7 @@ struct prf_host {
     prf_process_t process;
     prf_pipe_t pipe;
     uint64_t due_ms; /* DOWN: when to start; OPENING, BUSY: when patience ends */
-    unsigned delay_ms, job_ms;
+    unsigned open_ms, delay_ms, job_ms;
     prf_result_t asked; /* BUSY: the job's identity */
 };
 
@@ -122,7 +122,7 @@ static void fall_late(prf_host_t *self)
 {
     prf_error_t why;
     prf_fail(&why, PRF_EHANG, "no answer within %u ms %s: the backend's process was killed",
-             self->state == OPENING ? (unsigned)OPEN_MS : self->job_ms, doing(self));
+             self->state == OPENING ? self->open_ms : self->job_ms, doing(self));
     fall(self, &why);
 }
 
@@ -193,7 +193,7 @@ static void start(prf_host_t *self)
 {
     prf_error_t err;
     self->state = OPENING;
-    self->due_ms = prf_clock_mono_ms() + OPEN_MS;
+    self->due_ms = prf_clock_mono_ms() + self->open_ms;
     prf_status_t status = prf_process_start(&self->process, self->argv, &(prf_process_options_t){.socket = true}, &err);
     if (!status) {
         prf_pipe_init(&self->pipe, self->process.fd);
@@ -249,13 +249,14 @@ static bool fill_argv(prf_host_t *self, const char *program, const prf_serve_t *
     return ok;
 }
 
-prf_status_t prf_host_new(prf_host_t **out, prf_loop_t *loop, const char *program, const prf_serve_t *what,
+prf_status_t prf_host_new(prf_host_t **out, prf_loop_t *loop, const char *program, const prf_serve_t *what, unsigned open_ms,
                           const prf_host_handler_t *handler, prf_error_t *err)
 {
     prf_host_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "backend's process");
-    *self = (prf_host_t){.loop = loop, .handler = *handler, .timer = -1, .process = {.fd = -1, .in = -1, .out = -1}};
+    *self = (prf_host_t){
+        .loop = loop, .open_ms = open_ms, .handler = *handler, .timer = -1, .process = {.fd = -1, .in = -1, .out = -1}};
     prf_status_t status = PRF_OK;
     if (!fill_argv(self, program, what))
         status = prf_fail(err, PRF_ENOMEM, "backend's process");

@@ -22,10 +22,13 @@ typedef struct {
     void (*result)(void *arg, const prf_result_t *result);
 } prf_host_handler_t;
 
-/* `program` is the worker's own path; `what` and its strings are copied. The process is started on the loop's first turn.
+enum { PRF_HOST_OPEN_MS = 120000 };
+
+/* `program` is the worker's own path; `what` and its strings are copied. The process is started at the loop's next tick and has
+ * `open_ms` to open the board.
  * Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_host_new(prf_host_t **out, prf_loop_t *loop, const char *program, const prf_serve_t *what,
-                                      const prf_host_handler_t *handler, prf_error_t *err);
+                                      unsigned open_ms, const prf_host_handler_t *handler, prf_error_t *err);
 /* Kills the process if it is busy, else lets it close the board. NULL-safe; clears *self. */
 void prf_host_destroy(prf_host_t **self);
 /* True when a job can be submitted. */

@@ -16,8 +16,11 @@
 
 enum { MAX_OPTIONS = 64, HOST_FD = 3 };
 
+/* The options that take one text come first: each has a place of its own in args_t. */
+enum { FARM = 0, BOARD, KIND, BACKEND, STATE, CREDIT, LOG, TEXTS, OPTION = TEXTS, PLUGIN, HOST, LIST, VERSION, HELP };
+
 typedef struct {
-    const char *farm, *board, *kind, *backend, *state, *credit, *log;
+    const char *text[TEXTS];
     const char *options[MAX_OPTIONS];
     size_t option_count;
     bool host, list;
@@ -56,13 +59,12 @@ static prf_status_t take_option(args_t *args, const char *option, prf_error_t *e
 
 static prf_status_t take_plugin(args_t *args, const char *path, prf_error_t *err)
 {
-    args->backend = "plugin";
+    args->text[BACKEND] = "plugin";
     if (snprintf(args->plugin, sizeof args->plugin, "path=%s", path) >= (int)sizeof args->plugin)
         return prf_fail(err, PRF_EUSAGE, "--plugin: path too long");
     return take_option(args, args->plugin, err);
 }
 
-enum { FARM = 256, BOARD, KIND, BACKEND, OPTION, PLUGIN, STATE, CREDIT, LOG, HOST, LIST, VERSION, HELP };
 static const struct option long_options[] = {
     {"farm", required_argument, NULL, FARM},     {"board", required_argument, NULL, BOARD},
     {"kind", required_argument, NULL, KIND},     {"backend", required_argument, NULL, BACKEND},
@@ -79,16 +81,8 @@ static prf_status_t parse(int argc, char **argv, args_t *args, prf_error_t *err)
     prf_status_t status = PRF_OK;
     opterr = 0;
     for (int c; !status && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        const char **text = c == FARM      ? &args->farm
-                            : c == BOARD   ? &args->board
-                            : c == KIND    ? &args->kind
-                            : c == BACKEND ? &args->backend
-                            : c == STATE   ? &args->state
-                            : c == CREDIT  ? &args->credit
-                            : c == LOG     ? &args->log
-                                           : NULL;
-        if (text)
-            *text = optarg;
+        if (c >= 0 && c < TEXTS)
+            args->text[c] = optarg;
         else if (c == OPTION)
             status = take_option(args, optarg, err);
         else if (c == PLUGIN)
@@ -155,25 +149,25 @@ static prf_status_t parse_credit(const char *text, unsigned *out, prf_error_t *e
 
 static prf_status_t check_names(const args_t *args, prf_error_t *err)
 {
-    if (!args->kind)
+    if (!args->text[KIND])
         return prf_fail(err, PRF_EUSAGE, "--kind is missing: what the board is called in campaign files");
-    if (!args->backend)
+    if (!args->text[BACKEND])
         return prf_fail(err, PRF_EUSAGE, "--backend is missing: prfarm-worker --list-backends tells which there are");
-    prf_status_t status = prf_name_check("--kind", args->kind, err);
-    return status ? status : prf_name_check("--board", args->board, err);
+    prf_status_t status = prf_name_check("--kind", args->text[KIND], err);
+    return status ? status : prf_name_check("--board", args->text[BOARD], err);
 }
 
 static prf_status_t run(const args_t *args, prf_error_t *err)
 {
     char program[PATH_MAX], state[PATH_MAX];
-    prf_agent_options_t options = {.program = program, .state_dir = args->state};
-    options.serve = (prf_serve_t){args->backend, args->options, args->option_count, args->board, args->kind};
+    prf_agent_options_t options = {.program = program, .state_dir = args->text[STATE]};
+    options.serve = (prf_serve_t){args->text[BACKEND], args->options, args->option_count, args->text[BOARD], args->text[KIND]};
     prf_process_sibling("prfarm-worker", program, sizeof program);
-    prf_status_t status = parse_credit(args->credit, &options.credit, err);
+    prf_status_t status = parse_credit(args->text[CREDIT], &options.credit, err);
     if (!status)
-        status = prf_endpoints_parse(&options.farm, args->farm ? args->farm : PRF_FARM_DEFAULT, err);
-    if (!status && !args->state) {
-        status = default_state(args->board, state, err);
+        status = prf_endpoints_parse(&options.farm, args->text[FARM] ? args->text[FARM] : PRF_FARM_DEFAULT, err);
+    if (!status && !args->text[STATE]) {
+        status = default_state(args->text[BOARD], state, err);
         options.state_dir = state;
     }
     return status ? status : prf_agent_run(&options, err);
@@ -193,14 +187,15 @@ int main(int argc, char **argv)
         return 0;
     }
     default_board(board);
-    if (!args.board)
-        args.board = board;
-    if (!status && args.log)
-        status = prf_log_level_parse(args.log, &level, &err);
+    if (!args.text[BOARD])
+        args.text[BOARD] = board;
+    if (!status && args.text[LOG])
+        status = prf_log_level_parse(args.text[LOG], &level, &err);
     if (!status)
         status = check_names(&args, &err);
     if (!status && args.host)
-        return prf_serve(&(prf_serve_t){args.backend, args.options, args.option_count, args.board, args.kind}, HOST_FD);
+        return prf_serve(&(prf_serve_t){args.text[BACKEND], args.options, args.option_count, args.text[BOARD], args.text[KIND]},
+                         HOST_FD);
     prf_log_init("worker", level);
     if (!status)
         status = run(&args, &err);
