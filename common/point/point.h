@@ -58,7 +58,7 @@ typedef struct {
     uint32_t taint;          /* PRF_TAINT_* */
     uint32_t temperature_mc; /* thousandths of a degree Celsius */
     uint32_t clock_khz;
-    uint32_t load_percent; /* of the whole board, by others, before the measurement */
+    uint32_t load_percent; /* of the whole board, by others, around the measurement */
     uint64_t wall_ms;      /* when it ended, for people */
     uint64_t busy_ns;      /* how long the board was kept busy, preparation included */
 } prf_sample_t;

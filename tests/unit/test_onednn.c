@@ -161,7 +161,8 @@ Test(onednn, transposed_convolution_scatters_each_input)
                                 sum +=
                                     (double)input[(c * in.h + y) * in.w + x] * (double)weights[((k * in.c + c) * 3 + ky) * 3 + kx];
                         }
-                cr_assert_float_eq(output[(k * out.h + oy) * out.w + ox], sum, 1e-5, "%d %d %d: %g, not %g", (int)k, (int)oy, (int)ox, (double)output[(k * out.h + oy) * out.w + ox], sum);
+                cr_assert_float_eq(output[(k * out.h + oy) * out.w + ox], sum, 1e-5, "%d %d %d: %g, not %g", (int)k, (int)oy,
+                                   (int)ox, (double)output[(k * out.h + oy) * out.w + ox], sum);
             }
     free(input);
     free(weights);
@@ -308,6 +309,44 @@ Test(onednn, a_chain_hands_activations_on_and_stays_finite)
     free(in);
     for (uint32_t i = 0; i < 8; i++)
         backend->release(&chain[i]);
+}
+
+Test(onednn, arranging_the_caches_changes_no_result)
+{
+    prf_kernel_t *kernel =
+        prepare("conv2d n=1 c=32 k=48 h=14 w=14 r=3 s=3 stride=1 pad=1 + activation n=1 c=48 h=14 w=14 dtype=f32", 0, 1);
+    cr_expect_eq(backend->weight_bytes(kernel), (32 * 48 * 9 + 48) * sizeof(float));
+    run(kernel);
+    float *before = tensor(kernel, PRF_TENSOR_OUTPUT, 48 * 14 * 14);
+    backend->touch_input(kernel);
+    run(kernel);
+    float *after = tensor(kernel, PRF_TENSOR_OUTPUT, 48 * 14 * 14);
+    cr_expect_eq(memcmp(before, after, 48 * 14 * 14 * sizeof *before), 0);
+    free(before);
+    free(after);
+    backend->release(&kernel);
+    kernel = prepare("matmul b=2 m=8 n=16 k=32 dtype=f32", 0, 1);
+    cr_expect_eq(backend->weight_bytes(kernel), 0, "a matrix product has no weights");
+    backend->touch_input(kernel);
+    backend->release(&kernel);
+}
+
+Test(onednn, many_chains_on_one_board_leave_no_memory_behind)
+{
+    for (int round = 0; round < 3; round++) {
+        const char *big = round % 2 ? "add n=1 c=64 h=512 w=512 dtype=i8" : "add n=1 c=64 h=512 w=512 dtype=f32";
+        prf_kernel_t *first = prepare(big, 0, 2), *second = prepare(big, 1, 2);
+        run(first);
+        run(second);
+        backend->release(&second);
+        backend->release(&first);
+        cr_expect_null(first);
+    }
+    /* Three times a quarter of the limit: fits only when what was released is free again. */
+    for (int i = 0; i < 3; i++) {
+        prf_kernel_t *kernel = prepare("activation n=1 c=64 h=1024 w=1024 dtype=f32", 0, 1);
+        backend->release(&kernel);
+    }
 }
 
 Test(onednn, what_does_not_fit_is_refused_with_its_size)

@@ -47,7 +47,8 @@ typedef struct {
                             prf_error_t *err);
     /* Executes it `iterations` times and returns when all are done. SELF_TIMED boards set *latency_ns to the time of one. */
     prf_status_t (*run)(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err);
-    /* Reads the input (not the weights) into the cache, after the worker has streamed over everything else. May be NULL. */
+    /* Called after the worker has streamed over everything else: brings into the cache what a network would have there, the
+     * activations (the memory of the output, then the input) but not the weights. May be NULL. */
     void (*touch_input)(prf_kernel_t *kernel);
     /* Bytes of the prepared weights, so that the worker knows how much to stream. May be NULL. */
     size_t (*weight_bytes)(const prf_kernel_t *kernel);

@@ -116,6 +116,7 @@ static void board_close(prf_board_t **self)
     prf_board_t *board = self ? *self : NULL;
     if (!board)
         return;
+    prf_onednn_neighbour_destroy(board);
     for (int i = 0; i < PRF_ONEDNN_ARENAS; i++)
         prf_onednn_arena_release(&board->arenas[i]);
     if (board->stream)
@@ -157,6 +158,8 @@ static prf_status_t board_open(const char *const *options, size_t count, prf_boa
     status = start_library(board, &chosen, err);
     for (int i = 0; !status && i < PRF_ONEDNN_ARENAS; i++)
         status = prf_onednn_arena_init(&board->arenas[i], board->limit, err);
+    if (!status)
+        status = prf_onednn_neighbour_new(board, err);
     if (status) {
         board_close(&board);
         return status;

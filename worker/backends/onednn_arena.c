@@ -48,7 +48,6 @@ void prf_onednn_arena_empty(prf_onednn_arena_t *arena)
     if (arena->used == 0)
         return;
     (void)madvise(arena->base, arena->used, MADV_DONTNEED);
-    (void)mprotect(arena->base, arena->used, PROT_NONE);
     arena->used = 0;
 }
 

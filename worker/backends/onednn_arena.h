@@ -22,9 +22,9 @@ typedef struct {
 
 /* Reserves room for `limit` bytes; no memory yet. *arena is untouched on failure. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_onednn_arena_init(prf_onednn_arena_t *arena, size_t limit, prf_error_t *err);
-/* Makes at least `bytes` of it memory; what is new is zero. Errors: PRF_ENOMEM, also when beyond the limit. */
+/* Makes at least `bytes` of it memory; what is beyond `used` is zero. Errors: PRF_ENOMEM, also when beyond the limit. */
 PRF_CHECKED prf_status_t prf_onednn_arena_grow(prf_onednn_arena_t *arena, size_t bytes, prf_error_t *err);
-/* Gives the memory back and keeps the room. */
+/* Gives the memory back and keeps the room; addresses stay valid, contents are lost. */
 void prf_onednn_arena_empty(prf_onednn_arena_t *arena);
 void prf_onednn_arena_release(prf_onednn_arena_t *arena); /* NULL-safe on an arena that holds nothing */
 

@@ -223,7 +223,10 @@ static prf_status_t grow_arenas(prf_kernel_t *kernel, prf_dtype_t dtype, prf_err
                         i == PRF_ONEDNN_OPERAND ? operand_scale : activation_scale);
     }
     prf_status_t status = prf_onednn_arena_init(&kernel->own, kernel->own_bytes, err);
-    return status ? status : prf_onednn_arena_grow(&kernel->own, kernel->own_bytes, err);
+    if (status)
+        return status;
+    kernel->board->own_bytes += kernel->own.limit;
+    return prf_onednn_arena_grow(&kernel->own, kernel->own_bytes, err);
 }
 
 /* ---- its tensors and primitives ---- */
@@ -260,27 +263,6 @@ static prf_status_t bind_step(prf_kernel_t *kernel, size_t i, prf_error_t *err)
     return s ? prf_onednn_fail(err, s, prf_layer_kind_name(step->kind)) : PRF_OK;
 }
 
-void prf_onednn_release(prf_kernel_t **self)
-{
-    prf_kernel_t *kernel = self ? *self : NULL;
-    if (!kernel)
-        return;
-    for (size_t i = 0; i < kernel->step_count; i++) {
-        step_t *step = &kernel->steps[i];
-        if (step->primitive)
-            dnnl_primitive_destroy(step->primitive);
-        for (int arg = 0; arg < step->arg_count; arg++)
-            dnnl_memory_destroy(step->args[arg].memory);
-        dnnl_primitive_desc_destroy(step->pd);
-    }
-    prf_onednn_arena_release(&kernel->own);
-    kernel->board->own_bytes -= kernel->own_bytes;
-    if (--kernel->board->kernels == 0)
-        tidy_arenas(kernel->board, false);
-    free(kernel);
-    *self = NULL;
-}
-
 /* Before anything is asked of the library: products that could not be addressed, let alone held. */
 static prf_status_t check_size(const prf_board_t *board, const prf_block_t *block, prf_error_t *err)
 {
@@ -306,6 +288,53 @@ static prf_status_t check_place(const prf_board_t *board, const prf_block_t *blo
     return PRF_OK;
 }
 
+/* On failure what there is of the kernel is left to the caller. */
+static prf_status_t build(prf_kernel_t *kernel, const prf_block_t *block, prf_error_t *err)
+{
+    prf_status_t status = add_steps(kernel, block, err);
+    if (status)
+        return status;
+    place_tensors(kernel);
+    status = check_memory(kernel, err);
+    if (!status)
+        status = grow_arenas(kernel, block->dtype, err);
+    for (size_t i = 0; !status && i < kernel->step_count; i++)
+        status = bind_step(kernel, i, err);
+    return status;
+}
+
+static void destroy(prf_kernel_t *kernel)
+{
+    for (size_t i = 0; i < kernel->step_count; i++) {
+        step_t *step = &kernel->steps[i];
+        if (step->primitive)
+            dnnl_primitive_destroy(step->primitive);
+        for (int arg = 0; arg < step->arg_count; arg++)
+            dnnl_memory_destroy(step->args[arg].memory);
+        dnnl_primitive_desc_destroy(step->pd);
+    }
+    kernel->board->own_bytes -= kernel->own.limit;
+    prf_onednn_arena_release(&kernel->own);
+    free(kernel);
+}
+
+static prf_status_t kernel_new(prf_board_t *board, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
+                               prf_error_t *err)
+{
+    prf_kernel_t *kernel = calloc(1, sizeof *kernel);
+    if (!kernel)
+        return prf_fail(err, PRF_ENOMEM, "onednn kernel");
+    kernel->board = board;
+    kernel->place = *place;
+    prf_status_t status = build(kernel, block, err);
+    if (status) {
+        destroy(kernel);
+        return status;
+    }
+    *out = kernel;
+    return PRF_OK;
+}
+
 prf_status_t prf_onednn_prepare(prf_board_t *board, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
                                 prf_error_t *err)
 {
@@ -314,33 +343,40 @@ prf_status_t prf_onednn_prepare(prf_board_t *board, const prf_block_t *block, co
         status = check_place(board, block, place, err);
     if (status)
         return status;
-    prf_kernel_t *kernel = calloc(1, sizeof *kernel);
-    if (!kernel)
-        return prf_fail(err, PRF_ENOMEM, "onednn kernel");
-    kernel->board = board;
-    kernel->place = *place;
     if (board->dtype != block->dtype)
         tidy_arenas(board, true);
     board->dtype = block->dtype;
-    board->kernels++;
-    status = add_steps(kernel, block, err);
-    if (!status) {
-        place_tensors(kernel);
-        status = check_memory(kernel, err);
-    }
-    if (status)
-        kernel->own_bytes = 0; /* none was taken */
-    board->own_bytes += kernel->own_bytes;
+    status = kernel_new(board, block, place, out, err);
     if (!status)
-        status = grow_arenas(kernel, block->dtype, err);
-    for (size_t i = 0; !status && i < kernel->step_count; i++)
-        status = bind_step(kernel, i, err);
-    if (status) {
-        prf_onednn_release(&kernel);
-        return status;
-    }
-    *out = kernel;
-    return PRF_OK;
+        board->kernels++;
+    return status;
+}
+
+void prf_onednn_release(prf_kernel_t **self)
+{
+    prf_kernel_t *kernel = self ? *self : NULL;
+    if (!kernel)
+        return;
+    prf_board_t *board = kernel->board;
+    destroy(kernel);
+    if (--board->kernels == 0)
+        tidy_arenas(board, false);
+    *self = NULL;
+}
+
+prf_status_t prf_onednn_neighbour_new(prf_board_t *board, prf_error_t *err)
+{
+    const prf_place_t alone = {.position = 0, .length = 1};
+    prf_block_t block;
+    prf_status_t status = prf_block_parse(&block, "conv2d c=16 k=16 h=4 r=1 + activation c=16 h=4 dtype=f32", err);
+    return status ? status : kernel_new(board, &block, &alone, &board->neighbour, err);
+}
+
+void prf_onednn_neighbour_destroy(prf_board_t *board)
+{
+    if (board->neighbour)
+        destroy(board->neighbour);
+    board->neighbour = NULL;
 }
 
 /* ---- running ---- */
@@ -358,16 +394,25 @@ prf_status_t prf_onednn_run(prf_kernel_t *kernel, uint32_t iterations, double *l
     return s ? prf_onednn_fail(err, s, "run") : PRF_OK;
 }
 
+static void read_lines(const slot_t *slot)
+{
+    if (!slot->arena)
+        return;
+    const volatile unsigned char *at = slot->arena->base + slot->offset;
+    for (size_t i = 0; i < slot->bytes; i += LINE)
+        (void)at[i];
+}
+
+/* In a network the memory of the output was some earlier layer's, the input has just been written, and the library's own code
+ * has just run for another layer. */
 void prf_onednn_touch_input(prf_kernel_t *kernel)
 {
-    for (int arg = 0; arg <= WEIGHTS; arg++) {
-        const slot_t *slot = &kernel->slots[0][arg];
-        if (!slot->arena || (arg == WEIGHTS && !is_operand(&kernel->steps[0], arg)))
-            continue;
-        const volatile unsigned char *at = slot->arena->base + slot->offset;
-        for (size_t i = 0; i < slot->bytes; i += LINE)
-            (void)at[i];
-    }
+    read_lines(&kernel->slots[kernel->step_count - 1][DST]);
+    for (int arg = 0; arg <= WEIGHTS; arg++)
+        if (arg == SRC || is_operand(&kernel->steps[0], arg))
+            read_lines(&kernel->slots[0][arg]);
+    double unused;
+    (void)!prf_onednn_run(kernel->board->neighbour, 1, &unused, NULL); /* what it computes is of no interest */
 }
 
 size_t prf_onednn_weight_bytes(const prf_kernel_t *kernel)

@@ -17,12 +17,15 @@ struct prf_board {
     dnnl_stream_t stream;
     prf_onednn_arena_t arenas[PRF_ONEDNN_ARENAS];
     size_t limit;      /* bytes that all tensors together may take */
-    size_t own_bytes;  /* of the kernels there are */
-    size_t kernels;    /* how many there are */
+    size_t own_bytes;  /* of all kernels */
+    size_t kernels;    /* how many there are, the neighbour not counted */
     prf_dtype_t dtype; /* of what the arenas hold */
     prf_board_facts_t facts;
+    prf_kernel_t *neighbour; /* a small layer that stands for the one before when caches are arranged */
 };
 
+prf_status_t prf_onednn_neighbour_new(prf_board_t *board, prf_error_t *err);
+void prf_onednn_neighbour_destroy(prf_board_t *board); /* fine without one */
 prf_status_t prf_onednn_prepare(prf_board_t *board, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
                                 prf_error_t *err);
 prf_status_t prf_onednn_run(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err);

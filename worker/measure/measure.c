@@ -174,22 +174,37 @@ static void conclude(run_t *run, prf_sample_t *out)
         out->taint |= PRF_TAINT_UNSTEADY;
 }
 
-/* Load by others since the measurement before. One process serves one board on one thread, so the moment is kept here; windows
- * shorter than LOAD_WINDOW_MS would drown in the accounts' granularity and leave the last answer standing. */
-static uint32_t load_before(void)
+/* Load by others while measuring. The system's accounts are too coarse for one short measurement, so the window spans the
+ * measurements since the last look, LOAD_WINDOW_MS at least; what happened while the board was idle is left out. One process
+ * serves one board on one thread, so the window is kept here. */
+static struct {
+    prf_load_t begin;
+    uint64_t begin_ms, end_ms; /* when it was opened; when the last measurement ended */
+    uint32_t percent;          /* of the last full window */
+} window;
+
+static void load_begin(void)
 {
-    static prf_load_t last;
-    static uint64_t last_ms;
-    static uint32_t percent;
     uint64_t now_ms = prf_clock_mono_ms();
-    if (last_ms != 0 && now_ms - last_ms < LOAD_WINDOW_MS)
-        return percent;
-    prf_load_t now;
-    prf_load_read("", &now);
-    percent = last_ms == 0 ? 0 : prf_load_percent(&last, &now);
-    last = now;
-    last_ms = now_ms;
-    return percent;
+    if (window.begin_ms != 0 && now_ms - window.end_ms < LOAD_WINDOW_MS)
+        return;
+    prf_load_read("", &window.begin);
+    window.begin_ms = now_ms;
+    window.percent = 0;
+}
+
+static uint32_t load_end(void)
+{
+    uint64_t now_ms = prf_clock_mono_ms();
+    window.end_ms = now_ms;
+    if (now_ms - window.begin_ms >= LOAD_WINDOW_MS) {
+        prf_load_t now;
+        prf_load_read("", &now);
+        window.percent = prf_load_percent(&window.begin, &now);
+        window.begin = now;
+        window.begin_ms = now_ms;
+    }
+    return window.percent;
 }
 
 static void stamp(const prf_environment_t *before, prf_sample_t *out)
@@ -198,6 +213,7 @@ static void stamp(const prf_environment_t *before, prf_sample_t *out)
     prf_environment_read("", &after);
     out->temperature_mc = after.temperature_mc;
     out->clock_khz = after.clock_khz;
+    out->load_percent = load_end();
     if (prf_environment_throttled(before, &after))
         out->taint |= PRF_TAINT_THROTTLED;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -223,8 +239,10 @@ prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const
     run_t run = {.backend = backend, .protocol = protocol, .count = count, .begin_ns = prf_clock_mono_ns()};
     run.self_timed = (facts.flags & PRF_BOARD_SELF_TIMED) != 0;
     run.exact = (facts.flags & PRF_BOARD_EXACT) != 0;
-    prf_sample_t sample = {.load_percent = run.self_timed ? 0 : load_before()};
+    prf_sample_t sample = {.taint = 0};
     prf_environment_t before = {0};
+    if (!run.self_timed)
+        load_begin();
     status = prepare(&run, board, blocks, err);
     if (!status)
         status = warm_up(&run, err);
