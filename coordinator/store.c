@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "store_check.h"
 #include "store_queue.h"
 #include "store_value.h"
 
@@ -168,14 +169,17 @@ static size_t first_map(const prf_store_t *self)
 
 static prf_status_t open_env(prf_store_t *self, prf_error_t *err)
 {
+    size_t map = first_map(self);
     prf_status_t status = make_lock_file(self, err);
+    if (!status)
+        status = prf_store_check(self->dir, map, err);
     if (status)
         return status;
     int dead, rc = mdb_env_create(&self->env);
     if (!rc)
         rc = mdb_env_set_maxdbs(self->env, PRF_TABLES + 1);
     if (!rc)
-        rc = mdb_env_set_mapsize(self->env, first_map(self));
+        rc = mdb_env_set_mapsize(self->env, map);
     if (!rc)
         rc = mdb_env_open(self->env, self->dir, MDB_NOTLS, 0600);
     if (!rc)
@@ -439,7 +443,7 @@ size_t prf_store_done(prf_store_t *self, prf_store_done_t *out, size_t cap)
 /* Copies a value's payload, with a NUL behind it, into *buffer, which grows. False: out of memory. */
 static bool copy_payload(char **buffer, size_t *cap, const unsigned char *payload, size_t len)
 {
-    if (len + 1 > *cap) {
+    if (!*buffer || len + 1 > *cap) {
         size_t wanted = len + 1 > 2 * *cap ? len + 1 : 2 * *cap;
         char *larger = realloc(*buffer, wanted);
         if (!larger)

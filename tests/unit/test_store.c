@@ -410,6 +410,54 @@ Test(store, a_file_that_was_cut_is_an_error_and_no_crash)
     }
 }
 
+/* Damage anywhere: the store opens or is refused, reads and writes answer, nothing crashes. */
+Test(store, bits_that_flip_anywhere_never_crash_the_coordinator)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    prf_store_t *s = opened();
+    prf_record_t r = {.board = "b", .sample = {.latency_ns = 1, .min_ns = 1}};
+    for (int i = 0; i < 1000; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "c/%d", i);
+        cr_assert_eq(prf_store_put_record(s, &r, 0, &err), PRF_OK);
+        cr_assert_eq(prf_store_put(s, PRF_TABLE_DECISION, key, key, 5, 0, &err), PRF_OK);
+    }
+    prf_store_close(&s);
+    struct stat st;
+    int fd = open(path, O_RDWR);
+    cr_assert(fd >= 0 && fstat(fd, &st) == 0);
+    size_t size = (size_t)st.st_size;
+    char *good = malloc(size), *bad = malloc(size);
+    cr_assert_eq(pread(fd, good, size, 0), (ssize_t)size);
+    prf_rng_t rng;
+    prf_rng_init(&rng, SEED, 1);
+    int refused = 0;
+    for (int round = 0; round < 50; round++) {
+        memcpy(bad, good, size);
+        for (int i = 0; i < 20; i++)
+            bad[prf_rng_below(&rng, size)] ^= (char)(1 << prf_rng_below(&rng, 8));
+        cr_assert_eq(pwrite(fd, bad, size, 0), (ssize_t)size);
+        if (prf_store_open(&s, dir, &err)) {
+            cr_expect(err.code == PRF_ECORRUPT || err.code == PRF_EVERSION, "seed %d round %d: %s", SEED, round, err.text);
+            refused++;
+            continue;
+        }
+        char text[256] = "";
+        size_t found = 0;
+        prf_status_t status = prf_store_scan(s, PRF_TABLE_DECISION, NULL, gather, text, NULL, &err);
+        cr_expect(status == PRF_OK || status == PRF_ECORRUPT, "seed %d round %d: %s", SEED, round, err.text);
+        status = prf_store_scan_records(s, 0, count_records, &found, NULL, &err);
+        cr_expect(status == PRF_OK || status == PRF_ECORRUPT, "seed %d round %d: %s", SEED, round, err.text);
+        cr_assert_eq(prf_store_put_record(s, &r, 0, &err), PRF_OK);
+        prf_store_close(&s);
+    }
+    cr_expect_gt(refused, 0, "no round damaged what LMDB trusts");
+    free(good);
+    free(bad);
+    close(fd);
+}
+
 Test(store, keys_and_values_out_of_bounds_are_refused_alone)
 {
     prf_store_t *s = opened();
