@@ -178,16 +178,16 @@ static void fit_staircase(const prf_curve_t *curve, prf_fit_t *fit)
     fit->bic = rss < INFINITY ? bic(curve->count, rss, fit->terms) : INFINITY;
 }
 
-/* Level tiles, each of its own height. Half as many points again as tiles must be there, or fitting them proves nothing. */
-static double tiles_bic(const prf_curve_t *curve, int32_t width, int32_t phase)
+/* Level tiles, each of its own height, displaced by `phase`. Returns the BIC and how many there are. */
+static double tiles_bic(const prf_curve_t *curve, int32_t width, int32_t phase, size_t *tiles)
 {
-    size_t n = curve->count, tiles = 0;
     double rss = 0;
-    for (size_t i = 0; i < n; i++) {
+    *tiles = 0;
+    for (size_t i = 0; i < curve->count; i++) {
         int32_t tile = (curve->at[i] - 1 + phase) / width;
         double weight = 0, mean = 0;
         bool first = true;
-        for (size_t j = 0; j < n; j++) {
+        for (size_t j = 0; j < curve->count; j++) {
             if ((curve->at[j] - 1 + phase) / width != tile)
                 continue;
             double w = 1 / (curve->y[j] * curve->y[j]);
@@ -195,19 +195,23 @@ static double tiles_bic(const prf_curve_t *curve, int32_t width, int32_t phase)
             first = first && j >= i;
         }
         double above = (curve->y[i] - mean / weight) / curve->y[i];
-        tiles += first;
+        *tiles += first;
         rss += above * above;
     }
-    return 2 * n < 3 * tiles + 2 * SPARE ? INFINITY : bic(n, rss, (double)tiles);
+    return bic(curve->count, rss, (double)*tiles);
 }
 
-/* Neighbours are alike on any curve. What speaks for tiles is that they must lie where they do: displaced ones fit worse. */
+/* Neighbours are alike on any curve. What speaks for tiles is that they must lie where they do: displaced ones fit worse. And
+ * half as many points again as tiles must be there, or fitting them proves nothing. */
 static double placed_tiles_bic(const prf_curve_t *curve, int32_t width)
 {
-    double here = tiles_bic(curve, width, 0);
+    size_t tiles, displaced;
+    double here = tiles_bic(curve, width, 0, &tiles);
+    if (2 * curve->count < 3 * tiles + 2 * SPARE)
+        return INFINITY;
     for (int32_t quarter = 1; quarter <= 3; quarter++) {
         int32_t phase = width * quarter / 4;
-        if (phase > 0 && tiles_bic(curve, width, phase) < here + PLACED)
+        if (phase > 0 && tiles_bic(curve, width, phase, &displaced) < here + PLACED)
             return INFINITY;
     }
     return here;
@@ -218,8 +222,8 @@ void prf_fit_steps(const prf_curve_t *curve, int32_t width, prf_fit_t *out)
     prf_fit_t best = {.bic = INFINITY, .width = width, .terms = 3};
     size_t n = curve->count;
     for (unsigned terms = 3; terms <= 4 && n >= terms + SPARE; terms++)
-        for (int scaled = 0; scaled <= (terms == 4); scaled++) {
-            prf_fit_t fit = {.width = width, .terms = terms, .scaled = scaled};
+        for (int scaled = 0; scaled < (terms == 4 ? 2 : 1); scaled++) {
+            prf_fit_t fit = {.width = width, .terms = terms, .scaled = scaled == 1};
             fit_staircase(curve, &fit);
             keep_better(&best, &fit);
         }

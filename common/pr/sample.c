@@ -117,7 +117,7 @@ static int32_t range_value(const prf_dim_t *dim, double u)
 {
     double value = dim->lo + floor(u * ((double)dim->hi - dim->lo + 1));
     if (dim->log)
-        value = floor(exp(log(dim->lo) + u * (log(dim->hi + 1.0) - log(dim->lo))));
+        value = floor(exp(log(dim->lo) + u * (log1p(dim->hi) - log(dim->lo))));
     return (int32_t)fmin(fmax(value, dim->lo), dim->hi);
 }
 

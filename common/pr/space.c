@@ -81,7 +81,7 @@ static int32_t draw_value(const prf_dim_t *dim, prf_rng_t *rng)
         return dim->values[prf_rng_below(rng, dim->value_count)];
     if (!dim->log)
         return dim->lo + (int32_t)prf_rng_below(rng, (uint64_t)(dim->hi - dim->lo) + 1);
-    double low = log(dim->lo), high = log(dim->hi + 1.0);
+    double low = log(dim->lo), high = log1p(dim->hi);
     int32_t value = (int32_t)exp(low + prf_rng_double(rng) * (high - low));
     return value < dim->lo ? dim->lo : value > dim->hi ? dim->hi : value;
 }
