@@ -51,6 +51,9 @@ static prf_status_t note(lowering_t *l, const node_t *n, bool unknown, prf_error
     va_start(args, fmt);
     vsnprintf(out->treatment, sizeof out->treatment, fmt, args);
     va_end(args);
+    prf_name_clean(out->op);
+    prf_name_clean(out->name);
+    prf_name_clean(out->treatment);
     return PRF_OK;
 }
 
@@ -70,6 +73,7 @@ static prf_status_t push(lowering_t *l, const node_t *n, const prf_layer_t *laye
     *b = (prf_network_block_t){.block = {.dtype = l->dtype, .count = 1}};
     b->block.layers[0] = complete;
     snprintf(b->name, sizeof b->name, "%s", prf_node_name(l->g, n));
+    prf_name_clean(b->name);
     if (n->outputs[0] != VALUE_NONE)
         l->owner[n->outputs[0]] = (uint32_t)l->out->block_count;
     l->out->block_count++;

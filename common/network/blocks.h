@@ -17,4 +17,7 @@ PRF_CHECKED prf_status_t prf_lower_layernorm(const graph_t *g, const node_t *n, 
 /* One value in, or (PRF_ADD) two, one out, of the shape of the node's first output. */
 void prf_lower_elementwise(const graph_t *g, const node_t *n, prf_layer_kind_t kind, prf_layer_t *layer);
 
+/* Names come from a file: what is not printable ASCII becomes '?', so that no name can steer a terminal or break JSON. */
+void prf_name_clean(char *text);
+
 #endif

@@ -12,6 +12,13 @@
 #include "network/graph.h"
 #include "network/ops.h"
 
+void prf_name_clean(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || (unsigned char)*text > 0x7e)
+            *text = '?';
+}
+
 static prf_status_t lower(prf_network_t *out, const prf_onnx_t *onnx, prf_dtype_t dtype, uint32_t batch, prf_error_t *err)
 {
     graph_t g;
@@ -40,13 +47,16 @@ prf_status_t prf_network_decode(prf_network_t *out, const void *bytes, size_t le
         prf_onnx_destroy(&onnx);
     }
     if (!status && net.block_count == 0)
-        status = prf_fail(err, PRF_EINVAL, "the network holds no layer that takes time: %zu operators, none of them known",
-                          net.note_count);
+        status = prf_fail(err, PRF_EINVAL, "nothing in the network can be estimated: %zu operators, the first is %s",
+                          net.note_count, net.note_count ? net.notes[0].op : "a constant");
     if (status) {
         prf_network_release(&net);
+        if (err)
+            prf_name_clean(err->text);
         return prf_fail_prefix(err, status, "%s", name);
     }
     snprintf(net.name, sizeof net.name, "%s", name);
+    prf_name_clean(net.name);
     *out = net;
     return PRF_OK;
 }
@@ -59,6 +69,7 @@ static void name_of(const char *path, char name[PRF_NETWORK_NAME])
     char *dot = strrchr(name, '.');
     if (dot && dot != name && strcmp(dot, ".onnx") == 0)
         *dot = '\0';
+    prf_name_clean(name);
 }
 
 prf_status_t prf_network_load(prf_network_t *out, const char *path, prf_dtype_t dtype, uint32_t batch, prf_error_t *err)

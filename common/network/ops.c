@@ -87,7 +87,7 @@ static const op_t table[] = {
     FUNCTION("Neg", PRF_FN_RELU, false),
     FUNCTION("Not", PRF_FN_RELU, false),
     COMBINE("Or", 2),
-    COMBINE("PRelu", 2),
+    OTHER("PRelu", ROLE_COMBINE, 2, prf_infer_same, NULL),
     OTHER("Pad", ROLE_MOVE, 1, prf_infer_pad, NULL),
     COMBINE("Pow", 2),
     OTHER("QuantizeLinear", ROLE_PASS, 2, prf_infer_same, NULL),
@@ -103,7 +103,7 @@ static const op_t table[] = {
     OTHER("ReduceSumSquare", ROLE_AVGREDUCE, 1, prf_infer_reduce, NULL),
     FUNCTION("Relu", PRF_FN_RELU, true),
     OTHER("Reshape", ROLE_VIEW, 1, prf_infer_reshape, prf_fold_copy),
-    OTHER("Resize", ROLE_MOVE, 2, prf_infer_resize, NULL),
+    OTHER("Resize", ROLE_MOVE, 1, prf_infer_resize, NULL),
     FUNCTION("Round", PRF_FN_RELU, false),
     FUNCTION("Selu", PRF_FN_SIGMOID, false),
     OTHER("Shape", ROLE_VIEW, 1, prf_infer_shape, NULL),
@@ -150,6 +150,9 @@ static prf_status_t check_operands(const graph_t *g, const node_t *n, prf_error_
     for (uint32_t i = 0; n->op && i < n->op->min_inputs; i++)
         if (!prf_node_in(g, n, i))
             return prf_node_fail(g, n, err, "its input %u is missing", i);
+    bool pair = n->op && n->op->infer == prf_infer_broadcast && n->op->min_inputs == 2;
+    if (pair && n->input_count > 2)
+        return prf_node_fail(g, n, err, "it takes 2 inputs and is given %u", n->input_count);
     return PRF_OK;
 }
 

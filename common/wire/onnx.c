@@ -347,7 +347,8 @@ static prf_status_t convert(file_t *self, prf_error_t *err)
 static prf_status_t find_opset(file_t *self, prf_error_t *err)
 {
     const Prf__Onnx__Model *m = self->model;
-    self->view.opset = m->ir_version < 3 ? 1 : 0;
+    /* Only the oldest files may leave it out; a file may also use none but other domains' operators. */
+    self->view.opset = m->ir_version < 3 || m->n_opset_import > 0 ? 1 : 0;
     for (size_t i = 0; i < m->n_opset_import; i++) {
         const char *domain = m->opset_import[i]->domain;
         if (*domain == '\0' || strcmp(domain, "ai.onnx") == 0)

@@ -168,3 +168,311 @@ Test(network, a_cycle_a_missing_input_and_a_second_maker_are_refused)
     onnx_node(&b, "Relu", "x", "p");
     refuses(&b, PRF_EINVAL, "'p' has a maker already");
 }
+
+static void begin(onnx_builder_t *b, int c, int h)
+{
+    onnx_begin(b, 13);
+    onnx_input(b, "x", 1, c, h, h, 0);
+}
+
+Test(network, an_open_batch_becomes_the_batch_asked_for)
+{
+    onnx_builder_t b;
+    onnx_begin(&b, 13);
+    onnx_input_symbol(&b, "x", "batch", 3, 8, 8, 0);
+    onnx_weight(&b, "w", 4, 3, 1, 1, 0);
+    onnx_node(&b, "Conv", "x w", "y");
+    prf_network_t net = read_network(&b, 7);
+    block_is(&net, 0, "conv2d n=7 c=3 k=4 h=8 r=1");
+    prf_network_release(&net);
+    onnx_begin(&b, 13);
+    onnx_input_symbol(&b, "x", "batch", 3, -1, 8, 0);
+    onnx_node(&b, "Relu", "x", "y");
+    refuses(&b, PRF_EINVAL, "input 'x': dimension 2 is dynamic, and only the first one, the batch, may be");
+}
+
+Test(network, shapes_that_the_graph_computes_are_computed)
+{
+    onnx_builder_t b;
+    onnx_begin(&b, 13);
+    onnx_input_symbol(&b, "x", "n", 8, 6, 6, 0);
+    onnx_ints(&b, "first", 1, (int64_t)0);
+    onnx_ints(&b, "two", 1, (int64_t)2);
+    onnx_ints(&b, "rest", 1, (int64_t)-1);
+    onnx_ints(&b, "one", 1, (int64_t)1);
+    onnx_ints(&b, "end", 1, (int64_t)INT64_MAX);
+    onnx_weight(&b, "w", 144, 5, 0);
+    onnx_node(&b, "Shape", "x", "shape");
+    onnx_node(&b, "Gather", "shape first", "batch");
+    onnx_node(&b, "Mul", "batch two", "double");
+    onnx_node(&b, "Concat", "double rest", "target");
+    onnx_attr(&b, "axis", 0);
+    onnx_node(&b, "Reshape", "x target", "flat"); /* n*2 x 144 */
+    onnx_node(&b, "MatMul", "flat w", "y");
+    onnx_node(&b, "Slice", "shape one end", "space"); /* 8 6 6 */
+    onnx_node(&b, "Cast", "space", "cast");
+    onnx_attr(&b, "to", 7);
+    onnx_node(&b, "ReduceProd", "cast", "volume");
+    onnx_attr(&b, "keepdims", 0);
+    onnx_node(&b, "Unsqueeze", "volume first", "inner");
+    onnx_node(&b, "Div", "inner two", "half");
+    onnx_node(&b, "Concat", "rest half", "again");
+    onnx_attr(&b, "axis", 0);
+    onnx_node(&b, "Reshape", "x again", "halves"); /* n*2 x 144 */
+    onnx_node(&b, "MatMul", "halves w", "z");
+    prf_network_t net = read_network(&b, 3);
+    block_is(&net, 0, "fc n=6 in=144 out=5");
+    block_is(&net, 1, "fc n=6 in=144 out=5");
+    cr_assert_eq(net.block_count, 2);
+    cr_assert_null(note_of(&net, "Gather"), "what is computed before the network runs leaves no note");
+    prf_network_release(&net);
+}
+
+/* Builds conv -> f, where `text` holds nodes as "Op inputs -> output;". The convolution's output is c. */
+static void activation_is(const char *text, prf_activation_t fn, bool exact)
+{
+    onnx_builder_t b;
+    begin(&b, 4, 8);
+    onnx_weight(&b, "w", 4, 4, 1, 1, 0);
+    onnx_real(&b, "k", 3);
+    onnx_real(&b, "six", 6);
+    onnx_real(&b, "zero", 0);
+    onnx_node(&b, "Conv", "x w", "c");
+    char copy[512], *rest = NULL;
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *line = strtok_r(copy, ";", &rest); line; line = strtok_r(NULL, ";", &rest)) {
+        char op[32], inputs[64], output[32];
+        cr_assert_eq(sscanf(line, " %31s %63[^>]> %31s", op, inputs, output), 3, "%s", line);
+        inputs[strlen(inputs) - 1] = '\0';
+        onnx_node(&b, op, inputs, output);
+    }
+    prf_network_t net = read_network(&b, 1);
+    cr_assert_eq(net.block_count, 1, "%s", text);
+    const prf_block_t *block = &net.blocks[0].block;
+    cr_assert_eq(block->count, 2, "%s", text);
+    cr_assert_eq(block->layers[1].p[PRF_P_FN], (int)fn, "%s: %s", text,
+                 prf_activation_name((prf_activation_t)block->layers[1].p[PRF_P_FN]));
+    cr_assert_eq(strstr(net.notes[0].treatment, "taken as") == NULL, exact, "%s: %s", text, net.notes[0].treatment);
+    prf_network_release(&net);
+}
+
+Test(network, activations_are_recognised_however_they_are_written)
+{
+    activation_is("Relu c > y", PRF_FN_RELU, true);
+    activation_is("Clip c zero six > y", PRF_FN_RELU6, true);
+    activation_is("LeakyRelu c > y", PRF_FN_RELU, false);
+    activation_is("Elu c > y", PRF_FN_SIGMOID, false);
+    activation_is("Sigmoid c > s; Mul c s > y", PRF_FN_SWISH, true);
+    activation_is("Mul c k > m; Sigmoid m > s; Mul s c > y", PRF_FN_SWISH, true);
+    activation_is("HardSigmoid c > s; Mul c s > y", PRF_FN_HARDSWISH, true);
+    activation_is("Add c k > a; Clip a zero six > b; Mul c b > d; Div d six > y", PRF_FN_HARDSWISH, true);
+    activation_is("Add c k > a; Clip a zero six > b; Div b six > y", PRF_FN_HARDSIGMOID, true);
+    activation_is("Div c k > a; Erf a > b; Add b k > d; Mul c d > e; Mul e k > y", PRF_FN_GELU, true);
+    activation_is("Pow c k > a; Mul a k > b; Add c b > d; Mul d k > e; Tanh e > f; Add f k > g; Mul c g > h; Mul h k > y",
+                  PRF_FN_GELU, true);
+}
+
+Test(network, a_layer_norm_written_as_single_operators_is_one_layer)
+{
+    onnx_builder_t b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", 2, 10, 64, 0);
+    onnx_real(&b, "two", 2);
+    onnx_real(&b, "eps", 1e-5);
+    onnx_weight(&b, "w", 64, 0);
+    onnx_node(&b, "ReduceMean", "x", "m");
+    onnx_attr_ints(&b, "axes", 1, -1);
+    onnx_node(&b, "Sub", "x m", "d");
+    onnx_node(&b, "Pow", "d two", "p");
+    onnx_node(&b, "ReduceMean", "p", "v");
+    onnx_attr_ints(&b, "axes", 1, -1);
+    onnx_node(&b, "Add", "v eps", "e");
+    onnx_node(&b, "Sqrt", "e", "s");
+    onnx_node(&b, "Div", "d s", "q");
+    onnx_node(&b, "Mul", "q w", "g");
+    onnx_node(&b, "Add", "g w", "n");
+    onnx_node(&b, "Add", "n x", "y");
+    prf_network_t net = read_network(&b, 1);
+    block_is(&net, 0, "layernorm n=20 features=64");
+    block_is(&net, 1, "add n=2 c=10 h=1 w=64");
+    cr_assert_eq(net.block_count, 2);
+    prf_network_release(&net);
+}
+
+Test(network, windows_that_one_stride_and_padding_cannot_describe_keep_output_and_macs)
+{
+    onnx_builder_t b;
+    begin(&b, 4, 15);
+    onnx_weight(&b, "w", 8, 4, 3, 5, 0);
+    onnx_node(&b, "Conv", "x w", "a");
+    onnx_attr_ints(&b, "strides", 2, 2, 1);
+    onnx_attr_ints(&b, "pads", 4, 0, 1, 1, 2); /* out 7 x 14 */
+    onnx_node(&b, "Conv", "x w", "b");
+    onnx_attr_text(&b, "auto_pad", "SAME_UPPER");
+    onnx_attr_ints(&b, "strides", 2, 2, 2); /* out 8 x 8 */
+    onnx_node(&b, "MaxPool", "x", "c");
+    onnx_attr_ints(&b, "kernel_shape", 2, 2, 2);
+    onnx_attr_ints(&b, "strides", 2, 2, 2);
+    onnx_attr(&b, "ceil_mode", 1); /* out 8 x 8 */
+    prf_network_t net = read_network(&b, 1);
+    static const int64_t outs[][2] = {{7, 14}, {8, 8}, {8, 8}};
+    for (size_t i = 0; i < 3; i++) {
+        prf_shape_t out = prf_layer_out_shape(&net.blocks[i].block.layers[0]);
+        cr_assert_eq(out.h, outs[i][0], "block %zu", i);
+        cr_assert_eq(out.w, outs[i][1], "block %zu", i);
+    }
+    cr_assert_eq(net.total_macs, 8.0 * (7 * 14 + 8 * 8) * 4 * 15);
+    cr_assert_not_null(note_of(&net, "Conv"), "the simplification is told");
+    cr_assert_not(note_of(&net, "Conv")->unknown);
+    prf_network_release(&net);
+}
+
+Test(network, convolutions_in_one_dimension)
+{
+    onnx_builder_t b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", 1, 16, 100, 0);
+    onnx_weight(&b, "w", 24, 16, 9, 0);
+    onnx_weight(&b, "d", 24, 1, 3, 0);
+    onnx_node(&b, "Conv", "x w", "a");
+    onnx_attr_ints(&b, "pads", 2, 4, 4);
+    onnx_attr_ints(&b, "strides", 1, 2);
+    onnx_node(&b, "Conv", "x w", "b");
+    onnx_attr_ints(&b, "dilations", 1, 2);
+    onnx_node(&b, "Conv", "a d", "c");
+    onnx_attr(&b, "group", 24);
+    onnx_node(&b, "GlobalAveragePool", "c", "g");
+    prf_network_t net = read_network(&b, 1);
+    block_is(&net, 0, "conv1d c=16 k=24 w=100 f=9 stride=2 pad=4");
+    block_is(&net, 1, "conv2d c=16 k=24 h=1 w=100 r=1 s=9 dilation=2");
+    block_is(&net, 2, "dwconv2d c=24 h=1 w=50 r=1 s=3");
+    block_is(&net, 3, "avgpool2d c=24 h=1 w=48 r=1 s=48");
+    prf_network_release(&net);
+}
+
+Test(network, products_with_constants_are_fully_connected_layers)
+{
+    onnx_builder_t b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", 2, 10, 64, 0);
+    onnx_weight(&b, "w", 64, 32, 0);
+    onnx_weight(&b, "bias", 32, 0);
+    onnx_weight(&b, "table", 10, 32, 0);
+    onnx_node(&b, "MatMul", "x w", "f");
+    onnx_node(&b, "Add", "f bias", "g");
+    onnx_node(&b, "Add", "g table", "h"); /* as large as its rows: no bias */
+    onnx_node(&b, "Transpose", "h", "t");
+    onnx_attr_ints(&b, "perm", 3, 0, 2, 1);
+    onnx_node(&b, "MatMul", "h t", "s");
+    onnx_node(&b, "Softmax", "s", "p");
+    prf_network_t net = read_network(&b, 1);
+    block_is(&net, 0, "fc n=20 in=64 out=32");
+    block_is(&net, 1, "add n=2 c=10 h=1 w=32");
+    block_is(&net, 2, "matmul b=2 m=10 n=10 k=32");
+    block_is(&net, 3, "softmax n=20 features=10");
+    cr_assert_eq(net.total_macs, 20.0 * 64 * 32 + 2 * 10 * 10 * 32);
+    prf_network_release(&net);
+}
+
+Test(network, transposed_convolutions_keep_their_input)
+{
+    onnx_builder_t b;
+    begin(&b, 16, 10);
+    onnx_weight(&b, "w", 16, 8, 4, 4, 0);
+    onnx_node(&b, "ConvTranspose", "x w", "y");
+    onnx_attr_ints(&b, "strides", 2, 2, 2);
+    onnx_attr_ints(&b, "pads", 4, 1, 1, 1, 1);
+    onnx_node(&b, "Relu", "y", "z");
+    prf_network_t net = read_network(&b, 1);
+    block_is(&net, 0, "convtranspose2d c=16 k=8 h=10 r=4 stride=2 pad=1 + activation c=8 h=20 fn=0");
+    prf_network_release(&net);
+}
+
+Test(network, before_opset_13_softmax_takes_everything_from_its_axis)
+{
+    for (int64_t opset = 11; opset <= 13; opset += 2) {
+        onnx_builder_t b;
+        onnx_begin(&b, opset);
+        onnx_input(&b, "x", 4, 3, 5, 0);
+        onnx_node(&b, "Softmax", "x", "y");
+        prf_network_t net = read_network(&b, 1);
+        block_is(&net, 0, opset == 11 ? "softmax n=4 features=15" : "softmax n=12 features=5");
+        prf_network_release(&net);
+    }
+}
+
+Test(network, what_is_not_known_is_listed_and_does_not_stop_the_rest)
+{
+    onnx_builder_t b;
+    begin(&b, 4, 8);
+    onnx_weight(&b, "w", 4, 4, 1, 1, 0);
+    onnx_weight(&b, "v", 4, 4, 3, 3, 3, 0);
+    onnx_ints(&b, "solid", 5, (int64_t)1, (int64_t)4, (int64_t)4, (int64_t)4, (int64_t)4);
+    onnx_node(&b, "LRN", "x", "l");
+    onnx_node(&b, "Conv", "l w", "c");
+    onnx_node(&b, "FancyNorm", "c", "f");
+    onnx_node(&b, "Conv", "f w", "lost");
+    onnx_node(&b, "Concat", "c c", "j");
+    onnx_node(&b, "Reshape", "x solid", "s");
+    onnx_node(&b, "Conv", "s v", "solidconv");
+    prf_network_t net = read_network(&b, 1);
+    cr_assert_eq(net.block_count, 1);
+    block_is(&net, 0, "conv2d c=4 k=4 h=8 r=1");
+    cr_assert_str_eq(note_of(&net, "FancyNorm")->treatment, "unknown: left out of the total");
+    cr_assert(note_of(&net, "FancyNorm")->unknown);
+    cr_assert(note_of(&net, "LRN")->unknown);
+    cr_assert_str_eq(note_of(&net, "Conv")->treatment, "its shape is not known: left out of the total");
+    cr_assert_not(note_of(&net, "Concat")->unknown);
+    cr_assert(strstr(net.notes[net.note_count - 1].treatment, "no layer kind has 3 spatial dimensions"));
+    prf_network_release(&net);
+}
+
+Test(network, shapes_that_contradict_each_other_are_refused)
+{
+    onnx_builder_t b;
+    begin(&b, 4, 8);
+    onnx_weight(&b, "w", 8, 5, 3, 3, 0);
+    onnx_node(&b, "Conv", "x w", "y");
+    refuses(&b, PRF_EINVAL, "node 'y' (Conv): its input has 4 channels, its weights are for 5");
+    begin(&b, 4, 8);
+    onnx_weight(&b, "w", 8, 4, 9, 9, 0);
+    onnx_node(&b, "Conv", "x w", "y");
+    refuses(&b, PRF_EINVAL, "its kernel reaches over 9 values, but its padded input has 8");
+    begin(&b, 4, 8);
+    onnx_weight(&b, "w", 9, 2, 3, 3, 0);
+    onnx_node(&b, "Conv", "x w", "y");
+    onnx_attr(&b, "group", 2);
+    refuses(&b, PRF_EINVAL, "group = 2 must divide");
+    begin(&b, 4, 8);
+    onnx_weight(&b, "w", 5, 0);
+    onnx_node(&b, "Add", "x w", "y");
+    refuses(&b, PRF_EINVAL, "its inputs do not fit: 8 against 5 in 'w'");
+    begin(&b, 4, 8);
+    onnx_weight(&b, "w", 9, 3, 0);
+    onnx_node(&b, "MatMul", "x w", "y");
+    refuses(&b, PRF_EINVAL, "multiplies 8 columns by 9 rows");
+    begin(&b, 4, 8);
+    onnx_ints(&b, "s", 2, (int64_t)7, (int64_t)-1);
+    onnx_node(&b, "Reshape", "x s", "y");
+    refuses(&b, PRF_EINVAL, "256 values do not fit the target shape");
+    begin(&b, 4, 8);
+    onnx_weight(&b, "w", 1, 4, 7, 7, 0);
+    onnx_node(&b, "Concat", "x w", "y");
+    refuses(&b, PRF_EINVAL, "'w' does not fit the first input: only axis 1 may differ");
+    begin(&b, 4, 8);
+    onnx_node(&b, "Transpose", "x", "y");
+    onnx_attr_ints(&b, "perm", 4, 0, 1, 1, 3);
+    refuses(&b, PRF_EINVAL, "perm must hold each axis once");
+    begin(&b, 4, 8);
+    onnx_node(&b, "Conv", "x", "y");
+    refuses(&b, PRF_EINVAL, "its input 1 is missing");
+}
+
+Test(network, batch_and_data_type_are_checked)
+{
+    prf_network_t net;
+    prf_error_t err = {0};
+    cr_assert_eq(prf_network_decode(&net, "", 0, "net", PRF_F32, 0, &err), PRF_EINVAL);
+    cr_assert(strstr(err.text, "batch = 0: use 1 to 65536"), "%s", err.text);
+    cr_assert_eq(prf_network_decode(&net, "", 0, "net", (prf_dtype_t)99, 1, &err), PRF_EINVAL);
+}
