@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+/* campaign.c - the engine says what it wants; this fetches it.
+ *
+ * Points are taken from the engine only as the boards need them (a short queue a kind), because what is still with the engine
+ * can be skipped when the time budget is used up. What the index knows is answered at once and costs no board's time.
+ * A write whose outcome matters to a campaign may outlive it: its closure keeps a shared handle that the campaign clears. */
+#include "campaign.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+enum { QUEUE_SHORT = 32 };
+
+/* Survives the campaign until the last closure lets go. */
+typedef struct {
+    prf_running_t *running; /* NULL once destroyed */
+    unsigned references;
+} handle_t;
+
+typedef struct {
+    bool pinning, pinned, publishing;
+    uint32_t klass;
+    json_int_t measured; /* at the last tick */
+    double rate;         /* a second, smoothed */
+} side_t;
+
+struct prf_running {
+    const prf_hub_t *hub;
+    prf_engine_t *engine; /* owned */
+    handle_t *handle;     /* shared */
+    unsigned owner;
+    uint64_t run;
+    side_t *sides; /* owned, one a board of the campaign */
+    size_t count;
+};
+
+/* What a commit of this campaign is about. */
+typedef struct {
+    handle_t *handle;
+    size_t board;
+    char fingerprint[PRF_FINGERPRINT];
+    uint32_t kinds, dtypes;
+} errand_t;
+
+static errand_t *errand_new(prf_running_t *self, size_t board)
+{
+    errand_t *e = calloc(1, sizeof *e);
+    if (e) {
+        e->handle = self->handle;
+        e->board = board;
+        self->handle->references++;
+    }
+    return e;
+}
+
+static void handle_drop(handle_t *handle)
+{
+    if (--handle->references == 0)
+        free(handle);
+}
+
+static void errand_free(errand_t *e)
+{
+    handle_drop(e->handle);
+    free(e);
+}
+
+static const prf_campaign_t *campaign_of(const prf_running_t *self)
+{
+    return prf_engine_campaign(self->engine);
+}
+
+static void pin(prf_running_t *self, size_t board, const char *fingerprint, uint32_t kinds, uint32_t dtypes)
+{
+    const char *kind = campaign_of(self)->boards[board].kind;
+    prf_error_t err = {0};
+    side_t *side = &self->sides[board];
+    prf_status_t status = prf_sched_class(self->hub->sched, kind, fingerprint, &side->klass, &err);
+    if (status) {
+        prf_log(PRF_LOG_ERROR, "kind_not_pinned campaign=%s kind=%s error=\"%s\"", campaign_of(self)->name, kind, err.text);
+        return;
+    }
+    side->pinned = true;
+    status = prf_engine_pin(self->engine, board, fingerprint, kinds, dtypes, &err);
+    if (status)
+        prf_log(PRF_LOG_ERROR, "kind_failed campaign=%s kind=%s error=\"%s\"", campaign_of(self)->name, kind, err.text);
+    else
+        prf_log(PRF_LOG_INFO, "kind_pinned campaign=%s kind=%s fingerprint=\"%s\"", campaign_of(self)->name, kind, fingerprint);
+}
+
+static void pin_key(const prf_running_t *self, size_t board, char key[PRF_PLAN_KEY])
+{
+    snprintf(key, PRF_PLAN_KEY, "%s/%s/pin", campaign_of(self)->name, campaign_of(self)->boards[board].kind);
+}
+
+/* Pins of an earlier run of the coordinator. */
+static prf_status_t load_pins(prf_running_t *self, prf_error_t *err)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        char key[PRF_PLAN_KEY];
+        void *value;
+        size_t len;
+        pin_key(self, i, key);
+        prf_status_t status = prf_store_get(self->hub->store, PRF_TABLE_DECISION, key, &value, &len, err);
+        if (status == PRF_ENOTFOUND)
+            continue;
+        if (status)
+            return status;
+        json_t *json = json_loadb(value, len, 0, NULL);
+        free(value);
+        const char *fingerprint = json_string_value(json_object_get(json, "fingerprint"));
+        if (fingerprint)
+            pin(self, i, fingerprint, (uint32_t)json_integer_value(json_object_get(json, "kinds")),
+                (uint32_t)json_integer_value(json_object_get(json, "dtypes")));
+        json_decref(json);
+    }
+    return PRF_OK;
+}
+
+prf_status_t prf_running_new(prf_running_t **out, const prf_hub_t *hub, prf_engine_t *engine, unsigned owner, uint64_t run,
+                             prf_error_t *err)
+{
+    prf_running_t *self = calloc(1, sizeof *self);
+    handle_t *handle = calloc(1, sizeof *handle);
+    size_t count = prf_engine_campaign(engine)->board_count;
+    side_t *sides = calloc(count, sizeof *sides);
+    if (!self || !handle || !sides) {
+        free(self);
+        free(handle);
+        free(sides);
+        prf_engine_destroy(&engine);
+        return prf_fail(err, PRF_ENOMEM, "campaign");
+    }
+    *handle = (handle_t){self, 1};
+    *self =
+        (prf_running_t){.hub = hub, .engine = engine, .handle = handle, .owner = owner, .run = run, .sides = sides, .count = count};
+    prf_status_t status = load_pins(self, err);
+    if (status) {
+        prf_running_destroy(&self);
+        return status;
+    }
+    *out = self;
+    return PRF_OK;
+}
+
+void prf_running_destroy(prf_running_t **self)
+{
+    if (!self || !*self)
+        return;
+    prf_running_t *r = *self;
+    r->handle->running = NULL;
+    handle_drop(r->handle);
+    prf_sched_disown(r->hub->sched, r->owner);
+    prf_engine_destroy(&r->engine);
+    free(r->sides);
+    free(r);
+    *self = NULL;
+}
+
+const prf_engine_t *prf_running_engine(const prf_running_t *self)
+{
+    return self->engine;
+}
+
+uint64_t prf_running_run(const prf_running_t *self)
+{
+    return self->run;
+}
+
+unsigned prf_running_owner(const prf_running_t *self)
+{
+    return self->owner;
+}
+
+bool prf_running_finished(const prf_running_t *self)
+{
+    return prf_engine_finished(self->engine);
+}
+
+static void pin_stored(void *arg, prf_status_t status)
+{
+    errand_t *e = arg;
+    if (status == PRF_OK && e->handle->running) {
+        e->handle->running->sides[e->board].pinning = false;
+        pin(e->handle->running, e->board, e->fingerprint, e->kinds, e->dtypes);
+    }
+    errand_free(e);
+}
+
+/* The decision is durable before it is used, so that a resumed campaign asks for the same points. */
+static void pin_to(prf_running_t *self, size_t board, const prf_hello_t *facts)
+{
+    errand_t *e = errand_new(self, board);
+    json_t *json = json_pack("{s:s, s:I, s:I}", "fingerprint", facts->fingerprint, "kinds", (json_int_t)facts->kinds, "dtypes",
+                             (json_int_t)facts->dtypes);
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    if (e && text) {
+        char key[PRF_PLAN_KEY];
+        pin_key(self, board, key);
+        memcpy(e->fingerprint, facts->fingerprint, sizeof e->fingerprint);
+        e->kinds = facts->kinds;
+        e->dtypes = facts->dtypes;
+        if (prf_commits_value(self->hub->commits, PRF_TABLE_DECISION, key, text, strlen(text), PRF_COMMIT_KEEP, pin_stored, e,
+                              NULL) == PRF_OK) {
+            self->sides[board].pinning = true;
+            e = NULL;
+        }
+    }
+    free(text);
+    if (e)
+        errand_free(e); /* the next pump tries again */
+}
+
+static void pin_if_possible(prf_running_t *self, size_t board)
+{
+    if (self->sides[board].pinned || self->sides[board].pinning)
+        return;
+    for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
+        const prf_fleet_board_t *b = prf_fleet_at(self->hub->fleet, i);
+        if (b->live && strcmp(b->facts.kind, campaign_of(self)->boards[board].kind) == 0) {
+            pin_to(self, board, &b->facts);
+            return;
+        }
+    }
+}
+
+static void answer(prf_running_t *self, const prf_digest_t *point, uint32_t attempt, const prf_known_t *known, bool reused,
+                   const char *error)
+{
+    prf_error_t err = {0};
+    const prf_sample_t *sample = known && known->outcome == PRF_OK ? &known->sample : NULL;
+    if (prf_engine_answer(self->engine, point, attempt, sample, reused, known ? known->error : error, &err))
+        prf_log(PRF_LOG_ERROR, "kind_failed campaign=%s error=\"%s\"", campaign_of(self)->name, err.text);
+}
+
+void prf_running_answer(prf_running_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    prf_known_t known;
+    bool there = prf_index_get(self->hub->index, point, attempt, &known);
+    answer(self, point, attempt, there ? &known : NULL, false, "its result could not be stored");
+}
+
+/* What the digest stands for, for people (export); written once. */
+static void note_plan(prf_running_t *self, const prf_want_t *want)
+{
+    char *blocks = prf_plan_blocks(want->blocks, want->block_count);
+    if (!blocks)
+        return;
+    prf_planned_t planned = {.point = want->point,
+                             .attempt = want->attempt,
+                             .campaign = campaign_of(self)->name,
+                             .kind = campaign_of(self)->boards[want->board].kind,
+                             .role = want->role ? want->role : "",
+                             .blocks = blocks};
+    bool fresh = false;
+    char key[PRF_PLAN_KEY], *value = NULL;
+    prf_error_t err = {0};
+    prf_status_t status = prf_plan_add(self->hub->plan, &planned, &fresh, &err);
+    if (!status && fresh)
+        status = prf_plan_encode(&planned, key, &value, &err);
+    if (value)
+        status =
+            prf_commits_value(self->hub->commits, PRF_TABLE_DECISION, key, value, strlen(value), PRF_COMMIT_KEEP, NULL, NULL, &err);
+    if (status)
+        prf_log(PRF_LOG_WARN, "plan_not_stored error=\"%s\" export_lacks_a_layer=true", err.text);
+    free(value);
+    free(blocks);
+}
+
+static void fetch(prf_running_t *self, const prf_want_t *want)
+{
+    note_plan(self, want);
+    prf_known_t known;
+    if (prf_index_get(self->hub->index, &want->point, want->attempt, &known)) {
+        answer(self, &want->point, want->attempt, &known, true, NULL);
+        return;
+    }
+    prf_job_t job = {.point = want->point,
+                     .attempt = want->attempt,
+                     .protocol = want->protocol,
+                     .deadline_ms = prf_sched_deadline_ms(&want->protocol, want->block_count),
+                     .blocks = (prf_block_t *)(uintptr_t)want->blocks, /* only read */
+                     .block_count = want->block_count};
+    prf_error_t err = {0};
+    if (prf_sched_add(self->hub->sched, self->sides[want->board].klass, self->owner, &job, &err))
+        answer(self, &want->point, want->attempt, NULL, false, err.text);
+}
+
+static bool feed(prf_running_t *self, size_t board)
+{
+    bool moved = false;
+    prf_want_t want;
+    while (self->sides[board].pinned && prf_sched_queued(self->hub->sched, self->sides[board].klass) < QUEUE_SHORT &&
+           prf_engine_next_on(self->engine, board, &want)) {
+        fetch(self, &want);
+        moved = true;
+    }
+    return moved;
+}
+
+static bool train(prf_running_t *self)
+{
+    bool moved = false;
+    prf_training_t *task;
+    while ((task = prf_engine_training(self->engine))) {
+        prf_error_t err = {0};
+        moved = true;
+        if (prf_trainer_put(self->hub->trainer, self->run, task, &err))
+            prf_log(PRF_LOG_ERROR, "training_not_started campaign=%s error=\"%s\"", campaign_of(self)->name, err.text);
+    }
+    return moved;
+}
+
+void prf_running_trained(prf_running_t *self, prf_training_t *task)
+{
+    prf_error_t err = {0};
+    if (prf_engine_trained(self->engine, task, &err))
+        prf_log(PRF_LOG_ERROR, "training_failed campaign=%s error=\"%s\"", campaign_of(self)->name, err.text);
+}
+
+static void published(void *arg, uint32_t version)
+{
+    errand_t *e = arg;
+    prf_running_t *self = e->handle->running;
+    if (self) {
+        self->sides[e->board].publishing = false;
+        if (version > 0)
+            prf_engine_published(self->engine, e->board, version);
+    }
+    errand_free(e);
+}
+
+static bool publish(prf_running_t *self, size_t board)
+{
+    size_t len;
+    uint32_t version;
+    const char *kind = campaign_of(self)->boards[board].kind;
+    const void *bytes = prf_engine_model(self->engine, board, &len, &version);
+    if (!bytes || self->sides[board].publishing)
+        return false;
+    if (version == 0) {
+        errand_t *e = errand_new(self, board);
+        if (!e)
+            return false;
+        self->sides[board].publishing = true;
+        prf_error_t err = {0};
+        prf_status_t status = prf_publisher_publish(self->hub->publisher, kind, bytes, len, published, e, &err);
+        if (status) {
+            errand_free(e);
+            /* Anything but "just now somebody else does" would fail again and again. */
+            self->sides[board].publishing = status != PRF_EBUSY;
+            if (status != PRF_EBUSY)
+                prf_log(PRF_LOG_ERROR, "model_not_published campaign=%s kind=%s error=\"%s\"", campaign_of(self)->name, kind,
+                        err.text);
+            return false;
+        }
+        return true;
+    }
+    if (prf_engine_stage(self->engine, board) != PRF_STAGE_PUBLISH)
+        return false;
+    prf_census_t census = prf_fleet_census(self->hub->fleet, kind, "", version);
+    prf_engine_acknowledged(self->engine, board, census.workers, census.current);
+    return prf_engine_stage(self->engine, board) != PRF_STAGE_PUBLISH;
+}
+
+bool prf_running_pump(prf_running_t *self)
+{
+    bool moved = false;
+    for (size_t i = 0; i < self->count; i++) {
+        pin_if_possible(self, i);
+        moved = feed(self, i) || moved;
+    }
+    moved = train(self) || moved;
+    for (size_t i = 0; i < self->count; i++)
+        moved = publish(self, i) || moved;
+    return moved;
+}
+
+void prf_running_tick(prf_running_t *self)
+{
+    json_t *boards = prf_engine_status(self->engine);
+    for (size_t i = 0; i < self->count; i++) {
+        side_t *side = &self->sides[i];
+        json_int_t measured = json_integer_value(json_object_get(json_array_get(boards, i), "measured"));
+        side->rate += 0.2 * ((double)(measured - side->measured) - side->rate);
+        side->measured = measured;
+    }
+    json_decref(boards);
+}
+
+json_t *prf_running_status(const prf_running_t *self)
+{
+    json_t *boards = prf_engine_status(self->engine);
+    for (size_t i = 0; i < self->count; i++) {
+        json_t *board = json_array_get(boards, i);
+        const char *kind = campaign_of(self)->boards[i].kind;
+        prf_census_t census = prf_fleet_census(self->hub->fleet, kind, prf_engine_fingerprint(self->engine, i), 0);
+        json_int_t busy = 0, open = json_integer_value(json_object_get(board, "open"));
+        for (size_t b = 0; b < prf_fleet_count(self->hub->fleet); b++) {
+            const prf_fleet_board_t *one = prf_fleet_at(self->hub->fleet, b);
+            busy += one->live && strcmp(one->facts.kind, kind) == 0 && prf_sched_leases(self->hub->sched, one->number) > 0;
+        }
+        double rate = self->sides[i].rate;
+        bool known = rate > 1e-3;
+        uint32_t others = self->sides[i].pinned ? census.workers - census.same : 0;
+        json_object_set_new(board, "workers", json_integer(census.workers - others));
+        json_object_set_new(board, "other_runtime", json_integer(others));
+        json_object_set_new(board, "busy", json_integer(busy));
+        json_object_set_new(board, "rate_per_second", json_real(known ? rate : 0));
+        json_object_set_new(board, "seconds_left", known ? json_real(ceil((double)open / rate)) : json_null());
+    }
+    return boards;
+}

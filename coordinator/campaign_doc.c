@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/* campaign_doc.c - the text is kept as it was written and parsed again at every start, so that nothing stands in the store in a
+ * second form that could disagree with it. */
+#include "campaign_doc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const states[PRF_CAMPAIGN_STATES] = {"running", "done", "cancelled", "failed"};
+
+const char *prf_campaign_state_name(prf_campaign_state_t state)
+{
+    return (unsigned)state < PRF_CAMPAIGN_STATES ? states[state] : "?";
+}
+
+const char *prf_campaign_doc_text(const json_t *doc, const char *key)
+{
+    const char *text = json_string_value(json_object_get(doc, key));
+    return text ? text : "";
+}
+
+static void free_networks(prf_engine_network_t *networks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(networks[i].blocks);
+    free(networks);
+}
+
+static prf_status_t parse_network(prf_engine_network_t *out, const json_t *json, prf_error_t *err)
+{
+    const char *name = prf_campaign_doc_text(json, "name");
+    const json_t *blocks = json_object_get(json, "blocks");
+    size_t count = json_array_size(blocks);
+    if (!*name || strlen(name) >= PRF_NAME)
+        return prf_fail(err, PRF_EINVAL, "a network's name has %zu bytes: use 1 to %d", strlen(name), PRF_NAME - 1);
+    if (count < 1 || count > PRF_CHAIN_BLOCKS)
+        return prf_fail(err, PRF_EINVAL, "network %s has %zu blocks: use 1 to %d", name, count, PRF_CHAIN_BLOCKS);
+    snprintf(out->name, sizeof out->name, "%s", name);
+    out->blocks = calloc(count, sizeof *out->blocks);
+    if (!out->blocks)
+        return prf_fail(err, PRF_ENOMEM, "network %s", name);
+    out->block_count = count;
+    for (size_t i = 0; i < count; i++) {
+        prf_status_t status = prf_block_parse(&out->blocks[i], prf_campaign_doc_text(json_array_get(blocks, i), "block"), err);
+        if (status)
+            return prf_fail_prefix(err, status, "network %s, block %zu", name, i + 1);
+    }
+    return PRF_OK;
+}
+
+static prf_status_t parse_networks(const json_t *json, prf_engine_network_t **out, size_t *count, prf_error_t *err)
+{
+    size_t n = json_array_size(json);
+    if (n > PRF_CAMPAIGN_NETWORKS)
+        return prf_fail(err, PRF_EINVAL, "%zu networks: use at most %d", n, PRF_CAMPAIGN_NETWORKS);
+    prf_engine_network_t *networks = calloc(n ? n : 1, sizeof *networks);
+    if (!networks)
+        return prf_fail(err, PRF_ENOMEM, "networks of a campaign");
+    for (size_t i = 0; i < n; i++) {
+        prf_status_t status = parse_network(&networks[i], json_array_get(json, i), err);
+        if (status) {
+            free_networks(networks, n);
+            return status;
+        }
+    }
+    *out = networks;
+    *count = n;
+    return PRF_OK;
+}
+
+static prf_status_t make_engine(const json_t *text, const char *file, const json_t *networks_json, prf_engine_t **out,
+                                prf_error_t *err)
+{
+    prf_engine_network_t *networks;
+    size_t count;
+    prf_campaign_t campaign;
+    prf_status_t status =
+        prf_campaign_parse(&campaign, json_string_value(text), json_string_length(text), *file ? file : "campaign", err);
+    if (status)
+        return status;
+    status = parse_networks(networks_json, &networks, &count, err);
+    if (status) {
+        prf_campaign_release(&campaign);
+        return status;
+    }
+    return prf_engine_new(out, &campaign, networks, count, err);
+}
+
+prf_status_t prf_campaign_doc_submit(const json_t *args, json_t **doc, prf_engine_t **engine, prf_error_t *err)
+{
+    json_t *text = json_object_get(args, "campaign"), *networks = json_object_get(args, "networks");
+    const char *file = prf_campaign_doc_text(args, "file");
+    if (!json_is_string(text))
+        return prf_fail(err, PRF_EINVAL, "submit: \"campaign\" must hold the text of the campaign file");
+    prf_engine_t *made = NULL;
+    prf_status_t status = make_engine(text, file, networks, &made, err);
+    if (status)
+        return status;
+    json_t *json = json_object();
+    json_object_set_new(json, "version", json_integer(1));
+    json_object_set_new(json, "name", json_string(prf_engine_campaign(made)->name));
+    json_object_set_new(json, "file", json_string(file));
+    json_object_set_new(json, "text", json_deep_copy(text));
+    json_object_set_new(json, "networks", networks ? json_deep_copy(networks) : json_array());
+    json_object_set_new(json, "seconds", json_real(0));
+    prf_campaign_doc_set_state(json, PRF_CAMPAIGN_RUNNING, "");
+    if (!json || json_object_size(json) < 8) {
+        json_decref(json);
+        prf_engine_destroy(&made);
+        return prf_fail(err, PRF_ENOMEM, "campaign");
+    }
+    *doc = json;
+    *engine = made;
+    return PRF_OK;
+}
+
+prf_status_t prf_campaign_doc_engine(const json_t *doc, prf_engine_t **out, prf_error_t *err)
+{
+    return make_engine(json_object_get(doc, "text"), prf_campaign_doc_text(doc, "file"), json_object_get(doc, "networks"), out,
+                       err);
+}
+
+prf_status_t prf_campaign_doc_decode(const void *bytes, size_t len, json_t **doc, prf_campaign_state_t *state, prf_error_t *err)
+{
+    json_t *read = json_loadb(bytes, len, 0, NULL);
+    const char *name = prf_campaign_doc_text(read, "state");
+    for (int i = 0; i < PRF_CAMPAIGN_STATES; i++)
+        if (strcmp(name, states[i]) == 0 && json_is_string(json_object_get(read, "text")) &&
+            prf_name_check("campaign", prf_campaign_doc_text(read, "name"), NULL) == PRF_OK) {
+            *doc = read;
+            *state = (prf_campaign_state_t)i;
+            return PRF_OK;
+        }
+    json_decref(read);
+    return prf_fail(err, PRF_ECORRUPT, "a campaign in the store cannot be read: submit it again under another name");
+}
+
+void prf_campaign_doc_set_state(json_t *doc, prf_campaign_state_t state, const char *error)
+{
+    json_object_set_new(doc, "state", json_string(prf_campaign_state_name(state)));
+    if (error)
+        json_object_set_new(doc, "error", json_string(error));
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+/* clients.c - a table of ops. Most are answered at once; those that change something are answered when it is committed, and the
+ * ticket remembers whom. */
+#include "clients.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { READ_AT_ONCE = 128, REPLY_BYTES = PRF_FRAME_BYTES - 4096 };
+
+struct prf_clients {
+    prf_queries_t queries;
+    void (*shutdown)(void *arg);
+    void *shutdown_arg;
+    uint64_t broken, log_second;
+};
+
+/* Whom a reply is for. */
+typedef struct {
+    prf_clients_t *self;
+    prf_peer_t peer;
+    uint64_t id;
+} ticket_t;
+
+prf_status_t prf_clients_new(prf_clients_t **out, const prf_queries_t *queries, void (*shutdown)(void *arg), void *arg,
+                             prf_error_t *err)
+{
+    prf_clients_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "clients");
+    *self = (prf_clients_t){.queries = *queries, .shutdown = shutdown, .shutdown_arg = arg};
+    *out = self;
+    return PRF_OK;
+}
+
+void prf_clients_destroy(prf_clients_t **self)
+{
+    if (!self || !*self)
+        return;
+    free(*self);
+    *self = NULL;
+}
+
+static void send_frame(prf_clients_t *self, const prf_peer_t *peer, const prf_frame_t *frame)
+{
+    uint8_t *bytes;
+    size_t len;
+    prf_error_t err = {0};
+    prf_status_t status = prf_frame_encode(frame, &bytes, &len, &err);
+    if (!status) {
+        status = prf_socket_send(self->queries.hub->clients, peer, bytes, len, &err);
+        free(bytes);
+    }
+    if (status)
+        prf_log(PRF_LOG_DEBUG, "reply_not_sent error=\"%s\"", err.text);
+}
+
+/* prf_reply_fn: takes the JSON and the ticket. */
+static void reply(void *arg, prf_status_t status, json_t *json, const char *error)
+{
+    ticket_t *ticket = arg;
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    if (status == PRF_OK && (!text || strlen(text) > REPLY_BYTES)) {
+        status = text ? PRF_EINVAL : PRF_ENOMEM;
+        error = text ? "the reply would be larger than a frame: ask for less at once" : "out of memory for the reply";
+    }
+    char empty[] = "{}";
+    prf_frame_t frame = {.type = PRF_FRAME_REPLY, .u.reply = {.id = ticket->id, .status = status, .json = empty}};
+    if (status == PRF_OK)
+        frame.u.reply.json = text;
+    else
+        snprintf(frame.u.reply.error, sizeof frame.u.reply.error, "%s", error ? error : prf_status_name(status));
+    send_frame(ticket->self, &ticket->peer, &frame);
+    free(text);
+    free(ticket);
+}
+
+typedef void (*op_fn)(prf_clients_t *self, const json_t *args, ticket_t *ticket);
+
+static const char *text_of(const json_t *args, const char *key)
+{
+    const char *text = json_string_value(json_object_get(args, key));
+    return text ? text : "";
+}
+
+static void not_found(const char *name, ticket_t *ticket)
+{
+    prf_error_t err;
+    prf_fail(&err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", name);
+    reply(ticket, err.code, NULL, err.text);
+}
+
+static void op_submit(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    prf_campaigns_submit(self->queries.campaigns, args, reply, ticket);
+}
+
+static void op_cancel(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    prf_campaigns_cancel(self->queries.campaigns, text_of(args, "campaign"), reply, ticket);
+}
+
+static void op_status(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    const prf_hub_t *hub = self->queries.hub;
+    const char *name = json_string_value(json_object_get(args, "campaign")), *note;
+    json_t *campaigns = prf_campaigns_status(self->queries.campaigns, name);
+    if (!campaigns) {
+        not_found(name, ticket);
+        return;
+    }
+    bool blocked = prf_commits_blocked(hub->commits, &note);
+    uint64_t broken = self->broken + prf_sessions_broken(self->queries.sessions);
+    json_t *coordinator = json_pack("{s:s, s:I, s:f, s:b, s:s, s:I, s:I, s:I}", "version", PRF_VERSION, "pid", (json_int_t)getpid(),
+                                    "uptime_seconds", (double)(prf_clock_mono_ms() - hub->started_ms) / 1000, "granting",
+                                    !blocked && !hub->stopping, "note", note, "workers", (json_int_t)prf_fleet_live(hub->fleet),
+                                    "results", (json_int_t)prf_index_count(hub->index), "broken_frames", (json_int_t)broken);
+    reply(ticket, PRF_OK, json_pack("{s:o, s:o}", "coordinator", coordinator, "campaigns", campaigns), NULL);
+}
+
+static void op_summary(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    json_t *summary = prf_campaigns_summary(self->queries.campaigns, text_of(args, "campaign"));
+    if (summary)
+        reply(ticket, PRF_OK, summary, NULL);
+    else
+        not_found(text_of(args, "campaign"), ticket);
+}
+
+static void op_shutdown(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    (void)args;
+    reply(ticket, PRF_OK, json_object(), NULL);
+    self->shutdown(self->shutdown_arg);
+}
+
+static const struct {
+    const char *name;
+    op_fn fn;
+    prf_query_fn query; /* where fn is NULL */
+} ops[] = {
+    {"submit", op_submit, NULL},        {"status", op_status, NULL},          {"summary", op_summary, NULL},
+    {"cancel", op_cancel, NULL},        {"shutdown", op_shutdown, NULL},      {"boards", NULL, prf_query_boards},
+    {"model", NULL, prf_query_model},   {"measure", NULL, prf_query_measure}, {"results", NULL, prf_query_results},
+    {"export", NULL, prf_query_export},
+};
+
+static void dispatch(prf_clients_t *self, const char *op, const json_t *args, ticket_t *ticket)
+{
+    prf_error_t err = {0};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        if (strcmp(ops[i].name, op) != 0)
+            continue;
+        if (ops[i].fn) {
+            ops[i].fn(self, args, ticket);
+            return;
+        }
+        json_t *out = NULL;
+        prf_status_t status = ops[i].query(&self->queries, args, &out, &err);
+        reply(ticket, status, out, err.text);
+        return;
+    }
+    prf_fail(&err, PRF_EUNSUPPORTED,
+             "this coordinator (prfarm " PRF_VERSION ") knows no request '%.32s': use the same version of "
+             "prfarm on both sides",
+             op);
+    reply(ticket, err.code, NULL, err.text);
+}
+
+static void request(prf_clients_t *self, const prf_peer_t *peer, const prf_frame_t *frame)
+{
+    ticket_t *ticket = malloc(sizeof *ticket);
+    if (!ticket)
+        return;
+    *ticket = (ticket_t){self, *peer, frame->u.request.id};
+    const char *text = frame->u.request.json && *frame->u.request.json ? frame->u.request.json : "{}";
+    json_error_t where;
+    json_t *args = json_loads(text, JSON_REJECT_DUPLICATES, &where);
+    if (json_is_object(args)) {
+        dispatch(self, frame->u.request.op, args, ticket);
+    } else {
+        prf_error_t err;
+        prf_fail(&err, PRF_EPARSE, "request %.32s: its JSON is no object (%.100s)", frame->u.request.op,
+                 args ? "another value" : where.text);
+        reply(ticket, err.code, NULL, err.text);
+    }
+    json_decref(args);
+}
+
+static void refuse(prf_clients_t *self, const prf_peer_t *peer, prf_status_t status, const char *text)
+{
+    prf_frame_t frame = {.type = PRF_FRAME_REFUSAL, .u.refusal.status = status};
+    snprintf(frame.u.refusal.text, sizeof frame.u.refusal.text, "%s", text);
+    send_frame(self, peer, &frame);
+}
+
+static void broken(prf_clients_t *self, const prf_peer_t *peer, prf_status_t status, const char *text)
+{
+    self->broken++;
+    uint64_t second = prf_clock_mono_ms() / 1000;
+    if (second != self->log_second) /* one line a second is enough to find out */
+        prf_log(PRF_LOG_WARN, "request_refused count=%llu error=\"%s\"", (unsigned long long)self->broken, text);
+    self->log_second = second;
+    refuse(self, peer, status, text);
+}
+
+static void fetch(prf_clients_t *self, const prf_peer_t *peer, const prf_frame_t *frame)
+{
+    prf_frame_t chunk;
+    prf_error_t err = {0};
+    prf_status_t status =
+        prf_publisher_chunk(self->queries.hub->publisher, &frame->u.fetch.digest, frame->u.fetch.offset, &chunk, &err);
+    if (status) {
+        refuse(self, peer, status, err.text);
+        return;
+    }
+    send_frame(self, peer, &chunk);
+    prf_frame_release(&chunk);
+}
+
+void prf_clients_read(prf_clients_t *self)
+{
+    for (int i = 0; i < READ_AT_ONCE; i++) {
+        prf_peer_t peer;
+        uint8_t *bytes;
+        size_t len;
+        if (prf_socket_recv(self->queries.hub->clients, &peer, &bytes, &len, NULL))
+            return;
+        prf_frame_t frame;
+        prf_error_t err = {0};
+        prf_status_t status = prf_frame_decode(&frame, bytes, len, &err);
+        free(bytes);
+        if (status) {
+            broken(self, &peer, status, err.text);
+            continue;
+        }
+        if (frame.type == PRF_FRAME_REQUEST)
+            request(self, &peer, &frame);
+        else if (frame.type == PRF_FRAME_FETCH)
+            fetch(self, &peer, &frame);
+        else
+            broken(self, &peer, PRF_EPEER, "a client sends requests and fetches only");
+        prf_frame_release(&frame);
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+/* fleet.c - boards in the order in which they were first seen, found by name or by the peer that speaks for them. */
+#include "fleet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+
+struct prf_fleet {
+    prf_fleet_board_t **boards; /* owned, each too */
+    size_t count, room, cap, live;
+    prf_map_t names, peers; /* digest of the name or the peer -> number */
+};
+
+prf_status_t prf_fleet_new(prf_fleet_t **out, size_t cap, prf_error_t *err)
+{
+    prf_fleet_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "fleet");
+    self->cap = cap;
+    prf_map_init(&self->names);
+    prf_map_init(&self->peers);
+    *out = self;
+    return PRF_OK;
+}
+
+void prf_fleet_destroy(prf_fleet_t **self)
+{
+    if (!self || !*self)
+        return;
+    prf_fleet_t *f = *self;
+    for (size_t i = 0; i < f->count; i++) {
+        free(f->boards[i]->acks);
+        free(f->boards[i]->claim);
+        free(f->boards[i]);
+    }
+    free(f->boards);
+    prf_map_release(&f->names);
+    prf_map_release(&f->peers);
+    free(f);
+    *self = NULL;
+}
+
+size_t prf_fleet_count(const prf_fleet_t *self)
+{
+    return self->count;
+}
+
+prf_fleet_board_t *prf_fleet_at(const prf_fleet_t *self, size_t number)
+{
+    return self->boards[number];
+}
+
+static prf_fleet_board_t *look_up(const prf_fleet_t *self, const prf_map_t *map, const void *key, size_t len)
+{
+    prf_digest_t digest;
+    uint64_t number;
+    prf_digest(&digest, key, len);
+    return prf_map_get(map, &digest, 0, &number) ? self->boards[number] : NULL;
+}
+
+prf_fleet_board_t *prf_fleet_find(const prf_fleet_t *self, const char *name)
+{
+    return look_up(self, &self->names, name, strlen(name));
+}
+
+prf_fleet_board_t *prf_fleet_peer(const prf_fleet_t *self, const prf_peer_t *peer)
+{
+    return look_up(self, &self->peers, peer->bytes, peer->len);
+}
+
+prf_status_t prf_fleet_add(prf_fleet_t *self, const char *name, prf_fleet_board_t **out, prf_error_t *err)
+{
+    prf_fleet_board_t *board = prf_fleet_find(self, name);
+    if (board) {
+        *out = board;
+        return PRF_OK;
+    }
+    if (self->count == self->cap)
+        return prf_fail(err, PRF_EBUSY, "%zu boards are known, no more fit: restart the coordinator to forget those that are gone",
+                        self->count);
+    if (self->count == self->room) {
+        size_t room = self->room ? self->room * 2 : 16;
+        prf_fleet_board_t **boards = realloc(self->boards, room * sizeof *boards);
+        if (!boards)
+            return prf_fail(err, PRF_ENOMEM, "%zu boards", room);
+        self->boards = boards;
+        self->room = room;
+    }
+    board = calloc(1, sizeof *board);
+    if (!board)
+        return prf_fail(err, PRF_ENOMEM, "board %s", name);
+    board->number = (uint32_t)self->count;
+    snprintf(board->facts.board, sizeof board->facts.board, "%s", name);
+    prf_digest_t key;
+    prf_digest(&key, name, strlen(name));
+    prf_status_t status = prf_map_put(&self->names, &key, 0, board->number, err);
+    if (status) {
+        free(board);
+        return status;
+    }
+    self->boards[self->count++] = board;
+    *out = board;
+    return PRF_OK;
+}
+
+prf_status_t prf_fleet_attach(prf_fleet_t *self, prf_fleet_board_t *board, const prf_peer_t *peer, prf_error_t *err)
+{
+    prf_fleet_detach(self, board);
+    prf_digest_t key;
+    prf_digest(&key, peer->bytes, peer->len);
+    prf_status_t status = prf_map_put(&self->peers, &key, 0, board->number, err);
+    if (status)
+        return status;
+    board->peer = *peer;
+    board->live = true;
+    self->live++;
+    return PRF_OK;
+}
+
+void prf_fleet_detach(prf_fleet_t *self, prf_fleet_board_t *board)
+{
+    if (!board->live)
+        return;
+    prf_digest_t key;
+    prf_digest(&key, board->peer.bytes, board->peer.len);
+    prf_map_remove(&self->peers, &key, 0);
+    board->peer = (prf_peer_t){0};
+    board->live = false;
+    self->live--;
+}
+
+size_t prf_fleet_live(const prf_fleet_t *self)
+{
+    return self->live;
+}
+
+prf_census_t prf_fleet_census(const prf_fleet_t *self, const char *kind, const char *fingerprint, uint32_t version)
+{
+    prf_census_t census = {0};
+    for (size_t i = 0; i < self->count; i++) {
+        const prf_fleet_board_t *b = self->boards[i];
+        if (!b->live || strcmp(b->facts.kind, kind) != 0)
+            continue;
+        census.workers++;
+        census.current += version > 0 && b->model.version >= version;
+        census.same += strcmp(b->facts.fingerprint, fingerprint) == 0;
+    }
+    return census;
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/* fleet.h - every board that the farm knows, here now or not: facts, session, what it runs. Plain data that sessions.c keeps up
+ * to date and the others read. Loop thread only; boards are never forgotten while the coordinator runs, so pointers to them
+ * stay good. */
+#ifndef PRF_FLEET_H
+#define PRF_FLEET_H
+
+#include "net/net.h"
+#include "wire/wire.h"
+
+typedef struct prf_fleet prf_fleet_t;
+
+enum { PRF_FLEET_ACKS = 512 };
+
+typedef struct prf_fleet_board {
+    uint32_t number; /* index in the fleet; also the scheduler's number for it */
+    prf_hello_t facts;
+    bool live;
+    prf_peer_t peer; /* of the live session */
+    uint64_t session;
+    uint32_t klass;    /* the scheduler's, while live */
+    uint32_t credit;   /* jobs that it would take */
+    uint64_t heard_ms; /* monotonic; 0: not since this coordinator started */
+    uint64_t done, failed;
+    unsigned broken; /* malformed frames of this session */
+
+    uint32_t streak;          /* failures in a row, on different points */
+    prf_digest_t last_failed; /* the point of the last one */
+    uint64_t paused_until_ms;
+    uint64_t pause_ms; /* length of the last pause; 0: none since a success */
+
+    prf_model_version_t model; /* the one that it said it runs */
+    uint64_t offered_ms;       /* when it was last told of a newer one */
+
+    uint64_t *acks; /* owned: committed job ids that it is still to be told */
+    size_t ack_count;
+
+    prf_hello_t *claim; /* owned: someone else says it is this board; NULL: nobody */
+    prf_peer_t claimant;
+    uint64_t claimed_ms;
+} prf_fleet_board_t;
+
+/* A fleet of at most `cap` boards. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_fleet_new(prf_fleet_t **out, size_t cap, prf_error_t *err);
+void prf_fleet_destroy(prf_fleet_t **self);
+size_t prf_fleet_count(const prf_fleet_t *self);
+prf_fleet_board_t *prf_fleet_at(const prf_fleet_t *self, size_t number);
+prf_fleet_board_t *prf_fleet_find(const prf_fleet_t *self, const char *name);
+/* The live board behind a peer, or NULL. */
+prf_fleet_board_t *prf_fleet_peer(const prf_fleet_t *self, const prf_peer_t *peer);
+/* The board of that name, made when it is new. Errors: PRF_EBUSY (full), PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_fleet_add(prf_fleet_t *self, const char *name, prf_fleet_board_t **out, prf_error_t *err);
+/* Makes a board live behind a peer (taking over from the one before), or not live any more. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_fleet_attach(prf_fleet_t *self, prf_fleet_board_t *board, const prf_peer_t *peer, prf_error_t *err);
+void prf_fleet_detach(prf_fleet_t *self, prf_fleet_board_t *board);
+size_t prf_fleet_live(const prf_fleet_t *self);
+
+/* Counts the live boards of a kind. */
+typedef struct {
+    uint32_t workers; /* all of the kind */
+    uint32_t current; /* run model version `version` or a newer one */
+    uint32_t same;    /* have the fingerprint asked for */
+} prf_census_t;
+prf_census_t prf_fleet_census(const prf_fleet_t *self, const char *kind, const char *fingerprint, uint32_t version);
+
+#endif

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/* hub.h - the coordinator's parts as daemon.c has wired them together. Every pointer is borrowed; all on the loop thread. */
+#ifndef PRF_HUB_H
+#define PRF_HUB_H
+
+#include "commits.h"
+#include "fleet.h"
+#include "index.h"
+#include "net/net.h"
+#include "plan.h"
+#include "publisher.h"
+#include "scheduler.h"
+#include "trainer.h"
+
+typedef struct {
+    const char *dir; /* of the store */
+    prf_store_t *store;
+    prf_commits_t *commits;
+    prf_index_t *index;
+    prf_plan_t *plan;
+    prf_sched_t *sched;
+    prf_fleet_t *fleet;
+    prf_publisher_t *publisher;
+    prf_trainer_t *trainer;
+    prf_socket_t *workers, *clients; /* ROUTERs */
+    uint32_t heartbeat_ms;
+    uint64_t started_ms; /* monotonic */
+    bool stopping;       /* no new work is granted */
+} prf_hub_t;
+
+/* Owners of jobs in the scheduler: campaigns have 0 .. PRF_OWNER_REQUESTS - 1. */
+enum { PRF_OWNER_REQUESTS = PRF_SCHED_OWNERS - 1 };
+
+#endif

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/* index.h - what is known about every point: the best of its committed records, kept in memory so that no decision waits for the
+ * disk. Filled from the store at start, then as commits succeed. Pure; loop thread only.
+ *
+ * Which record is the best depends on the set of them, not on their order: a sample before a failure, an untainted sample before
+ * a tainted one, the narrower interval, the earlier record. Duplicates (results of an old lease) never count. */
+#ifndef PRF_INDEX_H
+#define PRF_INDEX_H
+
+#include "store.h"
+
+typedef struct prf_index prf_index_t;
+
+/* A point's best record, or why there is none. Borrowed until the next prf_index_add. */
+typedef struct {
+    prf_status_t outcome; /* PRF_OK: sample holds */
+    const char *error;    /* "" when there is none */
+    const char *board;    /* who measured it */
+    prf_sample_t sample;
+    bool duplicate_kept; /* a labelled duplicate is in the store already */
+} prf_known_t;
+
+PRF_CHECKED prf_status_t prf_index_new(prf_index_t **out, prf_error_t *err);
+void prf_index_destroy(prf_index_t **self); /* NULL-safe; clears *self */
+/* Takes a committed record into account; copies what it keeps. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_index_add(prf_index_t *self, const prf_record_t *record, prf_error_t *err);
+bool prf_index_get(const prf_index_t *self, const prf_digest_t *point, uint32_t attempt, prf_known_t *out);
+size_t prf_index_count(const prf_index_t *self); /* points and attempts known */
+
+#endif

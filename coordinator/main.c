@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/* main.c - prfarm-coordinator's command line. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon.h"
+#include "net/endpoint.h"
+
+static const char help[] =
+    "Usage: prfarm-coordinator [OPTION]...\n"
+    "Owns a farm's state: hands out measurements to workers, keeps the results, trains and publishes models.\n"
+    "\n"
+    "  --farm FARM        where to listen: tcp://HOST:PORT (and the next two ports), ipc://PATH, or the endpoints for\n"
+    "                     workers, clients and broadcast joined by commas; tcp://127.0.0.1:* lets the system choose\n"
+    "                     (default: " PRF_FARM_DEFAULT ")\n"
+    "  --store DIR        folder of the store, made when it is not there (default: prfarm-store)\n"
+    "  --heartbeat-ms N   period of the heartbeats, 20 to 60000; five missed ones mean lost (default: 1000)\n"
+    "  --sessions N       workers at once, 1 to 100000 (default: 20000)\n"
+    "  --insecure         listen on an address that other machines can reach, although nothing is encrypted or checked\n"
+    "  --log LEVEL        error, warn, info or debug (default: info)\n"
+    "  --help             show this text\n"
+    "  --version          show the version\n"
+    "\n"
+    "Prints one line, 'ready farm=...', once it can be reached; logs to standard error. SIGTERM and SIGINT end it: what was\n"
+    "measured is stored, and the next start goes on from there. Exit codes: 0 ended as asked, 2 usage, 3 a store made by a\n"
+    "newer version or damaged, 5 port or store in use, 7 input/output, 8 disk full.\n";
+
+static prf_status_t number(const char *option, const char *text, unsigned long least, unsigned long most, unsigned long *out,
+                           prf_error_t *err)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || value < least || value > most)
+        return prf_fail(err, PRF_EUSAGE, "--%s %s: use a whole number from %lu to %lu", option, text, least, most);
+    *out = value;
+    return PRF_OK;
+}
+
+enum { FARM = 1, STORE, HEARTBEAT, SESSIONS, INSECURE, LOG, HELP, VERSION };
+
+static const struct option table[] = {{"farm", required_argument, NULL, FARM},
+                                      {"store", required_argument, NULL, STORE},
+                                      {"heartbeat-ms", required_argument, NULL, HEARTBEAT},
+                                      {"sessions", required_argument, NULL, SESSIONS},
+                                      {"insecure", no_argument, NULL, INSECURE},
+                                      {"log", required_argument, NULL, LOG},
+                                      {"help", no_argument, NULL, HELP},
+                                      {"version", no_argument, NULL, VERSION},
+                                      {NULL, 0, NULL, 0}};
+
+static prf_status_t apply(int option, prf_daemon_options_t *out, prf_log_level_t *level, prf_error_t *err)
+{
+    unsigned long value;
+    prf_status_t status = PRF_OK;
+    switch (option) {
+    case FARM:
+        out->farm = optarg;
+        break;
+    case STORE:
+        out->store = optarg;
+        break;
+    case HEARTBEAT:
+        status = number("heartbeat-ms", optarg, 20, 60000, &value, err);
+        if (!status)
+            out->heartbeat_ms = (uint32_t)value;
+        break;
+    case SESSIONS:
+        status = number("sessions", optarg, 1, 100000, &value, err);
+        if (!status)
+            out->sessions = value;
+        break;
+    case INSECURE:
+        out->insecure = true;
+        break;
+    case LOG:
+        status = prf_log_level_parse(optarg, level, err);
+        break;
+    default:
+        status = prf_fail(err, PRF_EUSAGE, "unknown option or missing value; try 'prfarm-coordinator --help'");
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    prf_daemon_options_t options = {
+        .farm = PRF_FARM_DEFAULT, .store = "prfarm-store", .heartbeat_ms = 1000, .sessions = 20000, .insecure = false};
+    prf_log_level_t level = PRF_LOG_INFO;
+    prf_error_t err = {0};
+    prf_status_t status = PRF_OK;
+    int option;
+    while (!status && (option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+        if (option == HELP || option == VERSION) {
+            fputs(option == HELP ? help : "prfarm-coordinator " PRF_VERSION "\n", stdout);
+            return fflush(stdout) == 0 ? 0 : prf_exit_code(PRF_EIO);
+        }
+        status = apply(option, &options, &level, &err);
+    }
+    if (!status && optind < argc)
+        status = prf_fail(&err, PRF_EUSAGE, "'%.100s' is no option; try 'prfarm-coordinator --help'", argv[optind]);
+    if (!status) {
+        prf_log_init("prfarm-coordinator", level);
+        status = prf_daemon_run(&options, &err);
+    }
+    if (status)
+        fprintf(stderr, "prfarm-coordinator: %s\n", err.text);
+    return prf_exit_code(status);
+}

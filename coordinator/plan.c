@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/* plan.c - a list of entries, newest first, behind each point and attempt: several campaigns may want the same one. Campaign, kind
+ * and role are few, so their names are kept once. */
+#include "plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/text.h"
+
+typedef struct entry {
+    struct entry *next, *before; /* `next`: of the same point; `before`: of all, for the end */
+    const char *campaign, *kind, *role;
+    prf_digest_t point;
+    uint32_t attempt;
+    char blocks[];
+} entry_t;
+
+struct prf_plan {
+    prf_map_t places; /* point, attempt -> entry_t * */
+    entry_t *all;
+    char **names; /* owned */
+    size_t name_count;
+};
+
+prf_status_t prf_plan_new(prf_plan_t **out, prf_error_t *err)
+{
+    prf_plan_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "plan");
+    prf_map_init(&self->places);
+    *out = self;
+    return PRF_OK;
+}
+
+void prf_plan_destroy(prf_plan_t **self)
+{
+    if (!self || !*self)
+        return;
+    prf_plan_t *p = *self;
+    for (entry_t *e = p->all, *before; e; e = before) {
+        before = e->before;
+        free(e);
+    }
+    for (size_t i = 0; i < p->name_count; i++)
+        free(p->names[i]);
+    free(p->names);
+    prf_map_release(&p->places);
+    free(p);
+    *self = NULL;
+}
+
+static const char *intern(prf_plan_t *self, const char *name)
+{
+    for (size_t i = 0; i < self->name_count; i++)
+        if (strcmp(self->names[i], name) == 0)
+            return self->names[i];
+    char **names = realloc(self->names, (self->name_count + 1) * sizeof *names);
+    char *copy = strdup(name);
+    if (names)
+        self->names = names;
+    if (!names || !copy) {
+        free(copy);
+        return NULL;
+    }
+    self->names[self->name_count++] = copy;
+    return copy;
+}
+
+static entry_t *first(const prf_plan_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    uint64_t at;
+    return prf_map_get(&self->places, point, attempt, &at) ? (entry_t *)(uintptr_t)at : NULL;
+}
+
+prf_status_t prf_plan_add(prf_plan_t *self, const prf_planned_t *planned, bool *fresh, prf_error_t *err)
+{
+    if (fresh)
+        *fresh = false;
+    entry_t *head = first(self, &planned->point, planned->attempt);
+    for (entry_t *e = head; e; e = e->next)
+        if (strcmp(e->campaign, planned->campaign) == 0)
+            return PRF_OK;
+    size_t len = strlen(planned->blocks);
+    entry_t *entry = malloc(sizeof *entry + len + 1);
+    if (!entry)
+        return prf_fail(err, PRF_ENOMEM, "a point's plan");
+    *entry = (entry_t){.next = head,
+                       .before = self->all,
+                       .campaign = intern(self, planned->campaign),
+                       .kind = intern(self, planned->kind),
+                       .role = intern(self, planned->role),
+                       .point = planned->point,
+                       .attempt = planned->attempt};
+    memcpy(entry->blocks, planned->blocks, len + 1);
+    prf_status_t status = entry->campaign && entry->kind && entry->role ? PRF_OK : prf_fail(err, PRF_ENOMEM, "a point's plan");
+    if (!status)
+        status = prf_map_put(&self->places, &planned->point, planned->attempt, (uintptr_t)entry, err);
+    if (status) {
+        free(entry);
+        return status;
+    }
+    self->all = entry;
+    if (fresh)
+        *fresh = true;
+    return PRF_OK;
+}
+
+bool prf_plan_find(const prf_plan_t *self, const prf_digest_t *point, uint32_t attempt, const char *campaign, prf_planned_t *out)
+{
+    entry_t *e = first(self, point, attempt);
+    while (e && (campaign ? strcmp(e->campaign, campaign) != 0 : e->next != NULL))
+        e = e->next;
+    if (!e)
+        return false;
+    *out = (prf_planned_t){
+        .point = e->point, .attempt = e->attempt, .campaign = e->campaign, .kind = e->kind, .role = e->role, .blocks = e->blocks};
+    return true;
+}
+
+prf_status_t prf_plan_encode(const prf_planned_t *planned, char key[PRF_PLAN_KEY], char **value, prf_error_t *err)
+{
+    char hex[PRF_DIGEST_HEX];
+    prf_digest_hex(&planned->point, hex);
+    snprintf(key, PRF_PLAN_KEY, "%s/%s/plan/%s.%u", planned->campaign, planned->kind, hex, planned->attempt);
+    prf_text_t text;
+    prf_text_init(&text);
+    prf_text_add(&text, "%s\n%s", planned->role, planned->blocks);
+    char *taken = prf_text_take(&text);
+    if (!taken)
+        return prf_fail(err, PRF_ENOMEM, "a point's plan");
+    *value = taken;
+    return PRF_OK;
+}
+
+static int nibble(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+prf_status_t prf_plan_decode(prf_plan_t *self, const char *key, const void *value, size_t len, prf_error_t *err)
+{
+    char campaign[PRF_NAME], kind[PRF_NAME], hex[PRF_DIGEST_HEX];
+    unsigned attempt;
+    int end = 0;
+    if (sscanf(key, "%63[^/]/%63[^/]/plan/%32[0-9a-f].%u%n", campaign, kind, hex, &attempt, &end) != 4 || key[end] ||
+        strlen(hex) != PRF_DIGEST_HEX - 1)
+        return PRF_OK;
+    prf_planned_t planned = {.attempt = attempt, .campaign = campaign, .kind = kind};
+    for (size_t i = 0; i < PRF_DIGEST_BYTES; i++)
+        planned.point.bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+    char *text = malloc(len + 1);
+    if (!text)
+        return prf_fail(err, PRF_ENOMEM, "a point's plan");
+    memcpy(text, value, len);
+    text[len] = '\0';
+    char *line = strchr(text, '\n');
+    prf_status_t status = PRF_OK;
+    if (line) {
+        *line = '\0';
+        planned.role = text;
+        planned.blocks = line + 1;
+        status = prf_plan_add(self, &planned, NULL, err);
+    }
+    free(text);
+    return status;
+}
+
+char *prf_plan_blocks(const prf_block_t *blocks, size_t count)
+{
+    prf_text_t text;
+    prf_text_init(&text);
+    for (size_t i = 0; i < count; i++) {
+        char line[PRF_BLOCK_TEXT];
+        prf_block_format(&blocks[i], line);
+        prf_text_add(&text, "%s%s", i ? "\n" : "", line);
+    }
+    return prf_text_take(&text);
+}

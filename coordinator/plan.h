@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/* plan.h - what each point is: the layer behind the digest, and which campaign wanted it for what. Records hold only digests; this
+ * is what turns them back into something that a person can read. Kept in memory, written to the store by its users as
+ * PRF_TABLE_DECISION `CAMPAIGN/KIND/plan/POINT.ATTEMPT`. Pure; loop thread only. */
+#ifndef PRF_PLAN_H
+#define PRF_PLAN_H
+
+#include "point/point.h"
+
+typedef struct prf_plan prf_plan_t;
+
+#define PRF_PLAN_NOBODY "-" /* stands for the campaign of a point that a person asked for */
+
+enum { PRF_PLAN_KEY = 2 * PRF_NAME + 64 };
+
+/* Texts are borrowed; of what prf_plan_find told, until the plan is destroyed. */
+typedef struct {
+    prf_digest_t point;
+    uint32_t attempt;
+    const char *campaign, *kind, *role;
+    const char *blocks; /* one canonical text a line (prf_block_format) */
+} prf_planned_t;
+
+PRF_CHECKED prf_status_t prf_plan_new(prf_plan_t **out, prf_error_t *err);
+void prf_plan_destroy(prf_plan_t **self);
+/* Remembers; *fresh (may be NULL) tells whether it was not known yet. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_plan_add(prf_plan_t *self, const prf_planned_t *planned, bool *fresh, prf_error_t *err);
+/* The point as this campaign wanted it, or as the first one did (campaign NULL). */
+bool prf_plan_find(const prf_plan_t *self, const prf_digest_t *point, uint32_t attempt, const char *campaign, prf_planned_t *out);
+
+/* Its form in the store. Caller frees *value. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_plan_encode(const prf_planned_t *planned, char key[PRF_PLAN_KEY], char **value, prf_error_t *err);
+/* Remembers what the store has; other keys and damaged ones are passed over. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_plan_decode(prf_plan_t *self, const char *key, const void *value, size_t len, prf_error_t *err);
+/* Caller frees. NULL: out of memory. */
+char *prf_plan_blocks(const prf_block_t *blocks, size_t count);
+
+#endif

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+/* queries.c - everything that is read is in memory, except the rows of an export. What a person asks to have measured goes the same
+ * way as a campaign's points, under an owner of its own. */
+#include "queries.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum {
+    ITEMS = 4096,                               /* points in a request at most */
+    ROWS = 2000,                                /* of an export in a reply at most */
+    ROWS_BYTES = PRF_FRAME_BYTES - (128 << 10), /* and the size that they may reach */
+};
+
+static const char *text_of(const json_t *args, const char *key)
+{
+    const char *text = json_string_value(json_object_get(args, key));
+    return text ? text : "";
+}
+
+static prf_status_t one_board(const prf_queries_t *self, const prf_fleet_board_t *b, json_t **out, prf_error_t *err)
+{
+    prf_model_version_t newest = {0};
+    prf_publisher_newest(self->hub->publisher, b->facts.kind, &newest);
+    const char *excluding = b->live ? prf_campaigns_excluding(self->campaigns, b->facts.kind, b->facts.fingerprint) : NULL;
+    char note[240] = "";
+    if (excluding)
+        snprintf(note, sizeof note, "gets no jobs of campaign %s, which began on boards of this kind with another runtime",
+                 excluding);
+    else if (b->paused_until_ms > prf_clock_mono_ms())
+        snprintf(note, sizeof note, "failed on several points in a row: paused for a while");
+    json_t *silent = b->heard_ms ? json_real((double)(prf_clock_mono_ms() - b->heard_ms) / 1000) : json_null();
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "board", b->facts.board, "kind", b->facts.kind,
+                     "state", prf_sessions_state(self->sessions, b), "fingerprint", b->facts.fingerprint, "software",
+                     b->facts.software, "model_version", (json_int_t)b->model.version, "newest_version", (json_int_t)newest.version,
+                     "done", (json_int_t)b->done, "failed", (json_int_t)b->failed, "running",
+                     (json_int_t)prf_sched_leases(self->hub->sched, b->number), "seconds_silent", silent, "note", note);
+    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "list of boards");
+}
+
+prf_status_t prf_query_boards(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
+{
+    (void)args;
+    json_t *boards = json_array();
+    for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
+        json_t *board;
+        prf_status_t status = one_board(self, prf_fleet_at(self->hub->fleet, i), &board, err);
+        if (status) {
+            json_decref(boards);
+            return status;
+        }
+        json_array_append_new(boards, board);
+    }
+    *out = json_pack("{s:o}", "boards", boards);
+    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "list of boards");
+}
+
+prf_status_t prf_query_model(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
+{
+    const char *kind = text_of(args, "kind");
+    json_int_t version = json_integer_value(json_object_get(args, "version"));
+    prf_model_version_t model;
+    bool found = version == 0 ? prf_publisher_newest(self->hub->publisher, kind, &model)
+                 : version > 0 && version <= UINT32_MAX
+                     ? prf_publisher_version(self->hub->publisher, kind, (uint32_t)version, &model)
+                     : false;
+    if (!found)
+        return prf_fail(err, PRF_ENOTFOUND,
+                        "no such model of board kind '%.64s': 'prfarm boards' lists the kinds and their newest versions", kind);
+    char hex[PRF_DIGEST_HEX];
+    prf_digest_hex(&model.digest, hex);
+    *out = json_pack("{s:s, s:I, s:s, s:I}", "kind", model.kind, "version", (json_int_t)model.version, "digest", hex, "bytes",
+                     (json_int_t)model.bytes);
+    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "model");
+}
+
+/* Numbers that were left out keep their default. */
+static prf_status_t protocol_of(const json_t *json, prf_protocol_t *out, prf_error_t *err)
+{
+    prf_protocol_default(out);
+    const struct {
+        const char *name;
+        uint32_t *value;
+    } numbers[] = {{"warmup_runs", &out->warmup_runs},
+                   {"min_repeats", &out->min_repeats},
+                   {"max_repeats", &out->max_repeats},
+                   {"limit_ms", &out->limit_ms}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const json_t *value = json_object_get(json, numbers[i].name);
+        json_int_t number = json_integer_value(value);
+        if (value && (!json_is_integer(value) || number < 0 || number > UINT32_MAX))
+            return prf_fail(err, PRF_EINVAL, "protocol.%s: use a whole number", numbers[i].name);
+        if (value)
+            *numbers[i].value = (uint32_t)number;
+    }
+    const json_t *ci = json_object_get(json, "ci_percent"), *cache = json_object_get(json, "cache");
+    if (ci)
+        out->ci_percent = json_number_value(ci);
+    if (cache) {
+        const char *name = json_is_string(cache) ? json_string_value(cache) : "";
+        int found = 0;
+        while (found < PRF_CACHES && strcmp(name, prf_cache_name((prf_cache_t)found)) != 0)
+            found++;
+        if (found == PRF_CACHES)
+            return prf_fail(err, PRF_EINVAL, "protocol.cache '%.20s': use warm or semi-cold", name);
+        out->cache = (prf_cache_t)found;
+    }
+    return prf_protocol_check(out, err);
+}
+
+static const prf_fleet_board_t *any_of(const prf_fleet_t *fleet, const char *kind)
+{
+    for (size_t i = 0; i < prf_fleet_count(fleet); i++) {
+        const prf_fleet_board_t *b = prf_fleet_at(fleet, i);
+        if (b->live && strcmp(b->facts.kind, kind) == 0)
+            return b;
+    }
+    return NULL;
+}
+
+static prf_status_t parse_blocks(const json_t *item, size_t index, prf_block_t **out, size_t *count, prf_error_t *err)
+{
+    const json_t *texts = json_object_get(item, "blocks");
+    *count = json_array_size(texts);
+    if (*count < 1 || *count > PRF_CHAIN_BLOCKS)
+        return prf_fail(err, PRF_EINVAL, "item %zu has %zu blocks: use 1 to %d", index + 1, *count, PRF_CHAIN_BLOCKS);
+    prf_block_t *blocks = calloc(*count, sizeof *blocks);
+    if (!blocks)
+        return prf_fail(err, PRF_ENOMEM, "blocks to be measured");
+    for (size_t i = 0; i < *count; i++) {
+        const char *text = json_string_value(json_array_get(texts, i));
+        prf_status_t status = prf_block_parse(&blocks[i], text ? text : "", err);
+        if (status) {
+            free(blocks);
+            return prf_fail_prefix(err, status, "item %zu, block %zu", index + 1, i + 1);
+        }
+    }
+    *out = blocks;
+    return PRF_OK;
+}
+
+/* So that an export can say what the point was. */
+static prf_status_t note_plan(const prf_hub_t *hub, const prf_job_t *job, const char *kind, prf_error_t *err)
+{
+    char *texts = prf_plan_blocks(job->blocks, job->block_count), *value = NULL, key[PRF_PLAN_KEY];
+    if (!texts)
+        return prf_fail(err, PRF_ENOMEM, "blocks to be measured");
+    prf_planned_t planned = {.point = job->point, .campaign = PRF_PLAN_NOBODY, .kind = kind, .role = "request", .blocks = texts};
+    bool fresh;
+    prf_status_t status = prf_plan_add(hub->plan, &planned, &fresh, err);
+    if (!status && fresh)
+        status = prf_plan_encode(&planned, key, &value, err);
+    if (value)
+        status = prf_commits_value(hub->commits, PRF_TABLE_DECISION, key, value, strlen(value), PRF_COMMIT_KEEP, NULL, NULL, err);
+    free(value);
+    free(texts);
+    return status;
+}
+
+static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, const prf_protocol_t *protocol, const json_t *item,
+                         size_t index, json_t *points, prf_error_t *err)
+{
+    prf_job_t job = {.protocol = *protocol};
+    prf_status_t status = parse_blocks(item, index, &job.blocks, &job.block_count, err);
+    if (status)
+        return status;
+    prf_known_t known;
+    prf_point_id(&job.point, board->facts.kind, board->facts.fingerprint, protocol, job.blocks, job.block_count);
+    job.deadline_ms = prf_sched_deadline_ms(protocol, job.block_count);
+    if (!prf_index_get(hub->index, &job.point, 0, &known)) {
+        status = note_plan(hub, &job, board->facts.kind, err);
+        if (!status)
+            status = prf_sched_add(hub->sched, board->klass, PRF_OWNER_REQUESTS, &job, err);
+    }
+    free(job.blocks);
+    char hex[PRF_DIGEST_HEX];
+    prf_digest_hex(&job.point, hex);
+    if (!status && json_array_append_new(points, json_string(hex)) != 0)
+        status = prf_fail(err, PRF_ENOMEM, "points");
+    return status;
+}
+
+prf_status_t prf_query_measure(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
+{
+    const char *kind = text_of(args, "kind");
+    const json_t *items = json_object_get(args, "items");
+    size_t count = json_array_size(items);
+    if (count < 1 || count > ITEMS)
+        return prf_fail(err, PRF_EINVAL, "measure: %zu items, use 1 to %d", count, ITEMS);
+    prf_protocol_t protocol;
+    prf_status_t status = protocol_of(json_object_get(args, "protocol"), &protocol, err);
+    if (status)
+        return status;
+    const prf_fleet_board_t *board = any_of(self->hub->fleet, kind);
+    if (!board)
+        return prf_fail(err, PRF_ENOTFOUND, "no board of kind '%.64s' is connected: 'prfarm boards' lists those that are", kind);
+    json_t *points = json_array();
+    for (size_t i = 0; !status && i < count; i++)
+        status = want(self->hub, board, &protocol, json_array_get(items, i), i, points, err);
+    if (status) {
+        json_decref(points);
+        return status;
+    }
+    *out = json_pack("{s:o}", "points", points);
+    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "points");
+}
+
+static bool parse_digest(const char *hex, prf_digest_t *out)
+{
+    if (strlen(hex) != PRF_DIGEST_HEX - 1 || strspn(hex, "0123456789abcdef") != PRF_DIGEST_HEX - 1)
+        return false;
+    for (size_t i = 0; i < PRF_DIGEST_BYTES; i++) {
+        char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        out->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    return true;
+}
+
+static json_t *outcome_json(prf_status_t outcome, const char *error, const char *board, const prf_sample_t *s)
+{
+    return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:I}", "outcome", prf_status_name(outcome), "error", error, "board",
+                     board, "latency_ns", s->latency_ns, "min_ns", s->min_ns, "ci_percent", s->ci_percent, "repeats",
+                     (json_int_t)s->repeats, "taint", (json_int_t)s->taint);
+}
+
+prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
+{
+    const json_t *points = json_object_get(args, "points");
+    size_t count = json_array_size(points);
+    if (count > ITEMS)
+        return prf_fail(err, PRF_EINVAL, "results: %zu points, use at most %d", count, ITEMS);
+    json_t *results = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const char *hex = json_string_value(json_array_get(points, i));
+        prf_digest_t point;
+        if (!hex || !parse_digest(hex, &point)) {
+            json_decref(results);
+            return prf_fail(err, PRF_EINVAL, "results: point %zu is no digest of %d hexadecimal digits", i + 1, PRF_DIGEST_HEX - 1);
+        }
+        prf_known_t known;
+        prf_job_view_t job;
+        bool settled = prf_index_get(self->hub->index, &point, 0, &known) && !prf_sched_get(self->hub->sched, &point, 0, &job);
+        json_array_append_new(results,
+                              settled ? outcome_json(known.outcome, known.error, known.board, &known.sample) : json_null());
+    }
+    *out = json_pack("{s:o}", "results", results);
+    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "results");
+}
+
+typedef struct {
+    const prf_queries_t *self;
+    const char *campaign; /* NULL: all */
+    json_t *rows;
+    size_t most, bytes;
+    uint64_t last; /* sequence of the last record that was looked at */
+    bool more;
+} export_t;
+
+/* The leading layer in columns; a network's chain of blocks has none of its own. */
+static void describe(json_t *row, const char *texts)
+{
+    const char *end = strchr(texts, '\n');
+    prf_block_t block;
+    json_t *params = json_object();
+    bool single = !end && *texts && prf_block_parse(&block, texts, NULL) == PRF_OK;
+    if (single) {
+        size_t count;
+        const prf_param_info_t *table = prf_layer_params(block.layers[0].kind, &count);
+        for (size_t i = 0; i < count; i++)
+            json_object_set_new(params, prf_param_name(table[i].param), json_integer(block.layers[0].p[table[i].param]));
+    }
+    json_object_set_new(row, "layer",
+                        single ? json_string(prf_layer_kind_name(block.layers[0].kind)) : json_string(end ? "chain" : ""));
+    json_object_set_new(row, "dtype", json_string(single ? prf_dtype_name(block.dtype) : ""));
+    json_object_set_new(row, "params", params);
+    json_object_set_new(row, "block", json_string(single ? texts : ""));
+}
+
+static bool export_row(void *arg, uint64_t sequence, const prf_record_t *record)
+{
+    export_t *e = arg;
+    prf_planned_t planned = {.campaign = "", .kind = "", .role = "", .blocks = ""};
+    bool known = prf_plan_find(e->self->hub->plan, &record->point, record->attempt, e->campaign, &planned);
+    if (e->campaign && !known) {
+        e->last = sequence;
+        return true;
+    }
+    if (json_array_size(e->rows) >= e->most || e->bytes > ROWS_BYTES) {
+        e->more = true;
+        return false;
+    }
+    char hex[PRF_DIGEST_HEX];
+    prf_digest_hex(&record->point, hex);
+    const prf_sample_t *s = &record->sample;
+    json_t *row = outcome_json(record->outcome, record->error, record->board, s);
+    json_object_set_new(row, "sequence", json_integer((json_int_t)sequence));
+    json_object_set_new(row, "campaign", json_string(strcmp(planned.campaign, PRF_PLAN_NOBODY) == 0 ? "" : planned.campaign));
+    json_object_set_new(row, "kind", json_string(planned.kind));
+    json_object_set_new(row, "point", json_string(hex));
+    json_object_set_new(row, "attempt", json_integer(record->attempt));
+    json_object_set_new(row, "role", json_string(planned.role));
+    json_object_set_new(row, "duplicate", json_boolean(record->duplicate));
+    json_object_set_new(row, "temperature_mc", json_integer(s->temperature_mc));
+    json_object_set_new(row, "clock_khz", json_integer(s->clock_khz));
+    json_object_set_new(row, "load_percent", json_integer(s->load_percent));
+    json_object_set_new(row, "wall_ms", json_integer((json_int_t)s->wall_ms));
+    json_object_set_new(row, "busy_ns", json_integer((json_int_t)s->busy_ns));
+    describe(row, planned.blocks);
+    e->bytes += 600 + 2 * strlen(json_string_value(json_object_get(row, "block"))) + strlen(record->error);
+    json_array_append_new(e->rows, row);
+    e->last = sequence;
+    return true;
+}
+
+prf_status_t prf_query_export(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
+{
+    json_int_t after = json_integer_value(json_object_get(args, "after"));
+    json_int_t limit = json_integer_value(json_object_get(args, "limit"));
+    const char *campaign = json_string_value(json_object_get(args, "campaign"));
+    if (after < 0 || limit < 0)
+        return prf_fail(err, PRF_EINVAL, "export: \"after\" and \"limit\" are whole numbers of at least 0");
+    if (campaign && !prf_campaigns_exists(self->campaigns, campaign))
+        return prf_fail(err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", campaign);
+    export_t e = {.self = self, .campaign = campaign, .rows = json_array(), .last = (uint64_t)after};
+    e.most = limit > 0 && limit < ROWS ? (size_t)limit : ROWS;
+    uint64_t damaged = 0;
+    prf_status_t status = prf_store_scan_records(self->hub->store, (uint64_t)after + 1, export_row, &e, &damaged, err);
+    if (status) {
+        json_decref(e.rows);
+        return status;
+    }
+    *out = json_pack("{s:o, s:o, s:I}", "rows", e.rows, "next", e.more ? json_integer((json_int_t)e.last) : json_null(), "damaged",
+                     (json_int_t)damaged);
+    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "rows");
+}

@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: Apache-2.0
+/* scheduler.c - every job is in exactly one list: its class's queue, its board's leases, or the held ones. A map finds it by point
+ * and attempt.
+ *
+ * A job that was lost with its board goes back to the head of the queue, because something may wait for it; one that failed goes
+ * to the end, because whatever disturbed it may be over by then. A job is passed over for boards that it failed on, as long as
+ * another one of its class is there. Rejected: a heap of deadlines. Leases are renewed far more often than they end, so they are
+ * simply looked through on a timer. */
+#include "scheduler.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+
+enum {
+    CLASSES = 1024,
+    LOOK_AHEAD = 1000, /* jobs of a queue that are passed over before a board is told that there is nothing */
+    DEADLINE_MS = 5000,
+    DEADLINE_LIMITS = 10,
+    DEADLINE_BLOCK_MS = 200,
+    AVOID = PRF_SCHED_TRIES + PRF_SCHED_EXPIRIES
+};
+
+typedef struct job {
+    struct job *prev, *next;
+    prf_job_state_t state;
+    prf_job_t job; /* blocks: those behind the struct */
+    uint64_t owners;
+    uint32_t klass, board;
+    uint32_t avoid[AVOID]; /* boards that it failed on */
+    uint32_t avoid_count, tries, expiries, again;
+    uint64_t deadline, latest;
+    prf_block_t blocks[];
+} job_t;
+
+typedef struct {
+    job_t *head, *tail;
+    size_t count;
+} list_t;
+
+typedef struct {
+    char kind[PRF_NAME], fingerprint[PRF_FINGERPRINT];
+    list_t queue;
+    size_t present;
+} class_t;
+
+typedef struct {
+    bool present;
+    uint32_t klass;
+    list_t leases;
+    uint64_t deadlines_ms; /* sum over its leases: how long it may take for all of them */
+} board_t;
+
+struct prf_sched {
+    prf_map_t places; /* point, attempt -> job_t * */
+    size_t cap, count;
+    uint64_t last; /* id or epoch */
+    class_t *classes;
+    uint32_t class_count;
+    board_t *boards; /* indexed by the caller's number */
+    size_t board_cap;
+    list_t held;
+};
+
+static void list_append(list_t *list, job_t *job)
+{
+    job->prev = list->tail;
+    job->next = NULL;
+    if (list->tail)
+        list->tail->next = job;
+    else
+        list->head = job;
+    list->tail = job;
+    list->count++;
+}
+
+static void list_prepend(list_t *list, job_t *job)
+{
+    job->prev = NULL;
+    job->next = list->head;
+    if (list->head)
+        list->head->prev = job;
+    else
+        list->tail = job;
+    list->head = job;
+    list->count++;
+}
+
+static void list_remove(list_t *list, job_t *job)
+{
+    if (job->prev)
+        job->prev->next = job->next;
+    else
+        list->head = job->next;
+    if (job->next)
+        job->next->prev = job->prev;
+    else
+        list->tail = job->prev;
+    job->prev = job->next = NULL;
+    list->count--;
+}
+
+static void list_free(list_t *list)
+{
+    for (job_t *job = list->head, *next; job; job = next) {
+        next = job->next;
+        free(job);
+    }
+}
+
+prf_status_t prf_sched_new(prf_sched_t **out, size_t cap, uint64_t first, prf_error_t *err)
+{
+    prf_sched_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "scheduler");
+    prf_map_init(&self->places);
+    self->cap = cap;
+    self->last = first;
+    *out = self;
+    return PRF_OK;
+}
+
+void prf_sched_destroy(prf_sched_t **self)
+{
+    if (!self || !*self)
+        return;
+    prf_sched_t *s = *self;
+    for (uint32_t i = 0; i < s->class_count; i++)
+        list_free(&s->classes[i].queue);
+    for (size_t i = 0; i < s->board_cap; i++)
+        list_free(&s->boards[i].leases);
+    list_free(&s->held);
+    prf_map_release(&s->places);
+    free(s->classes);
+    free(s->boards);
+    free(s);
+    *self = NULL;
+}
+
+prf_status_t prf_sched_class(prf_sched_t *self, const char *kind, const char *fingerprint, uint32_t *out, prf_error_t *err)
+{
+    for (uint32_t i = 0; i < self->class_count; i++)
+        if (strcmp(self->classes[i].kind, kind) == 0 && strcmp(self->classes[i].fingerprint, fingerprint) == 0) {
+            *out = i;
+            return PRF_OK;
+        }
+    if (self->class_count == CLASSES)
+        return prf_fail(err, PRF_EBUSY, "%d kinds and runtimes of boards are known, no more fit: restart the coordinator", CLASSES);
+    class_t *classes = realloc(self->classes, (self->class_count + 1) * sizeof *classes);
+    if (!classes)
+        return prf_fail(err, PRF_ENOMEM, "class of boards");
+    self->classes = classes;
+    class_t *klass = &classes[self->class_count];
+    *klass = (class_t){0};
+    snprintf(klass->kind, sizeof klass->kind, "%s", kind);
+    snprintf(klass->fingerprint, sizeof klass->fingerprint, "%s", fingerprint);
+    *out = self->class_count++;
+    return PRF_OK;
+}
+
+size_t prf_sched_queued(const prf_sched_t *self, uint32_t klass)
+{
+    return self->classes[klass].queue.count;
+}
+
+size_t prf_sched_count(const prf_sched_t *self)
+{
+    return self->count;
+}
+
+uint32_t prf_sched_deadline_ms(const prf_protocol_t *protocol, size_t block_count)
+{
+    uint64_t ms = DEADLINE_MS + (uint64_t)protocol->limit_ms * DEADLINE_LIMITS + (uint64_t)block_count * DEADLINE_BLOCK_MS;
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+static job_t *find(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    uint64_t at;
+    return prf_map_get(&self->places, point, attempt, &at) ? (job_t *)(uintptr_t)at : NULL;
+}
+
+prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, const prf_job_t *wanted, prf_error_t *err)
+{
+    job_t *job = find(self, &wanted->point, wanted->attempt);
+    if (job) {
+        job->owners |= (uint64_t)1 << owner;
+        return PRF_OK;
+    }
+    if (self->count >= self->cap)
+        return prf_fail(err, PRF_EBUSY, "%zu jobs are waiting, no more fit", self->count);
+    job = calloc(1, sizeof *job + wanted->block_count * sizeof *wanted->blocks);
+    if (!job)
+        return prf_fail(err, PRF_ENOMEM, "a job of %zu blocks", wanted->block_count);
+    memcpy(job->blocks, wanted->blocks, wanted->block_count * sizeof *wanted->blocks);
+    job->job = *wanted;
+    job->job.blocks = job->blocks;
+    job->job.id = ++self->last;
+    job->job.epoch = 0;
+    job->owners = (uint64_t)1 << owner;
+    job->klass = klass;
+    prf_status_t status = prf_map_put(&self->places, &wanted->point, wanted->attempt, (uintptr_t)job, err);
+    if (status) {
+        free(job);
+        return status;
+    }
+    list_append(&self->classes[klass].queue, job);
+    self->count++;
+    return PRF_OK;
+}
+
+/* The list that the job is in. */
+static list_t *home(prf_sched_t *self, const job_t *job)
+{
+    switch (job->state) {
+    case PRF_JOB_QUEUED:
+        return &self->classes[job->klass].queue;
+    case PRF_JOB_LEASED:
+        return &self->boards[job->board].leases;
+    default:
+        return &self->held;
+    }
+}
+
+static void detach(prf_sched_t *self, job_t *job)
+{
+    if (job->state == PRF_JOB_LEASED)
+        self->boards[job->board].deadlines_ms -= job->job.deadline_ms;
+    list_remove(home(self, job), job);
+}
+
+static void forget(prf_sched_t *self, job_t *job)
+{
+    detach(self, job);
+    prf_map_remove(&self->places, &job->job.point, job->job.attempt);
+    self->count--;
+    free(job);
+}
+
+/* Back to its queue, unless nobody wants it any more. */
+static void requeue(prf_sched_t *self, job_t *job, bool first)
+{
+    if (job->owners == 0) {
+        forget(self, job);
+        return;
+    }
+    detach(self, job);
+    job->state = PRF_JOB_QUEUED;
+    if (first)
+        list_prepend(&self->classes[job->klass].queue, job);
+    else
+        list_append(&self->classes[job->klass].queue, job);
+}
+
+void prf_sched_disown(prf_sched_t *self, unsigned owner)
+{
+    uint64_t others = ~((uint64_t)1 << owner);
+    for (uint32_t i = 0; i < self->class_count; i++)
+        for (job_t *job = self->classes[i].queue.head, *next; job; job = next) {
+            next = job->next;
+            job->owners &= others;
+            if (job->owners == 0)
+                forget(self, job);
+        }
+    for (size_t i = 0; i < self->board_cap; i++)
+        for (job_t *job = self->boards[i].leases.head; job; job = job->next)
+            job->owners &= others;
+    for (job_t *job = self->held.head; job; job = job->next)
+        job->owners &= others;
+}
+
+prf_status_t prf_sched_join(prf_sched_t *self, uint32_t board, uint32_t klass, prf_error_t *err)
+{
+    if (board >= self->board_cap) {
+        size_t cap = self->board_cap ? self->board_cap : 16;
+        while (cap <= board)
+            cap *= 2;
+        board_t *boards = realloc(self->boards, cap * sizeof *boards);
+        if (!boards)
+            return prf_fail(err, PRF_ENOMEM, "%zu boards", cap);
+        memset(boards + self->board_cap, 0, (cap - self->board_cap) * sizeof *boards);
+        self->boards = boards;
+        self->board_cap = cap;
+    }
+    board_t *b = &self->boards[board];
+    if (b->present && b->klass == klass)
+        return PRF_OK;
+    prf_sched_leave(self, board);
+    b->present = true;
+    b->klass = klass;
+    self->classes[klass].present++;
+    return PRF_OK;
+}
+
+void prf_sched_leave(prf_sched_t *self, uint32_t board)
+{
+    if (board >= self->board_cap || !self->boards[board].present)
+        return;
+    board_t *b = &self->boards[board];
+    b->present = false;
+    self->classes[b->klass].present--;
+    while (b->leases.tail) /* from the end, so that they stand in their old order */
+        requeue(self, b->leases.tail, true);
+}
+
+size_t prf_sched_leases(const prf_sched_t *self, uint32_t board)
+{
+    return board < self->board_cap ? self->boards[board].leases.count : 0;
+}
+
+static bool avoids(const job_t *job, uint32_t board)
+{
+    for (uint32_t i = 0; i < job->avoid_count; i++)
+        if (job->avoid[i] == board)
+            return true;
+    return false;
+}
+
+static void avoid(job_t *job, uint32_t board)
+{
+    if (!avoids(job, board) && job->avoid_count < AVOID)
+        job->avoid[job->avoid_count++] = board;
+}
+
+static bool suits(const prf_sched_t *self, const job_t *job, uint32_t board)
+{
+    if (!avoids(job, board))
+        return true;
+    size_t others = self->classes[job->klass].present;
+    for (uint32_t i = 0; i < job->avoid_count; i++) {
+        const board_t *b = &self->boards[job->avoid[i]];
+        others -= b->present && b->klass == job->klass;
+    }
+    return others == 0;
+}
+
+bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t slack_ms, prf_job_t *out)
+{
+    if (board >= self->board_cap || !self->boards[board].present)
+        return false;
+    board_t *b = &self->boards[board];
+    job_t *job = self->classes[b->klass].queue.head;
+    for (int seen = 0; job && !suits(self, job, board); job = job->next)
+        if (++seen == LOOK_AHEAD)
+            return false;
+    if (!job)
+        return false;
+    detach(self, job);
+    job->state = PRF_JOB_LEASED;
+    job->board = board;
+    job->job.epoch = ++self->last;
+    list_append(&b->leases, job);
+    b->deadlines_ms += job->job.deadline_ms;
+    job->deadline = now_ms + job->job.deadline_ms + slack_ms;
+    job->latest = now_ms + 2 * (b->deadlines_ms + slack_ms);
+    *out = job->job;
+    return true;
+}
+
+void prf_sched_return(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    job_t *job = find(self, point, attempt);
+    if (job && job->state == PRF_JOB_LEASED)
+        requeue(self, job, true);
+}
+
+void prf_sched_renew(prf_sched_t *self, uint32_t board, const uint64_t *ids, size_t count, uint64_t now_ms, uint64_t slack_ms)
+{
+    if (board >= self->board_cap)
+        return;
+    for (job_t *job = self->boards[board].leases.head; job; job = job->next)
+        for (size_t i = 0; i < count; i++)
+            if (ids[i] == job->job.id) {
+                uint64_t until = now_ms + job->job.deadline_ms + slack_ms;
+                job->deadline = until < job->latest ? until : job->latest;
+                break;
+            }
+}
+
+void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t until_ms)
+{
+    if (board >= self->board_cap)
+        return;
+    for (job_t *job = self->boards[board].leases.head; job; job = job->next)
+        if (job->deadline > until_ms)
+            job->deadline = until_ms;
+}
+
+static void hold(prf_sched_t *self, job_t *job)
+{
+    detach(self, job);
+    job->state = PRF_JOB_HELD;
+    list_append(&self->held, job);
+}
+
+void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, prf_sched_expired_fn fn, void *arg)
+{
+    for (uint32_t i = 0; i < self->board_cap; i++)
+        for (job_t *job = self->boards[i].leases.head, *next; job; job = next) {
+            next = job->next;
+            if (job->deadline > now_ms)
+                continue;
+            prf_digest_t point = job->job.point;
+            uint32_t attempt = job->job.attempt;
+            avoid(job, i);
+            bool given_up = ++job->expiries >= PRF_SCHED_EXPIRIES && job->owners != 0;
+            if (given_up)
+                hold(self, job);
+            else
+                requeue(self, job, true);
+            fn(arg, &point, attempt, i, given_up);
+        }
+}
+
+bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, prf_job_view_t *out)
+{
+    const job_t *job = find(self, point, attempt);
+    if (!job)
+        return false;
+    *out = (prf_job_view_t){.state = job->state,
+                            .id = job->job.id,
+                            .epoch = job->job.epoch,
+                            .klass = job->klass,
+                            .board = job->board,
+                            .tries = job->tries,
+                            .again = job->again};
+    return true;
+}
+
+void prf_sched_hold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    job_t *job = find(self, point, attempt);
+    if (job && job->state != PRF_JOB_HELD)
+        hold(self, job);
+}
+
+bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final)
+{
+    job_t *job = find(self, point, attempt);
+    if (!job)
+        return false;
+    avoid(job, board);
+    if (++job->tries >= PRF_SCHED_TRIES || final) {
+        if (job->state != PRF_JOB_HELD)
+            hold(self, job);
+        return false;
+    }
+    requeue(self, job, false);
+    return true;
+}
+
+bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    job_t *job = find(self, point, attempt);
+    if (!job || job->again >= PRF_SCHED_AGAIN || job->owners == 0)
+        return false;
+    job->again++;
+    job->job.id = ++self->last; /* so that the old result's acknowledgement is not taken for the new one's */
+    requeue(self, job, false);
+    return true;
+}
+
+void prf_sched_done(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    job_t *job = find(self, point, attempt);
+    if (job)
+        forget(self, job);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+/* scheduler.h (not sched.h, which is the system's) - which job an idle board gets next, and who has which. Pure: no I/O, no clock;
+ * `now_ms` is monotonic time that the caller hands in. Loop thread only. docs/states.md has a job's life.
+ *
+ * Jobs wait in one queue a *class*: boards of one kind with one runtime, among which it makes no difference who measures. A board
+ * is known here by a number that the caller chooses (small, kept for ever). A job is known by its point and attempt; each time it
+ * is leased it gets a new epoch. Ids and epochs only rise, from the number that the caller begins with. */
+#ifndef PRF_SCHED_H
+#define PRF_SCHED_H
+
+#include "wire/wire.h"
+
+typedef struct prf_sched prf_sched_t;
+
+enum {
+    PRF_SCHED_TRIES = 3,    /* failures of a job before it is given up */
+    PRF_SCHED_EXPIRIES = 5, /* leases of a job that may pass while their board is alive */
+    PRF_SCHED_AGAIN = 2,    /* times that a doubtful sample is measured again */
+    PRF_SCHED_OWNERS = 64   /* campaigns (and single requests) that may want jobs at once */
+};
+
+typedef enum {
+    PRF_JOB_QUEUED = 0,
+    PRF_JOB_LEASED,
+    PRF_JOB_HELD /* its outcome is on its way to the store */
+} prf_job_state_t;
+
+typedef struct {
+    prf_job_state_t state;
+    uint64_t id, epoch;
+    uint32_t klass, board; /* board only while it is leased */
+    uint32_t tries, again;
+} prf_job_view_t;
+
+/* A scheduler of at most `cap` jobs whose ids and epochs are above `first`. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_sched_new(prf_sched_t **out, size_t cap, uint64_t first, prf_error_t *err);
+void prf_sched_destroy(prf_sched_t **self); /* NULL-safe; clears *self */
+
+/* The class of these boards, made when it is new. Errors: PRF_EBUSY (too many classes), PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_sched_class(prf_sched_t *self, const char *kind, const char *fingerprint, uint32_t *out,
+                                         prf_error_t *err);
+size_t prf_sched_queued(const prf_sched_t *self, uint32_t klass);
+size_t prf_sched_count(const prf_sched_t *self); /* jobs in any state */
+
+/* How long a board may take for a job. Measuring has its own limit; preparing, warming up and the least number of repeats of a slow
+ * layer come on top. */
+uint32_t prf_sched_deadline_ms(const prf_protocol_t *protocol, size_t block_count);
+
+/* Wants a job measured: its point, attempt, protocol, deadline and blocks (copied) are taken from `job`; id and epoch are not. A
+ * job that is there already only gets one more owner (0 .. PRF_SCHED_OWNERS - 1). Errors: PRF_EBUSY (full), PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, const prf_job_t *job, prf_error_t *err);
+/* This owner wants nothing more. Queued jobs that nobody wants are dropped; leased ones go when their lease ends. */
+void prf_sched_disown(prf_sched_t *self, unsigned owner);
+
+/* A board is here and takes jobs of a class; it may be of another class than the last time. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_sched_join(prf_sched_t *self, uint32_t board, uint32_t klass, prf_error_t *err);
+/* It is gone: its leases go back to the head of the queue at once. */
+void prf_sched_leave(prf_sched_t *self, uint32_t board);
+size_t prf_sched_leases(const prf_sched_t *self, uint32_t board);
+
+/* Leases the next job to a board. Jobs that failed there wait for another board of the class while there is one. The lease holds
+ * for the job's deadline and `slack_ms`. out->blocks is borrowed until the job ends. False: nothing for it now. */
+bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t slack_ms, prf_job_t *out);
+/* The job never reached the board: back to the head of the queue. */
+void prf_sched_return(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+/* The board has these jobs: their leases run from now. A lease cannot be renewed for ever: it ends at the latest when the board
+ * could have worked through everything it held when the lease began, twice. */
+void prf_sched_renew(prf_sched_t *self, uint32_t board, const uint64_t *ids, size_t count, uint64_t now_ms, uint64_t slack_ms);
+/* The board has begun anew and may have forgotten its jobs: what it does not renew until then is given to others. */
+void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t until_ms);
+
+/* Ends the leases that are over. Each is told to `fn`, which must not call the scheduler; with `given_up` the job is held (too
+ * many of its leases passed) and its failure is for the caller to store, else it is queued again. */
+typedef void (*prf_sched_expired_fn)(void *arg, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool given_up);
+void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, prf_sched_expired_fn fn, void *arg);
+
+bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, prf_job_view_t *out);
+/* Its outcome is being stored: no lease any more, no board gets it. */
+void prf_sched_hold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+/* A board failed on it. True: it was queued again, for another board if possible. False: it is held, and given up. `final`: give
+ * it up whatever its number of tries. */
+bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final);
+/* A held job goes to the end of its queue to be measured once more; false, and still held, when that was done often enough. */
+bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+/* It has its outcome: forgotten. */
+void prf_sched_done(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+
+#endif

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sessions.c - a session is a live board of the fleet and the peer that speaks for it.
+ *
+ * A worker that comes back under its name takes its old session over, leases included, because it may still have the jobs; what it
+ * does not list in its next heartbeats goes to others. A second worker under the same name is told so. Which of the two a Hello
+ * is cannot be seen from the frame, so the newcomer is held back until the old peer has spoken (refused) or has been silent for
+ * two heartbeats (takes over).
+ *
+ * Grants go round: no board gets more than its share of what is queued, so that a stage's last jobs are not all on one board. */
+#include "sessions.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "board_facts.h"
+
+enum {
+    READ_AT_ONCE = 512,    /* frames between two looks at the rest of the loop */
+    FRAME_BLOCKS = 2048,   /* blocks in a frame of jobs: well within its bytes */
+    BROKEN_AT_MOST = 10,   /* malformed frames of a session */
+    CLAIM_BEATS = 2,       /* silence after which a newcomer has the name */
+    DOUBT_BEATS = 3,       /* time for a returned worker to say which jobs it has */
+    OFFER_AGAIN_MS = 3000, /* until a model that was not acknowledged is offered again */
+    LOGS_A_SECOND = 10
+};
+
+struct prf_sessions {
+    const prf_hub_t *hub;
+    prf_results_t *results;
+    size_t cap;
+    uint64_t last_session, broken;
+    uint64_t ticked_ms, beat_ms;
+    uint64_t log_second;
+    unsigned logged;
+};
+
+/* Peers can cause log lines at will, so they share a small ration of them. */
+static bool may_log(prf_sessions_t *self)
+{
+    uint64_t second = prf_clock_mono_ms() / 1000;
+    if (second != self->log_second) {
+        if (self->logged > LOGS_A_SECOND)
+            prf_log(PRF_LOG_WARN, "log_lines_left_out count=%u", self->logged - LOGS_A_SECOND);
+        self->log_second = second;
+        self->logged = 0;
+    }
+    return self->logged++ < LOGS_A_SECOND;
+}
+
+static bool load_board(void *arg, const char *key, const void *value, size_t len)
+{
+    prf_sessions_t *self = arg;
+    prf_error_t err = {0};
+    if (prf_board_facts_decode(self->hub->fleet, key, value, len, &err)) {
+        prf_log(PRF_LOG_WARN, "board_not_loaded board=%s error=\"%s\"", key, err.text);
+        return false;
+    }
+    return true;
+}
+
+prf_status_t prf_sessions_new(prf_sessions_t **out, const prf_hub_t *hub, prf_results_t *results, size_t cap, uint64_t first,
+                              prf_error_t *err)
+{
+    prf_sessions_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "sessions");
+    *self = (prf_sessions_t){.hub = hub, .results = results, .cap = cap, .last_session = first};
+    self->ticked_ms = prf_clock_mono_ms();
+    prf_status_t status = prf_store_scan(hub->store, PRF_TABLE_BOARD, NULL, load_board, self, NULL, err);
+    if (status) {
+        free(self);
+        return status;
+    }
+    *out = self;
+    return PRF_OK;
+}
+
+void prf_sessions_destroy(prf_sessions_t **self)
+{
+    if (!self || !*self)
+        return;
+    free(*self);
+    *self = NULL;
+}
+
+static prf_status_t send_frame(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame_t *frame)
+{
+    uint8_t *bytes;
+    size_t len;
+    prf_error_t err = {0};
+    prf_status_t status = prf_frame_encode(frame, &bytes, &len, &err);
+    if (!status) {
+        status = prf_socket_send(self->hub->workers, peer, bytes, len, &err);
+        free(bytes);
+    }
+    if (status && may_log(self))
+        prf_log(PRF_LOG_DEBUG, "frame_not_sent frame=%s error=\"%s\"", prf_frame_name(frame->type), err.text);
+    return status;
+}
+
+static void refuse(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t status, const char *text)
+{
+    prf_frame_t frame = {.type = PRF_FRAME_REFUSAL, .u.refusal.status = status};
+    snprintf(frame.u.refusal.text, sizeof frame.u.refusal.text, "%s", text);
+    send_frame(self, peer, &frame);
+}
+
+static void drop_claim(prf_fleet_board_t *board)
+{
+    free(board->claim);
+    board->claim = NULL;
+}
+
+/* The worker is gone: others get its jobs. */
+static void lose(prf_sessions_t *self, prf_fleet_board_t *board, const char *why)
+{
+    size_t leases = prf_sched_leases(self->hub->sched, board->number);
+    prf_sched_leave(self->hub->sched, board->number);
+    prf_fleet_detach(self->hub->fleet, board);
+    board->credit = 0;
+    board->ack_count = 0;
+    prf_log(PRF_LOG_INFO, "board_gone board=%s because=\"%s\" jobs_returned=%zu", board->facts.board, why, leases);
+}
+
+/* Whoever sent it, and whether or not it has a session. */
+static void broken(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t status, const char *text)
+{
+    self->broken++;
+    prf_fleet_board_t *board = prf_fleet_peer(self->hub->fleet, peer);
+    if (may_log(self))
+        prf_log(PRF_LOG_WARN, "frame_refused board=%s error=\"%s\"", board ? board->facts.board : "?", text);
+    refuse(self, peer, status, text);
+    if (board && ++board->broken >= BROKEN_AT_MOST)
+        lose(self, board, "too many malformed frames");
+}
+
+static bool printable(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        if (iscntrl((unsigned char)*p))
+            return false;
+    return *text;
+}
+
+static void store_facts(prf_sessions_t *self, const prf_fleet_board_t *board)
+{
+    char *text = prf_board_facts_encode(&board->facts);
+    prf_error_t err = {0};
+    prf_status_t status = text ? prf_commits_value(self->hub->commits, PRF_TABLE_BOARD, board->facts.board, text, strlen(text),
+                                                   PRF_COMMIT_ONCE, NULL, NULL, &err)
+                               : PRF_ENOMEM;
+    if (status)
+        prf_log(PRF_LOG_DEBUG, "board_not_stored board=%s error=\"%s\"", board->facts.board, err.text);
+    free(text);
+}
+
+static bool same_model(const prf_model_version_t *a, const prf_model_version_t *b)
+{
+    return a->version == b->version && prf_digest_compare(&a->digest, &b->digest) == 0;
+}
+
+/* A board runs a version only when the bytes are ours: the store may be another one than last time. */
+static void note_model(prf_sessions_t *self, prf_fleet_board_t *board, const prf_model_version_t *told)
+{
+    prf_model_version_t ours;
+    bool known = told->version > 0 && prf_publisher_version(self->hub->publisher, board->facts.kind, told->version, &ours) &&
+                 same_model(&ours, told);
+    board->model = known ? *told : (prf_model_version_t){0};
+}
+
+static void welcome(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_ms)
+{
+    prf_frame_t frame = {.type = PRF_FRAME_WELCOME,
+                         .u.welcome = {.session = board->session, .heartbeat_ms = self->hub->heartbeat_ms}};
+    prf_publisher_newest(self->hub->publisher, board->facts.kind, &frame.u.welcome.model);
+    board->offered_ms = now_ms;
+    send_frame(self, &board->peer, &frame);
+}
+
+static prf_status_t seat(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_t *hello, prf_fleet_board_t **out,
+                         prf_error_t *err)
+{
+    prf_fleet_board_t *board = prf_fleet_find(self->hub->fleet, hello->board);
+    if (!(board && board->live) && prf_fleet_live(self->hub->fleet) >= self->cap)
+        return prf_fail(err, PRF_EBUSY, "%zu workers are connected, no more fit: try again later", self->cap);
+    uint32_t klass;
+    prf_status_t status = prf_sched_class(self->hub->sched, hello->kind, hello->fingerprint, &klass, err);
+    if (!status)
+        status = prf_fleet_add(self->hub->fleet, hello->board, &board, err);
+    if (!status)
+        status = prf_fleet_attach(self->hub->fleet, board, peer, err);
+    if (!status)
+        status = prf_sched_join(self->hub->sched, board->number, klass, err);
+    if (status)
+        return status;
+    board->klass = klass;
+    *out = board;
+    return PRF_OK;
+}
+
+static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_t *hello, uint64_t now_ms)
+{
+    prf_error_t err = {0};
+    prf_fleet_board_t *board;
+    /* One peer speaks for one board. */
+    prf_fleet_board_t *before = prf_fleet_peer(self->hub->fleet, peer);
+    if (before && strcmp(before->facts.board, hello->board) != 0)
+        lose(self, before, "its worker calls itself otherwise now");
+    prf_status_t status = seat(self, peer, hello, &board, &err);
+    if (status) {
+        refuse(self, peer, status, err.text);
+        return;
+    }
+    bool changed = memcmp(&board->facts, hello, offsetof(prf_hello_t, model)) != 0;
+    board->facts = *hello;
+    board->session = ++self->last_session;
+    board->credit = 0;
+    board->broken = 0;
+    board->ack_count = 0;
+    board->heard_ms = now_ms;
+    drop_claim(board);
+    prf_sched_doubt(self->hub->sched, board->number, now_ms + DOUBT_BEATS * self->hub->heartbeat_ms);
+    note_model(self, board, &hello->model);
+    if (changed)
+        store_facts(self, board);
+    prf_log(PRF_LOG_INFO, "board_here board=%s kind=%s session=%llu fingerprint=\"%s\"", hello->board, hello->kind,
+            (unsigned long long)board->session, hello->fingerprint);
+    welcome(self, board, now_ms);
+}
+
+static void hello(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_t *hello, uint64_t now_ms)
+{
+    prf_error_t err = {0};
+    prf_status_t status = prf_name_check("board", hello->board, &err);
+    if (!status)
+        status = prf_name_check("board kind", hello->kind, &err);
+    if (!status && !printable(hello->fingerprint))
+        status = prf_fail(&err, PRF_EPEER, "board %s tells no printable fingerprint of its runtime", hello->board);
+    if (status) {
+        broken(self, peer, status, err.text);
+        return;
+    }
+    prf_fleet_board_t *board = prf_fleet_find(self->hub->fleet, hello->board);
+    bool taken = board && board->live && prf_fleet_peer(self->hub->fleet, peer) != board;
+    if (!taken) {
+        admit(self, peer, hello, now_ms);
+        return;
+    }
+    bool repeated = board->claim && board->claimant.len == peer->len && memcmp(board->claimant.bytes, peer->bytes, peer->len) == 0;
+    if (repeated)
+        return;
+    if (!board->claim && !(board->claim = malloc(sizeof *board->claim)))
+        return;
+    *board->claim = *hello;
+    board->claimant = *peer;
+    board->claimed_ms = now_ms;
+}
+
+/* The old peer is alive: the newcomer has to find another name. */
+static void defend(prf_sessions_t *self, prf_fleet_board_t *board)
+{
+    char text[PRF_ERROR_TEXT];
+    snprintf(text, sizeof text, "a worker for board %s is connected already: give this one another --board name",
+             board->facts.board);
+    refuse(self, &board->claimant, PRF_EEXISTS, text);
+    if (may_log(self))
+        prf_log(PRF_LOG_WARN, "name_taken board=%s second_worker_refused=true", board->facts.board);
+    drop_claim(board);
+}
+
+static void credit(prf_sessions_t *self, prf_fleet_board_t *board, uint32_t more)
+{
+    size_t held = prf_sched_leases(self->hub->sched, board->number);
+    uint32_t room = held < PRF_SESSIONS_CREDIT ? PRF_SESSIONS_CREDIT - (uint32_t)held : 0;
+    uint64_t sum = (uint64_t)board->credit + more;
+    board->credit = sum < room ? (uint32_t)sum : room;
+}
+
+static void fetch(prf_sessions_t *self, const prf_peer_t *peer, const prf_digest_t *digest, uint64_t offset)
+{
+    prf_frame_t chunk;
+    prf_error_t err = {0};
+    prf_status_t status = prf_publisher_chunk(self->hub->publisher, digest, offset, &chunk, &err);
+    if (status) {
+        refuse(self, peer, status, err.text);
+        return;
+    }
+    send_frame(self, peer, &chunk);
+    prf_frame_release(&chunk);
+}
+
+static void results(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame, uint64_t now_ms)
+{
+    for (size_t i = 0; i < frame->u.results.count && board->live; i++)
+        if (!prf_results_take(self->results, board, &frame->u.results.items[i], now_ms)) {
+            prf_peer_t peer = board->peer;
+            broken(self, &peer, PRF_EPEER, "a result for a job that this board cannot have");
+        }
+}
+
+static uint64_t slack_ms(const prf_sessions_t *self)
+{
+    return (uint64_t)PRF_SESSIONS_SILENT * self->hub->heartbeat_ms + 1000;
+}
+
+static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame_t *frame, uint64_t now_ms)
+{
+    if (frame->type == PRF_FRAME_HELLO) {
+        hello(self, peer, &frame->u.hello, now_ms);
+        return;
+    }
+    prf_fleet_board_t *board = prf_fleet_peer(self->hub->fleet, peer);
+    if (!board) {
+        if (frame->type != PRF_FRAME_GOODBYE)
+            refuse(self, peer, PRF_ENOTFOUND, "there is no session with this worker: say hello first");
+        return;
+    }
+    board->heard_ms = now_ms;
+    if (board->claim)
+        defend(self, board);
+    switch (frame->type) {
+    case PRF_FRAME_CREDIT:
+        credit(self, board, frame->u.credit);
+        break;
+    case PRF_FRAME_RESULT_BATCH:
+        results(self, board, frame, now_ms);
+        break;
+    case PRF_FRAME_HEARTBEAT:
+        if (frame->u.ids.session == board->session)
+            prf_sched_renew(self->hub->sched, board->number, frame->u.ids.items, frame->u.ids.count, now_ms, slack_ms(self));
+        break;
+    case PRF_FRAME_MODEL_ACK:
+        note_model(self, board, &frame->u.model);
+        break;
+    case PRF_FRAME_FETCH:
+        fetch(self, peer, &frame->u.fetch.digest, frame->u.fetch.offset);
+        break;
+    case PRF_FRAME_GOODBYE:
+        lose(self, board, "it said goodbye");
+        break;
+    default: {
+        char text[PRF_ERROR_TEXT];
+        snprintf(text, sizeof text, "a worker does not send %s", prf_frame_name(frame->type));
+        broken(self, peer, PRF_EPEER, text);
+    }
+    }
+}
+
+void prf_sessions_read(prf_sessions_t *self)
+{
+    for (int i = 0; i < READ_AT_ONCE; i++) {
+        prf_peer_t peer;
+        uint8_t *bytes;
+        size_t len;
+        if (prf_socket_recv(self->hub->workers, &peer, &bytes, &len, NULL))
+            return;
+        prf_frame_t frame;
+        prf_error_t err = {0};
+        prf_status_t status = prf_frame_decode(&frame, bytes, len, &err);
+        free(bytes);
+        if (status) {
+            broken(self, &peer, status, err.text);
+            continue;
+        }
+        handle(self, &peer, &frame, prf_clock_mono_ms());
+        prf_frame_release(&frame);
+    }
+}
+
+void prf_sessions_ack(void *arg, uint32_t number, uint64_t job)
+{
+    prf_sessions_t *self = arg;
+    prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
+    if (!board->live)
+        return; /* it sends its results again when it is back, and is told then */
+    if (!board->acks && !(board->acks = calloc(PRF_FLEET_ACKS, sizeof *board->acks)))
+        return;
+    if (board->ack_count < PRF_FLEET_ACKS)
+        board->acks[board->ack_count++] = job;
+}
+
+static void flush_board(prf_sessions_t *self, prf_fleet_board_t *board)
+{
+    size_t sent = 0;
+    while (sent < board->ack_count) {
+        size_t count = board->ack_count - sent < PRF_FRAME_JOBS ? board->ack_count - sent : PRF_FRAME_JOBS;
+        prf_frame_t frame = {.type = PRF_FRAME_COMMITTED, .u.ids = {.items = board->acks + sent, .count = count}};
+        if (send_frame(self, &board->peer, &frame))
+            break;
+        sent += count;
+    }
+    if (sent > 0)
+        memmove(board->acks, board->acks + sent, (board->ack_count - sent) * sizeof *board->acks);
+    board->ack_count -= sent;
+}
+
+void prf_sessions_flush(prf_sessions_t *self)
+{
+    for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
+        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        if (board->live && board->ack_count > 0)
+            flush_board(self, board);
+    }
+}
+
+/* One frame of jobs, up to `most`. Returns how many went out. */
+static size_t grant_board(prf_sessions_t *self, prf_fleet_board_t *board, size_t most, uint64_t now_ms)
+{
+    prf_job_t jobs[PRF_FRAME_JOBS];
+    size_t count = 0, blocks = 0;
+    while (count < most && count < PRF_FRAME_JOBS && blocks < FRAME_BLOCKS - PRF_CHAIN_BLOCKS &&
+           prf_sched_next(self->hub->sched, board->number, now_ms, slack_ms(self), &jobs[count]))
+        blocks += jobs[count++].block_count;
+    if (count == 0)
+        return 0;
+    prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = jobs, .count = count}};
+    if (send_frame(self, &board->peer, &frame)) {
+        while (count > 0) {
+            count--;
+            prf_sched_return(self->hub->sched, &jobs[count].point, jobs[count].attempt);
+        }
+        board->credit = 0; /* it does not read; its next credit shows that it does again */
+        return 0;
+    }
+    board->credit -= (uint32_t)count;
+    return count;
+}
+
+bool prf_sessions_grant(prf_sessions_t *self)
+{
+    if (self->hub->stopping || prf_commits_blocked(self->hub->commits, NULL))
+        return false;
+    /* A worker passes over a job that it still has a result of: it must hear first that it may forget that one. */
+    prf_sessions_flush(self);
+    uint64_t now_ms = prf_clock_mono_ms();
+    size_t boards = prf_fleet_count(self->hub->fleet);
+    bool any = false;
+    for (size_t i = 0; i < boards; i++) {
+        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        if (!board->live || board->credit == 0 || board->paused_until_ms > now_ms)
+            continue;
+        size_t queued = prf_sched_queued(self->hub->sched, board->klass);
+        if (queued == 0)
+            continue;
+        size_t share = queued / prf_fleet_live(self->hub->fleet) + 1;
+        any = grant_board(self, board, share < board->credit ? share : board->credit, now_ms) > 0 || any;
+    }
+    return any;
+}
+
+/* A board that does not run its kind's newest model is told again, until it does. */
+static void offer(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_ms)
+{
+    prf_frame_t frame = {.type = PRF_FRAME_MODEL_OFFER};
+    if (now_ms - board->offered_ms < OFFER_AGAIN_MS ||
+        !prf_publisher_newest(self->hub->publisher, board->facts.kind, &frame.u.model) || same_model(&frame.u.model, &board->model))
+        return;
+    board->offered_ms = now_ms;
+    send_frame(self, &board->peer, &frame);
+}
+
+static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool beat, bool stalled, uint64_t now_ms)
+{
+    uint64_t period = self->hub->heartbeat_ms;
+    if (stalled)
+        board->heard_ms = board->claimed_ms = now_ms;
+    if (board->claim && (!board->live || now_ms - board->claimed_ms >= CLAIM_BEATS * period)) {
+        prf_hello_t claim = *board->claim;
+        prf_peer_t claimant = board->claimant;
+        admit(self, &claimant, &claim, now_ms);
+        return;
+    }
+    if (now_ms - board->heard_ms >= PRF_SESSIONS_SILENT * period) {
+        lose(self, board, "it has been silent");
+        return;
+    }
+    if (beat) {
+        prf_frame_t frame = {.type = PRF_FRAME_HEARTBEAT, .u.ids.session = board->session};
+        send_frame(self, &board->peer, &frame);
+    }
+    offer(self, board, now_ms);
+}
+
+void prf_sessions_tick(prf_sessions_t *self)
+{
+    uint64_t now_ms = prf_clock_mono_ms();
+    /* When this process itself stood still, the workers' words wait in the socket: nobody was silent. */
+    bool stalled = now_ms - self->ticked_ms > 2 * (uint64_t)self->hub->heartbeat_ms;
+    bool beat = now_ms - self->beat_ms >= self->hub->heartbeat_ms;
+    self->ticked_ms = now_ms;
+    if (beat)
+        self->beat_ms = now_ms;
+    for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
+        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        if (board->live || board->claim)
+            tick_board(self, board, beat, stalled, now_ms);
+    }
+    /* While the store takes nothing, leases stay: their results may be what waits for it. */
+    if (!stalled && !prf_commits_blocked(self->hub->commits, NULL))
+        prf_results_expire(self->results, now_ms);
+}
+
+void prf_sessions_goodbye(prf_sessions_t *self)
+{
+    prf_frame_t frame = {.type = PRF_FRAME_GOODBYE};
+    for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
+        const prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        if (board->live)
+            send_frame(self, &board->peer, &frame);
+    }
+}
+
+const char *prf_sessions_state(const prf_sessions_t *self, const prf_fleet_board_t *board)
+{
+    if (!board->live)
+        return "lost";
+    if (prf_sched_leases(self->hub->sched, board->number) > 0)
+        return "busy";
+    return board->paused_until_ms > prf_clock_mono_ms() ? "paused" : "idle";
+}
+
+uint64_t prf_sessions_broken(const prf_sessions_t *self)
+{
+    return self->broken;
+}

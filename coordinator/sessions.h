@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sessions.h - the conversation with workers: hello, credit, jobs, results, heartbeats, loss, models (docs/protocol.md). Loop
+ * thread only. Nothing that a worker sends stops the daemon: what is malformed is counted, answered and logged, and who keeps
+ * sending it is cut off. */
+#ifndef PRF_SESSIONS_H
+#define PRF_SESSIONS_H
+
+#include "hub.h"
+#include "results.h"
+
+typedef struct prf_sessions prf_sessions_t;
+
+enum {
+    PRF_SESSIONS_SILENT = 5,  /* heartbeats without a word until a worker counts as lost */
+    PRF_SESSIONS_CREDIT = 256 /* jobs that a worker may hold */
+};
+
+/* Sessions of at most `cap` workers at once; loads the boards that the store knows. `first` is below every session number.
+ * Errors: PRF_ENOMEM, PRF_EIO. */
+PRF_CHECKED prf_status_t prf_sessions_new(prf_sessions_t **out, const prf_hub_t *hub, prf_results_t *results, size_t cap,
+                                          uint64_t first, prf_error_t *err);
+void prf_sessions_destroy(prf_sessions_t **self);
+
+/* Takes what has come, a limited number of frames at once. */
+void prf_sessions_read(prf_sessions_t *self);
+/* Grants jobs to boards with credit. True when some were sent. */
+bool prf_sessions_grant(prf_sessions_t *self);
+/* Job ids to be told as committed; sent by prf_sessions_flush (prf_ack_fn; arg is the prf_sessions_t). */
+void prf_sessions_ack(void *arg, uint32_t board, uint64_t job);
+void prf_sessions_flush(prf_sessions_t *self);
+/* Every half heartbeat: heartbeats, losses, claims, leases, models not acknowledged. */
+void prf_sessions_tick(prf_sessions_t *self);
+void prf_sessions_goodbye(prf_sessions_t *self);
+
+/* What a board is doing: "idle", "busy", "paused" or "lost". */
+const char *prf_sessions_state(const prf_sessions_t *self, const prf_fleet_board_t *board);
+uint64_t prf_sessions_broken(const prf_sessions_t *self); /* malformed frames since the start */
+
+#endif
