@@ -4,7 +4,7 @@
  * Convolutions, transposed convolutions and fully connected layers leave every layout to the library. Where it then has
  * nothing but reference code (thousands of times slower, and nothing that a deployed network would run), plain channels-last
  * and channels-first are tried and the first optimised implementation wins. Pooling, addition and activations take what they
- * are given: the layout in which a convolution of as many channels would have left its result.
+ * are given, the layout in which a convolution of as many channels would have left its result, with the same exception.
  *
  * 8-bit tensors are u8 activations and s8 weights, with one output scale that keeps results in range. */
 #include "backends/onednn_op.h"
@@ -196,9 +196,11 @@ static dnnl_status_t matmul_desc(op_desc_t *op, const request_t *request)
 }
 
 /* The layout in which a convolution leaves a tensor of this shape: asked of a 1x1 convolution; channels-last where there is
- * none of this type. */
+ * none of this type. A layout that the request insists on comes first. */
 static dnnl_status_t natural_layout(dnnl_memory_desc_t *md, const request_t *request, prf_shape_t shape)
 {
+    if (request->layout != dnnl_format_tag_any)
+        return image(md, shape, request->dtype, request->layout);
     prf_layer_t probe = {.kind = PRF_CONV2D};
     probe.p[PRF_P_N] = (int32_t)shape.n;
     probe.p[PRF_P_C] = probe.p[PRF_P_K] = (int32_t)shape.c;
@@ -327,6 +329,12 @@ static dnnl_status_t build(const request_t *request, dnnl_primitive_desc_t *out)
     return s;
 }
 
+/* Kinds whose tensors have more than one sensible layout. */
+static bool is_image(prf_layer_kind_t kind)
+{
+    return kind != PRF_FC && kind != PRF_MATMUL && kind != PRF_SOFTMAX && kind != PRF_LAYERNORM;
+}
+
 static bool reference(const_dnnl_primitive_desc_t pd)
 {
     return strncmp(prf_onednn_impl(pd), "ref", 3) == 0;
@@ -336,7 +344,7 @@ prf_status_t prf_onednn_op_new(dnnl_engine_t engine, const prf_layer_t *layer, p
                                size_t count, dnnl_primitive_desc_t *out, prf_error_t *err)
 {
     static const dnnl_format_tag_t layouts[] = {dnnl_format_tag_any, dnnl_nhwc, dnnl_nchw};
-    size_t choices = layer->kind <= PRF_CONVTRANSPOSE2D ? sizeof layouts / sizeof *layouts : 1;
+    size_t choices = is_image(layer->kind) ? sizeof layouts / sizeof *layouts : 1;
     dnnl_primitive_desc_t best = NULL;
     dnnl_status_t first = dnnl_success;
     for (size_t i = 0; i < choices && (!best || reference(best)); i++) {
