@@ -98,7 +98,7 @@ prf_status_t prf_models_open(prf_models_t **out, const char *state_dir, const ch
                               : prf_fail(err, PRF_EINVAL, "state folder %.60s...: path too long", state_dir);
     if (status) {
         prf_models_close(&self);
-        return status;
+        return prf_fail_prefix(err, status, "the state folder cannot be made, choose another with --state");
     }
     warning->text[0] = '\0';
     if (load(self, warning) == PRF_ENOTFOUND)

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: Apache-2.0
+/* prfarm-worker as a coordinator sees it: the test is the coordinator, the worker is the real program with a simulated board. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "net/net.h"
+#include "tiny_model.h"
+#include "wire/wire.h"
+
+enum { WAIT_MS = 60000, HEARTBEAT_MS = 100 };
+
+static char dir[40], farm[64], log_path[64], state[64];
+static prf_loop_t *loop;
+static prf_socket_t *router, *pub;
+static prf_process_t worker;
+static prf_peer_t peer;
+static bool late, silent; /* silent: the coordinator answers no heartbeats */
+
+static void on_readable(void *arg)
+{
+    (void)arg;
+    prf_loop_stop(loop);
+}
+
+static void on_late(void *arg)
+{
+    (void)arg;
+    late = true;
+    prf_loop_stop(loop);
+}
+
+/* A socket that was just destroyed gives its endpoint up a moment later. */
+static prf_socket_t *bound_socket(prf_socket_type_t type, const char *suffix)
+{
+    char endpoint[80];
+    prf_socket_t *socket = NULL;
+    prf_error_t err = {0};
+    snprintf(endpoint, sizeof endpoint, "%s.%s", farm, suffix);
+    cr_assert_eq(prf_socket_new(&socket, type, 1000, PRF_FRAME_BYTES, &err), PRF_OK, "%s", err.text);
+    uint64_t end = prf_clock_mono_ms() + WAIT_MS;
+    prf_status_t status;
+    while ((status = prf_socket_bind(socket, endpoint, NULL, &err)) == PRF_EBUSY && prf_clock_mono_ms() < end)
+        ;
+    cr_assert_eq(status, PRF_OK, "%s", err.text);
+    return socket;
+}
+
+static void bind_farm(void)
+{
+    prf_error_t err = {0};
+    router = bound_socket(PRF_ROUTER, "workers");
+    pub = bound_socket(PRF_PUB, "broadcast");
+    cr_assert_eq(prf_loop_add_socket(loop, router, on_readable, NULL, &err), PRF_OK, "%s", err.text);
+}
+
+static void unbind_farm(void)
+{
+    if (router)
+        prf_loop_remove_socket(loop, router);
+    prf_socket_destroy(&router);
+    prf_socket_destroy(&pub);
+}
+
+static void start_worker(const char *const *more)
+{
+    const char *argv[32] = {PRF_BIN_DIR "/prfarm-worker", "--farm", farm, "--board", "b1", "--kind", "k1", "--state", state};
+    size_t n = 9;
+    while (*more)
+        argv[n++] = *more++;
+    prf_error_t err = {0};
+    cr_assert_eq(prf_process_start(&worker, argv, &(prf_process_options_t){.pipes = true, .log = log_path}, &err), PRF_OK, "%s",
+                 err.text);
+}
+#define START(...) start_worker((const char *const[]){__VA_ARGS__, NULL})
+#define SIM "--backend", "sim", "--option", "board=ultratrail"
+
+static void set_up(void)
+{
+    prf_error_t err = {0};
+    snprintf(dir, sizeof dir, "/tmp/prf-worker-XXXXXX");
+    cr_assert(mkdtemp(dir));
+    snprintf(farm, sizeof farm, "ipc://%s/farm", dir);
+    snprintf(log_path, sizeof log_path, "%s/log", dir);
+    snprintf(state, sizeof state, "%s/state", dir);
+    worker = (prf_process_t){.fd = -1, .in = -1, .out = -1};
+    cr_assert_eq(prf_loop_new(&loop, &err), PRF_OK);
+    cr_assert_eq(prf_loop_add_timer(loop, WAIT_MS, on_late, NULL, NULL, &err), PRF_OK);
+    bind_farm();
+}
+
+static void tear_down(void)
+{
+    char command[80];
+    prf_process_stop(&worker, 0);
+    unbind_farm();
+    prf_loop_destroy(&loop);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(worker, .init = set_up, .fini = tear_down);
+
+static const char *log_text(void)
+{
+    static char text[4000];
+    char *data = NULL;
+    size_t len = 0;
+    if (prf_file_read(log_path, 1 << 20, &data, &len, NULL))
+        return "(no log)";
+    snprintf(text, sizeof text, "%s", len < sizeof text ? data : data + len - sizeof text + 1);
+    free(data);
+    return text;
+}
+
+static void tell(const prf_frame_t *frame)
+{
+    uint8_t *bytes;
+    size_t len;
+    prf_error_t err = {0};
+    cr_assert_eq(prf_frame_encode(frame, &bytes, &len, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_socket_send(router, &peer, bytes, len, &err), PRF_OK, "%s", err.text);
+    free(bytes);
+}
+
+/* Answers heartbeats, as a coordinator does. False when nothing comes. */
+static bool next_frame(prf_frame_t *frame)
+{
+    prf_error_t err = {0};
+    uint8_t *bytes;
+    size_t len;
+    while (prf_socket_recv(router, &peer, &bytes, &len, &err) == PRF_ETIMEOUT) {
+        cr_assert_eq(prf_loop_run(loop, &err), PRF_OK, "%s", err.text);
+        if (late)
+            return false;
+    }
+    cr_assert_eq(prf_frame_decode(frame, bytes, len, &err), PRF_OK, "%s", err.text);
+    free(bytes);
+    if (frame->type == PRF_FRAME_HEARTBEAT && !silent)
+        tell(&(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids.session = frame->u.ids.session});
+    return true;
+}
+
+/* The next frame of this type; what comes between is passed over. The caller releases it. */
+static prf_frame_t expect(prf_frame_type_t type)
+{
+    prf_frame_t frame;
+    while (next_frame(&frame)) {
+        if (frame.type == type)
+            return frame;
+        prf_frame_release(&frame);
+    }
+    cr_assert(false, "no %s came; the worker says:\n%s", prf_frame_name(type), log_text());
+    return frame;
+}
+
+static void welcome(uint64_t session)
+{
+    prf_frame_t hello = expect(PRF_FRAME_HELLO);
+    prf_frame_release(&hello);
+    tell(&(prf_frame_t){.type = PRF_FRAME_WELCOME, .u.welcome = {.session = session, .heartbeat_ms = HEARTBEAT_MS}});
+}
+
+static uint32_t credit(void)
+{
+    prf_frame_t frame = expect(PRF_FRAME_CREDIT);
+    uint32_t granted = frame.u.credit;
+    prf_frame_release(&frame);
+    return granted;
+}
+
+static void give_job(uint64_t id, const char *text, uint32_t deadline_ms)
+{
+    prf_block_t block;
+    prf_error_t err = {0};
+    cr_assert_eq(prf_block_parse(&block, text, &err), PRF_OK, "%s", err.text);
+    prf_job_t job = {.id = id, .epoch = 1, .deadline_ms = deadline_ms, .blocks = &block, .block_count = 1};
+    prf_protocol_default(&job.protocol);
+    prf_digest(&job.point, text, strlen(text));
+    tell(&(prf_frame_t){.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = &job, .count = 1}});
+}
+
+static prf_result_t result(void)
+{
+    prf_frame_t frame = expect(PRF_FRAME_RESULT_BATCH);
+    prf_result_t first = frame.u.results.items[0];
+    prf_frame_release(&frame);
+    return first;
+}
+
+static void commit(uint64_t id)
+{
+    tell(&(prf_frame_t){.type = PRF_FRAME_COMMITTED, .u.ids = {.items = &id, .count = 1}});
+}
+
+static int exit_code(void)
+{
+    int status = -1;
+    uint64_t end = prf_clock_mono_ms() + WAIT_MS;
+    uint8_t *bytes;
+    size_t len;
+    prf_peer_t from;
+    while (!prf_process_ended(&worker, &status)) {
+        cr_assert_lt(prf_clock_mono_ms(), end, "the worker did not end:\n%s", log_text());
+        if (prf_socket_recv(router, &from, &bytes, &len, NULL) == PRF_OK)
+            free(bytes);
+    }
+    cr_assert(WIFEXITED(status), "status %d:\n%s", status, log_text());
+    return WEXITSTATUS(status);
+}
+
+static void says(const char *text)
+{
+    cr_assert(strstr(log_text(), text), "the log lacks '%s':\n%s", text, log_text());
+}
+
+Test(worker, introduces_its_board_asks_for_jobs_and_hands_results_back)
+{
+    START(SIM, "--credit", "3");
+    prf_frame_t hello = expect(PRF_FRAME_HELLO);
+    cr_assert_str_eq(hello.u.hello.board, "b1");
+    cr_assert_str_eq(hello.u.hello.kind, "k1");
+    cr_assert_str_eq(hello.u.hello.fingerprint, "sim/ultratrail");
+    cr_assert_eq(hello.u.hello.kinds, 1u << PRF_CONV1D | 1u << PRF_FC);
+    cr_assert_eq(hello.u.hello.model.version, 0);
+    prf_frame_release(&hello);
+    tell(&(prf_frame_t){.type = PRF_FRAME_WELCOME, .u.welcome = {.session = 5, .heartbeat_ms = HEARTBEAT_MS}});
+    char ready[64] = "";
+    cr_assert_gt(read(worker.out, ready, sizeof ready - 1), 0);
+    cr_assert_str_eq(ready, "ready board=b1 kind=k1\n");
+    cr_assert_eq(credit(), 3);
+    give_job(11, "conv1d c=16 k=24 f=9 w=101 stride=2 pad=4", 10000);
+    prf_result_t r = result();
+    cr_assert(r.id == 11 && r.epoch == 1 && r.outcome == PRF_OK, "%s", r.error);
+    cr_assert_eq(r.sample.latency_ns, 4 * 2683.0);
+    cr_assert_eq(r.sample.repeats, 1, "an exact board is asked once");
+    commit(11);
+    prf_frame_t heartbeat = expect(PRF_FRAME_HEARTBEAT);
+    cr_assert_eq(heartbeat.u.ids.session, 5);
+    prf_frame_release(&heartbeat);
+}
+
+Test(worker, a_result_is_sent_until_it_is_committed)
+{
+    START(SIM);
+    welcome(1);
+    give_job(11, "fc in=8 out=8", 10000);
+    cr_assert_eq(result().id, 11);
+    cr_assert_eq(result().id, 11, "it was not sent again");
+    prf_frame_t heartbeat = expect(PRF_FRAME_HEARTBEAT);
+    cr_assert_eq(heartbeat.u.ids.count, 1);
+    cr_assert_eq(heartbeat.u.ids.items[0], 11);
+    prf_frame_release(&heartbeat);
+    commit(11);
+    do {
+        heartbeat = expect(PRF_FRAME_HEARTBEAT);
+        bool held = heartbeat.u.ids.count > 0;
+        prf_frame_release(&heartbeat);
+        if (!held)
+            break;
+    } while (!late);
+}
+
+Test(worker, a_new_coordinator_gets_hello_and_what_the_old_one_did_not_confirm)
+{
+    START(SIM);
+    welcome(1);
+    give_job(11, "fc in=8 out=8", 10000);
+    cr_assert_eq(result().id, 11);
+    unbind_farm();
+    bind_farm();
+    silent = true; /* it knows nothing of the session */
+    welcome(2);
+    silent = false;
+    prf_result_t again = result();
+    cr_assert_eq(again.id, 11);
+    cr_assert_eq(again.sample.latency_ns, 8);
+    cr_assert_gt(credit(), 0, "credit must be granted anew");
+}
+
+Test(worker, a_coordinator_that_forgot_the_session_is_greeted_again)
+{
+    START(SIM);
+    welcome(1);
+    credit();
+    tell(&(prf_frame_t){.type = PRF_FRAME_REFUSAL, .u.refusal = {.status = PRF_ENOTFOUND, .text = "no session"}});
+    welcome(2);
+    cr_assert_gt(credit(), 0);
+    tell(&(prf_frame_t){.type = PRF_FRAME_GOODBYE});
+    welcome(3);
+    cr_assert_gt(credit(), 0);
+}
+
+Test(worker, a_name_that_is_taken_ends_it_with_the_reason)
+{
+    START(SIM);
+    prf_frame_t hello = expect(PRF_FRAME_HELLO);
+    prf_frame_release(&hello);
+    tell(&(prf_frame_t){.type = PRF_FRAME_REFUSAL, .u.refusal = {.status = PRF_EEXISTS, .text = "board b1 is connected already"}});
+    cr_assert_eq(exit_code(), prf_exit_code(PRF_EEXISTS));
+    says("prfarm-worker: the coordinator refuses this worker: board b1 is connected already");
+}
+
+Test(worker, speaks_while_its_board_hangs_and_lives_on_after)
+{
+    START(SIM, "--option", "hang=1");
+    welcome(1);
+    give_job(11, "fc in=8 out=8", 1000);
+    unsigned beats = 0;
+    prf_frame_t frame;
+    while (next_frame(&frame)) {
+        bool over = frame.type == PRF_FRAME_RESULT_BATCH;
+        beats += frame.type == PRF_FRAME_HEARTBEAT && frame.u.ids.count == 1 && frame.u.ids.items[0] == 11;
+        if (over) {
+            cr_assert_eq(frame.u.results.items[0].outcome, PRF_EHANG);
+            cr_assert(strstr(frame.u.results.items[0].error, "no answer within 1000 ms"), "%s", frame.u.results.items[0].error);
+        }
+        prf_frame_release(&frame);
+        if (over)
+            break;
+    }
+    cr_assert_geq(beats, 4, "%u heartbeats in a second", beats);
+    commit(11);
+    give_job(12, "conv2d c=3 k=8 h=8 r=3", 1000);
+    cr_assert_eq(result().outcome, PRF_EUNSUPPORTED, "the board did not come back");
+}
+
+Test(worker, a_crashing_board_costs_each_job_and_never_the_worker)
+{
+    START(SIM, "--option", "crash=1");
+    welcome(1);
+    for (uint64_t id = 1; id <= 3; id++) {
+        give_job(id, "fc in=8 out=8", 10000);
+        prf_result_t r = result();
+        cr_assert_eq(r.id, id);
+        cr_assert_eq(r.outcome, PRF_ECRASH, "%s", r.error);
+        commit(id);
+    }
+}
+
+/* Answers fetches until the model is acknowledged. */
+static void serve_model(const uint8_t *bytes, const prf_model_version_t *version)
+{
+    prf_frame_t frame;
+    while (next_frame(&frame) && frame.type != PRF_FRAME_MODEL_ACK) {
+        if (frame.type == PRF_FRAME_FETCH) {
+            uint64_t at = frame.u.fetch.offset;
+            cr_assert_lt(at, version->bytes);
+            size_t n = version->bytes - at < 300 ? (size_t)(version->bytes - at) : 300;
+            prf_frame_t chunk = {.type = PRF_FRAME_CHUNK};
+            chunk.u.chunk.digest = version->digest;
+            chunk.u.chunk.offset = at;
+            chunk.u.chunk.total = version->bytes;
+            chunk.u.chunk.data = (uint8_t *)(size_t)(bytes + at);
+            chunk.u.chunk.len = n;
+            tell(&chunk);
+        }
+        prf_frame_release(&frame);
+    }
+    cr_assert(!late, "the model was not acknowledged:\n%s", log_text());
+    cr_assert_eq(frame.u.model.version, version->version);
+    prf_frame_release(&frame);
+}
+
+Test(worker, takes_the_offered_model_and_tells_it_after_a_restart)
+{
+    size_t len;
+    prf_model_version_t version;
+    uint8_t *bytes = tiny_model("k1", 4, &len, &version);
+    START(SIM);
+    welcome(1);
+    tell(&(prf_frame_t){.type = PRF_FRAME_MODEL_OFFER, .u.model = version});
+    serve_model(bytes, &version);
+    prf_process_stop(&worker, 0);
+    START(SIM);
+    prf_frame_t hello = expect(PRF_FRAME_HELLO);
+    while (hello.u.hello.model.version == 0 && !late) { /* the killed worker's last words may still come */
+        prf_frame_release(&hello);
+        hello = expect(PRF_FRAME_HELLO);
+    }
+    cr_assert_eq(hello.u.hello.model.version, 4);
+    cr_assert(prf_digest_compare(&hello.u.hello.model.digest, &version.digest) == 0);
+    prf_frame_release(&hello);
+    free(bytes);
+}
+
+Test(worker, a_broadcast_reaches_it)
+{
+    size_t len, out_len;
+    prf_model_version_t version;
+    uint8_t *bytes = tiny_model("k1", 9, &len, &version), *offer;
+    START(SIM);
+    welcome(1);
+    credit();
+    cr_assert_eq(prf_frame_encode(&(prf_frame_t){.type = PRF_FRAME_MODEL_OFFER, .u.model = version}, &offer, &out_len, NULL),
+                 PRF_OK);
+    /* A subscription takes a moment to arrive; until then a broadcast is lost, as on any farm. */
+    for (bool fetched = false; !fetched && !late;) {
+        prf_frame_t frame;
+        cr_assert_eq(prf_socket_send(pub, NULL, offer, out_len, NULL), PRF_OK);
+        if (!next_frame(&frame))
+            break;
+        fetched = frame.type == PRF_FRAME_FETCH;
+        prf_frame_release(&frame);
+    }
+    cr_assert(!late, "nothing was fetched:\n%s", log_text());
+    free(offer);
+    free(bytes);
+}
+
+Test(worker, malformed_frames_do_not_disturb_it)
+{
+    START(SIM);
+    welcome(1);
+    credit();
+    cr_assert_eq(prf_socket_send(router, &peer, "\xff\xff garbage", 10, NULL), PRF_OK);
+    cr_assert_eq(prf_socket_send(router, &peer, "", 0, NULL), PRF_OK);
+    give_job(11, "fc in=8 out=8", 10000);
+    cr_assert_eq(result().id, 11);
+}
+
+Test(worker, sigterm_waits_for_the_commit_and_says_goodbye)
+{
+    START(SIM);
+    welcome(1);
+    give_job(11, "fc in=8 out=8", 10000);
+    cr_assert_eq(result().id, 11);
+    kill(worker.pid, SIGTERM);
+    prf_frame_t heartbeat = expect(PRF_FRAME_HEARTBEAT);
+    prf_frame_release(&heartbeat);
+    commit(11);
+    prf_frame_t goodbye = expect(PRF_FRAME_GOODBYE);
+    prf_frame_release(&goodbye);
+    cr_assert_eq(exit_code(), 0);
+}
+
+static void ends_at_once(prf_status_t code, const char *text, const char *const *more)
+{
+    start_worker(more);
+    cr_assert_eq(exit_code(), prf_exit_code(code), "%s", log_text());
+    says(text);
+}
+#define ENDS(code, text, ...) ends_at_once(code, text, (const char *const[]){__VA_ARGS__, NULL})
+
+Test(worker, what_cannot_work_ends_it_with_one_clear_message)
+{
+    ENDS(PRF_ENOTFOUND, "prfarm-worker: plug-in /nowhere/b.so: there is no such file", "--plugin", "/nowhere/b.so");
+    ENDS(PRF_EINVAL, "prfarm-worker: sim: unknown option 'speed=9'", SIM, "--option", "speed=9");
+    ENDS(PRF_ENOTFOUND, "backend 'tpu' is not part of this build", "--backend", "tpu");
+    ENDS(PRF_EUSAGE, "--backend is missing", "--log", "info");
+    ENDS(PRF_EUSAGE, "--credit 0: use a number from 1 to 256", SIM, "--credit", "0");
+    ENDS(PRF_EUSAGE, "'--bogus' is unknown or lacks its value", "--bogus");
+    ENDS(PRF_EINVAL, "--board 'a b': use 1 to 63 letters", SIM, "--board", "a b");
+    ENDS(PRF_EUSAGE, "log level 'loud'", SIM, "--log", "loud");
+    ENDS(PRF_EINVAL, "http://here", SIM, "--farm", "http://here");
+    ENDS(PRF_EIO, "/log/models: Not a directory", SIM, "--state", log_path);
+}
