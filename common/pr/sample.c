@@ -23,63 +23,60 @@ enum {
 
 static const uint8_t primes[PRF_PARAMS] = {2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61};
 
-/* --- layers that the sample must not repeat -------------------------------------------------------------------------- */
+/* --- what is gathered ------------------------------------------------------------------------------------------------ */
 
+/* Layers into out[], none twice and none of those taken: an open-addressing table of places in taken[] and then out[]. */
 typedef struct {
-    const prf_layer_t **slots; /* owned; layers borrowed */
+    const prf_layer_t *taken; /* borrowed */
+    size_t taken_count;
+    prf_layer_t *out; /* borrowed */
+    size_t got, count;
+    uint32_t *slots; /* owned; 0: free, else place + 1 */
     size_t mask;
-} set_t;
+} sample_t;
 
-static prf_status_t set_init(set_t *set, size_t room, prf_error_t *err)
+static const prf_layer_t *layer_at(const sample_t *sample, uint32_t place)
 {
-    size_t size = 16;
-    while (size < 2 * room)
-        size *= 2;
-    set->slots = calloc(size, sizeof *set->slots);
-    if (!set->slots)
-        return prf_fail(err, PRF_ENOMEM, "sample of %zu layers", room);
-    set->mask = size - 1;
-    return PRF_OK;
+    return place < sample->taken_count ? &sample->taken[place] : &sample->out[place - sample->taken_count];
 }
 
-/* Where the layer is, or where it would go. */
-static size_t set_slot(const set_t *set, const prf_layer_t *layer)
+/* Enters the layer as `place`, unless it is there already. */
+static bool enter(sample_t *sample, const prf_layer_t *layer, size_t place)
 {
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < PRF_PARAMS; i++)
         hash = (hash ^ (uint32_t)layer->p[i]) * 0x100000001b3u;
-    size_t slot = (size_t)(hash ^ (hash >> 32)) & set->mask;
-    while (set->slots[slot] && !prf_layer_equal(set->slots[slot], layer))
-        slot = (slot + 1) & set->mask;
-    return slot;
+    size_t slot = (size_t)(hash ^ (hash >> 32)) & sample->mask;
+    for (; sample->slots[slot]; slot = (slot + 1) & sample->mask)
+        if (prf_layer_equal(layer_at(sample, sample->slots[slot] - 1), layer))
+            return false;
+    sample->slots[slot] = (uint32_t)place + 1;
+    return true;
 }
-
-/* What is gathered: layers into out[], none twice and none of those taken. */
-typedef struct {
-    set_t set;
-    prf_layer_t *out; /* borrowed */
-    size_t got, count;
-} sample_t;
 
 static prf_status_t sample_init(sample_t *sample, const prf_layer_t *taken, size_t taken_count, prf_layer_t *out, size_t count,
                                 prf_error_t *err)
 {
-    *sample = (sample_t){.out = out, .count = count};
+    *sample = (sample_t){.taken = taken, .taken_count = taken_count, .out = out, .count = count};
     if (count > SAMPLE_MAX || taken_count > SAMPLE_MAX)
         return prf_fail(err, PRF_EINVAL, "sample of %zu layers beside %zu: use at most %d", count, taken_count, (int)SAMPLE_MAX);
-    prf_status_t status = set_init(&sample->set, taken_count + count, err);
-    for (size_t i = 0; !status && i < taken_count; i++)
-        sample->set.slots[set_slot(&sample->set, &taken[i])] = &taken[i];
-    return status;
+    size_t size = 16;
+    while (size < 2 * (taken_count + count))
+        size *= 2;
+    sample->slots = calloc(size, sizeof *sample->slots);
+    if (!sample->slots)
+        return prf_fail(err, PRF_ENOMEM, "sample of %zu layers", count);
+    sample->mask = size - 1;
+    for (size_t i = 0; i < taken_count; i++)
+        (void)enter(sample, &taken[i], i);
+    return PRF_OK;
 }
 
 static bool sample_add(sample_t *sample, const prf_layer_t *layer)
 {
-    size_t slot = set_slot(&sample->set, layer);
-    if (sample->set.slots[slot])
+    if (!enter(sample, layer, sample->taken_count + sample->got))
         return false;
-    sample->out[sample->got] = *layer;
-    sample->set.slots[slot] = &sample->out[sample->got++];
+    sample->out[sample->got++] = *layer;
     return true;
 }
 
@@ -253,7 +250,7 @@ prf_status_t prf_sample_representatives(const prf_space_t *space, const prf_step
     status = sample_init(&sample, taken, taken_count, out, count, err);
     if (!status)
         status = gather(&sample, space, steps, seed, err);
-    free(sample.set.slots);
+    free(sample.slots);
     if (!status)
         *got = sample.got;
     return status;
@@ -274,7 +271,7 @@ prf_status_t prf_sample_random(const prf_space_t *space, uint64_t seed, const pr
         status = prf_space_draw(space, &rng, &layer, err);
         vain = !status && sample_add(&sample, &layer) ? 0 : vain + 1;
     }
-    free(sample.set.slots);
+    free(sample.slots);
     if (!status)
         *got = sample.got;
     return status;

@@ -60,12 +60,13 @@ typedef struct {
     size_t points, rounds;
 } found_t;
 
+enum { MOST = 4096 };
+static prf_layer_t asked[MOST]; /* by the last sweep, in its order */
+
 /* Sweeps a board whose latencies have `noise` (relative, normal). Every layer asked for must be new and of the space. */
 static found_t sweep(board_t board, const prf_space_t *space, const prf_knowledge_t *knowledge, uint32_t budget, double noise,
                      uint64_t seed)
 {
-    enum { MOST = 4096 };
-    static prf_layer_t asked[MOST];
     double latency[MOST];
     found_t found = {0};
     prf_sweep_t *self = NULL;
@@ -219,7 +220,8 @@ Test(steps, strong_noise_gives_width_1)
 
 static double odd_tiles(const prf_layer_t *l)
 {
-    return 500 + 7.0 * ((l->p[PRF_P_IN] + 26) / 27) * ((l->p[PRF_P_OUT] + 199) / 200 * 200 + l->p[PRF_P_OUT]);
+    int32_t in_tiles = (l->p[PRF_P_IN] + 26) / 27, out_edge = (l->p[PRF_P_OUT] + 199) / 200 * 200;
+    return 500 + 7.0 * in_tiles * (out_edge + l->p[PRF_P_OUT]);
 }
 
 Test(steps, any_width_up_to_256_is_found_not_only_powers_of_two)
@@ -259,6 +261,19 @@ Test(steps, grey_knowledge_chooses_among_candidates_with_fewer_points)
     cr_assert_eq(found.steps.width[PRF_P_K], 8);
     cr_assert_eq(found.steps.width[PRF_P_W], 1, "none of the candidates");
     cr_assert_lt(found.points, 2 * all.points / 3);
+}
+
+Test(steps, the_same_latencies_lead_to_the_same_requests)
+{
+    static prf_layer_t first[MOST];
+    prf_space_t s = conv2d_space(true);
+    found_t one = sweep(board_ncs2, &s, &black, 0, 0.01, 4);
+    memcpy(first, asked, sizeof first);
+    found_t two = sweep(board_ncs2, &s, &black, 0, 0.01, 4);
+    cr_assert_eq(one.points, two.points);
+    for (size_t i = 0; i < one.points; i++)
+        cr_assert(prf_layer_equal(&first[i], &asked[i]), "request %zu", i);
+    cr_assert_eq(memcmp(&one.steps, &two.steps, sizeof one.steps), 0);
 }
 
 Test(steps, a_budget_is_never_exceeded)
