@@ -46,6 +46,7 @@ typedef struct {
     size_t value_count;
     int32_t first, last; /* of values */
     size_t asked;
+    bool opened;
     prf_fit_t smooth, *steps; /* owned: by hypothesis */
 } track_t;
 
@@ -81,7 +82,8 @@ struct prf_sweep {
     size_t round_count;
     request_t requests[PRF_PARAMS * PRF_BASES * OPENING];
     size_t request_count;
-    bool opened, waiting;
+    size_t at_once; /* parameters whose curves go on side by side */
+    bool waiting;
 };
 
 void prf_steps_none(prf_steps_t *out)
@@ -260,9 +262,11 @@ static prf_status_t build(prf_sweep_t *self, const prf_knowledge_t *knowledge, u
     self->round = calloc(self->budget, sizeof *self->round);
     if (!self->tracks || !self->measured || !self->round)
         return prf_fail(err, PRF_ENOMEM, "sweep of %zu layers", self->budget);
+    /* A small budget buys fewer curves, then fewer parameters, rather than curves too short to tell anything. */
     size_t bases = PRF_BASES;
     while (bases > 1 && self->parameter_count * bases * (CURVE_MIN + 2) > self->budget)
         bases--;
+    self->at_once = self->budget / (bases * CURVE_STEPS);
     for (size_t i = 0; i < self->parameter_count; i++) {
         prf_status_t status = add_tracks(self, i, bases, seed, err);
         if (status)
@@ -342,11 +346,17 @@ static bool is_supported(const prf_sweep_t *self, size_t parameter, size_t hypot
     return support >= (curves < 2 ? 1 : 2);
 }
 
-/* Posterior of each hypothesis: even odds for "no step", the other half shared among the widths. */
+/* Posterior of each hypothesis: even odds for "no step", the other half shared among the widths. Without a curve that can be
+ * judged all stay at 0. */
 static void weigh(prf_sweep_t *self, size_t index)
 {
     parameter_t *parameter = &self->parameters[index];
     double least = INFINITY, sum = 0;
+    bool any = false;
+    for (size_t i = 0; i < self->track_count; i++)
+        any = any || is_judged(&self->tracks[i], index);
+    if (!any)
+        return;
     for (size_t h = 0; h < parameter->count; h++) {
         double bic = h > 0 ? 2 * log((double)parameter->count - 1) : 0;
         for (size_t i = 0; i < self->track_count; i++)
@@ -509,32 +519,59 @@ static bool ask(prf_sweep_t *self, size_t index, int32_t at)
     return true;
 }
 
-static void ask_opening(prf_sweep_t *self)
+/* Opens a curve. Each curve of a parameter starts elsewhere: where they share a shape, other values tell more of it. False: the
+ * budget is spent. */
+static bool ask_opening(prf_sweep_t *self, size_t index)
 {
-    for (size_t number = 0; number < OPENING; number++)
-        for (size_t i = 0; i < self->track_count; i++) {
-            track_t *track = &self->tracks[i];
-            /* Each curve of a parameter starts elsewhere: where they share a shape, other values tell more of it. */
-            double part = ((double)number + ((double)(i % PRF_BASES) + 0.5) / PRF_BASES) / OPENING;
-            int32_t at;
-            if (open_value(track, track->first, track->last, part, &at) && !ask(self, i, at))
-                return;
-        }
+    track_t *track = &self->tracks[index];
+    for (size_t number = 0; number < OPENING; number++) {
+        double part = ((double)number + ((double)(index % PRF_BASES) + 0.5) / PRF_BASES) / OPENING;
+        int32_t at;
+        if (open_value(track, track->first, track->last, part, &at) && !ask(self, index, at))
+            return false;
+    }
+    track->opened = true;
+    return true;
 }
 
-/* One more value for each curve of each parameter that is not done. Returns whether there was any. */
-static bool ask_more(prf_sweep_t *self)
+/* What the curves of one parameter ask for this round. False: they have nothing more to ask, or the budget is spent. */
+static bool ask_parameter(prf_sweep_t *self, size_t parameter)
 {
     bool any = false;
     for (size_t i = 0; i < self->track_count; i++) {
         track_t *track = &self->tracks[i];
         int32_t at;
-        if (self->parameters[track->parameter].done || track->asked == CURVE_MAX || !choose(self, track, &at))
+        if (track->parameter != parameter || track->asked == CURVE_MAX)
             continue;
-        track->asked++;
-        if (!ask(self, i, at))
-            return any;
+        if (!track->opened) {
+            if (self->budget - self->measured_count < CURVE_STEPS)
+                continue;
+            if (!ask_opening(self, i))
+                return any;
+        } else if (choose(self, track, &at)) {
+            track->asked++;
+            if (!ask(self, i, at))
+                return any;
+        } else
+            continue;
         any = true;
+    }
+    return any;
+}
+
+/* One round of asking. Returns whether any curve had a question, be it one whose answer is known already. */
+static bool ask_more(prf_sweep_t *self)
+{
+    bool any = false;
+    size_t open = 0;
+    for (size_t i = 0; i < self->parameter_count && open < self->at_once; i++) {
+        parameter_t *parameter = &self->parameters[i];
+        if (parameter->done)
+            continue;
+        bool asked = ask_parameter(self, i);
+        parameter->done = !asked;
+        open += asked;
+        any = any || asked;
     }
     return any;
 }
@@ -544,15 +581,9 @@ prf_status_t prf_sweep_round(prf_sweep_t *self, const prf_layer_t **layers, size
     if (self->waiting)
         return prf_fail(err, PRF_EINVAL, "sweep: a round of %zu layers still waits for its latencies", self->round_count);
     self->round_count = self->request_count = 0;
-    bool more = true;
-    if (!self->opened)
-        ask_opening(self);
-    while (self->opened && more && self->round_count == 0) {
-        more = ask_more(self);
+    while (self->round_count == 0 && ask_more(self))
         if (self->round_count == 0)
             judge(self); /* what was asked for was known from other curves */
-    }
-    self->opened = true;
     self->waiting = self->round_count > 0;
     *layers = self->round;
     *count = self->round_count;
