@@ -81,7 +81,7 @@ bool prf_base_find(const prf_space_t *space, prf_param_t swept, size_t number, u
 {
     static const double levels[PRF_BASES] = {0.5, 0.35, 0.65};
     prf_layer_t found[COMBINATIONS], layer;
-    double worths[COMBINATIONS];
+    double worths[COMBINATIONS] = {0};
     prf_rng_t rng;
     prf_rng_init(&rng, seed, prf_rng_stream("sweep base") + (uint64_t)swept * PRF_BASES + number);
     double level = levels[(number + (size_t)swept) % PRF_BASES] + 0.04 * (prf_rng_double(&rng) - 0.5);
