@@ -41,7 +41,7 @@ typedef struct {
     prf_models_t *models;
     prf_hello_t facts; /* board "": not open yet */
     bool board_down;   /* its process could not be started again */
-    bool was_ready;
+    bool was_ready, was_welcome;
     prf_job_t queue[PRF_AGENT_MAX_CREDIT]; /* blocks owned */
     size_t queued;
     uint64_t running; /* id of the job on the board */
@@ -201,8 +201,6 @@ static void on_board_result(void *arg, const prf_result_t *result)
     feed_board(self);
 }
 
-static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now);
-
 static void send_fetch(agent_t *self, uint64_t now)
 {
     prf_frame_t frame = {.type = PRF_FRAME_FETCH};
@@ -253,8 +251,11 @@ static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
     if (first)
         prf_log(PRF_LOG_INFO, "welcome session=%llu unconfirmed=%zu held=%zu", (unsigned long long)self->session,
                 prf_outbox_count(self->outbox), self->queued + self->busy);
-    printf("ready board=%s kind=%s\n", self->options->serve.board, self->options->serve.kind);
-    fflush(stdout);
+    if (!self->was_welcome) {
+        printf("ready board=%s kind=%s\n", self->options->serve.board, self->options->serve.kind);
+        fflush(stdout);
+    }
+    self->was_welcome = true;
     prf_outbox_unsend(self->outbox);
     send_results(self, now);
     on_offer(self, &frame->u.welcome.model);

@@ -196,7 +196,7 @@ int main(int argc, char **argv)
     if (!status && args.host)
         return prf_serve(&(prf_serve_t){args.text[BACKEND], args.options, args.option_count, args.text[BOARD], args.text[KIND]},
                          HOST_FD);
-    prf_log_init("worker", level);
+    prf_log_init("prfarm-worker", level);
     if (!status)
         status = run(&args, &err);
     if (status)

@@ -3,10 +3,12 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "backends/registry.h"
+#include "base/file.h"
 
 /* As the backend's process does for every backend. */
 static void ignore_sigpipe(void)
@@ -91,6 +93,18 @@ Test(exec, the_documented_example_answers_with_real_latencies)
     cr_assert(strstr(err.text, "only single layers with n = 1"), "%s", err.text);
     cr_assert_eq(measure(board, "fc in=4 out=4", &small, &err), PRF_OK, "a refusal broke the board: %s", err.text);
     exec_backend()->close(&board);
+}
+
+Test(exec, the_example_in_the_documentation_is_the_one_that_is_tested)
+{
+    char *doc = NULL, *program = NULL;
+    size_t len;
+    cr_assert_eq(prf_file_read(PRF_SOURCE_DIR "/docs/backends.md", 1 << 20, &doc, &len, NULL), PRF_OK);
+    cr_assert_eq(prf_file_read(PRF_SOURCE_DIR "/docs/examples/exec/board.py", 1 << 20, &program, &len, NULL), PRF_OK);
+    const char *body = strstr(program, "import json");
+    cr_assert(body && strstr(doc, body), "docs/backends.md shows another program than docs/examples/exec/board.py");
+    free(doc);
+    free(program);
 }
 
 Test(exec, programs_that_cannot_be_a_board_are_refused_with_one_clear_message)
