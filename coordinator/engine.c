@@ -2,7 +2,7 @@
 /* engine.c - the book of probes and the engine's interface.
  *
  * Every measurement that a kind of board wants stands once in its book. Probes are handed out in an order that comes from the
- * point's own digest, which is as good as shuffled: training, validation and baseline layers of all layer kinds stand in one
+ * point's own digest, which is as good as shuffled: representatives, random and validation layers of all layer kinds stand in one
  * mixed queue, so that a board's slow drift favours none of them. Second attempts stand half a queue later than first ones.
  * Rejected: a stored plan. The book is rebuilt from the campaign and the results, so there is nothing that could disagree. */
 #include "engine_internal.h"
@@ -120,7 +120,7 @@ const char *prf_engine_fingerprint(const prf_engine_t *self, size_t board)
 
 const char *role_name(role_t role)
 {
-    static const char *const names[ROLES] = {"sweep", "train", "validation", "baseline", "network"};
+    static const char *const names[ROLES] = {"sweep", "representative", "validation", "random", "network"};
     return names[role];
 }
 

@@ -12,7 +12,7 @@
 #include "model/train.h"
 
 typedef enum { PROBE_PENDING = 0, PROBE_OUT, PROBE_MEASURED, PROBE_POISONED, PROBE_SKIPPED } probe_state_t;
-typedef enum { ROLE_SWEEP = 0, ROLE_TRAIN, ROLE_VALIDATION, ROLE_BASELINE, ROLE_NETWORK, ROLES } role_t;
+typedef enum { ROLE_SWEEP = 0, ROLE_REPRESENTATIVE, ROLE_VALIDATION, ROLE_RANDOM, ROLE_NETWORK, ROLES } role_t;
 
 #define NO_CHAIN SIZE_MAX
 
@@ -42,7 +42,8 @@ typedef struct {
     bool sweeping;
     uint32_t budget, validation; /* layers */
     list_t round;                /* of the sweep, being measured; in the sweep's order */
-    list_t swept, train, validated, baseline;
+    list_t swept, representatives, random, validated;
+    size_t random_trained; /* how many of `random`, from its front, are trained on; the baseline has them all */
 } track_t;
 
 typedef struct {

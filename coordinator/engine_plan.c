@@ -2,9 +2,12 @@
 /* engine_plan.c - what a board kind is asked next.
  *
  * Each track first sweeps, round by round; as soon as its steps are known it asks for its share of the sample: Performance
- * Representatives to train on, layers from the original space to be judged by, and as many random layers as sweep and training
- * together cost, for the baseline. Tracks do not wait for one another until the training, which is for the whole kind. Where a
- * target MAPE is given the budget is spent in three helpings, each judged before the next; else in one. */
+ * Representatives and, unless the steps were given, as many layers from the original space to train on (on representatives alone
+ * a regressor cannot tell a parameter from its tile count, and is lost between two of them on boards that slope within a step);
+ * other layers from the original space to be judged by; and, for the baseline, random layers up to what sweep and training
+ * together cost, of which the first are those that are trained on anyway. Tracks do not wait for one another until the training,
+ * which is for the whole kind. Where a target MAPE is given the budget is spent in three helpings, each judged before the next;
+ * else in one. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,9 +32,9 @@ void track_release(track_t *track)
     prf_sweep_destroy(&track->sweep);
     free(track->round.items);
     free(track->swept.items);
-    free(track->train.items);
+    free(track->representatives.items);
     free(track->validated.items);
-    free(track->baseline.items);
+    free(track->random.items);
 }
 
 /* Which of the campaign's layers this board is to run and can run. */
@@ -86,34 +89,51 @@ static bool modelled(const kind_t *kind, const prf_block_t *block)
     return false;
 }
 
-/* A network is measured over the blocks that the campaign models on this board, so that estimate and measurement are about the
- * same thing. Blocks travel in the network's own data type; the track's is what counts here. */
+/* The blocks of a network that the campaign models on this board, in the data type of its layers, and the share of the network's
+ * MACs that they do. */
+static prf_status_t modelled_part(const kind_t *kind, const prf_engine_network_t *network, chain_t *chain, double *share,
+                                  prf_error_t *err)
+{
+    double all = 0, part = 0;
+    *chain = (chain_t){.network = network, .blocks = calloc(network->block_count + 1, sizeof *chain->blocks)};
+    if (!chain->blocks)
+        return prf_fail(err, PRF_ENOMEM, "network %s", network->name);
+    for (size_t b = 0; b < network->block_count; b++) {
+        prf_block_t block = network->blocks[b];
+        double macs = prf_layer_macs(&block.layers[0]);
+        block.dtype = kind->tracks[0].layer->space.dtype;
+        all += macs;
+        if (!modelled(kind, &block))
+            continue;
+        part += macs;
+        chain->blocks[chain->count++] = block;
+    }
+    *share = all > 0 ? part / all : 0;
+    return PRF_OK;
+}
+
+/* A network is measured over its modelled blocks, so that estimate and measurement are about the same thing; where these do less
+ * than half of its work it says nothing of the network, and is left out on this board. */
 static prf_status_t start_chains(prf_engine_t *self, size_t board, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
-    kind->chains = calloc(self->network_count ? self->network_count : 1, sizeof *kind->chains);
+    kind->chains = calloc(self->network_count + 1, sizeof *kind->chains);
     if (!kind->chains)
         return prf_fail(err, PRF_ENOMEM, "networks of a campaign");
     for (size_t n = 0; n < self->network_count; n++) {
-        const prf_engine_network_t *network = &self->networks[n];
-        chain_t chain = {.network = network,
-                         .blocks = calloc(network->block_count ? network->block_count : 1, sizeof *chain.blocks)};
-        if (!chain.blocks)
-            return prf_fail(err, PRF_ENOMEM, "network %s", network->name);
-        for (size_t b = 0; b < network->block_count; b++) {
-            prf_block_t block = network->blocks[b];
-            block.dtype = kind->tracks[0].layer->space.dtype;
-            if (modelled(kind, &block))
-                chain.blocks[chain.count++] = block;
-        }
-        if (chain.count == 0) {
+        chain_t chain;
+        double share;
+        prf_status_t status = modelled_part(kind, &self->networks[n], &chain, &share, err);
+        if (status)
+            return status;
+        if (share < 0.5) {
             free(chain.blocks);
             continue;
         }
         kind->chains[kind->chain_count++] = chain;
         for (uint32_t attempt = 0; attempt < self->campaign.repeats; attempt++) {
             size_t probe;
-            prf_status_t status = probe_want(self, board, NULL, kind->chain_count - 1, attempt, ROLE_NETWORK, &probe, err);
+            status = probe_want(self, board, NULL, kind->chain_count - 1, attempt, ROLE_NETWORK, &probe, err);
             if (!status)
                 status = list_add(&kind->chains[kind->chain_count - 1].probes, probe, err);
             if (status)
@@ -184,7 +204,7 @@ static prf_status_t extend(prf_engine_t *self, size_t board, track_t *track, rol
         return prf_fail(err, PRF_ENOMEM, "a sample of %zu layers", wanted);
     uint64_t seed = stream(self, track, role_name(role));
     prf_status_t status =
-        role == ROLE_TRAIN
+        role == ROLE_REPRESENTATIVE
             ? prf_sample_representatives(&track->layer->space, &track->steps, seed, taken, taken_count, wanted, layers, &got, err)
             : prf_sample_random(&track->layer->space, seed, taken, taken_count, wanted, layers, &got, err);
     if (!status && got > have)
@@ -223,10 +243,13 @@ static prf_status_t sample_track(prf_engine_t *self, size_t board, track_t *trac
     prf_layer_t *held = layers_of(kind, &track->validated, repeats, &held_count);
     if (!held)
         return prf_fail(err, PRF_ENOMEM, "validation layers");
-    status = extend(self, board, track, ROLE_TRAIN, &track->train, 1, train, held, held_count, err);
-    if (!status && self->campaign.baseline)
-        status = extend(self, board, track, ROLE_BASELINE, &track->baseline, 1, track->swept.count + track->train.count, held,
-                        held_count, err);
+    size_t random = track->layer->knowledge.kind == PRF_WHITE ? 0 : train / 2;
+    status = extend(self, board, track, ROLE_REPRESENTATIVE, &track->representatives, 1, train - random, held, held_count, err);
+    /* Where the grid has no more representatives, random layers take their place. */
+    track->random_trained = train > track->representatives.count ? train - track->representatives.count : 0;
+    size_t wanted = self->campaign.baseline ? track->swept.count + train : track->random_trained;
+    if (!status)
+        status = extend(self, board, track, ROLE_RANDOM, &track->random, 1, wanted, held, held_count, err);
     free(held);
     return status;
 }

@@ -100,16 +100,18 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     const kind_t *k = &self->kinds[board];
     const prf_provenance_t *p = &k->provenance;
     bool trained = k->model != NULL;
-    size_t validation = 0, baseline = 0;
+    size_t validation = 0, baseline = 0, representatives = 0;
     for (size_t i = 0; i < k->track_count; i++) {
         validation += measured_in(k, &k->tracks[i].validated, self->campaign.repeats);
-        baseline += measured_in(k, &k->tracks[i].baseline, 1);
+        baseline += self->campaign.baseline ? measured_in(k, &k->tracks[i].random, 1) : 0;
+        representatives += measured_in(k, &k->tracks[i].representatives, 1);
     }
-    json_t *out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", self->campaign.boards[board].kind,
-                            "stage", prf_stage_name(k->stage), "samples", (json_int_t)p->samples, "sweep_samples",
-                            (json_int_t)p->sweep_samples, "validation_samples", (json_int_t)validation, "baseline_samples",
-                            (json_int_t)baseline, "planned", (json_int_t)planned(k), "measured", (json_int_t)k->measured, "reused",
-                            (json_int_t)k->reused, "poisoned", (json_int_t)k->poisoned);
+    json_t *out =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", self->campaign.boards[board].kind, "stage",
+                  prf_stage_name(k->stage), "samples", (json_int_t)p->samples, "sweep_samples", (json_int_t)p->sweep_samples,
+                  "representative_samples", (json_int_t)representatives, "validation_samples", (json_int_t)validation,
+                  "baseline_samples", (json_int_t)baseline, "planned", (json_int_t)planned(k), "measured", (json_int_t)k->measured,
+                  "reused", (json_int_t)k->reused, "poisoned", (json_int_t)k->poisoned);
     json_object_set_new(out, "mape_percent", trained ? number(p->validation.mape_percent) : json_null());
     json_object_set_new(out, "repeatability_percent", trained ? number(p->repeatability_percent) : json_null());
     json_object_set_new(out, "random_baseline_mape_percent", trained ? number(p->random_baseline_percent) : json_null());

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_train.c - the training task: a snapshot of a kind's measurements that another thread turns into a model.
  *
- * Whether an estimate should first map the layer to its Performance Representative is not taken on faith: where layers were swept
- * (most of them no PRs), two models are trained on the PRs alone, with and without mapping, and each layer kind keeps what
- * predicts its swept layers better. Without a sweep (white box) the widths are given and mapping is right by definition. The
- * final model then learns from the swept layers too: they were paid for. The random baseline is the same recipe, unmapped, on as
- * many layers from the original space. */
+ * Whether an estimate should first map the layer to its Performance Representative is not taken on faith: where layers were
+ * swept, two models are trained on the sample alone, with and without mapping, and each layer kind keeps what predicts its swept
+ * layers better. Without a sweep (white box) the widths are given and mapping is right by definition. The final model then learns
+ * from the swept layers too: they were paid for. The random baseline is the same recipe, unmapped, on as many layers from the
+ * original space.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ typedef struct {
 typedef struct {
     prf_space_t space;
     prf_steps_t steps;
-    observations_t representatives, swept, all, validation, baseline;
+    observations_t sampled, swept, all, validation, random;
 } snapshot_t;
 
 struct prf_training {
@@ -51,9 +52,11 @@ static prf_status_t add(observations_t *to, const prf_layer_t *layer, double lat
     return PRF_OK;
 }
 
-static prf_status_t collect(const kind_t *kind, const list_t *list, observations_t *to, observations_t *also, prf_error_t *err)
+/* The first `count` probes of a list, as far as they were measured. */
+static prf_status_t collect(const kind_t *kind, const list_t *list, size_t count, observations_t *to, observations_t *also,
+                            prf_error_t *err)
 {
-    for (size_t i = 0; i < list->count; i++) {
+    for (size_t i = 0; i < count && i < list->count; i++) {
         const probe_t *p = &kind->probes[list->items[i]];
         if (p->state != PROBE_MEASURED)
             continue;
@@ -99,11 +102,13 @@ static prf_status_t snapshot_track(const prf_engine_t *self, const kind_t *kind,
 {
     to->space = track->layer->space;
     to->steps = track->steps;
-    prf_status_t status = collect(kind, &track->train, &to->representatives, &to->all, err);
+    prf_status_t status = collect(kind, &track->representatives, SIZE_MAX, &to->sampled, &to->all, err);
     if (!status)
-        status = collect(kind, &track->swept, &to->swept, &to->all, err);
+        status = collect(kind, &track->random, track->random_trained, &to->sampled, &to->all, err);
     if (!status)
-        status = collect(kind, &track->baseline, &to->baseline, NULL, err);
+        status = collect(kind, &track->swept, SIZE_MAX, &to->swept, &to->all, err);
+    if (!status && self->campaign.baseline)
+        status = collect(kind, &track->random, SIZE_MAX, &to->random, NULL, err);
     if (!status)
         status = collect_validation(kind, track, self->campaign.repeats, &to->validation, spread, pairs, err);
     return status;
@@ -116,11 +121,11 @@ void prf_training_destroy(prf_training_t **task)
     prf_training_t *t = *task;
     for (size_t i = 0; i < t->track_count; i++) {
         snapshot_t *s = &t->tracks[i];
-        free(s->representatives.items);
+        free(s->sampled.items);
         free(s->swept.items);
         free(s->all.items);
         free(s->validation.items);
-        free(s->baseline.items);
+        free(s->random.items);
     }
     free(t->tracks);
     prf_model_destroy(&t->model);
@@ -181,7 +186,7 @@ prf_training_t *prf_engine_training(prf_engine_t *self)
     return NULL;
 }
 
-typedef enum { ON_REPRESENTATIVES, ON_ALL, ON_BASELINE } diet_t;
+typedef enum { ON_SAMPLED, ON_ALL, ON_RANDOM } diet_t;
 
 /* Trains one model on one choice of the data; `mapped[i]` for each track. */
 static prf_status_t train(const prf_training_t *t, diet_t diet, const bool *mapped, prf_model_t **out, prf_error_t *err)
@@ -191,8 +196,8 @@ static prf_status_t train(const prf_training_t *t, diet_t diet, const bool *mapp
         return prf_fail(err, PRF_ENOMEM, "training data");
     for (size_t i = 0; i < t->track_count; i++) {
         const snapshot_t *s = &t->tracks[i];
-        const observations_t *data = diet == ON_ALL ? &s->all : diet == ON_BASELINE ? &s->baseline : &s->representatives;
-        const observations_t *judge = diet == ON_REPRESENTATIVES ? &s->swept : &s->validation;
+        const observations_t *data = diet == ON_ALL ? &s->all : diet == ON_RANDOM ? &s->random : &s->sampled;
+        const observations_t *judge = diet == ON_SAMPLED ? &s->swept : &s->validation;
         layers[i] = (prf_train_layer_t){.space = s->space,
                                         .steps = s->steps,
                                         .train = data->items,
@@ -232,9 +237,9 @@ static prf_status_t choose_mapping(const prf_training_t *t, bool *mapped, prf_er
     }
     prf_status_t status = never ? PRF_OK : prf_fail(err, PRF_ENOMEM, "training data");
     if (!status && swept)
-        status = train(t, ON_REPRESENTATIVES, mapped, &with, err);
+        status = train(t, ON_SAMPLED, mapped, &with, err);
     if (!status && swept)
-        status = train(t, ON_REPRESENTATIVES, never, &without, err);
+        status = train(t, ON_SAMPLED, never, &without, err);
     for (size_t i = 0; !status && i < t->track_count; i++)
         if (t->tracks[i].swept.count > 0)
             mapped[i] = error_on(with, &t->tracks[i]) < error_on(without, &t->tracks[i]);
@@ -248,12 +253,12 @@ static prf_status_t train_baseline(prf_training_t *t, bool *mapped, prf_error_t 
 {
     size_t count = 0;
     for (size_t i = 0; i < t->track_count; i++)
-        count += t->tracks[i].baseline.count;
+        count += t->tracks[i].random.count;
     if (count == 0)
         return PRF_OK;
     memset(mapped, 0, t->track_count * sizeof *mapped);
     prf_model_t *model = NULL;
-    prf_status_t status = train(t, ON_BASELINE, mapped, &model, err);
+    prf_status_t status = train(t, ON_RANDOM, mapped, &model, err);
     if (!status)
         t->provenance.random_baseline_percent = prf_model_provenance(model)->validation.mape_percent;
     prf_model_destroy(&model);
