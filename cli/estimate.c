@@ -212,9 +212,13 @@ static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
     return outside;
 }
 
+typedef struct {
+    const prf_network_note_t *note; /* borrowed */
+} remark_t;
+
 static int by_treatment(const void *a, const void *b)
 {
-    const prf_network_note_t *x = *(const prf_network_note_t *const *)a, *y = *(const prf_network_note_t *const *)b;
+    const prf_network_note_t *x = ((const remark_t *)a)->note, *y = ((const remark_t *)b)->note;
     int order = strcmp(x->op, y->op);
     return order ? order : strcmp(x->treatment, y->treatment);
 }
@@ -222,18 +226,18 @@ static int by_treatment(const void *a, const void *b)
 /* One line for each operator and treatment, with how often it occurs. */
 static void print_unknown(const prf_network_t *net)
 {
-    const prf_network_note_t **unknown = malloc((net->note_count + 1) * sizeof *unknown);
+    remark_t *unknown = malloc((net->note_count + 1) * sizeof *unknown);
     size_t count = 0;
     if (!unknown)
         return;
     for (size_t i = 0; i < net->note_count; i++)
         if (net->notes[i].unknown)
-            unknown[count++] = &net->notes[i];
+            unknown[count++].note = &net->notes[i];
     qsort(unknown, count, sizeof *unknown, by_treatment);
     for (size_t i = 0, same; i < count; i += same) {
         for (same = 1; i + same < count && by_treatment(&unknown[i], &unknown[i + same]) == 0; same++)
             continue;
-        printf("not in the total: %zu %s: %s\n", same, unknown[i]->op, unknown[i]->treatment);
+        printf("not in the total: %zu %s: %s\n", same, unknown[i].note->op, unknown[i].note->treatment);
     }
     if (net->note_count > count)
         printf("%zu operators were folded, cost nothing, only copy data or are simplified: --json lists them\n",

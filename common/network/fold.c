@@ -20,6 +20,15 @@ static double real_of(const value_t *v, size_t i)
     return prf_onnx_integral(v->type) ? (double)v->values[i].i : v->values[i].f;
 }
 
+/* A real number as an integer, if it is near enough to one that fits. */
+static bool to_integer(double f, int64_t *out)
+{
+    if (!(f > -9.0e18 && f < 9.0e18))
+        return false;
+    *out = (int64_t)f;
+    return true;
+}
+
 prf_status_t prf_infer_constant(graph_t *g, const node_t *n, prf_error_t *err)
 {
     value_t *out = prf_node_out(g, n, 0);
@@ -122,10 +131,11 @@ prf_status_t prf_infer_range(graph_t *g, const node_t *n, prf_error_t *err)
     out->type = part[0]->type;
     status = prf_value_reserve(out, err);
     for (size_t i = 0; !status && out->values && i < out->count; i++) {
-        if (prf_onnx_integral(out->type))
-            out->values[i].i = (int64_t)(start + (double)i * delta);
-        else
-            out->values[i].f = start + (double)i * delta;
+        double value = start + (double)i * delta;
+        if (!prf_onnx_integral(out->type))
+            out->values[i].f = value;
+        else if (!to_integer(value, &out->values[i].i))
+            return give_up(out);
     }
     return status;
 }
@@ -140,15 +150,6 @@ prf_status_t prf_fold_copy(graph_t *g, const node_t *n, prf_error_t *err)
         return give_up(out);
     memcpy(out->values, x->values, x->count * sizeof *x->values);
     return PRF_OK;
-}
-
-/* A real number as an integer, if it is near enough to one that fits. */
-static bool to_integer(double f, int64_t *out)
-{
-    if (!(f > -9.0e18 && f < 9.0e18))
-        return false;
-    *out = (int64_t)f;
-    return true;
 }
 
 prf_status_t prf_fold_cast(graph_t *g, const node_t *n, prf_error_t *err)
@@ -230,20 +231,20 @@ prf_status_t prf_fold_unary(graph_t *g, const node_t *n, prf_error_t *err)
     } functions[] = {{"Floor", floor}, {"Ceil", ceil}, {"Round", rint}, {"Sqrt", sqrt}, {"Abs", fabs}, {"Exp", exp}, {"Log", log}};
     const value_t *x = prf_node_in(g, n, 0);
     value_t *out = prf_node_out(g, n, 0);
-    bool integral = prf_onnx_integral(x->type), negate = strcmp(n->onnx->op, "Neg") == 0, not = strcmp(n->onnx->op, "Not") == 0;
+    bool integral = prf_onnx_integral(x->type), negate = strcmp(n->onnx->op, "Neg") == 0, invert = strcmp(n->onnx->op, "Not") == 0;
     double (*fn)(double) = NULL;
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (strcmp(n->onnx->op, functions[i].name) == 0)
             fn = functions[i].fn;
     bool whole = integral && strcmp(n->onnx->op, "Abs") == 0;
-    if ((integral && !negate && !not &&!whole) || (!integral && !negate && !fn))
+    if ((integral && !negate && !invert && !whole) || (!integral && !negate && !fn))
         return give_up(out);
     for (size_t i = 0; i < out->count; i++) {
         int64_t v = x->values[i].i;
         if (integral && v == INT64_MIN)
             return give_up(out);
         if (integral)
-            out->values[i].i = not ? !v : negate || v < 0 ? -v : v;
+            out->values[i].i = invert ? !v : negate || v < 0 ? -v : v;
         else
             out->values[i].f = negate ? -x->values[i].f : fn(x->values[i].f);
     }
@@ -371,7 +372,8 @@ prf_status_t prf_fold_binary(graph_t *g, const node_t *n, prf_error_t *err)
     int op = 0;
     while (op < OPS && strcmp(n->onnx->op, binary_names[op]) != 0)
         op++;
-    if (op == OPS || n->input_count != 2)
+    bool aligned = g->opset < 7 && prf_node_int(n, "broadcast", 0); /* by an axis that is not looked at here */
+    if (op == OPS || n->input_count != 2 || aligned)
         return give_up(out);
     for (size_t i = 0; i < out->count; i++) {
         prf_onnx_number_t left = a->values[broadcast_index(&out->shape, &a->shape, i)];

@@ -39,7 +39,7 @@ prf_status_t prf_network_decode(prf_network_t *out, const void *bytes, size_t le
         return prf_fail(err, PRF_EINVAL, "data type %d is unknown to this version", (int)dtype);
     if (batch < 1 || batch > 65536)
         return prf_fail(err, PRF_EINVAL, "batch = %u: use 1 to 65536", batch);
-    const prf_onnx_t *onnx;
+    prf_onnx_t *onnx;
     prf_status_t status = prf_onnx_decode(&onnx, bytes, len, err);
     prf_network_t net = {0};
     if (!status) {

@@ -13,11 +13,11 @@ typedef struct {
     prf_block_t block;
 } prf_network_block_t;
 
-/* An operator that became no block, and what was done about it. */
+/* An operator that became no block, or one that its block simplifies, and what was done about it. */
 typedef struct {
     char op[PRF_NETWORK_NAME], name[PRF_NETWORK_NAME];
     char treatment[PRF_NETWORK_NAME]; /* "no cost: changes only the view", "unknown: left out of the total" */
-    bool unknown;                     /* false: known to cost nothing, or folded into a block */
+    bool unknown;                     /* it takes time that no block stands for */
 } prf_network_note_t;
 
 typedef struct {

@@ -375,12 +375,12 @@ static prf_status_t decode(file_t *self, const void *bytes, size_t len, prf_erro
     return status ? status : convert(self, err);
 }
 
-prf_status_t prf_onnx_decode(const prf_onnx_t **out, const void *bytes, size_t len, prf_error_t *err)
+prf_status_t prf_onnx_decode(prf_onnx_t **out, const void *bytes, size_t len, prf_error_t *err)
 {
     file_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "an ONNX file");
-    const prf_onnx_t *view = &self->view;
+    prf_onnx_t *view = &self->view;
     prf_status_t status = decode(self, bytes, len, err);
     if (status)
         prf_onnx_destroy(&view);
@@ -389,11 +389,11 @@ prf_status_t prf_onnx_decode(const prf_onnx_t **out, const void *bytes, size_t l
     return status;
 }
 
-void prf_onnx_destroy(const prf_onnx_t **view)
+void prf_onnx_destroy(prf_onnx_t **view)
 {
     if (!view || !*view)
         return;
-    file_t *self = (file_t *)(uintptr_t)*view;
+    file_t *self = (file_t *)*view;
     prf__onnx__model__free_unpacked(self->model, NULL);
     free(self->nodes);
     free(self->attributes);

@@ -88,7 +88,7 @@ typedef struct {
 
 /* On success the caller owns *out; `bytes` may go. On failure *out is untouched.
  * Errors: PRF_EPARSE (truncated, not ONNX), PRF_EINVAL (over a limit, data that do not fit their shape), PRF_ENOMEM. */
-PRF_CHECKED prf_status_t prf_onnx_decode(const prf_onnx_t **out, const void *bytes, size_t len, prf_error_t *err);
-void prf_onnx_destroy(const prf_onnx_t **self); /* NULL-safe; clears *self */
+PRF_CHECKED prf_status_t prf_onnx_decode(prf_onnx_t **out, const void *bytes, size_t len, prf_error_t *err);
+void prf_onnx_destroy(prf_onnx_t **self); /* NULL-safe; clears *self */
 
 #endif

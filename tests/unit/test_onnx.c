@@ -137,6 +137,45 @@ Test(onnx, dimensions_beyond_reason_are_refused)
     free(bytes);
 }
 
+/* Constants that the graph computes with: none of these may trap, overflow or read beyond its operands. */
+Test(onnx, extreme_constants_are_folded_or_left_alone)
+{
+    for (int64_t opset = 6; opset <= 13; opset += 7) {
+        onnx_builder_t b;
+        onnx_begin(&b, opset);
+        onnx_input(&b, "x", 1, 4, 8, 8, 0);
+        onnx_ints(&b, "least", 1, (int64_t)INT64_MIN);
+        onnx_ints(&b, "most", 1, (int64_t)INT64_MAX);
+        onnx_ints(&b, "minus", 1, (int64_t)-1);
+        onnx_ints(&b, "zero", 1, (int64_t)0);
+        onnx_ints(&b, "few", 2, (int64_t)1, (int64_t)2);
+        onnx_ints(&b, "flat", 6, (int64_t)1, (int64_t)2, (int64_t)3, (int64_t)4, (int64_t)5, (int64_t)6);
+        onnx_ints(&b, "table", 2, (int64_t)2, (int64_t)3);
+        onnx_node(&b, "Div", "least minus", "a");
+        onnx_node(&b, "Div", "most zero", "b");
+        onnx_node(&b, "Mod", "least minus", "c");
+        onnx_node(&b, "Mul", "most least", "d");
+        onnx_node(&b, "Neg", "least", "e");
+        onnx_node(&b, "Range", "most most minus", "f");
+        onnx_node(&b, "Pow", "most most", "g");
+        onnx_node(&b, "Reshape", "flat table", "h");
+        onnx_node(&b, "Add", opset < 7 ? "h few" : "h zero", "i");
+        onnx_attr(&b, "broadcast", 1);
+        onnx_attr(&b, "axis", 0);
+        for (const char *v = "abcdefghi"; *v; v++) {
+            char inputs[4] = {'x', ' ', *v, 0}, out[3] = {'r', *v, 0};
+            onnx_node(&b, "Reshape", inputs, out);
+        }
+        onnx_node(&b, "Relu", "x", "y");
+        size_t len;
+        char *bytes = onnx_end(&b, &len);
+        prf_error_t err;
+        prf_status_t status = decode(bytes, len, &err);
+        cr_assert(status == PRF_OK || status == PRF_EINVAL, "%s", err.text);
+        free(bytes);
+    }
+}
+
 Test(onnx, data_that_do_not_fit_their_shape_are_refused)
 {
     onnx_builder_t b;
