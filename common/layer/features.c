@@ -209,8 +209,7 @@ void prf_features_name(const prf_recipe_t *recipe, size_t index, char name[PRF_F
     walk(&sink, recipe, &layer, NULL);
 }
 
-void prf_features_work(const prf_recipe_t *recipe, const prf_layer_t *layer, double *ops, double *bytes)
+void prf_features_work(const prf_recipe_t *recipe, const prf_layer_t *layer, prf_work_t *out)
 {
-    *ops = prf_layer_ops(layer) / fill(recipe, layer);
-    *bytes = prf_layer_bytes(layer, recipe->dtype);
+    *out = (prf_work_t){prf_layer_ops(layer), prf_layer_bytes(layer, recipe->dtype), fill(recipe, layer)};
 }

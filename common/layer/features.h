@@ -25,7 +25,11 @@ size_t prf_features_compute(const prf_recipe_t *recipe, const prf_layer_t *layer
 size_t prf_features_count(const prf_recipe_t *recipe);
 /* "c", "log_macs", "tiles.k", ...; extras are "extra.0" and so on. `index` below the count. */
 void prf_features_name(const prf_recipe_t *recipe, size_t index, char name[PRF_FEATURE_NAME]);
-/* The work that a roofline charges for: operations with every stepped parameter filled up to its tile, and bytes moved. */
-void prf_features_work(const prf_recipe_t *recipe, const prf_layer_t *layer, double *ops, double *bytes);
+
+/* The work that a roofline charges for. `fill`: the share of their tiles that the stepped parameters use, above 0 and at most 1. */
+typedef struct {
+    double ops, bytes, fill;
+} prf_work_t;
+void prf_features_work(const prf_recipe_t *recipe, const prf_layer_t *layer, prf_work_t *out);
 
 #endif

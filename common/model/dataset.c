@@ -11,9 +11,8 @@ prf_status_t prf_dataset_init(prf_dataset_t *out, size_t count, size_t feature_c
     if (rows <= SIZE_MAX / sizeof *self.table / width)
         self.table = calloc(rows * width, sizeof *self.table);
     self.log_latency = calloc(rows, sizeof *self.log_latency);
-    self.ops = calloc(rows, sizeof *self.ops);
-    self.bytes = calloc(rows, sizeof *self.bytes);
-    if (!self.table || !self.log_latency || !self.ops || !self.bytes) {
+    self.work = calloc(rows, sizeof *self.work);
+    if (!self.table || !self.log_latency || !self.work) {
         prf_dataset_release(&self);
         return prf_fail(err, PRF_ENOMEM, "%zu layers of %zu features", count, feature_count);
     }
@@ -27,8 +26,7 @@ void prf_dataset_release(prf_dataset_t *self)
         return;
     free(self->table);
     free(self->log_latency);
-    free(self->ops);
-    free(self->bytes);
+    free(self->work);
     *self = (prf_dataset_t){0};
 }
 
@@ -41,8 +39,7 @@ prf_status_t prf_dataset_pick(prf_dataset_t *out, const prf_dataset_t *from, con
     for (size_t i = 0; i < count; i++) {
         memcpy(out->table + i * width, from->table + rows[i] * width, width * sizeof *out->table);
         out->log_latency[i] = from->log_latency[rows[i]];
-        out->ops[i] = from->ops[rows[i]];
-        out->bytes[i] = from->bytes[rows[i]];
+        out->work[i] = from->work[rows[i]];
     }
     return PRF_OK;
 }

@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/status.h"
+#include "layer/features.h"
 
 typedef struct {
     size_t count, feature_count;
     float *table;        /* owned: count x feature_count, row after row */
     double *log_latency; /* owned: natural logarithm of nanoseconds */
-    double *ops, *bytes; /* owned: what the roofline charges for */
+    prf_work_t *work;    /* owned: what the roofline charges for */
 } prf_dataset_t;
 
 /* Room for `count` rows, all zero. Errors: PRF_ENOMEM. */

@@ -52,15 +52,15 @@ void prf_regressor_release(prf_regressor_t *self)
     *self = (prf_regressor_t){0};
 }
 
-static double log_scale(const prf_regressor_t *self, double ops, double bytes)
+static double log_scale(const prf_regressor_t *self, const prf_work_t *work)
 {
-    return self->scaled ? log(prf_roofline_ns(&self->roofline, ops, bytes)) : 0;
+    return self->scaled ? log(prf_roofline_ns(&self->roofline, work)) : 0;
 }
 
-void prf_regressor_predict(const prf_regressor_t *self, const float *x, double ops, double bytes, double *log_ns, double *spread)
+void prf_regressor_predict(const prf_regressor_t *self, const float *x, const prf_work_t *work, double *log_ns, double *spread)
 {
     prf_ensemble_predict(&self->ensemble, x, log_ns, spread);
-    *log_ns += log_scale(self, ops, bytes);
+    *log_ns += log_scale(self, work);
 }
 
 static prf_status_t fit(prf_regressor_t *out, const candidate_t *candidate, const prf_dataset_t *data, const prf_bins_t *bins,
@@ -69,12 +69,12 @@ static prf_status_t fit(prf_regressor_t *out, const candidate_t *candidate, cons
     prf_regressor_t self = {.scaled = candidate->scaled};
     snprintf(self.name, sizeof self.name, "%s", candidate->name);
     if (self.scaled)
-        prf_roofline_fit(&self.roofline, data->log_latency, data->ops, data->bytes, data->count);
+        prf_roofline_fit(&self.roofline, data->log_latency, data->work, data->count);
     double *target = malloc(data->count * sizeof *target);
     if (!target)
         return prf_fail(err, PRF_ENOMEM, "targets of %zu layers", data->count);
     for (size_t i = 0; i < data->count; i++)
-        target[i] = data->log_latency[i] - log_scale(&self, data->ops[i], data->bytes[i]);
+        target[i] = data->log_latency[i] - log_scale(&self, &data->work[i]);
     prf_status_t status =
         prf_ensemble_fit(&self.ensemble, bins, data->table, data->feature_count, target, &candidate->growth, seed, threads, err);
     free(target);
@@ -110,7 +110,7 @@ static prf_status_t judge(trial_t *trial, const prf_dataset_t *data, const uint3
         for (size_t i = begin; !status && i < end; i++) {
             uint32_t row = order[i];
             double estimate;
-            prf_regressor_predict(&regressor, data->table + row * data->feature_count, data->ops[row], data->bytes[row], &estimate,
+            prf_regressor_predict(&regressor, data->table + row * data->feature_count, &data->work[row], &estimate,
                                   &trial->spreads[c][row]);
             trial->residuals[c][row] = data->log_latency[row] - estimate;
         }

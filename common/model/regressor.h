@@ -25,7 +25,7 @@ typedef struct {
 
 void prf_regressor_release(prf_regressor_t *self); /* NULL-safe */
 /* Logarithm of the latency in nanoseconds, and the spread of the members around it. */
-void prf_regressor_predict(const prf_regressor_t *self, const float *x, double ops, double bytes, double *log_ns, double *spread);
+void prf_regressor_predict(const prf_regressor_t *self, const float *x, const prf_work_t *work, double *log_ns, double *spread);
 
 /* Fits every candidate to parts of the data and judges it on the rest (cross-validation by mean absolute percentage error);
  * the best is fitted to all of it. Errors: PRF_ENOMEM, PRF_EINVAL (too much data for a model file). */

@@ -73,7 +73,7 @@ static prf_status_t make_dataset(prf_dataset_t *out, const prf_model_part_t *par
             prf_steps_map(&part->steps, &part->space, &layer);
         prf_features_compute(recipe, &layer, observations[i].extras, x);
         memcpy(out->table + i * width, x, width * sizeof *x);
-        prf_features_work(recipe, &layer, &out->ops[i], &out->bytes[i]);
+        prf_features_work(recipe, &layer, &out->work[i]);
         out->log_latency[i] = log(observations[i].latency_ns);
     }
     return PRF_OK;

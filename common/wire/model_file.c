@@ -116,6 +116,7 @@ static bool pack_layer(packed_layer_t *p, const prf_model_part_t *part)
         p->roofline.overhead_ns = part->regressor.roofline.overhead_ns;
         p->roofline.ns_per_op = part->regressor.roofline.ns_per_op;
         p->roofline.ns_per_byte = part->regressor.roofline.ns_per_byte;
+        p->roofline.fill_exponent = part->regressor.roofline.fill_exponent;
         p->regressor.roofline = &p->roofline;
     }
     p->regressor.ensemble = &p->ensemble;
@@ -333,10 +334,11 @@ static prf_status_t unpack_regressor(prf_regressor_t *to, const Prf__Model__Regr
         return corrupt(err, "a layer kind without a regressor");
     if (from->roofline) {
         const Prf__Model__Roofline *r = from->roofline;
-        if (!rate(r->overhead_ns) || !rate(r->ns_per_op) || !rate(r->ns_per_byte) || !(r->overhead_ns > 0))
+        if (!rate(r->overhead_ns) || !rate(r->ns_per_op) || !rate(r->ns_per_byte) || !(r->overhead_ns > 0) ||
+            !rate(r->fill_exponent) || r->fill_exponent > 1)
             return corrupt(err, "a roofline with a rate that cannot be");
         to->scaled = true;
-        to->roofline = (prf_roofline_t){r->overhead_ns, r->ns_per_op, r->ns_per_byte};
+        to->roofline = (prf_roofline_t){r->overhead_ns, r->ns_per_op, r->ns_per_byte, r->fill_exponent};
     }
     if (!rate(-from->low) || !rate(from->high) || !rate(from->floor))
         return corrupt(err, "an interval that cannot be");

@@ -74,10 +74,11 @@ Test(features, steps_become_tile_counts_and_fill)
     cr_assert_float_eq(feature(&r, conv, NULL, "log_tiles"), log(16), 1e-6);
     cr_assert_float_eq(feature(&r, conv, NULL, "fill"), used, 1e-6);
     prf_layer_t l = layer(conv);
-    double ops, bytes;
-    prf_features_work(&r, &l, &ops, &bytes);
-    cr_assert_float_eq(ops, prf_layer_ops(&l) / used, 1);
-    cr_assert_eq(bytes, prf_layer_bytes(&l, PRF_F32));
+    prf_work_t work;
+    prf_features_work(&r, &l, &work);
+    cr_assert_eq(work.ops, prf_layer_ops(&l));
+    cr_assert_eq(work.bytes, prf_layer_bytes(&l, PRF_F32));
+    cr_assert_float_eq(work.fill, used, 1e-12);
 }
 
 Test(features, layers_of_one_tile_differ_in_no_tile_count)

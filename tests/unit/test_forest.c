@@ -239,18 +239,21 @@ Test(forest, linking_refuses_trees_that_loop_or_leave_their_bounds)
 Test(roofline, constants_are_found_again_despite_outliers)
 {
     enum { N = 400 };
-    const prf_roofline_t truth = {5000, 0.002, 0.1};
-    double log_latency[N], ops[N], bytes[N];
+    const prf_roofline_t truth = {5000, 0.002, 0.1, 0.6};
+    double log_latency[N];
+    prf_work_t work[N];
     prf_rng_t rng;
     prf_rng_init(&rng, 6, 0);
     for (int i = 0; i < N; i++) {
-        ops[i] = exp(10 + 12 * prf_rng_double(&rng));
-        bytes[i] = exp(6 + 12 * prf_rng_double(&rng));
-        log_latency[i] = log(prf_roofline_ns(&truth, ops[i], bytes[i])) + (i % 20 ? 0 : 3);
+        work[i].ops = exp(10 + 12 * prf_rng_double(&rng));
+        work[i].bytes = exp(6 + 12 * prf_rng_double(&rng));
+        work[i].fill = 0.1 + 0.9 * prf_rng_double(&rng);
+        log_latency[i] = log(prf_roofline_ns(&truth, &work[i])) + (i % 20 ? 0 : 3);
     }
     prf_roofline_t found;
-    prf_roofline_fit(&found, log_latency, ops, bytes, N);
+    prf_roofline_fit(&found, log_latency, work, N);
     cr_assert_float_eq(found.overhead_ns / truth.overhead_ns, 1, 0.02);
     cr_assert_float_eq(found.ns_per_op / truth.ns_per_op, 1, 0.02);
     cr_assert_float_eq(found.ns_per_byte / truth.ns_per_byte, 1, 0.02);
+    cr_assert_float_eq(found.fill_exponent, truth.fill_exponent, 0.02);
 }
