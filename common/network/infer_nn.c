@@ -126,10 +126,10 @@ static prf_status_t slide(const graph_t *g, const node_t *n, window_t *w, prf_er
         pad_to_same(w, lower);
     else if (prf_node_text_is(n, "auto_pad", "VALID"))
         w->begin = w->end = 0;
-    int64_t reach = reach_of(w), room = w->in + w->begin + w->end - reach;
+    int64_t reach = reach_of(w), padded = w->in + w->begin + w->end, room = padded - reach;
     if (room < 0)
         return prf_node_fail(g, n, err, "its kernel reaches over %lld values, but its padded input has %lld", (long long)reach,
-                             (long long)(w->in + w->begin + w->end));
+                             (long long)padded);
     w->out = room / w->stride + 1;
     /* A last, partial window counts when it begins in the input or in the padding before it. */
     if (prf_node_int(n, "ceil_mode", 0) && room % w->stride && w->out * w->stride < w->in + w->begin)
