@@ -59,13 +59,11 @@ static prf_status_t read_name(const prf_yaml_node_t *node, const char *what, cha
     return PRF_OK;
 }
 
-static prf_status_t read_option(const prf_yaml_node_t *node, prf_campaign_board_t *board, prf_error_t *err)
+static prf_status_t add_option(const prf_yaml_node_t *node, const char *key, prf_campaign_board_t *board, prf_error_t *err)
 {
-    const char *key = prf_yaml_key(node), *value;
+    const char *value;
     if (board->option_count == PRF_CAMPAIGN_OPTIONS)
-        return prf_yaml_fail_key(node, err, PRF_EINVAL, "too many options: a board may have %d", (int)PRF_CAMPAIGN_OPTIONS);
-    if (strlen(key) >= PRF_NAME || strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(key))
-        return prf_yaml_fail_key(node, err, PRF_EINVAL, "option '%.40s': a key is made of letters, digits, '_', '.' and '-'", key);
+        return prf_yaml_fail(node, err, PRF_EINVAL, "too many options: a board may have %d", (int)PRF_CAMPAIGN_OPTIONS);
     prf_status_t status = read_word(node, "an option's value", OPTION_TEXT, &value, err);
     if (status)
         return status;
@@ -76,6 +74,20 @@ static prf_status_t read_option(const prf_yaml_node_t *node, prf_campaign_board_
     snprintf(option, cap, "%s=%s", key, value);
     board->options[board->option_count++] = option;
     return PRF_OK;
+}
+
+/* A list gives the option once for each of its entries. */
+static prf_status_t read_option(const prf_yaml_node_t *node, prf_campaign_board_t *board, prf_error_t *err)
+{
+    const char *key = prf_yaml_key(node);
+    if (strlen(key) >= PRF_NAME || strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(key))
+        return prf_yaml_fail_key(node, err, PRF_EINVAL, "option '%.40s': a key is made of letters, digits, '_', '.' and '-'", key);
+    if (prf_yaml_kind(node) != PRF_YAML_LIST)
+        return add_option(node, key, board, err);
+    prf_status_t status = PRF_OK;
+    for (const prf_yaml_node_t *n = prf_yaml_first(node); n && !status; n = prf_yaml_next(n))
+        status = add_option(n, key, board, err);
+    return status;
 }
 
 static prf_status_t read_board(const prf_yaml_node_t *node, prf_campaign_t *c, prf_error_t *err)

@@ -42,6 +42,19 @@ static const char whole[] = "campaign: all-of-it\n"
                             "measure: {cache: semi-cold, warmup: 1, repeats: 3..9, ci_percent: 0.5, limit_ms: 400}\n"
                             "networks: [a.onnx, b/c.onnx]\n";
 
+Test(campaign, a_list_gives_an_option_once_for_each_entry)
+{
+    const char *text = "campaign: c\nboards: [{kind: py, backend: exec, options: {command: python3, arg: [board.py, --fast]}}]\n"
+                       "layers: [{kind: fc, params: {in: 1..64, out: 1..64}}]\nbudget: {samples: 10}\n";
+    prf_campaign_t c;
+    prf_error_t err = {0};
+    cr_assert_eq(prf_campaign_parse(&c, text, strlen(text), "c.yaml", &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(c.boards[0].option_count, 3);
+    cr_expect_str_eq(c.boards[0].options[1], "arg=board.py");
+    cr_expect_str_eq(c.boards[0].options[2], "arg=--fast");
+    prf_campaign_release(&c);
+}
+
 Test(campaign, every_key_arrives_where_it_belongs)
 {
     prf_campaign_t c;
@@ -194,6 +207,7 @@ Test(campaign, boards_and_layers_fit_together)
     refused("weight: 4", "weight: 0", 14, "from 1 to 1000");
     refused("max_macs: 2e9", "max_macs: 2", 16, "conv2d");
     refused("options: {threads: 1, cpu: 0}", "options: [1]", 6, "is a list: give a mapping");
+    refused("options: {threads: 1, cpu: 0}", "options: {arg: [a, [b]]}", 6, "an option's value");
     refused("options: {threads: 1, cpu: 0}", "options: {a=b: 1}", 6, "a key is made of letters");
     refused("options: {threads: 1, cpu: 0}", "options: {a: \"x\\ny\"}", 6, "control character");
 }
