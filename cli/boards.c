@@ -37,6 +37,12 @@ static void print_boards(const json_t *answer)
         prf_table_cell(table, "%.60s", prf_json_text(b, "fingerprint", ""));
     }
     prf_table_print(&table, &terminal);
+    json_array_foreach(boards, i, b)
+    {
+        const char *note = prf_json_text(b, "note", "");
+        if (note[0])
+            printf("%s %s\n", prf_json_text(b, "board", "?"), note);
+    }
 }
 
 static const prf_usage_t usage = {

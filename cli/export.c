@@ -15,7 +15,8 @@
 
 enum { PAGE = 1000 };
 
-static const char *const before[] = {"sequence", "campaign", "kind", "board", "point", "attempt", "role", "layer", "dtype"};
+static const char *const before[] = {"sequence", "campaign", "kind",  "board", "point",
+                                     "attempt",  "role",     "layer", "dtype", "block"};
 static const char *const after[] = {"outcome",        "latency_ns", "min_ns",       "ci_percent", "repeats",   "taint",
                                     "temperature_mc", "clock_khz",  "load_percent", "wall_ms",    "duplicate", "error"};
 enum { BEFORE = sizeof before / sizeof *before, AFTER = sizeof after / sizeof *after };

@@ -180,9 +180,10 @@ static prf_status_t wait_results(measure_t *m, json_t *points, json_t **results,
     }
 }
 
+/* Not known when the board could not run it. */
 static double latency_of(const json_t *result)
 {
-    return prf_json_number(result, "latency_ns", NAN);
+    return strcmp(prf_json_text(result, "outcome", ""), "ok") == 0 ? prf_json_number(result, "latency_ns", NAN) : NAN;
 }
 
 static json_t *number(double value)

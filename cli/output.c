@@ -12,7 +12,8 @@
 
 int prf_report(const prf_error_t *err)
 {
-    fprintf(stderr, "prfarm: %s\n", err->text[0] ? err->text : prf_status_name(err->code));
+    if (err->sys_errno != EPIPE) /* a reader that has seen enough, as in `prfarm export | head`, wants no complaint */
+        fprintf(stderr, "prfarm: %s\n", err->text[0] ? err->text : prf_status_name(err->code));
     return prf_exit_code(err->code);
 }
 
