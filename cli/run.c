@@ -18,7 +18,7 @@
 #include "signals.h"
 #include "summary.h"
 
-enum { POLL_MS = 300, BLOCKED_MS = 60000 };
+enum { POLL_MS = 300, LOOK_MS = 2000, BLOCKED_MS = 60000 };
 
 typedef struct {
     const char *file, *dir; /* borrowed */
@@ -91,7 +91,7 @@ static prf_status_t look(run_t *run, prf_progress_t *progress, char state[16], p
 {
     json_t *status;
     prf_status_t failed = prf_farm_call(prf_private_farm(run->farm), "status", json_pack("{s:s}", "campaign", run->campaign.name),
-                                        3 * PRF_CALL_MS, &status, err);
+                                        LOOK_MS, &status, err);
     if (failed)
         return failed;
     const json_t *campaign = prf_progress_find(status, run->campaign.name);
