@@ -264,7 +264,7 @@ static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
 
 static void on_refusal(agent_t *self, const prf_frame_t *frame, uint64_t now)
 {
-    prf_error_t why;
+    prf_error_t why = {0};
     prf_status_t status = frame->u.refusal.status;
     prf_fail(&why, status, "the coordinator refuses this worker: %s", frame->u.refusal.text);
     if (status == PRF_EEXISTS || status == PRF_EVERSION)

@@ -36,7 +36,7 @@ struct prf_host {
     prf_loop_t *loop; /* borrowed */
     prf_host_handler_t handler;
     int timer;
-    const char **argv; /* owned array of owned strings */
+    char **argv; /* owned, NULL-terminated, and so are its strings */
     size_t argc;
     host_state_t state;
     prf_process_t process;
@@ -194,7 +194,8 @@ static void start(prf_host_t *self)
     prf_error_t err;
     self->state = OPENING;
     self->due_ms = prf_clock_mono_ms() + self->open_ms;
-    prf_status_t status = prf_process_start(&self->process, self->argv, &(prf_process_options_t){.socket = true}, &err);
+    prf_status_t status =
+        prf_process_start(&self->process, (const char *const *)self->argv, &(prf_process_options_t){.socket = true}, &err);
     if (!status) {
         prf_pipe_init(&self->pipe, self->process.fd);
         status = prf_loop_add_fd(self->loop, self->process.fd, on_readable, self, &err);
@@ -283,7 +284,7 @@ void prf_host_destroy(prf_host_t **self)
     }
     stop_process(host);
     for (size_t i = 0; host->argv && i < host->argc; i++)
-        free((char *)(size_t)host->argv[i]);
+        free(host->argv[i]);
     free(host->argv);
     free(host);
     *self = NULL;

@@ -31,5 +31,8 @@ const prf_backend_t *prf_backend_find(const char *name)
 
 const prf_backend_t *prf_backend_at(size_t index)
 {
-    return index < sizeof builtin / sizeof *builtin ? builtin[index] : NULL;
+    size_t i = 0;
+    while (i < index && builtin[i])
+        i++;
+    return builtin[i];
 }

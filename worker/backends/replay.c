@@ -243,7 +243,7 @@ static prf_status_t add(prf_board_t *self, const entry_t *entry, prf_error_t *er
 
 static prf_status_t read_row(prf_board_t *self, const plan_t *plan, const prf_csv_t *csv, prf_error_t *err)
 {
-    prf_layer_t layer;
+    prf_layer_t layer = {.kind = PRF_CONV1D};
     prf_dtype_t dtype = plan->fixed;
     prf_status_t status = read_layer(plan, csv, &layer, err);
     if (!status && !plan->fixed_dtype && plan->has_dtype_column &&

@@ -22,9 +22,9 @@
 #include "base/clock.h"
 #include "base/rng.h"
 
-static const prf_sim_board_t *const boards[] = {&prf_sim_ultratrail, &prf_sim_systolic, &prf_sim_vta, &prf_sim_ncs2,
-                                                &prf_sim_zcu102};
-enum { BOARDS = sizeof boards / sizeof *boards, FAULT_OPTIONS = 8 };
+enum { BOARDS = 5, FAULT_OPTIONS = 8 };
+static const prf_sim_board_t *const boards[BOARDS] = {&prf_sim_ultratrail, &prf_sim_systolic, &prf_sim_vta, &prf_sim_ncs2,
+                                                      &prf_sim_zcu102};
 
 /* How often a block was measured: a table of fixed size, so that a long campaign cannot grow it. A block that is crowded out
  * starts anew: then its next measurement repeats the noise of its first. */

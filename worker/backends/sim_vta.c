@@ -60,26 +60,23 @@ static double channel_piece(const plan_t *p, int64_t hh, int64_t kk, int64_t cc)
 
 static double pair(const plan_t *p, int64_t hh, int64_t kk)
 {
-    double sum = (double)(p->tc / p->ict) * channel_piece(p, hh, kk, p->ict);
-    if (p->tc % p->ict)
-        sum += channel_piece(p, hh, kk, p->tc % p->ict);
+    int64_t whole = p->tc / p->ict, rest = p->tc % p->ict;
+    double sum = (double)whole * channel_piece(p, hh, kk, p->ict) + (rest ? channel_piece(p, hh, kk, rest) : 0);
     double outputs = (double)kk * (double)(hh * p->ow);
     return sum + outputs * BLOCK / p->bus + p->transfer + 2 * outputs;
 }
 
 static double filters(const plan_t *p, int64_t hh)
 {
-    double sum = (double)(p->tk / p->oct) * pair(p, hh, p->oct);
-    return p->tk % p->oct ? sum + pair(p, hh, p->tk % p->oct) : sum;
+    int64_t whole = p->tk / p->oct, rest = p->tk % p->oct;
+    return (double)whole * pair(p, hh, p->oct) + (rest ? pair(p, hh, rest) : 0);
 }
 
 static double cycles(plan_t *p, double per_layer)
 {
     choose_tile(p);
-    double sum = (double)(p->oh / p->ohh) * filters(p, p->ohh);
-    if (p->oh % p->ohh)
-        sum += filters(p, p->oh % p->ohh);
-    return round(per_layer + sum);
+    int64_t whole = p->oh / p->ohh, rest = p->oh % p->ohh;
+    return round(per_layer + (double)whole * filters(p, p->ohh) + (rest ? filters(p, rest) : 0));
 }
 
 static prf_status_t check_conv(const int32_t *v, prf_error_t *err)

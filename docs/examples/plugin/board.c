@@ -61,13 +61,16 @@ static prf_status_t board_prepare(prf_board_t *board, const prf_block_t *block, 
         return fail(err, PRF_EUNSUPPORTED, "runs single fc layers of f32 with n=1");
     size_t in = (size_t)layer->p[PRF_P_IN], rows = (size_t)layer->p[PRF_P_OUT];
     prf_kernel_t *kernel = malloc(sizeof *kernel);
-    float *memory = calloc(in * rows + in + rows, sizeof *memory);
-    if (!kernel || !memory) {
+    if (!kernel)
+        return fail(err, PRF_ENOMEM, "kernel");
+    *kernel = (prf_kernel_t){.in = (int)in, .out = (int)rows, .unroll = board->unroll};
+    kernel->weights = calloc(in * rows + in + rows, sizeof(float));
+    if (!kernel->weights) {
         free(kernel);
-        free(memory);
         return fail(err, PRF_ENOMEM, "weights");
     }
-    *kernel = (prf_kernel_t){(int)in, (int)rows, board->unroll, memory, memory + in * rows, memory + in * rows + in};
+    kernel->x = kernel->weights + in * rows;
+    kernel->y = kernel->x + in;
     *out = kernel;
     return PRF_OK;
 }
