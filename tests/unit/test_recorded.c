@@ -293,3 +293,34 @@ Test(recorded, values_are_compared_as_numbers_where_both_are)
     free(data);
     prf_recorded_release(&r);
 }
+
+/* Fewer layers than the 22,000, so that it is quick, and within the same 8 %. */
+Test(recorded, the_example_spec_models_a_real_gpu_from_3000_of_its_layers)
+{
+    char data[512];
+    const char *shared = getenv("PRF_SHARED");
+    snprintf(data, sizeof data, "%s/data/v100_tensorrt_conv.csv.gz", shared ? shared : PRF_SOURCE_DIR "/../shared");
+    if (access(data, R_OK) != 0) {
+        fprintf(stderr, "SKIPPED: there is no %s; set PRF_SHARED to the folder that has data/\n", data);
+        cr_skip_test("no V100 data");
+    }
+    prf_recorded_spec_t *spec = NULL;
+    prf_recorded_t r = {0};
+    prf_error_t err = {0};
+    cr_assert_eq(prf_recorded_spec_load(&spec, PRF_SOURCE_DIR "/docs/examples/train-v100.yaml", &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_recorded_load(&r, spec, data, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(r.rows, 274970);
+    cr_assert_eq(r.train_count, 22272);
+    r.layer.train_count = 3000;
+    const char *names[] = {r.extras[0]};
+    prf_train_input_t input = {
+        .kind = r.board, .layers = &r.layer, .layer_count = 1, .extra_names = names, .extra_count = 1, .seed = r.seed};
+    prf_model_t *model = NULL;
+    cr_assert_eq(prf_model_train(&model, &input, &err), PRF_OK, "%s", err.text);
+    const prf_metrics_t *v = &prf_model_provenance(model)->validation;
+    cr_assert_leq(v->mape_percent, 8, "MAPE %g %%", v->mape_percent);
+    cr_assert_gt(v->spearman, 0.99);
+    prf_model_destroy(&model);
+    prf_recorded_release(&r);
+    prf_recorded_spec_destroy(&spec);
+}
