@@ -26,8 +26,8 @@ typedef struct {
     prf_campaign_t campaign;
     char *text; /* of the campaign file; owned */
     prf_private_t *farm;
-    bool opened;                   /* DIR was ours: what is in it is worth continuing */
-    uint64_t begin_ms, blocked_ms; /* blocked_ms: since when no jobs are given out; 0: they are */
+    bool opened;         /* DIR was ours: what is in it is worth continuing */
+    uint64_t blocked_ms; /* since when no jobs are given out; 0: they are */
     json_t *summary;
 } run_t;
 
@@ -123,7 +123,7 @@ static prf_status_t follow(run_t *run, char state[16], prf_error_t *err)
         if (!status)
             status = prf_check_interrupted(err);
     } while (!status);
-    if (status && progress.terminal.live && progress.drawn)
+    if (progress.drawn)
         fputc('\n', stderr);
     return status;
 }
@@ -178,7 +178,6 @@ static prf_status_t collect(run_t *run, prf_error_t *err)
                                         3 * PRF_CALL_MS, &run->summary, err);
     if (status)
         return status;
-    json_object_set_new(run->summary, "seconds", json_real((double)(prf_clock_mono_ms() - run->begin_ms) / 1000));
     if ((status = save_models(run, err)))
         return status;
     return save_summary(run, err);
@@ -245,7 +244,8 @@ static int report(const run_t *run, prf_status_t status, const prf_error_t *err)
         prf_terminal_t terminal;
         prf_terminal_init(&terminal, stdout);
         prf_summary_print(run->summary, &terminal);
-        printf("\nModels and summary: %s/models, %s/summary.json\n", run->dir, run->dir);
+        if (!status)
+            printf("\nModels and summary: %s/models, %s/summary.json\n", run->dir, run->dir);
     }
     if (!status)
         return code;
@@ -256,7 +256,7 @@ static int report(const run_t *run, prf_status_t status, const prf_error_t *err)
 
 int prf_cmd_run(int argc, char **argv)
 {
-    run_t run = {.begin_ms = prf_clock_mono_ms()};
+    run_t run = {.file = NULL};
     const prf_option_t options[] = {
         {.name = "out", .value = "DIR", .help = "folder for everything that comes out; made if needed", .text = &run.dir},
         {.name = "json", .help = "print the summary as JSON", .flag = &run.json},
