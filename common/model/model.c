@@ -94,14 +94,17 @@ size_t prf_model_extras(const prf_model_t *model, const char *names[PRF_MODEL_EX
     return model->extra_count;
 }
 
-/* The values that a parameter took in training; a default is one value, a tied one goes as far as its source. */
+/* The values that a parameter took in training; a default is one value (none, which is 0, where a value must be
+ * given), a tied one goes as far as its source. */
 static void trained_range(const prf_space_t *space, const prf_param_info_t *info, const prf_layer_t *layer, int32_t *low,
                           int32_t *high)
 {
     const prf_dim_t *dim = &space->dims[info->param];
     switch (dim->kind) {
     case PRF_DIM_DEFAULT:
-        *low = *high = info->fallback >= 0 ? info->fallback : layer->p[PRF_LIKE(info->fallback)];
+        *low = *high = info->fallback == PRF_REQUIRED ? 0
+                       : info->fallback >= 0          ? info->fallback
+                                                      : layer->p[PRF_LIKE(info->fallback)];
         break;
     case PRF_DIM_RANGE:
         *low = dim->lo;

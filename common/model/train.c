@@ -91,9 +91,10 @@ static prf_status_t judge_part(prf_model_part_t *part, const prf_train_layer_t *
 {
     size_t n = layer->validation_count;
     double *estimated = all->estimated + all->count, *measured = all->measured + all->count;
-    double *residuals = calloc(2 * n + 1, sizeof *residuals), *spreads = residuals + n;
+    double *residuals = calloc(2 * n + 1, sizeof *residuals);
     if (!residuals)
         return prf_fail(err, PRF_ENOMEM, "validation of %zu layers", n);
+    double *spreads = residuals + n;
     for (size_t i = 0; i < n; i++) {
         double log_ns;
         prf_model_part_predict(part, &layer->validation[i].layer, layer->validation[i].extras, &log_ns, &spreads[i]);

@@ -8,7 +8,6 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +68,7 @@ static void pack_space(packed_layer_t *p, const prf_space_t *from)
         to->hi = dim->hi;
         to->log = dim->log;
         to->n_values = dim->value_count;
-        to->values = (int32_t *)(uintptr_t)dim->values;
+        to->values = (int32_t *)dim->values;
         to->source = (uint32_t)dim->source;
         to->divisor = dim->divisor;
     }
@@ -107,7 +106,7 @@ static bool pack_layer(packed_layer_t *p, const prf_model_part_t *part)
     pack_space(p, &part->space);
     pack_metrics(&p->validation, &part->validation);
     prf__model__regressor__init(&p->regressor);
-    p->regressor.name = (char *)(uintptr_t)part->regressor.name;
+    p->regressor.name = (char *)part->regressor.name;
     p->regressor.low = part->regressor.low;
     p->regressor.high = part->regressor.high;
     p->regressor.floor = part->regressor.floor;
@@ -122,8 +121,8 @@ static bool pack_layer(packed_layer_t *p, const prf_model_part_t *part)
     p->regressor.ensemble = &p->ensemble;
     p->layer.space = &p->space;
     p->layer.n_width = p->layer.n_confidence = PRF_PARAMS;
-    p->layer.width = (int32_t *)(uintptr_t)part->steps.width;
-    p->layer.confidence = (double *)(uintptr_t)part->steps.confidence;
+    p->layer.width = (int32_t *)part->steps.width;
+    p->layer.confidence = (double *)part->steps.confidence;
     p->layer.map_queries = part->map_queries;
     p->layer.samples = part->samples;
     p->layer.validation = &p->validation;
@@ -163,8 +162,8 @@ static void pack_provenance(Prf__Model__Provenance *to, Prf__Model__Metrics *val
 {
     prf__model__provenance__init(to);
     pack_metrics(validation, &from->validation);
-    to->campaign = (char *)(uintptr_t)from->campaign;
-    to->fingerprint = (char *)(uintptr_t)from->fingerprint;
+    to->campaign = (char *)from->campaign;
+    to->fingerprint = (char *)from->fingerprint;
     to->seed = from->seed;
     to->samples = from->samples;
     to->sweep_samples = from->sweep_samples;
@@ -187,10 +186,10 @@ prf_status_t prf_model_file_pack(const prf_model_t *model, void **bytes, size_t 
         layers[i] = &packed[i].layer;
     }
     for (uint32_t i = 0; i < model->extra_count; i++)
-        extras[i] = (char *)(uintptr_t)model->extras[i];
+        extras[i] = (char *)model->extras[i];
     pack_provenance(&provenance, &validation, &model->provenance);
     message.features = PRF_FEATURES_VERSION;
-    message.kind = (char *)(uintptr_t)model->kind;
+    message.kind = (char *)model->kind;
     message.provenance = &provenance;
     message.n_extras = model->extra_count;
     message.extras = extras;
