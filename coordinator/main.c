@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* main.c - prfarm-coordinator's command line. */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,7 @@ int main(int argc, char **argv)
         status = prf_fail(&err, PRF_EUSAGE, "'%.100s' is no option; try 'prfarm-coordinator --help'", argv[optind]);
     if (!status) {
         prf_log_init("prfarm-coordinator", level);
+        signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no reason to die */
         status = prf_daemon_run(&options, &err);
     }
     if (status)

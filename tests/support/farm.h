@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/* farm.h - a farm for tests: the real programs in a temporary folder, over ipc, ended in teardown; and peers that speak the
+ * protocol by hand, to do what no real worker would. Everything asserts through Criterion; every wait has an end. Main thread only.
+ * Include it as "tests/support/farm.h": prfarm's own client has a farm.h too. */
+#ifndef PRF_TESTS_FARM_H
+#define PRF_TESTS_FARM_H
+
+#include <jansson.h>
+
+#include "base/process.h"
+#include "net/net.h"
+#include "wire/wire.h"
+
+enum { FARM_WORKERS = 16, FARM_PATH = 128, FARM_WAIT_MS = 60000 };
+
+typedef struct {
+    char dir[FARM_PATH];       /* temporary; the store is dir/store, logs are dir/NAME.log */
+    char name[FARM_PATH];      /* for --farm */
+    prf_process_t coordinator; /* pid 0: not running */
+    prf_process_t workers[FARM_WORKERS];
+    size_t worker_count;
+    prf_socket_t *client;
+    uint64_t requests;
+} farm_t;
+
+/* A coordinator with a heartbeat of a second; `extra` (NULL-terminated, may be NULL) are further options for it. Call farm_stop in
+ * teardown, also after a failed test. */
+void farm_start(farm_t *farm, const char *const *extra);
+void farm_stop(farm_t *farm);
+/* SIGKILL, and starting again on the same store. */
+void farm_kill_coordinator(farm_t *farm);
+void farm_start_coordinator(farm_t *farm, const char *const *extra);
+/* SIGTERM; returns the exit code. */
+int farm_end_coordinator(farm_t *farm);
+
+/* A prfarm-worker with the sim backend of this board, `option` (may be NULL) a further one of the backend. Returns its place. */
+size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option);
+void farm_kill_worker(farm_t *farm, size_t place);
+
+/* One request; takes `in` (NULL: {}). The reply's JSON (new reference), NULL when it was refused; then `status`, `error` (may be
+ * NULL) say why. */
+json_t *farm_request(farm_t *farm, const char *op, json_t *in, prf_status_t *status, char error[480]);
+/* The same, asserting that it succeeds. */
+json_t *farm_ask(farm_t *farm, const char *op, json_t *in);
+json_t *farm_submit(farm_t *farm, const char *text);
+/* The campaign's entry of `status`. New reference. */
+json_t *farm_campaign(farm_t *farm, const char *name);
+/* Asks again and again until `enough` says so of that entry. Returns it, a new reference. */
+json_t *farm_wait(farm_t *farm, const char *name, bool (*enough)(json_t *campaign));
+bool farm_is_over(json_t *campaign);                /* its state is no longer running */
+json_t *farm_board(farm_t *farm, const char *name); /* the board's entry of `boards`, NULL when there is none. New reference */
+/* All rows of `export`. New reference. */
+json_t *farm_rows(farm_t *farm, const char *campaign);
+
+/* A worker by hand. */
+typedef struct {
+    prf_socket_t *socket;
+    uint64_t session;
+} farm_peer_t;
+void farm_peer_connect(farm_peer_t *peer, const farm_t *farm);
+void farm_peer_close(farm_peer_t *peer);
+void farm_peer_send(farm_peer_t *peer, const prf_frame_t *frame);
+void farm_peer_send_bytes(farm_peer_t *peer, const void *bytes, size_t len);
+/* The next frame of this type, others passed over. False: none came within `ms`. Release it. */
+bool farm_peer_receive(farm_peer_t *peer, prf_frame_type_t type, prf_frame_t *out, unsigned ms);
+void farm_peer_hello(farm_peer_t *peer, const char *board, const char *kind); /* asserts the Welcome */
+void farm_peer_send_hello(farm_peer_t *peer, const char *board, const char *kind);
+void farm_peer_credit(farm_peer_t *peer, uint32_t jobs);
+void farm_peer_heartbeat(farm_peer_t *peer, const uint64_t *ids, size_t count);
+/* Measured: a latency, or a failure when `outcome` is not PRF_OK. */
+void farm_peer_result(farm_peer_t *peer, const prf_job_t *job, prf_status_t outcome, double latency_ns);
+/* Asserts that the job's id is told as committed. */
+void farm_peer_committed(farm_peer_t *peer, uint64_t id);
+
+#endif

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "base/rng.h"
+#include "scheduler.h"
+
+enum { SLACK = 1000, DEADLINE = 500 };
+
+static prf_sched_t *sched;
+static uint32_t klass;
+
+static void set_up(void)
+{
+    cr_assert_eq(prf_sched_new(&sched, 10000, 100, NULL), PRF_OK);
+    cr_assert_eq(prf_sched_class(sched, "kind", "runtime", &klass, NULL), PRF_OK);
+}
+
+static void tear_down(void)
+{
+    prf_sched_destroy(&sched);
+}
+
+TestSuite(scheduler, .init = set_up, .fini = tear_down);
+
+static prf_digest_t point(uint32_t number)
+{
+    prf_digest_t d;
+    prf_digest(&d, &number, sizeof number);
+    return d;
+}
+
+static prf_status_t want_as(unsigned owner, uint32_t number)
+{
+    prf_block_t block = {.count = 1};
+    prf_job_t job = {.point = point(number), .deadline_ms = DEADLINE, .blocks = &block, .block_count = 1};
+    return prf_sched_add(sched, klass, owner, &job, NULL);
+}
+
+static void want(uint32_t from, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        cr_assert_eq(want_as(0, from + i), PRF_OK);
+}
+
+static void join(uint32_t board)
+{
+    cr_assert_eq(prf_sched_join(sched, board, klass, NULL), PRF_OK);
+}
+
+static bool next(uint32_t board, uint64_t now, prf_job_t *job)
+{
+    return prf_sched_next(sched, board, now, SLACK, job);
+}
+
+static bool is(const prf_job_t *job, uint32_t number)
+{
+    prf_digest_t d = point(number);
+    return prf_digest_compare(&job->point, &d) == 0;
+}
+
+typedef struct {
+    int expired, given_up;
+} count_t;
+
+static void count_expired(void *arg, const prf_digest_t *p, uint32_t attempt, uint32_t board, bool given_up)
+{
+    (void)p, (void)attempt, (void)board;
+    count_t *count = arg;
+    count->expired++;
+    count->given_up += given_up;
+}
+
+static count_t expire(uint64_t now)
+{
+    count_t count = {0, 0};
+    prf_sched_expire(sched, now, count_expired, &count);
+    return count;
+}
+
+Test(scheduler, jobs_are_leased_in_the_order_in_which_they_were_wanted_each_once)
+{
+    want(0, 5);
+    join(0);
+    join(1);
+    for (uint32_t i = 0; i < 5; i++) {
+        prf_job_t job;
+        cr_assert(next(i % 2, 0, &job));
+        cr_assert(is(&job, i));
+    }
+    prf_job_t job;
+    cr_assert_not(next(0, 0, &job));
+    cr_assert_eq(prf_sched_leases(sched, 0), 3);
+    cr_assert_eq(prf_sched_leases(sched, 1), 2);
+}
+
+Test(scheduler, a_point_wanted_twice_is_one_job)
+{
+    want(0, 1);
+    want(0, 1);
+    cr_assert_eq(prf_sched_count(sched), 1);
+}
+
+Test(scheduler, boards_of_another_class_get_nothing)
+{
+    uint32_t other;
+    cr_assert_eq(prf_sched_class(sched, "kind", "another runtime", &other, NULL), PRF_OK);
+    cr_assert_neq(other, klass);
+    want(0, 1);
+    prf_job_t job;
+    cr_assert_eq(prf_sched_join(sched, 7, other, NULL), PRF_OK);
+    cr_assert_not(next(7, 0, &job));
+    cr_assert_not(next(8, 0, &job), "a board that never joined");
+}
+
+Test(scheduler, a_lost_boards_jobs_are_the_next_ones_in_their_old_order)
+{
+    want(0, 4);
+    join(0);
+    join(1);
+    prf_job_t job;
+    for (int i = 0; i < 3; i++)
+        cr_assert(next(0, 0, &job));
+    uint64_t epoch = job.epoch;
+    prf_sched_leave(sched, 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        cr_assert(next(1, 0, &job));
+        cr_assert(is(&job, i), "place %u", i);
+        cr_assert_gt(job.epoch, epoch);
+    }
+}
+
+Test(scheduler, a_lease_that_passes_is_given_to_another_board)
+{
+    want(0, 1);
+    join(0);
+    join(1);
+    prf_job_t job;
+    cr_assert(next(0, 0, &job));
+    cr_assert_eq(expire(DEADLINE + SLACK - 1).expired, 0);
+    cr_assert_eq(expire(DEADLINE + SLACK).expired, 1);
+    cr_assert_not(next(0, 2000, &job), "the board that kept it comes last");
+    cr_assert(next(1, 2000, &job));
+}
+
+Test(scheduler, heartbeats_renew_a_lease_but_not_for_ever)
+{
+    want(0, 1);
+    join(0);
+    prf_job_t job;
+    cr_assert(next(0, 0, &job));
+    uint64_t now = 0;
+    for (; now < 2 * (DEADLINE + SLACK); now += 100) {
+        cr_assert_eq(expire(now).expired, 0, "at %llu", (unsigned long long)now);
+        prf_sched_renew(sched, 0, &job.id, 1, now, SLACK);
+    }
+    prf_sched_renew(sched, 0, &job.id, 1, now, SLACK);
+    cr_assert_eq(expire(now).expired, 1);
+}
+
+Test(scheduler, a_heartbeat_that_does_not_list_a_job_does_not_renew_it)
+{
+    want(0, 1);
+    join(0);
+    prf_job_t job;
+    cr_assert(next(0, 0, &job));
+    uint64_t other = job.id + 1;
+    prf_sched_renew(sched, 0, &other, 1, 1000, SLACK);
+    cr_assert_eq(expire(DEADLINE + SLACK).expired, 1);
+}
+
+Test(scheduler, a_job_whose_leases_keep_passing_is_given_up)
+{
+    want(0, 1);
+    join(0);
+    uint64_t now = 0;
+    for (int i = 1; i <= PRF_SCHED_EXPIRIES; i++) {
+        prf_job_t job;
+        cr_assert(next(0, now, &job));
+        count_t count = expire(now += DEADLINE + SLACK);
+        cr_assert_eq(count.expired, 1);
+        cr_assert_eq(count.given_up, i == PRF_SCHED_EXPIRIES);
+    }
+    prf_digest_t p = point(0);
+    prf_job_view_t view;
+    cr_assert(prf_sched_get(sched, &p, 0, &view));
+    cr_assert_eq(view.state, PRF_JOB_HELD);
+}
+
+Test(scheduler, a_board_that_returned_keeps_only_the_jobs_that_it_names)
+{
+    want(0, 2);
+    join(0);
+    prf_job_t first, second;
+    cr_assert(next(0, 0, &first));
+    cr_assert(next(0, 0, &second));
+    join(0); /* again, same class */
+    cr_assert_eq(prf_sched_leases(sched, 0), 2);
+    prf_sched_doubt(sched, 0, 300);
+    prf_sched_renew(sched, 0, &second.id, 1, 200, SLACK);
+    cr_assert_eq(expire(300).expired, 1);
+    cr_assert_eq(prf_sched_leases(sched, 0), 1);
+}
+
+Test(scheduler, a_failed_job_is_retried_on_other_boards_first_and_given_up_at_the_third_failure)
+{
+    want(0, 1);
+    for (uint32_t b = 0; b < 2; b++)
+        join(b);
+    prf_digest_t p = point(0);
+    prf_job_t job;
+    cr_assert(next(0, 0, &job));
+    cr_assert(prf_sched_fail(sched, &p, 0, 0, false));
+    cr_assert_not(next(0, 0, &job), "another board is there");
+    cr_assert(next(1, 0, &job));
+    cr_assert(prf_sched_fail(sched, &p, 0, 1, false));
+    cr_assert(next(0, 0, &job), "all failed on it: any board");
+    cr_assert_not(prf_sched_fail(sched, &p, 0, 0, false));
+    cr_assert_not(next(1, 0, &job), "given up");
+    prf_sched_done(sched, &p, 0);
+    cr_assert_eq(prf_sched_count(sched), 0);
+}
+
+Test(scheduler, the_only_board_gets_its_failed_job_again_and_others_before_it)
+{
+    want(0, 2);
+    join(0);
+    prf_digest_t p = point(0);
+    prf_job_t job;
+    cr_assert(next(0, 0, &job));
+    cr_assert(prf_sched_fail(sched, &p, 0, 0, false));
+    cr_assert(next(0, 0, &job));
+    cr_assert(is(&job, 1));
+    cr_assert(next(0, 0, &job));
+    cr_assert(is(&job, 0));
+}
+
+Test(scheduler, what_can_never_run_is_given_up_at_once)
+{
+    want(0, 1);
+    join(0);
+    prf_digest_t p = point(0);
+    prf_job_t job;
+    cr_assert(next(0, 0, &job));
+    cr_assert_not(prf_sched_fail(sched, &p, 0, 0, true));
+}
+
+Test(scheduler, a_doubtful_sample_is_measured_again_a_limited_number_of_times_under_a_new_id)
+{
+    want(0, 2);
+    join(0);
+    prf_digest_t p = point(0);
+    prf_job_t job;
+    uint64_t last = 0;
+    for (int i = 0; i <= PRF_SCHED_AGAIN; i++) {
+        do
+            cr_assert(next(0, 0, &job));
+        while (!is(&job, 0));
+        cr_assert_gt(job.id, last);
+        last = job.id;
+        prf_sched_hold(sched, &p, 0);
+        cr_assert_eq(prf_sched_again(sched, &p, 0), i < PRF_SCHED_AGAIN);
+    }
+    prf_sched_done(sched, &p, 0);
+    cr_assert_eq(prf_sched_leases(sched, 0), 1, "the other one");
+}
+
+Test(scheduler, a_held_job_is_given_to_nobody_and_loses_no_lease)
+{
+    want(0, 1);
+    join(0);
+    prf_digest_t p = point(0);
+    prf_job_t job;
+    cr_assert(next(0, 0, &job));
+    prf_sched_hold(sched, &p, 0);
+    cr_assert_eq(expire(1000000).expired, 0);
+    prf_sched_leave(sched, 0);
+    join(1);
+    cr_assert_not(next(1, 0, &job));
+}
+
+Test(scheduler, jobs_live_as_long_as_someone_wants_them)
+{
+    want(0, 3); /* owner 0 */
+    cr_assert_eq(want_as(1, 1), PRF_OK);
+    join(0);
+    prf_job_t job;
+    cr_assert(next(0, 0, &job)); /* point 0, leased */
+    prf_sched_disown(sched, 0);
+    cr_assert_eq(prf_sched_count(sched), 2, "the leased one and the one that owner 1 wants");
+    prf_sched_leave(sched, 0);
+    cr_assert_eq(prf_sched_count(sched), 1);
+    join(0);
+    cr_assert(next(0, 0, &job));
+    cr_assert(is(&job, 1));
+}
+
+Test(scheduler, a_job_that_could_not_be_sent_is_the_next_one_again)
+{
+    want(0, 2);
+    join(0);
+    prf_job_t job;
+    cr_assert(next(0, 0, &job));
+    prf_sched_return(sched, &job.point, job.attempt);
+    cr_assert(next(0, 0, &job));
+    cr_assert(is(&job, 0));
+}
+
+Test(scheduler, takes_no_more_jobs_than_it_was_made_for)
+{
+    for (uint32_t i = 0; i < 10000; i++)
+        cr_assert_eq(want_as(0, i), PRF_OK);
+    cr_assert_eq(want_as(0, 10000), PRF_EBUSY);
+    cr_assert_eq(want_as(3, 5), PRF_OK, "known ones only get an owner");
+}
+
+/* Random events; in the end every job has come out exactly once. */
+Test(scheduler, whatever_happens_no_job_is_lost_or_doubled)
+{
+    enum { JOBS = 300, BOARDS = 6, STEPS = 20000 };
+    uint64_t seed = 12345;
+    prf_rng_t rng;
+    prf_rng_init(&rng, seed, 0);
+    want(0, JOBS);
+    uint64_t now = 0;
+    size_t done = 0;
+    for (int step = 0; step < STEPS && done < JOBS; step++) {
+        uint32_t board = (uint32_t)prf_rng_below(&rng, BOARDS);
+        prf_job_t job;
+        now += prf_rng_below(&rng, 50);
+        switch (prf_rng_below(&rng, 12)) {
+        case 0:
+            prf_sched_leave(sched, board);
+            break;
+        case 1:
+            prf_sched_doubt(sched, board, now + 10);
+            break;
+        case 2:
+        case 3:
+            join(board);
+            break;
+        default:
+            if (!next(board, now, &job))
+                break;
+            if (prf_rng_below(&rng, 3) == 0) {
+                prf_sched_hold(sched, &job.point, job.attempt);
+                prf_sched_done(sched, &job.point, job.attempt);
+                done++;
+            } else if (prf_rng_below(&rng, 10) == 0 && !prf_sched_fail(sched, &job.point, job.attempt, board, false)) {
+                prf_sched_done(sched, &job.point, job.attempt);
+                done++;
+            }
+        }
+        if (step % 100 == 99) { /* held ones of leases that passed too often */
+            prf_sched_expire(sched, now, count_expired, &(count_t){0, 0});
+            for (uint32_t i = 0; i < JOBS; i++) {
+                prf_digest_t p = point(i);
+                prf_job_view_t view;
+                if (prf_sched_get(sched, &p, 0, &view) && view.state == PRF_JOB_HELD) {
+                    prf_sched_done(sched, &p, 0);
+                    done++;
+                }
+            }
+        }
+        cr_assert_eq(prf_sched_count(sched), JOBS - done, "seed %llu, step %d", (unsigned long long)seed, step);
+    }
+    cr_assert_eq(done, JOBS, "seed %llu", (unsigned long long)seed);
+}
