@@ -81,7 +81,7 @@ void farm_stop(farm_t *farm)
     for (size_t i = 0; i < farm->worker_count; i++)
         prf_process_stop(&farm->workers[i], 0);
     prf_process_stop(&farm->coordinator, 5000);
-    if (farm->dir[0])
+    if (farm->dir[0] && !getenv("PRF_TEST_KEEP"))
         nftw(farm->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
