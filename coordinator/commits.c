@@ -126,8 +126,11 @@ static void block(prf_commits_t *self, prf_status_t why)
         snprintf(self->note, sizeof self->note, "the disk that holds %s is full: free some space; the campaign goes on by itself",
                  self->dir);
     else
-        snprintf(self->note, sizeof self->note, "the store in %s cannot be written (%s): no new work is given out until it can",
-                 self->dir, prf_status_name(why));
+        snprintf(
+            self->note, sizeof self->note,
+            "the store in %s cannot be written (%s): no new work is given out until it can; if that does not pass, restart the "
+            "coordinator, nothing is lost",
+            self->dir, prf_status_name(why));
     prf_log(PRF_LOG_ERROR, "store_blocked status=\"%s\" note=\"%s\"", prf_status_name(why), self->note);
 }
 
@@ -169,10 +172,11 @@ static size_t unpark(prf_commits_t *self)
     return at;
 }
 
-/* Whether the same write may succeed later. */
+/* Whether the same write may succeed later. Only its own size speaks against that; whatever else is wrong is wrong with the store,
+ * and letting go of results because of it would lose them. */
 static bool passing(prf_status_t status)
 {
-    return status == PRF_ENOSPC || status == PRF_EIO || status == PRF_EBUSY || status == PRF_ENOMEM;
+    return status != PRF_EINVAL && status != PRF_ECANCELLED;
 }
 
 /* A new entry to the store, or behind those that are kept. */
