@@ -95,15 +95,16 @@ static void lose_session(agent_t *self, const char *why, uint64_t hello_ms)
     self->next_hello_ms = hello_ms;
 }
 
+/* Every job that is held or granted needs a place in the outbox one day. */
 static void grant_credit(agent_t *self)
 {
     uint32_t held = (uint32_t)self->queued + (self->busy ? 1 : 0) + self->open_credit;
-    bool wanted =
-        self->session && !self->board_down && !self->farewell_ms && prf_outbox_count(self->outbox) + held < PRF_OUTBOX_FULL;
+    uint32_t promised = (uint32_t)prf_outbox_count(self->outbox) + held;
     /* In halves rather than one by one, so that jobs come in batches. */
-    if (!wanted || held > self->options->credit / 2)
+    if (!self->session || self->board_down || self->farewell_ms || held > self->options->credit / 2 || promised >= PRF_OUTBOX_FULL)
         return;
-    prf_frame_t frame = {.type = PRF_FRAME_CREDIT, .u.credit = self->options->credit - held};
+    uint32_t room = PRF_OUTBOX_FULL - promised, more = self->options->credit - held;
+    prf_frame_t frame = {.type = PRF_FRAME_CREDIT, .u.credit = more < room ? more : room};
     if (send_frame(self, &frame))
         self->open_credit += frame.u.credit;
 }

@@ -11,7 +11,7 @@ typedef struct {
 
 struct prf_outbox {
     size_t count;
-    entry_t entries[PRF_OUTBOX_FULL];
+    entry_t entries[PRF_OUTBOX_CAP];
 };
 
 prf_status_t prf_outbox_new(prf_outbox_t **out, prf_error_t *err)
@@ -34,8 +34,8 @@ prf_status_t prf_outbox_add(prf_outbox_t *self, const prf_result_t *result, prf_
     size_t i = 0;
     while (i < self->count && (self->entries[i].result.id != result->id || self->entries[i].result.attempt != result->attempt))
         i++;
-    if (i == PRF_OUTBOX_FULL)
-        return prf_fail(err, PRF_EBUSY, "%d results wait for the coordinator's commit", PRF_OUTBOX_FULL);
+    if (i == PRF_OUTBOX_CAP)
+        return prf_fail(err, PRF_EBUSY, "%d results wait for the coordinator's commit", PRF_OUTBOX_CAP);
     self->entries[i] = (entry_t){.result = *result};
     if (i == self->count)
         self->count++;

@@ -8,13 +8,14 @@
 
 #include "wire/wire.h"
 
-enum { PRF_OUTBOX_FULL = 1000 };
+/* Where the worker stops asking, and what there is room for: jobs that were on their way when a session ended come on top. */
+enum { PRF_OUTBOX_FULL = 1000, PRF_OUTBOX_CAP = PRF_OUTBOX_FULL + 2 * PRF_FRAME_JOBS };
 
 typedef struct prf_outbox prf_outbox_t;
 
 PRF_CHECKED prf_status_t prf_outbox_new(prf_outbox_t **out, prf_error_t *err);
 void prf_outbox_destroy(prf_outbox_t **self); /* NULL-safe; clears *self */
-/* Keeps a copy; one of the same id and attempt replaces the older one. Errors: PRF_EBUSY (full). */
+/* Keeps a copy; one of the same id and attempt replaces the older one. Errors: PRF_EBUSY (at PRF_OUTBOX_CAP). */
 PRF_CHECKED prf_status_t prf_outbox_add(prf_outbox_t *self, const prf_result_t *result, prf_error_t *err);
 void prf_outbox_forget(prf_outbox_t *self, const uint64_t *ids, size_t count);
 size_t prf_outbox_count(const prf_outbox_t *self);

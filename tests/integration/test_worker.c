@@ -268,6 +268,31 @@ Test(worker, a_result_is_sent_until_it_is_committed)
     } while (!late);
 }
 
+/* Nothing is committed: the worker takes as many jobs as it can keep results for, then waits, and loses none. */
+Test(worker, without_commits_it_stops_asking_before_it_would_lose_a_result)
+{
+    static uint64_t ids[2000];
+    START(SIM, "--credit", "64");
+    welcome(1);
+    size_t granted = 0, beats = 0;
+    prf_frame_t frame;
+    while (beats < 20 && next_frame(&frame)) {
+        if (frame.type == PRF_FRAME_CREDIT) {
+            beats = 0;
+            for (uint32_t i = 0; i < frame.u.credit && granted < 2000; i++, granted++) {
+                ids[granted] = granted + 1;
+                give_job(ids[granted], "fc in=8 out=8", 10000);
+            }
+        }
+        beats += frame.type == PRF_FRAME_HEARTBEAT && granted >= 1000;
+        prf_frame_release(&frame);
+    }
+    cr_assert_eq(granted, 1000, "%zu jobs were asked for", granted);
+    cr_assert_null(strstr(log_text(), "result_dropped"), "%s", log_text());
+    tell(&(prf_frame_t){.type = PRF_FRAME_COMMITTED, .u.ids = {.items = ids, .count = PRF_FRAME_JOBS}});
+    cr_assert_gt(credit(), 0);
+}
+
 Test(worker, a_new_coordinator_gets_hello_and_what_the_old_one_did_not_confirm)
 {
     START(SIM);

@@ -61,11 +61,11 @@ Test(outbox, a_second_result_of_a_job_takes_the_firsts_place)
 
 Test(outbox, a_full_box_refuses_and_keeps_what_it_has)
 {
-    for (uint64_t id = 1; id <= PRF_OUTBOX_FULL; id++)
+    for (uint64_t id = 1; id <= PRF_OUTBOX_CAP; id++)
         add(id, 1);
     prf_error_t err;
-    prf_result_t more = {.id = PRF_OUTBOX_FULL + 1};
+    prf_result_t more = {.id = PRF_OUTBOX_CAP + 1};
     cr_assert_eq(prf_outbox_add(box, &more, &err), PRF_EBUSY);
-    cr_assert_eq(prf_outbox_count(box), (size_t)PRF_OUTBOX_FULL);
+    cr_assert_eq(prf_outbox_count(box), (size_t)PRF_OUTBOX_CAP);
     add(7, 70);
 }
