@@ -69,6 +69,7 @@ static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kind
         if (track->validation == 0 && c->validation > 0)
             track->validation = 1;
         uint32_t sweep = track->budget / 2 < SWEEP_MOST ? track->budget / 2 : SWEEP_MOST;
+        sweep = sweep > 0 ? sweep : 1; /* 0 would mean the default */
         prf_steps_none(&track->steps);
         track->sweeping = true;
         prf_status_t status =
