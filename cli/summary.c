@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "staircase.h"
+
 static void heading(const prf_terminal_t *t, const char *text)
 {
     fprintf(t->stream, "\n%s%s%s\n", prf_bold(t), text, prf_plain(t));
@@ -122,6 +124,7 @@ void prf_summary_print(const json_t *summary, const prf_terminal_t *terminal)
     print_boards(boards, terminal);
     print_notes(boards, terminal);
     print_steps(boards, terminal);
+    prf_staircase_print(boards, terminal);
     print_networks(json_object_get(summary, "networks"), terminal);
     fflush(terminal->stream);
 }
