@@ -14,7 +14,7 @@
 #include "campaign.h"
 #include "campaign_doc.h"
 
-enum { SAVE_SECONDS = 10 };
+enum { SAVE_SECONDS = 10, CAMPAIGNS = 4096 /* at most, with those that are over */ };
 
 typedef struct {
     char name[PRF_NAME];
@@ -331,6 +331,13 @@ void prf_campaigns_submit(prf_campaigns_t *self, const json_t *args, prf_reply_f
     if (one) {
         attach(self, one, doc, engine, fn, arg);
         json_decref(doc);
+        return;
+    }
+    if (self->count >= CAMPAIGNS) {
+        prf_fail(&err, PRF_EBUSY, "%zu campaigns are known, no more fit: begin another store", self->count);
+        fn(arg, err.code, NULL, err.text);
+        json_decref(doc);
+        prf_engine_destroy(&engine);
         return;
     }
     json_object_set_new(doc, "submitted_ms", json_integer((json_int_t)prf_clock_wall_ms()));

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 
 enum {
+    BOARDS = 1000,                              /* in a reply at most */
     ITEMS = 4096,                               /* points in a request at most */
     ROWS = 2000,                                /* of an export in a reply at most */
     ROWS_BYTES = PRF_FRAME_BYTES - (128 << 10), /* and the size that they may reach */
@@ -43,9 +44,11 @@ static prf_status_t one_board(const prf_queries_t *self, const prf_fleet_board_t
 
 prf_status_t prf_query_boards(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
 {
-    (void)args;
+    json_int_t after = json_integer_value(json_object_get(args, "after"));
+    size_t count = prf_fleet_count(self->hub->fleet), i = after > 0 ? (size_t)after : 0;
+    size_t end = i + BOARDS < count ? i + BOARDS : count;
     json_t *boards = json_array();
-    for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
+    for (; i < end; i++) {
         json_t *board;
         prf_status_t status = one_board(self, prf_fleet_at(self->hub->fleet, i), &board, err);
         if (status) {
@@ -54,7 +57,7 @@ prf_status_t prf_query_boards(const prf_queries_t *self, const json_t *args, jso
         }
         json_array_append_new(boards, board);
     }
-    *out = json_pack("{s:o}", "boards", boards);
+    *out = json_pack("{s:o, s:o}", "boards", boards, "next", end < count ? json_integer((json_int_t)end) : json_null());
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "list of boards");
 }
 

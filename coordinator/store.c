@@ -167,6 +167,16 @@ static size_t first_map(const prf_store_t *self)
     return map;
 }
 
+static int open_lmdb(prf_store_t *self, size_t map)
+{
+    int rc = mdb_env_create(&self->env);
+    if (!rc)
+        rc = mdb_env_set_maxdbs(self->env, PRF_TABLES + 1);
+    if (!rc)
+        rc = mdb_env_set_mapsize(self->env, map);
+    return rc ? rc : mdb_env_open(self->env, self->dir, MDB_NOTLS, 0600);
+}
+
 static prf_status_t open_env(prf_store_t *self, prf_error_t *err)
 {
     size_t map = first_map(self);
@@ -175,13 +185,7 @@ static prf_status_t open_env(prf_store_t *self, prf_error_t *err)
         status = prf_store_check(self->dir, map, err);
     if (status)
         return status;
-    int dead, rc = mdb_env_create(&self->env);
-    if (!rc)
-        rc = mdb_env_set_maxdbs(self->env, PRF_TABLES + 1);
-    if (!rc)
-        rc = mdb_env_set_mapsize(self->env, map);
-    if (!rc)
-        rc = mdb_env_open(self->env, self->dir, MDB_NOTLS, 0600);
+    int dead, rc = open_lmdb(self, map);
     if (!rc)
         rc = pad_data(self);
     if (!rc)
@@ -250,10 +254,15 @@ static int load_sequence(prf_store_t *self, MDB_txn *txn, int table)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+static int begin(const prf_store_t *self, unsigned flags, MDB_txn **txn)
+{
+    return self->env ? mdb_txn_begin(self->env, NULL, flags, txn) : MDB_PANIC;
+}
+
 static prf_status_t open_tables(prf_store_t *self, prf_error_t *err)
 {
     MDB_txn *txn;
-    int rc = mdb_txn_begin(self->env, NULL, 0, &txn);
+    int rc = begin(self, 0, &txn);
     if (rc)
         return lmdb_fail(err, self, rc);
     prf_status_t status = open_meta(self, txn, err);
@@ -292,7 +301,7 @@ static int try_commit(prf_store_t *self, const prf_write_t *group)
     uint64_t next[PRF_TABLES];
     MDB_txn *txn;
     memcpy(next, self->next, sizeof next);
-    int rc = mdb_txn_begin(self->env, NULL, 0, &txn);
+    int rc = begin(self, 0, &txn);
     if (rc)
         return rc;
     for (const prf_write_t *write = group; write && !rc; write = write->next)
@@ -318,12 +327,33 @@ static int grow(prf_store_t *self)
     return rc;
 }
 
+/* Where even the page that names the last commit could not be written (a full disk that copies on write), LMDB wants no more of the
+ * environment. The file still holds the commit before. */
+static int reopen(prf_store_t *self)
+{
+    pthread_rwlock_wrlock(&self->map_lock);
+    if (self->env)
+        mdb_env_close(self->env);
+    self->env = NULL;
+    int rc = open_lmdb(self, first_map(self));
+    if (!rc && open_tables(self, NULL))
+        rc = MDB_PANIC;
+    if (rc && self->env) {
+        mdb_env_close(self->env);
+        self->env = NULL;
+    }
+    pthread_rwlock_unlock(&self->map_lock);
+    return rc;
+}
+
 static void *commit_groups(void *arg)
 {
     prf_store_t *self = arg;
     prf_write_t *group;
     while ((group = prf_store_queue_take(self->queue))) {
         int rc = try_commit(self, group);
+        if (rc == MDB_PANIC && !(rc = reopen(self)))
+            rc = try_commit(self, group);
         while (rc == MDB_MAP_FULL) {
             rc = grow(self);
             if (!rc)
@@ -531,7 +561,7 @@ static prf_status_t run_scan(prf_store_t *self, scan_t *scan, uint64_t *damaged,
 {
     MDB_txn *txn;
     pthread_rwlock_rdlock(&self->map_lock);
-    int rc = mdb_txn_begin(self->env, NULL, MDB_RDONLY, &txn);
+    int rc = begin(self, MDB_RDONLY, &txn);
     prf_status_t status = rc ? lmdb_fail(err, self, rc) : walk(self, txn, scan, err);
     if (!rc)
         mdb_txn_abort(txn);
@@ -587,7 +617,7 @@ prf_status_t prf_store_get(prf_store_t *self, prf_table_t table, const char *key
 {
     MDB_txn *txn;
     pthread_rwlock_rdlock(&self->map_lock);
-    int rc = mdb_txn_begin(self->env, NULL, MDB_RDONLY, &txn);
+    int rc = begin(self, MDB_RDONLY, &txn);
     prf_status_t status = rc ? lmdb_fail(err, self, rc) : get(self, txn, table, key, value, len, err);
     if (!rc)
         mdb_txn_abort(txn);

@@ -542,6 +542,25 @@ Test(store, a_full_disk_fails_the_group_and_a_retry_after_making_room_succeeds)
         umount2(dir, MNT_DETACH);
 }
 
+/* Not even pages that exist can be written, as on a full disk that copies on write: LMDB itself gives up then. */
+Test(store, goes_on_after_a_disk_that_took_nothing_at_all)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    prf_store_t *s = opened();
+    cr_expect_eq(put(s, PRF_TABLE_CAMPAIGN, "before", "kept"), PRF_OK);
+    limit_files(1);
+    for (int i = 0; i < 3; i++)
+        cr_expect_neq(put(s, PRF_TABLE_CAMPAIGN, "lost", "value"), PRF_OK);
+    limit_files(RLIM_INFINITY);
+    cr_expect_eq(put(s, PRF_TABLE_CAMPAIGN, "after", "written"), PRF_OK);
+    expect_value(s, PRF_TABLE_CAMPAIGN, "before", "kept");
+    expect_value(s, PRF_TABLE_CAMPAIGN, "after", "written");
+    prf_store_close(&s);
+    s = opened();
+    expect_value(s, PRF_TABLE_CAMPAIGN, "after", "written");
+    prf_store_close(&s);
+}
+
 Test(store, a_full_disk_is_told_when_a_store_is_to_be_made)
 {
     if (!tiny_disk())
