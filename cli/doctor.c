@@ -199,7 +199,8 @@ static void check_files(doctor_t *d)
                                     : BAD,
             "every board costs a descriptor: ulimit -n 4096", "%llu (at most %llu)", (unsigned long long)limit.rlim_cur,
             (unsigned long long)limit.rlim_max);
-    const char *tmp = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+    const char *tmp = getenv("TMPDIR");
+    tmp = tmp && *tmp ? tmp : "/tmp";
     bool fits = access(tmp, W_OK) == 0 && strlen(tmp) < 60;
     add(d, "temporary folder", fits ? GOOD : BAD, "sockets are made there: set TMPDIR to a short, writable folder", "%.100s", tmp);
 }

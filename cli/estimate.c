@@ -315,7 +315,7 @@ int prf_cmd_estimate(int argc, char **argv)
     if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
         return code;
     r.network_path = words.count ? words.items[0] : NULL;
-    prf_error_t err;
+    prf_error_t err = {0};
     if (!r.model_path)
         prf_fail(&err, PRF_EUSAGE, "--model is missing: prfarm estimate %s", usage.synopsis);
     else if (!r.network_path == !r.layers.count)

@@ -100,7 +100,10 @@ static prf_status_t put_all(sink_t *sink, prf_farm_t *farm, const char *campaign
         if (status)
             return status;
         size_t i;
-        json_array_foreach(json_object_get(page, "rows"), i, row) put_row(sink, row);
+        json_array_foreach(json_object_get(page, "rows"), i, row)
+        {
+            put_row(sink, row);
+        }
         const json_t *next = json_object_get(page, "next");
         json_int_t to = json_integer_value(next);
         bool more = json_is_integer(next) && to > from;

@@ -38,7 +38,7 @@ static int print_help(void)
 
 static int refuse(const char *word)
 {
-    prf_error_t err;
+    prf_error_t err = {0};
     if (word)
         prf_fail(&err, PRF_EUSAGE, "there is no command '%.40s'; the commands are", word);
     else

@@ -47,21 +47,12 @@ static prf_status_t make_temporary(measure_t *m, prf_error_t *err)
 
 static prf_status_t start_board(measure_t *m, prf_error_t *err)
 {
-    prf_campaign_board_t board = {.workers = 1};
+    const prf_private_board_t board = {
+        .kind = m->board, .backend = m->backend, .options = m->options.items, .option_count = m->options.count, .workers = 1};
     prf_status_t status;
     if ((status = prf_name_check("--board", m->board, err)) || (status = prf_name_check("--backend", m->backend, err)))
         return status;
-    snprintf(board.kind, sizeof board.kind, "%s", m->board);
-    snprintf(board.backend, sizeof board.backend, "%s", m->backend);
-    if (m->options.count > PRF_CAMPAIGN_OPTIONS)
-        return prf_fail(err, PRF_EUSAGE, "%zu options: a board may have %d", m->options.count, (int)PRF_CAMPAIGN_OPTIONS);
-    for (size_t i = 0; i < m->options.count; i++)
-        if (!(board.options[board.option_count++] = strdup(m->options.items[i])))
-            status = PRF_ENOMEM;
-    status = status ? prf_fail(err, status, "options") : prf_private_add(m->access.own, &board, err);
-    for (size_t i = 0; i < board.option_count; i++)
-        free(board.options[i]);
-    return status;
+    return prf_private_add(m->access.own, &board, err);
 }
 
 static prf_status_t open_access(measure_t *m, prf_error_t *err)
@@ -159,7 +150,10 @@ static prf_status_t wait_results(measure_t *m, json_t *points, json_t **results,
             return status;
         json_t *list = json_object_get(out, "results"), *item;
         size_t i, done = 0, count = json_array_size(points);
-        json_array_foreach(list, i, item) done += json_is_object(item);
+        json_array_foreach(list, i, item)
+        {
+            done += json_is_object(item);
+        }
         if (terminal.live)
             fprintf(stderr, "\r\033[K%zu of %zu measured%s", done, count, done == count ? "\r\033[K" : "");
         if (json_array_size(list) != count) {

@@ -45,11 +45,9 @@ static prf_status_t add_word(prf_words_t *words, size_t most, const char *word, 
     return PRF_OK;
 }
 
-static prf_status_t set_option(const prf_option_t *o, const char *value, prf_error_t *err)
+static prf_status_t set_value(const prf_option_t *o, const char *value, prf_error_t *err)
 {
-    if (o->flag)
-        *o->flag = true;
-    else if (o->text)
+    if (o->text)
         *o->text = value;
     else if (o->list)
         return add_word(o->list, PRF_CLI_WORDS, value, err);
@@ -72,14 +70,15 @@ static prf_status_t parse_option(const prf_option_t *options, int argc, char **a
     if (o->flag && equals)
         return prf_fail(err, PRF_EUSAGE, "--%s takes no value", o->name);
     const char *value = equals ? equals + 1 : NULL;
-    if (!o->flag && !value) {
-        if (*at + 1 >= argc)
-            return prf_fail(err, PRF_EUSAGE, "--%s needs a value: --%s %s", o->name, o->name, o->value);
-        value = argv[++*at];
+    if (o->flag) {
+        *o->flag = true;
+        return PRF_OK;
     }
-    if (value && !*value)
-        return prf_fail(err, PRF_EUSAGE, "--%s: the value is empty", o->name);
-    return set_option(o, value, err);
+    if (!value && *at + 1 < argc)
+        value = argv[++*at];
+    if (!value || !*value)
+        return prf_fail(err, PRF_EUSAGE, "--%s needs a value: --%s %s", o->name, o->name, o->value);
+    return set_value(o, value, err);
 }
 
 static prf_status_t parse(const prf_usage_t *usage, const prf_option_t *options, int argc, char **argv, prf_words_t *words,

@@ -21,14 +21,14 @@ static int finish_stdout(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    prf_error_t err;
+    prf_error_t err = {0};
     prf_fail_sys(&err, errno ? errno : EIO, "standard output");
     return prf_report(&err);
 }
 
 int prf_print_json(json_t *document)
 {
-    prf_error_t err;
+    prf_error_t err = {0};
     int code = 0;
     errno = 0;
     if (!document) {

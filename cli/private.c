@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "net/endpoint.h"
+#include "point/point.h"
 #include "signals.h"
 
 enum {
@@ -283,7 +284,7 @@ static bool add_word(worker_t *worker, const char *text)
     return true;
 }
 
-static prf_status_t plan_worker(const prf_private_t *self, worker_t *worker, const prf_campaign_board_t *board, unsigned number,
+static prf_status_t plan_worker(const prf_private_t *self, worker_t *worker, const prf_private_board_t *board, unsigned number,
                                 prf_error_t *err)
 {
     char program[4096], state[PATH], rest[PRF_NAME + 8];
@@ -306,11 +307,8 @@ static prf_status_t plan_worker(const prf_private_t *self, worker_t *worker, con
     return ok ? PRF_OK : prf_fail(err, PRF_ENOMEM, "worker %s", worker->name);
 }
 
-prf_status_t prf_private_add(prf_private_t *self, const prf_campaign_board_t *board, prf_error_t *err)
+prf_status_t prf_private_add(prf_private_t *self, const prf_private_board_t *board, prf_error_t *err)
 {
-    if (!board->backend[0])
-        return prf_fail(err, PRF_EINVAL, "board '%s' has no backend: say what executes its layers, as in backend: onednn",
-                        board->kind);
     worker_t *grown = realloc(self->workers, (self->worker_count + board->workers) * sizeof *grown);
     if (!grown)
         return prf_fail(err, PRF_ENOMEM, "%u workers", board->workers);

@@ -7,7 +7,8 @@
 #ifndef PRF_CLI_PRIVATE_H
 #define PRF_CLI_PRIVATE_H
 
-#include "campaign/campaign.h"
+#include <stdbool.h>
+
 #include "farm.h"
 
 enum { PRF_DIR = 3072 }; /* a folder's path, NUL included */
@@ -18,8 +19,16 @@ typedef struct prf_private prf_private_t;
  * Errors: PRF_EBUSY (somebody works there), PRF_ENOTFOUND (no such folder, or nothing was ever run in it), PRF_EIO, PRF_ENOSPC,
  * PRF_ECRASH and what else the coordinator ended with, PRF_ECANCELLED. */
 PRF_CHECKED prf_status_t prf_private_open(prf_private_t **out, const char *dir, bool create, prf_error_t *err);
-/* Starts the board's workers, named kind-1, kind-2, ... Errors: PRF_EINVAL (no backend), PRF_ENOTFOUND (no prfarm-worker). */
-PRF_CHECKED prf_status_t prf_private_add(prf_private_t *self, const prf_campaign_board_t *board, prf_error_t *err);
+/* A kind of board to start workers for; everything borrowed. */
+typedef struct {
+    const char *kind, *backend;
+    const char *const *options; /* "key=value" */
+    size_t option_count;
+    unsigned workers;
+} prf_private_board_t;
+
+/* Starts the board's workers, named kind-1, kind-2, ... Errors: PRF_EINVAL (too long a kind), PRF_ENOTFOUND (no prfarm-worker). */
+PRF_CHECKED prf_status_t prf_private_add(prf_private_t *self, const prf_private_board_t *board, prf_error_t *err);
 /* To be called now and then: starts workers again that died, later and later. Errors: the coordinator died, or a worker cannot
  * live at all (its message is its own last words and where its log is). */
 PRF_CHECKED prf_status_t prf_private_tend(prf_private_t *self, prf_error_t *err);

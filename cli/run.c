@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "campaign/campaign.h"
 #include "cli.h"
 #include "networks.h"
 #include "private.h"
@@ -63,10 +64,12 @@ static prf_status_t start(run_t *run, prf_error_t *err)
     run->opened = true;
     if ((status = submit(run, networks, err)))
         return status;
-    for (size_t i = 0; i < run->campaign.board_count; i++)
-        if ((status = prf_private_add(run->farm, &run->campaign.boards[i], err)))
-            return status;
-    return PRF_OK;
+    for (size_t i = 0; i < run->campaign.board_count && !status; i++) {
+        const prf_campaign_board_t *b = &run->campaign.boards[i];
+        const prf_private_board_t board = {b->kind, b->backend, (const char *const *)b->options, b->option_count, b->workers};
+        status = prf_private_add(run->farm, &board, err);
+    }
+    return status;
 }
 
 /* A full disk is waited out for a while: room may be made. */

@@ -138,7 +138,7 @@ static prf_status_t need_list(const prf_yaml_node_t *root, const char *key, size
 
 static prf_status_t read_boards(const prf_yaml_node_t *root, prf_campaign_t *c, prf_error_t *err)
 {
-    const prf_yaml_node_t *list;
+    const prf_yaml_node_t *list = NULL;
     prf_status_t status = need_list(root, "boards", PRF_CAMPAIGN_BOARDS, &list, err);
     if (status)
         return status;
@@ -165,7 +165,7 @@ static prf_status_t check_overlap(const prf_yaml_node_t *node, const prf_campaig
 
 static prf_status_t read_layers(const prf_yaml_node_t *root, prf_campaign_t *c, prf_error_t *err)
 {
-    const prf_yaml_node_t *list;
+    const prf_yaml_node_t *list = NULL;
     prf_status_t status = need_list(root, "layers", PRF_CAMPAIGN_LAYERS, &list, err);
     if (status)
         return status;
