@@ -20,7 +20,7 @@ PRF_CHECKED prf_status_t prf_name_check(const char *what, const char *name, prf_
 
 typedef enum {
     PRF_CACHE_WARM = 0,  /* run again and again */
-    PRF_CACHE_SEMI_COLD, /* before each timing stream over max(40 MB, the weights), then touch the input: METHOD of networks */
+    PRF_CACHE_SEMI_COLD, /* before each timing as inside a network: weights out of the caches, input in: docs/measuring.md */
     PRF_CACHES
 } prf_cache_t;
 

@@ -22,7 +22,7 @@ struct prf_board {
     size_t latency_count;
     uint32_t fail_at; /* this position cannot be prepared; UINT32_MAX: all can */
     prf_status_t run_status;
-    size_t runs, iterations, most_iterations, touches, prepared, released;
+    size_t runs, iterations, most_iterations, touches, flushes, prepared, released;
     char order[64]; /* positions as they ran: "012012" */
     uint32_t length;
 };
@@ -70,6 +70,13 @@ static prf_status_t fake_run(prf_kernel_t *kernel, uint32_t iterations, double *
 static void fake_touch(prf_kernel_t *kernel)
 {
     kernel->board->touches++;
+}
+
+static void fake_flush(prf_kernel_t *kernel)
+{
+    cr_expect_eq(kernel->board->touches, kernel->board->runs / kernel->board->length,
+                 "weights are flushed after the input came in");
+    kernel->board->flushes++;
 }
 
 static void fake_release(prf_kernel_t **kernel)
@@ -197,6 +204,25 @@ Test(measure, semi_cold_layers_run_once_each_with_their_input_touched)
     cr_expect_eq(board.most_iterations, 1);
     cr_expect_eq(board.touches, board.runs);
     cr_expect_geq(board.runs, 9);
+}
+
+Test(measure, boards_that_can_flush_have_all_weights_flushed_before_each_semi_cold_run)
+{
+    prf_backend_t flushing = fake;
+    flushing.flush_weights = fake_flush;
+    const prf_block_t blocks[] = {some_block(), some_block()};
+    prf_protocol_t protocol = quick(PRF_CACHE_SEMI_COLD);
+    prf_sample_t sample;
+    prf_error_t err = {0};
+    prf_board_t board = fresh(0);
+    cr_assert_eq(prf_measure(&flushing, &board, &protocol, blocks, 2, &sample, &err), PRF_OK, "%s", err.text);
+    cr_expect_eq(board.flushes, board.runs, "%zu flushes for %zu runs of a block", board.flushes, board.runs);
+    cr_expect_eq(board.touches, board.runs / 2);
+    board = fresh(0);
+    protocol.cache = PRF_CACHE_WARM;
+    cr_assert_eq(prf_measure(&flushing, &board, &protocol, blocks, 2, &sample, &err), PRF_OK, "%s", err.text);
+    cr_expect_eq(board.flushes, 0);
+    cr_expect_eq(board.touches, 0);
 }
 
 Test(measure, a_chain_runs_its_blocks_in_order_and_adds_up)

@@ -47,11 +47,14 @@ typedef struct {
                             prf_error_t *err);
     /* Executes it `iterations` times and returns when all are done. SELF_TIMED boards set *latency_ns to the time of one. */
     prf_status_t (*run)(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err);
-    /* Called after the worker has streamed over everything else: brings into the cache what a network would have there, the
-     * activations (the memory of the output, then the input) but not the weights. May be NULL. */
-    void (*touch_input)(prf_kernel_t *kernel);
-    /* Bytes of the prepared weights, so that the worker knows how much to stream. May be NULL. */
+    /* These three arrange the cache state of a network before a semi-cold timing; each may be NULL. */
+    /* Bytes of the prepared weights, so that the worker knows how much to stream over where flush_weights is missing. */
     size_t (*weight_bytes)(const prf_kernel_t *kernel);
+    /* Puts the weights out of every cache. */
+    void (*flush_weights)(prf_kernel_t *kernel);
+    /* Called after the worker has streamed over other data: brings in what a network would have in the cache, the activations
+     * (such memory of the output as earlier layers used, then the input) but not the weights. */
+    void (*touch_input)(prf_kernel_t *kernel);
     void (*release)(prf_kernel_t **kernel); /* NULL-safe */
     void (*close)(prf_board_t **board);     /* NULL-safe */
 } prf_backend_t;

@@ -181,6 +181,9 @@ const prf_backend_t prf_backend_onednn = {
     .describe = board_describe,
     .prepare = prf_onednn_prepare,
     .run = prf_onednn_run,
+#if defined(__x86_64__) || defined(__aarch64__)
+    .flush_weights = prf_onednn_flush_weights,
+#endif
     .touch_input = prf_onednn_touch_input,
     .weight_bytes = prf_onednn_weight_bytes,
     .release = prf_onednn_release,

@@ -10,6 +10,7 @@
  * networks have it. */
 #include "backends/onednn_kernel.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@
 
 enum { STEPS = PRF_BLOCK_LAYERS * PRF_ONEDNN_TERMS, ARGS = 8 };
 enum { LINE = 64, PAGE = 4096, STAGGER = 9 * LINE };
-static const size_t kept_bytes = (size_t)64 << 20;
+static const size_t kept_bytes = (size_t)64 << 20, reused_bytes = (size_t)1 << 20;
 static const float activation_scale = 1.0F, operand_scale = 0.01F, bias_scale = 0.1F;
 
 typedef struct {
@@ -133,6 +134,11 @@ static bool is_operand(const step_t *step, int arg)
     return arg == SRC_1 || (arg == WEIGHTS && step->kind == PRF_MATMUL);
 }
 
+static bool is_weight(const step_t *step, int arg)
+{
+    return arg >= WEIGHTS && arg <= SHIFT && !is_operand(step, arg);
+}
+
 static bool in_chain(const prf_kernel_t *kernel)
 {
     return kernel->place.length > 1;
@@ -179,7 +185,7 @@ static void place_tensors(prf_kernel_t *kernel)
             size_t bytes = tensor_bytes(&kernel->steps[i], arg);
             if (bytes > 0)
                 kernel->slots[i][arg] = place_tensor(kernel, i, arg, bytes);
-            if (arg >= WEIGHTS && arg <= SHIFT && !is_operand(&kernel->steps[i], arg))
+            if (is_weight(&kernel->steps[i], arg))
                 kernel->weight_bytes += bytes;
         }
 }
@@ -394,25 +400,47 @@ prf_status_t prf_onednn_run(prf_kernel_t *kernel, uint32_t iterations, double *l
     return s ? prf_onednn_fail(err, s, "run") : PRF_OK;
 }
 
-static void read_lines(const slot_t *slot)
+static void read_lines(const slot_t *slot, size_t most)
 {
     if (!slot->arena)
         return;
     const volatile unsigned char *at = slot->arena->base + slot->offset;
-    for (size_t i = 0; i < slot->bytes; i += LINE)
+    for (size_t i = 0; i < slot->bytes && i < most; i += LINE)
         (void)at[i];
 }
 
-/* In a network the memory of the output was some earlier layer's, the input has just been written, and the library's own code
- * has just run for another layer. */
+/* In a network the output goes to memory that earlier layers used, as far as they needed as much; the input has just been
+ * written; and the library's own code has just run for another layer. */
 void prf_onednn_touch_input(prf_kernel_t *kernel)
 {
-    read_lines(&kernel->slots[kernel->step_count - 1][DST]);
+    read_lines(&kernel->slots[kernel->step_count - 1][DST], reused_bytes);
     for (int arg = 0; arg <= WEIGHTS; arg++)
         if (arg == SRC || is_operand(&kernel->steps[0], arg))
-            read_lines(&kernel->slots[0][arg]);
+            read_lines(&kernel->slots[0][arg], SIZE_MAX);
     double unused;
     (void)!prf_onednn_run(kernel->board->neighbour, 1, &unused, NULL); /* what it computes is of no interest */
+}
+
+static void flush_line(const unsigned char *line)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_clflush(line);
+#elif defined(__aarch64__)
+    __asm__ volatile("dc civac, %0" : : "r"(line) : "memory");
+#endif
+}
+
+void prf_onednn_flush_weights(prf_kernel_t *kernel)
+{
+    for (size_t i = 0; i < kernel->step_count; i++)
+        for (int arg = WEIGHTS; arg <= SHIFT; arg++) {
+            const slot_t *slot = &kernel->slots[i][arg];
+            if (!slot->arena || !is_weight(&kernel->steps[i], arg))
+                continue;
+            for (size_t at = 0; at < slot->bytes; at += LINE)
+                flush_line(slot->arena->base + slot->offset + at);
+        }
+    __sync_synchronize();
 }
 
 size_t prf_onednn_weight_bytes(const prf_kernel_t *kernel)

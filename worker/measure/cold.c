@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { LEAST = 40 * 1000 * 1000, MOST = 256 * 1000 * 1000, LINE = 64 };
+enum { FEW = 4 * 1000 * 1000, LEAST = 40 * 1000 * 1000, MOST = 256 * 1000 * 1000, LINE = 64 };
 
-prf_status_t prf_cold_init(prf_cold_t *cold, size_t weight_bytes, prf_error_t *err)
+prf_status_t prf_cold_init(prf_cold_t *cold, bool flushes, size_t weight_bytes, prf_error_t *err)
 {
-    size_t size = weight_bytes < LEAST ? LEAST : weight_bytes > MOST ? MOST : weight_bytes;
+    size_t size = flushes ? FEW : weight_bytes < LEAST ? LEAST : weight_bytes > MOST ? MOST : weight_bytes;
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED)
         return prf_fail(err, PRF_ENOMEM, "%zu MB to stream over", size / 1000000);

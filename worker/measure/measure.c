@@ -64,7 +64,7 @@ static prf_status_t prepare(run_t *run, prf_board_t *board, const prf_block_t *b
     }
     prf_status_t status = PRF_OK;
     if (run->protocol->cache == PRF_CACHE_SEMI_COLD && !run->self_timed)
-        status = prf_cold_init(&run->cold, weights, err);
+        status = prf_cold_init(&run->cold, run->backend->flush_weights != NULL, weights, err);
     if (!status)
         status = prf_series_init(&run->clean, 2 * (size_t)run->protocol->max_repeats, err);
     if (!status)
@@ -87,14 +87,21 @@ static prf_status_t execute(const run_t *run, uint32_t iterations, double *sum_n
     return PRF_OK;
 }
 
+/* The cache state of a network: full of other data, the weights out, the input in. */
+static void cool(const run_t *run)
+{
+    for (size_t i = 0; run->backend->flush_weights && i < run->count; i++)
+        run->backend->flush_weights(run->kernels[i]);
+    prf_cold_stream(&run->cold);
+    if (run->backend->touch_input)
+        run->backend->touch_input(run->kernels[0]);
+}
+
 /* One timing; *ns is that of one iteration. */
 static prf_status_t timing(const run_t *run, uint32_t iterations, double *ns, prf_error_t *err)
 {
-    if (run->cold.bytes) {
-        prf_cold_stream(&run->cold);
-        if (run->backend->touch_input)
-            run->backend->touch_input(run->kernels[0]);
-    }
+    if (run->cold.bytes)
+        cool(run);
     double told_ns;
     uint64_t begin = prf_clock_mono_ns();
     prf_status_t status = execute(run, iterations, &told_ns, err);
