@@ -9,7 +9,7 @@
 #include "base/digest.h"
 #include "base/status.h"
 
-enum { PRF_CALL_MS = 10000 };
+enum { PRF_CALL_MS = 5000 };
 
 typedef struct prf_farm prf_farm_t;
 

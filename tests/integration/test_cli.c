@@ -259,6 +259,10 @@ Test(cli, folders_that_cannot_be_and_runs_that_never_were)
     expect_failure(p, 3, "nonsense");
     run(&p, "measure", in_dir("none.onnx"), "--board", "x", NULL);
     expect_failure(p, 4, "none.onnx");
+    char farm[PATH];
+    snprintf(farm, sizeof farm, "ipc://%s/nobody", dir);
+    run(&p, "boards", "--farm", farm, NULL);
+    expect_failure(p, 10, "is prfarm-coordinator running there?");
 }
 
 /* A worker that can never start ends the run with its own words. */
