@@ -252,7 +252,7 @@ static prf_status_t choose(prf_observation_t *items, size_t count, size_t budget
         return prf_fail(err, PRF_ENOMEM, "choosing among %zu layers", pool);
     for (size_t i = 0; i < pool; i++)
         nearest[i] = INFINITY;
-    for (size_t taken = 0; taken < budget; taken++) {
+    for (size_t taken = 0; taken < budget && taken < pool; taken++) {
         size_t best = taken;
         for (size_t i = taken + 1; i < pool; i++)
             if (nearest[i] > nearest[best])

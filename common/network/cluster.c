@@ -158,7 +158,7 @@ static void note_traits(const graph_t *g, const node_t *n, cluster_t *c, traits_
         const value_t *v = prf_node_in(g, n, i);
         actives += v && !v->constant;
     }
-    role_t role = n->op->role;
+    role_t role = n->op ? n->op->role : ROLE_PASS;
     if (role == ROLE_PASS)
         return;
     if (several_inputs(role) && actives > 1)

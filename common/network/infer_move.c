@@ -238,7 +238,7 @@ prf_status_t prf_op_cuts(const graph_t *g, const node_t *n, cut_t cuts[PRF_ONNX_
 prf_status_t prf_infer_slice(graph_t *g, const node_t *n, prf_error_t *err)
 {
     shape_t shape = prf_node_in(g, n, 0)->shape;
-    cut_t cuts[PRF_ONNX_RANK];
+    cut_t cuts[PRF_ONNX_RANK] = {0};
     uint32_t count;
     bool known;
     prf_status_t status = prf_op_cuts(g, n, cuts, &count, &known, err);

@@ -190,8 +190,8 @@ prf_status_t prf_op_windows(const graph_t *g, const node_t *n, window_t *windows
 
 static prf_status_t infer_windows(graph_t *g, const node_t *n, int64_t channels, prf_error_t *err)
 {
-    window_t w[PRF_ONNX_RANK];
-    uint32_t count;
+    window_t w[PRF_ONNX_RANK] = {0};
+    uint32_t count = 0;
     prf_status_t status = prf_op_windows(g, n, w, &count, err);
     if (status)
         return status;

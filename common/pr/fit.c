@@ -117,7 +117,7 @@ static double fit_bound(const prf_curve_t *curve, prf_fit_t *fit)
 {
     design_t design = {.terms = fit->terms - 1};
     for (size_t i = 0; i < curve->count; i++) {
-        double row[PRF_FIT_TERMS];
+        double row[PRF_FIT_TERMS] = {0};
         terms_at(fit, curve->at[i], row);
         design.row[i][0] = row[0] / curve->y[i];
         design.row[i][1] = (row[1] + PRF_FIT_SHARE * row[2]) / curve->y[i];
