@@ -284,7 +284,7 @@ static void fetch(prf_running_t *self, const prf_want_t *want)
                      .attempt = want->attempt,
                      .protocol = want->protocol,
                      .deadline_ms = prf_sched_deadline_ms(&want->protocol, want->block_count),
-                     .blocks = (prf_block_t *)(uintptr_t)want->blocks, /* only read */
+                     .blocks = (prf_block_t *)want->blocks, /* only read */
                      .block_count = want->block_count};
     prf_error_t err = {0};
     if (prf_sched_add(self->hub->sched, self->sides[want->board].klass, self->owner, &job, &err))

@@ -105,7 +105,7 @@ static void stop(prf_campaigns_t *self, one_t *one)
 static one_t *add(prf_campaigns_t *self, json_t *doc)
 {
     one_t *one = calloc(1, sizeof *one);
-    one_t **ones = realloc(self->ones, (self->count + 1) * sizeof *ones);
+    one_t **ones = realloc(self->ones, (self->count + 1) * sizeof(void *));
     if (ones)
         self->ones = ones;
     if (!one || !ones) {
@@ -123,7 +123,7 @@ static void drop(prf_campaigns_t *self, one_t *one)
     size_t at = 0;
     while (self->ones[at] != one)
         at++;
-    memmove(&self->ones[at], &self->ones[at + 1], (--self->count - at) * sizeof *self->ones);
+    memmove(&self->ones[at], &self->ones[at + 1], (--self->count - at) * sizeof(void *));
     one_free(one);
 }
 
@@ -199,7 +199,7 @@ prf_status_t prf_campaigns_new(prf_campaigns_t **out, const prf_hub_t *hub, prf_
     if (damaged)
         prf_log(PRF_LOG_WARN, "campaigns_damaged count=%llu left_out=true", (unsigned long long)damaged);
     if (self->count)
-        qsort(self->ones, self->count, sizeof *self->ones, by_submission);
+        qsort(self->ones, self->count, sizeof(void *), by_submission);
     for (size_t i = 0; i < self->count; i++)
         if (self->ones[i]->state == PRF_CAMPAIGN_RUNNING)
             resume(self, self->ones[i]);

@@ -91,7 +91,7 @@ static const char *text_of(const json_t *args, const char *key)
 
 static void not_found(const char *name, ticket_t *ticket)
 {
-    prf_error_t err;
+    prf_error_t err = {0};
     prf_fail(&err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", name);
     reply(ticket, err.code, NULL, err.text);
 }
@@ -185,7 +185,7 @@ static void request(prf_clients_t *self, const prf_peer_t *peer, const prf_frame
     if (json_is_object(args)) {
         dispatch(self, frame->u.request.op, args, ticket);
     } else {
-        prf_error_t err;
+        prf_error_t err = {0};
         prf_fail(&err, PRF_EPARSE, "request %.32s: its JSON is no object (%.100s)", frame->u.request.op,
                  args ? "another value" : where.text);
         reply(ticket, err.code, NULL, err.text);

@@ -83,7 +83,7 @@ prf_status_t prf_fleet_add(prf_fleet_t *self, const char *name, prf_fleet_board_
                         self->count);
     if (self->count == self->room) {
         size_t room = self->room ? self->room * 2 : 16;
-        prf_fleet_board_t **boards = realloc(self->boards, room * sizeof *boards);
+        prf_fleet_board_t **boards = realloc(self->boards, room * sizeof(void *));
         if (!boards)
             return prf_fail(err, PRF_ENOMEM, "%zu boards", room);
         self->boards = boards;

@@ -71,8 +71,7 @@ static const char *intern(prf_plan_t *self, const char *name)
 
 static entry_t *first(const prf_plan_t *self, const prf_digest_t *point, uint32_t attempt)
 {
-    uint64_t at;
-    return prf_map_get(&self->places, point, attempt, &at) ? (entry_t *)(uintptr_t)at : NULL;
+    return prf_map_get_pointer(&self->places, point, attempt);
 }
 
 prf_status_t prf_plan_add(prf_plan_t *self, const prf_planned_t *planned, bool *fresh, prf_error_t *err)
@@ -97,7 +96,7 @@ prf_status_t prf_plan_add(prf_plan_t *self, const prf_planned_t *planned, bool *
     memcpy(entry->blocks, planned->blocks, len + 1);
     prf_status_t status = entry->campaign && entry->kind && entry->role ? PRF_OK : prf_fail(err, PRF_ENOMEM, "a point's plan");
     if (!status)
-        status = prf_map_put(&self->places, &planned->point, planned->attempt, (uintptr_t)entry, err);
+        status = prf_map_put_pointer(&self->places, &planned->point, planned->attempt, entry, err);
     if (status) {
         free(entry);
         return status;

@@ -113,7 +113,7 @@ static bool commit(prf_results_t *self, const prf_record_t *record, const prf_fl
         *open = (open_t){.self = self, .record = *record};
         if (board)
             add_ack(open, board, job);
-        status = prf_map_put(&self->open, &record->point, record->attempt, (uintptr_t)open, &err);
+        status = prf_map_put_pointer(&self->open, &record->point, record->attempt, open, &err);
         if (!status && (status = prf_commits_record(self->hub->commits, record, committed, open, &err)))
             prf_map_remove(&self->open, &record->point, record->attempt);
     }
@@ -216,9 +216,9 @@ static void failed(prf_results_t *self, prf_fleet_board_t *board, const prf_resu
 
 bool prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms)
 {
-    uint64_t at;
-    if (prf_map_get(&self->open, &result->point, result->attempt, &at)) {
-        add_ack((open_t *)(uintptr_t)at, board, result->id);
+    open_t *open = prf_map_get_pointer(&self->open, &result->point, result->attempt);
+    if (open) {
+        add_ack(open, board, result->id);
         return true;
     }
     prf_result_t judged = *result;

@@ -178,8 +178,7 @@ uint32_t prf_sched_deadline_ms(const prf_protocol_t *protocol, size_t block_coun
 
 static job_t *find(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
 {
-    uint64_t at;
-    return prf_map_get(&self->places, point, attempt, &at) ? (job_t *)(uintptr_t)at : NULL;
+    return prf_map_get_pointer(&self->places, point, attempt);
 }
 
 prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, const prf_job_t *wanted, prf_error_t *err)
@@ -201,7 +200,7 @@ prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, co
     job->job.epoch = 0;
     job->owners = (uint64_t)1 << owner;
     job->klass = klass;
-    prf_status_t status = prf_map_put(&self->places, &wanted->point, wanted->attempt, (uintptr_t)job, err);
+    prf_status_t status = prf_map_put_pointer(&self->places, &wanted->point, wanted->attempt, job, err);
     if (status) {
         free(job);
         return status;

@@ -70,6 +70,22 @@ bool prf_map_get(const prf_map_t *map, const prf_digest_t *digest, uint32_t numb
     return true;
 }
 
+prf_status_t prf_map_put_pointer(prf_map_t *map, const prf_digest_t *digest, uint32_t number, void *pointer, prf_error_t *err)
+{
+    uint64_t value = 0;
+    memcpy(&value, &pointer, sizeof pointer);
+    return prf_map_put(map, digest, number, value, err);
+}
+
+void *prf_map_get_pointer(const prf_map_t *map, const prf_digest_t *digest, uint32_t number)
+{
+    uint64_t value = 0;
+    void *pointer = NULL;
+    if (prf_map_get(map, digest, number, &value))
+        memcpy(&pointer, &value, sizeof pointer);
+    return pointer;
+}
+
 /* Entries behind the gap move up when the gap lies between their home and their place, so that no probe ends too early. */
 void prf_map_remove(prf_map_t *map, const prf_digest_t *digest, uint32_t number)
 {

@@ -26,6 +26,10 @@ void prf_map_release(prf_map_t *map);
 /* Sets or replaces. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_map_put(prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t value, prf_error_t *err);
 bool prf_map_get(const prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t *value);
+/* The same for maps whose values are pointers: NULL when there is no such key. */
+PRF_CHECKED prf_status_t prf_map_put_pointer(prf_map_t *map, const prf_digest_t *digest, uint32_t number, void *pointer,
+                                             prf_error_t *err);
+void *prf_map_get_pointer(const prf_map_t *map, const prf_digest_t *digest, uint32_t number);
 /* Nothing happens when there is no such key. */
 void prf_map_remove(prf_map_t *map, const prf_digest_t *digest, uint32_t number);
 

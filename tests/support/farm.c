@@ -17,6 +17,8 @@
 
 enum { TICK_MS = 20, ARGS = 32 };
 
+static const char coordinator_path[] = PRF_BIN_DIR "/prfarm-coordinator", worker_path[] = PRF_BIN_DIR "/prfarm-worker";
+
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
 {
     (void)info, (void)type, (void)at;
@@ -49,8 +51,7 @@ void farm_start_coordinator(farm_t *farm, const char *const *extra)
     char store[FARM_PATH + 16], log[FARM_PATH + 32];
     snprintf(store, sizeof store, "%s/store", farm->dir);
     snprintf(log, sizeof log, "%s/coordinator.log", farm->dir);
-    const char *argv[ARGS] = {
-        PRF_BIN_DIR "/prfarm-coordinator", "--farm", farm->name, "--store", store, "--heartbeat-ms", "1000", "--log", "debug"};
+    const char *argv[ARGS] = {coordinator_path, "--farm", farm->name, "--store", store, "--heartbeat-ms", "1000", "--log", "debug"};
     size_t count = 9;
     while (extra && *extra && count < ARGS - 1)
         argv[count++] = *extra++;
@@ -129,20 +130,8 @@ size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const c
     snprintf(state, sizeof state, "%s/%s", farm->dir, name);
     snprintf(log, sizeof log, "%s/%s.log", farm->dir, name);
     snprintf(board_option, sizeof board_option, "board=%s", board);
-    const char *argv[ARGS] = {PRF_BIN_DIR "/prfarm-worker",
-                              "--farm",
-                              farm->name,
-                              "--board",
-                              name,
-                              "--kind",
-                              kind,
-                              "--backend",
-                              "sim",
-                              "--state",
-                              state,
-                              "--option",
-                              board_option,
-                              option ? "--option" : NULL,
+    const char *argv[ARGS] = {worker_path, "--farm", farm->name, "--board", name,       "--kind",     kind,
+                              "--backend", "sim",    "--state",  state,     "--option", board_option, option ? "--option" : NULL,
                               option};
     prf_error_t err = {0};
     prf_process_options_t options = {.pipes = true, .log = log};
@@ -362,7 +351,7 @@ void farm_peer_credit(farm_peer_t *peer, uint32_t jobs)
 void farm_peer_heartbeat(farm_peer_t *peer, const uint64_t *ids, size_t count)
 {
     prf_frame_t frame = {.type = PRF_FRAME_HEARTBEAT,
-                         .u.ids = {.session = peer->session, .items = (uint64_t *)(uintptr_t)ids, .count = count}};
+                         .u.ids = {.session = peer->session, .items = (uint64_t *)ids, .count = count}};
     farm_peer_send(peer, &frame);
 }
 

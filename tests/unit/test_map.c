@@ -53,3 +53,17 @@ Test(map, removing_keys_loses_none_of_the_others)
     }
     prf_map_release(&map);
 }
+
+Test(map, keeps_pointers)
+{
+    prf_map_t map;
+    prf_map_init(&map);
+    prf_digest_t d;
+    int here;
+    prf_digest(&d, "x", 1);
+    cr_assert_null(prf_map_get_pointer(&map, &d, 0));
+    cr_assert_eq(prf_map_put_pointer(&map, &d, 0, &here, NULL), PRF_OK);
+    cr_assert_eq(prf_map_get_pointer(&map, &d, 0), &here);
+    cr_assert_null(prf_map_get_pointer(&map, &d, 1));
+    prf_map_release(&map);
+}
