@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
-enum { OPEN_AT_MOST = 200000, DONE_BATCH = 256 };
+enum { OPEN_AT_MOST = 200000, DONE_BATCH = 256, TELL_AGAIN_MS = 60000 };
 
 #define NONE SIZE_MAX
 
@@ -35,6 +36,8 @@ struct prf_commits {
     size_t first, last; /* queue of kept entries */
     size_t probe;       /* the one that is being tried, or NONE */
     bool blocked;
+    bool told; /* the last block was logged for people */
+    uint64_t told_ms;
     char dir[256], note[400];
 };
 
@@ -131,7 +134,13 @@ static void block(prf_commits_t *self, prf_status_t why)
             "the store in %s cannot be written (%s): no new work is given out until it can; if that does not pass, restart the "
             "coordinator, nothing is lost",
             self->dir, prf_status_name(why));
-    prf_log(PRF_LOG_ERROR, "store_blocked status=\"%s\" note=\"%s\"", prf_status_name(why), self->note);
+    /* A nearly full disk takes a small write now and then: that is one event, not one a second. */
+    uint64_t now_ms = prf_clock_mono_ms();
+    self->told = self->told_ms == 0 || now_ms - self->told_ms > TELL_AGAIN_MS;
+    if (self->told)
+        self->told_ms = now_ms;
+    prf_log(self->told ? PRF_LOG_ERROR : PRF_LOG_DEBUG, "store_blocked status=\"%s\" note=\"%s\"", prf_status_name(why),
+            self->note);
 }
 
 static void park(prf_commits_t *self, size_t at, prf_status_t why)
@@ -258,7 +267,7 @@ static void settle(prf_commits_t *self, size_t at, prf_status_t status)
 static void unblock(prf_commits_t *self)
 {
     self->blocked = false;
-    prf_log(PRF_LOG_INFO, "store_writable dir=\"%s\" kept=%zu", self->dir, self->open);
+    prf_log(self->told ? PRF_LOG_INFO : PRF_LOG_DEBUG, "store_writable dir=\"%s\" kept=%zu", self->dir, self->open);
     size_t at;
     while (!self->blocked && (at = unpark(self)) != NONE) {
         prf_status_t status = put(self, at, NULL);
