@@ -10,7 +10,8 @@
 
 typedef struct {
     prf_sample_t sample;
-    char *error; /* owned; NULL: none */
+    uint64_t busy_ns; /* of all its records */
+    char *error;      /* owned; NULL: none */
     uint32_t board;
     uint16_t outcome;
     bool known; /* has a record that counts */
@@ -115,6 +116,8 @@ static bool better(const prf_record_t *record, const entry_t *entry)
         return record->outcome == PRF_OK && entry->outcome != PRF_OK;
     if ((record->sample.taint != 0) != (entry->sample.taint != 0))
         return record->sample.taint == 0;
+    if (record->sample.taint != 0)
+        return record->sample.latency_ns < entry->sample.latency_ns;
     return record->sample.ci_percent < entry->sample.ci_percent;
 }
 
@@ -131,6 +134,7 @@ prf_status_t prf_index_add(prf_index_t *self, const prf_record_t *record, prf_er
         entry->duplicate_kept = true;
         return PRF_OK;
     }
+    entry->busy_ns += record->sample.busy_ns;
     if (!better(record, entry))
         return PRF_OK;
     char *error = NULL;
@@ -139,6 +143,7 @@ prf_status_t prf_index_add(prf_index_t *self, const prf_record_t *record, prf_er
     free(entry->error);
     self->known += !entry->known;
     *entry = (entry_t){.sample = record->sample,
+                       .busy_ns = entry->busy_ns,
                        .error = error,
                        .board = board,
                        .outcome = (uint16_t)record->outcome,
@@ -157,6 +162,7 @@ bool prf_index_get(const prf_index_t *self, const prf_digest_t *point, uint32_t 
                          .error = entry->error ? entry->error : "",
                          .board = self->boards[entry->board],
                          .sample = entry->sample,
+                         .busy_ns = entry->busy_ns,
                          .duplicate_kept = entry->duplicate_kept};
     return true;
 }

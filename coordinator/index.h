@@ -3,7 +3,8 @@
  * disk. Filled from the store at start, then as commits succeed. Pure; loop thread only.
  *
  * Which record is the best depends on the set of them, not on their order: a sample before a failure, an untainted sample before
- * a tainted one, the narrower interval, the earlier record. Duplicates (results of an old lease) never count. */
+ * a tainted one, of two tainted ones the faster (disturbance only ever adds), else the narrower interval, the earlier record.
+ * Duplicates (results of an old lease) never count. */
 #ifndef PRF_INDEX_H
 #define PRF_INDEX_H
 
@@ -17,6 +18,7 @@ typedef struct {
     const char *error;    /* "" when there is none */
     const char *board;    /* who measured it */
     prf_sample_t sample;
+    uint64_t busy_ns;    /* that the point kept boards busy, samples that were replaced counted in */
     bool duplicate_kept; /* a labelled duplicate is in the store already */
 } prf_known_t;
 

@@ -74,13 +74,19 @@ static void add_ack(open_t *open, const prf_fleet_board_t *board, uint64_t job)
     }
 }
 
+/* How often a sample is worth taking again. An interval that stayed too wide in time will most likely do so again; what others
+ * disturbed is another matter. */
+static uint32_t doubts(const prf_sample_t *sample)
+{
+    return sample->taint == 0 ? 0 : sample->taint == PRF_TAINT_UNSTEADY ? 1 : 2;
+}
+
 /* A doubtful sample is taken again before it is believed; else the point has its outcome. */
 static void settle(prf_results_t *self, const prf_record_t *record)
 {
     prf_known_t known;
-    bool doubtful = record->outcome == PRF_OK && prf_index_get(self->hub->index, &record->point, record->attempt, &known) &&
-                    known.sample.taint != 0;
-    if (doubtful && prf_sched_again(self->hub->sched, &record->point, record->attempt))
+    bool good = record->outcome == PRF_OK && prf_index_get(self->hub->index, &record->point, record->attempt, &known);
+    if (good && prf_sched_again(self->hub->sched, &record->point, record->attempt, doubts(&known.sample)))
         return;
     prf_sched_done(self->hub->sched, &record->point, record->attempt);
     self->outcome(self->outcome_arg, &record->point, record->attempt);

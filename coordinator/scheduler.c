@@ -450,10 +450,10 @@ bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
     return true;
 }
 
-bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most)
 {
     job_t *job = find(self, point, attempt);
-    if (!job || job->again >= PRF_SCHED_AGAIN || job->owners == 0)
+    if (!job || job->again >= most || job->owners == 0)
         return false;
     job->again++;
     job->job.id = ++self->last; /* so that the old result's acknowledgement is not taken for the new one's */

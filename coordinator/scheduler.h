@@ -15,7 +15,6 @@ typedef struct prf_sched prf_sched_t;
 enum {
     PRF_SCHED_TRIES = 3,    /* failures of a job before it is given up */
     PRF_SCHED_EXPIRIES = 5, /* leases of a job that may pass while their board is alive */
-    PRF_SCHED_AGAIN = 2,    /* times that a doubtful sample is measured again */
     PRF_SCHED_OWNERS = 64   /* campaigns (and single requests) that may want jobs at once */
 };
 
@@ -80,8 +79,8 @@ void prf_sched_hold(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
 /* A board failed on it. True: it was queued again, for another board if possible. False: it is held, and given up. `final`: give
  * it up whatever its number of tries. */
 bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final);
-/* A held job goes to the end of its queue to be measured once more; false, and still held, when that was done often enough. */
-bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+/* A held job goes to the end of its queue to be measured once more; false, and still held, when that was done `most` times. */
+bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most);
 /* It has its outcome: forgotten. */
 void prf_sched_done(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
 
