@@ -188,6 +188,23 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
     return PRF_OK;
 }
 
+bool probe_latency(const prf_engine_t *self, const kind_t *kind, size_t probe, double *latency_ns)
+{
+    const probe_t *first = &kind->probes[probe];
+    bool measured = false;
+    for (uint32_t pass = 0; pass < self->campaign.passes; pass++) {
+        uint64_t at;
+        if (!prf_map_get(&self->index, &first->point, first->attempt + pass, &at))
+            continue;
+        const probe_t *p = &kind->probes[at & 0xffffffffffu];
+        if (p->state != PROBE_MEASURED)
+            continue;
+        *latency_ns = measured && *latency_ns < p->latency_ns ? *latency_ns : p->latency_ns;
+        measured = true;
+    }
+    return measured;
+}
+
 /* qsort has no argument for its comparison, hence pairs. */
 typedef struct {
     double order;

@@ -3,7 +3,8 @@
  * asked for next. engine_train.c: the training task. engine_report.c: status and summary.
  *
  * Vocabulary: a *probe* is one measurement that the campaign wants (a point and an attempt); it exists once however many lists
- * name it (a sweep's layer may also be a training layer). A *track* is one layer kind on one board kind. */
+ * name it (a sweep's layer may also be a training layer). With several *passes* a measurement is several probes, apart in time;
+ * lists name the first. A *track* is one layer kind on one board kind. */
 #ifndef PRF_ENGINE_INTERNAL_H
 #define PRF_ENGINE_INTERNAL_H
 
@@ -94,6 +95,10 @@ PRF_CHECKED prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_
                                     role_t role, size_t *probe, prf_error_t *err);
 const char *role_name(role_t role);
 void kind_fail(kind_t *kind, const char *why);
+
+/* A listed probe's latency: the fastest of its passes, since whatever disturbs a board only ever slows it down. False: none of
+ * them was measured. */
+bool probe_latency(const prf_engine_t *self, const kind_t *kind, size_t probe, double *latency_ns);
 
 /* engine_plan.c */
 PRF_CHECKED prf_status_t plan_start(prf_engine_t *self, size_t board, uint32_t kinds, uint32_t dtypes, prf_error_t *err);

@@ -113,6 +113,22 @@ static prf_status_t modelled_part(const kind_t *kind, const prf_engine_network_t
     return PRF_OK;
 }
 
+/* Wants one measurement, all its passes, and lists it. */
+static prf_status_t want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t measurement,
+                         role_t role, list_t *list, prf_error_t *err)
+{
+    uint32_t passes = self->campaign.passes;
+    size_t first = 0;
+    for (uint32_t pass = 0; pass < passes; pass++) {
+        size_t probe;
+        prf_status_t status = probe_want(self, board, block, chain, measurement * passes + pass, role, &probe, err);
+        if (status)
+            return status;
+        first = pass == 0 ? probe : first;
+    }
+    return list ? list_add(list, first, err) : PRF_OK;
+}
+
 /* A network is measured over its modelled blocks, so that estimate and measurement are about the same thing; where these do less
  * than half of its work it says nothing of the network, and is left out on this board. */
 static prf_status_t start_chains(prf_engine_t *self, size_t board, prf_error_t *err)
@@ -133,10 +149,8 @@ static prf_status_t start_chains(prf_engine_t *self, size_t board, prf_error_t *
         }
         kind->chains[kind->chain_count++] = chain;
         for (uint32_t attempt = 0; attempt < self->campaign.repeats; attempt++) {
-            size_t probe;
-            status = probe_want(self, board, NULL, kind->chain_count - 1, attempt, ROLE_NETWORK, &probe, err);
-            if (!status)
-                status = list_add(&kind->chains[kind->chain_count - 1].probes, probe, err);
+            size_t at = kind->chain_count - 1;
+            status = want(self, board, NULL, at, attempt, ROLE_NETWORK, &kind->chains[at].probes, err);
             if (status)
                 return status;
         }
@@ -181,10 +195,7 @@ static prf_status_t want_layers(prf_engine_t *self, size_t board, track_t *track
     for (size_t i = 0; i < count; i++) {
         prf_block_t block = block_of(track, &layers[i]);
         for (uint32_t attempt = 0; attempt < attempts; attempt++) {
-            size_t probe;
-            prf_status_t status = probe_want(self, board, &block, NO_CHAIN, attempt, role, &probe, err);
-            if (!status)
-                status = list_add(list, probe, err);
+            prf_status_t status = want(self, board, &block, NO_CHAIN, attempt, role, list, err);
             if (status)
                 return status;
         }
@@ -237,6 +248,11 @@ static prf_status_t sample_track(prf_engine_t *self, size_t board, track_t *trac
         return prf_fail(err, PRF_ENOMEM, "swept layers");
     prf_status_t status =
         extend(self, board, track, ROLE_VALIDATION, &track->validated, repeats, track->validation, swept, swept_count, err);
+    /* The sweep was in a hurry; what it measured is trained on, so its other passes come now. */
+    for (size_t i = 0; !status && i < swept_count; i++) {
+        prf_block_t block = block_of(track, &swept[i]);
+        status = want(self, board, &block, NO_CHAIN, 0, ROLE_REPRESENTATIVE, NULL, err);
+    }
     free(swept);
     if (status)
         return status;
@@ -280,9 +296,15 @@ static prf_status_t sweep_track(prf_engine_t *self, size_t board, track_t *track
     if (status)
         return status;
     *moved = true;
-    status = want_layers(self, board, track, layers, count, 1, ROLE_SWEEP, &track->round, err);
-    for (size_t i = 0; !status && i < track->round.count; i++)
-        status = list_add(&track->swept, track->round.items[i], err);
+    for (size_t i = 0; !status && i < count; i++) {
+        prf_block_t block = block_of(track, &layers[i]);
+        size_t probe = 0;
+        status = probe_want(self, board, &block, NO_CHAIN, 0, ROLE_SWEEP, &probe, err);
+        if (!status)
+            status = list_add(&track->round, probe, err);
+        if (!status)
+            status = list_add(&track->swept, probe, err);
+    }
     if (status || count > 0)
         return status;
     prf_sweep_steps(track->sweep, &track->steps);

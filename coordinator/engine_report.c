@@ -50,7 +50,7 @@ static json_t *steps_json(const kind_t *kind)
 }
 
 /* Every swept layer with what it took, so that a reader can draw the staircase. */
-static json_t *sweeps_json(const kind_t *kind)
+static json_t *sweeps_json(const prf_engine_t *self, const kind_t *kind)
 {
     json_t *sweeps = json_array();
     for (size_t i = 0; i < kind->track_count; i++) {
@@ -59,8 +59,9 @@ static json_t *sweeps_json(const kind_t *kind)
             const probe_t *p = &kind->probes[swept->items[s]];
             char text[PRF_BLOCK_TEXT];
             prf_block_format(&p->block, text);
-            if (p->state == PROBE_MEASURED)
-                json_array_append_new(sweeps, json_pack("{s:s, s:f}", "layer", text, "latency_ns", p->latency_ns));
+            double latency_ns;
+            if (probe_latency(self, kind, swept->items[s], &latency_ns))
+                json_array_append_new(sweeps, json_pack("{s:s, s:f}", "layer", text, "latency_ns", latency_ns));
         }
     }
     return sweeps;
@@ -87,11 +88,12 @@ static json_t *layers_json(const kind_t *kind)
     return layers;
 }
 
-static size_t measured_in(const kind_t *kind, const list_t *list, size_t stride)
+static size_t measured_in(const prf_engine_t *self, const kind_t *kind, const list_t *list, size_t stride)
 {
     size_t n = 0;
+    double latency_ns;
     for (size_t i = 0; i < list->count; i += stride)
-        n += kind->probes[list->items[i]].state == PROBE_MEASURED;
+        n += probe_latency(self, kind, list->items[i], &latency_ns);
     return n;
 }
 
@@ -102,9 +104,9 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     bool trained = k->model != NULL;
     size_t validation = 0, baseline = 0, representatives = 0;
     for (size_t i = 0; i < k->track_count; i++) {
-        validation += measured_in(k, &k->tracks[i].validated, self->campaign.repeats);
-        baseline += self->campaign.baseline ? measured_in(k, &k->tracks[i].random, 1) : 0;
-        representatives += measured_in(k, &k->tracks[i].representatives, 1);
+        validation += measured_in(self, k, &k->tracks[i].validated, self->campaign.repeats);
+        baseline += self->campaign.baseline ? measured_in(self, k, &k->tracks[i].random, 1) : 0;
+        representatives += measured_in(self, k, &k->tracks[i].representatives, 1);
     }
     json_t *out =
         json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", self->campaign.boards[board].kind, "stage",
@@ -121,7 +123,7 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     json_object_set_new(out, "acknowledged", json_integer(k->acknowledged));
     json_object_set_new(out, "validation", trained ? metrics_json(&p->validation) : json_null());
     json_object_set_new(out, "layers", layers_json(k));
-    json_object_set_new(out, "sweeps", sweeps_json(k));
+    json_object_set_new(out, "sweeps", sweeps_json(self, k));
     json_object_set_new(out, "training_seconds", json_real(k->seconds_training));
     json_object_set_new(out, "error", json_string(k->error));
     json_object_set_new(out, "note", json_string(k->note));
@@ -141,14 +143,14 @@ static double estimated(const kind_t *kind, const chain_t *chain)
     return total;
 }
 
-static double measured(const kind_t *kind, const chain_t *chain)
+static double measured(const prf_engine_t *self, const kind_t *kind, const chain_t *chain)
 {
     double sum = 0;
     size_t n = 0;
     for (size_t i = 0; i < chain->probes.count; i++) {
-        const probe_t *p = &kind->probes[chain->probes.items[i]];
-        if (p->state == PROBE_MEASURED) {
-            sum += p->latency_ns;
+        double latency_ns;
+        if (probe_latency(self, kind, chain->probes.items[i], &latency_ns)) {
+            sum += latency_ns;
             n++;
         }
     }
@@ -163,7 +165,7 @@ json_t *prf_engine_summary(const prf_engine_t *self)
         json_array_append_new(boards, board_json(self, i));
         for (size_t c = 0; c < k->chain_count; c++) {
             const chain_t *chain = &k->chains[c];
-            double e = estimated(k, chain), m = measured(k, chain);
+            double e = estimated(k, chain), m = measured(self, k, chain);
             json_array_append_new(networks,
                                   json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "name", chain->network->name, "kind",
                                             self->campaign.boards[i].kind, "blocks", (json_int_t)chain->network->block_count,

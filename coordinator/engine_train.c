@@ -53,16 +53,17 @@ static prf_status_t add(observations_t *to, const prf_layer_t *layer, double lat
 }
 
 /* The first `count` probes of a list, as far as they were measured. */
-static prf_status_t collect(const kind_t *kind, const list_t *list, size_t count, observations_t *to, observations_t *also,
-                            prf_error_t *err)
+static prf_status_t collect(const prf_engine_t *self, const kind_t *kind, const list_t *list, size_t count, observations_t *to,
+                            observations_t *also, prf_error_t *err)
 {
     for (size_t i = 0; i < count && i < list->count; i++) {
-        const probe_t *p = &kind->probes[list->items[i]];
-        if (p->state != PROBE_MEASURED)
+        const prf_layer_t *layer = &kind->probes[list->items[i]].block.layers[0];
+        double latency_ns;
+        if (!probe_latency(self, kind, list->items[i], &latency_ns))
             continue;
-        prf_status_t status = add(to, &p->block.layers[0], p->latency_ns, err);
+        prf_status_t status = add(to, layer, latency_ns, err);
         if (!status && also)
-            status = add(also, &p->block.layers[0], p->latency_ns, err);
+            status = add(also, layer, latency_ns, err);
         if (status)
             return status;
     }
@@ -70,27 +71,26 @@ static prf_status_t collect(const kind_t *kind, const list_t *list, size_t count
 }
 
 /* A validation layer's truth is the mean of its independent measurements; their spread is the repeatability. */
-static prf_status_t collect_validation(const kind_t *kind, const track_t *track, uint32_t repeats, observations_t *to,
+static prf_status_t collect_validation(const prf_engine_t *self, const kind_t *kind, const track_t *track, observations_t *to,
                                        double *spread, size_t *pairs, prf_error_t *err)
 {
+    uint32_t repeats = self->campaign.repeats;
     for (size_t i = 0; i + repeats <= track->validated.count; i += repeats) {
-        double sum = 0, first = 0;
+        double sum = 0, first = 0, latency_ns;
         uint32_t n = 0;
-        const probe_t *p = NULL;
         for (uint32_t a = 0; a < repeats; a++) {
-            p = &kind->probes[track->validated.items[i + a]];
-            if (p->state != PROBE_MEASURED)
+            if (!probe_latency(self, kind, track->validated.items[i + a], &latency_ns))
                 continue;
             if (n == 0)
-                first = p->latency_ns;
+                first = latency_ns;
             else {
-                *spread += fabs(p->latency_ns - first) / first;
+                *spread += fabs(latency_ns - first) / first;
                 (*pairs)++;
             }
-            sum += p->latency_ns;
+            sum += latency_ns;
             n++;
         }
-        prf_status_t status = n ? add(to, &p->block.layers[0], sum / n, err) : PRF_OK;
+        prf_status_t status = n ? add(to, &kind->probes[track->validated.items[i]].block.layers[0], sum / n, err) : PRF_OK;
         if (status)
             return status;
     }
@@ -102,15 +102,15 @@ static prf_status_t snapshot_track(const prf_engine_t *self, const kind_t *kind,
 {
     to->space = track->layer->space;
     to->steps = track->steps;
-    prf_status_t status = collect(kind, &track->representatives, SIZE_MAX, &to->sampled, &to->all, err);
+    prf_status_t status = collect(self, kind, &track->representatives, SIZE_MAX, &to->sampled, &to->all, err);
     if (!status)
-        status = collect(kind, &track->random, track->random_trained, &to->sampled, &to->all, err);
+        status = collect(self, kind, &track->random, track->random_trained, &to->sampled, &to->all, err);
     if (!status)
-        status = collect(kind, &track->swept, SIZE_MAX, &to->swept, &to->all, err);
+        status = collect(self, kind, &track->swept, SIZE_MAX, &to->swept, &to->all, err);
     if (!status && self->campaign.baseline)
-        status = collect(kind, &track->random, SIZE_MAX, &to->random, NULL, err);
+        status = collect(self, kind, &track->random, SIZE_MAX, &to->random, NULL, err);
     if (!status)
-        status = collect_validation(kind, track, self->campaign.repeats, &to->validation, spread, pairs, err);
+        status = collect_validation(self, kind, track, &to->validation, spread, pairs, err);
     return status;
 }
 

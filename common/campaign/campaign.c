@@ -266,23 +266,25 @@ static prf_status_t read_repeats(const prf_yaml_node_t *node, prf_protocol_t *p,
 
 static prf_status_t read_measure(const prf_yaml_node_t *node, prf_campaign_t *c, prf_error_t *err)
 {
-    static const char *const known[] = {"cache", "warmup", "repeats", "ci_percent", "limit_ms", NULL};
+    static const char *const known[] = {"cache", "warmup", "repeats", "ci_percent", "limit_ms", "passes", NULL};
     prf_protocol_t *p = &c->protocol;
     prf_status_t status = prf_yaml_only(node, "measure", known, err);
     if (status)
         return status;
     const prf_yaml_node_t *cache = prf_yaml_get(node, "cache"), *warmup = prf_yaml_get(node, "warmup");
     const prf_yaml_node_t *repeats = prf_yaml_get(node, "repeats"), *ci = prf_yaml_get(node, "ci_percent");
-    const prf_yaml_node_t *limit = prf_yaml_get(node, "limit_ms");
-    int64_t runs = p->warmup_runs, limit_ms = p->limit_ms;
+    const prf_yaml_node_t *limit = prf_yaml_get(node, "limit_ms"), *pass = prf_yaml_get(node, "passes");
+    int64_t runs = p->warmup_runs, limit_ms = p->limit_ms, passes = c->passes;
     if ((cache && (status = read_cache(cache, &p->cache, err))) ||
         (warmup && (status = prf_yaml_int(warmup, "measure.warmup", 0, 10000, &runs, err))) ||
         (repeats && (status = read_repeats(repeats, p, err))) ||
         (ci && (status = prf_yaml_double(ci, "measure.ci_percent", 0.01, 100, &p->ci_percent, err))) ||
-        (limit && (status = prf_yaml_int(limit, "measure.limit_ms", 1, 600000, &limit_ms, err))))
+        (limit && (status = prf_yaml_int(limit, "measure.limit_ms", 1, 600000, &limit_ms, err))) ||
+        (pass && (status = prf_yaml_int(pass, "measure.passes", 1, 8, &passes, err))))
         return status;
     p->warmup_runs = (uint32_t)runs;
     p->limit_ms = (uint32_t)limit_ms;
+    c->passes = (uint32_t)passes;
     return prf_protocol_check(p, err) ? prf_yaml_fail_prefix(node, err, PRF_EINVAL) : PRF_OK;
 }
 
@@ -349,7 +351,7 @@ prf_status_t prf_campaign_parse(prf_campaign_t *out, const char *text, size_t le
     prf_status_t status = prf_yaml_open(&doc, text, len, name, err);
     if (status)
         return status;
-    prf_campaign_t c = {.samples = 1000, .validation = 200, .repeats = 2, .baseline = true};
+    prf_campaign_t c = {.samples = 1000, .validation = 200, .repeats = 2, .passes = 1, .baseline = true};
     prf_protocol_default(&c.protocol);
     prf_digest(&c.digest, text, len);
     status = read_campaign(prf_yaml_root(doc), &c, err);

@@ -46,6 +46,7 @@ typedef struct {
     double target_mape;  /* percent: stop sampling below it; 0: use the whole budget */
     uint32_t validation; /* layers a board kind, drawn from the original space */
     uint32_t repeats;    /* independent measurements of each validation layer; 2 gives the repeatability */
+    uint32_t passes;     /* every measurement is taken this often, well apart in time; the fastest stands */
     bool baseline;       /* also measure and train the random baseline at equal cost */
     prf_protocol_t protocol;
     char *networks[PRF_CAMPAIGN_NETWORKS]; /* owned paths, as written; relative ones are relative to the campaign file */
