@@ -233,9 +233,13 @@ static void answer(prf_running_t *self, const prf_digest_t *point, uint32_t atte
                    const char *error)
 {
     prf_error_t err = {0};
-    bool measured = known && known->outcome == PRF_OK;
-    prf_sample_t sample = measured ? known->sample : (prf_sample_t){0};
-    sample.busy_ns = measured ? known->busy_ns : 0; /* what the time budget is charged */
+    prf_sample_t sample = {0};
+    bool measured = false;
+    if (known && known->outcome == PRF_OK) {
+        measured = true;
+        sample = known->sample;
+        sample.busy_ns = known->busy_ns; /* what the time budget is charged */
+    }
     if (prf_engine_answer(self->engine, point, attempt, measured ? &sample : NULL, reused, known ? known->error : error, &err))
         prf_log(PRF_LOG_ERROR, "kind_failed campaign=%s error=\"%s\"", campaign_of(self)->name, err.text);
 }
