@@ -133,7 +133,7 @@ static void print_model(const shown_t *s)
            prf_human_bytes((double)s->bytes, size), s->digest);
     printf("from campaign '%s' (seed %llu) on %s\n", p->campaign[0] ? p->campaign : "-", (unsigned long long)p->seed,
            p->fingerprint[0] ? p->fingerprint : "an unnamed runtime");
-    printf("%u layers measured, %u more to find the steps\n", p->samples, p->sweep_samples);
+    printf("%u layers measured, %u of them to find the steps\n", p->samples, p->sweep_samples);
     printf("MAPE %s on %u layers never trained on; two measurements of one layer differ by %s; random sampling: %s\n\n",
            prf_human_percent(p->validation.mape_percent, mape), p->validation.count,
            prf_human_percent(p->repeatability_percent, repeat), prf_human_percent(p->random_baseline_percent, random));
