@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "model/model.h"
 #include "net/endpoint.h"
+#include "net/frames.h"
 #include "output.h"
 #include "signals.h"
 #include "wire/wire.h"
@@ -102,13 +103,7 @@ const char *prf_farm_name(const prf_farm_t *self)
 /* Sends and waits; on success self->answer is the caller's to release. */
 static prf_status_t exchange(prf_farm_t *self, const prf_frame_t *frame, unsigned timeout_ms, prf_frame_t *out, prf_error_t *err)
 {
-    uint8_t *bytes;
-    size_t len;
-    prf_status_t status = prf_frame_encode(frame, &bytes, &len, err);
-    if (status)
-        return status;
-    status = prf_socket_send(self->socket, NULL, bytes, len, err);
-    free(bytes);
+    prf_status_t status = prf_frame_send(self->socket, NULL, frame, err);
     if (status)
         return status;
     self->sent = frame;

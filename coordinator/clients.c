@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/frames.h"
 
 enum { READ_AT_ONCE = 128, REPLY_BYTES = PRF_FRAME_BYTES - 4096 };
 
@@ -48,15 +49,8 @@ void prf_clients_destroy(prf_clients_t **self)
 
 static void send_frame(prf_clients_t *self, const prf_peer_t *peer, const prf_frame_t *frame)
 {
-    uint8_t *bytes;
-    size_t len;
     prf_error_t err = {0};
-    prf_status_t status = prf_frame_encode(frame, &bytes, &len, &err);
-    if (!status) {
-        status = prf_socket_send(self->queries.hub->clients, peer, bytes, len, &err);
-        free(bytes);
-    }
-    if (status)
+    if (prf_frame_send(self->queries.hub->clients, peer, frame, &err))
         prf_log(PRF_LOG_DEBUG, "reply_not_sent error=\"%s\"", err.text);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "net/frames.h"
 
 enum { MODEL_KEY = PRF_NAME + 16 };
 
@@ -146,15 +147,8 @@ typedef struct {
 static void offer(prf_publisher_t *self, const prf_model_version_t *version)
 {
     prf_frame_t frame = {.type = PRF_FRAME_MODEL_OFFER, .u.model = *version};
-    uint8_t *bytes;
-    size_t len;
     prf_error_t err = {0};
-    prf_status_t status = prf_frame_encode(&frame, &bytes, &len, &err);
-    if (!status) {
-        status = prf_socket_send(self->broadcast, NULL, bytes, len, &err);
-        free(bytes);
-    }
-    if (status)
+    if (prf_frame_send(self->broadcast, NULL, &frame, &err))
         prf_log(PRF_LOG_WARN, "broadcast_failed kind=%s version=%u error=\"%s\" boards_are_told_one_by_one=true", version->kind,
                 version->version, err.text);
 }

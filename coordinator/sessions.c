@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "board_facts.h"
+#include "net/frames.h"
 
 enum {
     READ_AT_ONCE = 512,    /* frames between two looks at the rest of the loop */
@@ -89,14 +90,8 @@ void prf_sessions_destroy(prf_sessions_t **self)
 
 static prf_status_t send_frame(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame_t *frame)
 {
-    uint8_t *bytes;
-    size_t len;
     prf_error_t err = {0};
-    prf_status_t status = prf_frame_encode(frame, &bytes, &len, &err);
-    if (!status) {
-        status = prf_socket_send(self->hub->workers, peer, bytes, len, &err);
-        free(bytes);
-    }
+    prf_status_t status = prf_frame_send(self->hub->workers, peer, frame, &err);
     if (status && may_log(self))
         prf_log(PRF_LOG_DEBUG, "frame_not_sent frame=%s error=\"%s\"", prf_frame_name(frame->type), err.text);
     return status;

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "host.h"
 #include "models.h"
+#include "net/frames.h"
 #include "outbox.h"
 
 enum {
@@ -65,13 +66,8 @@ static void end_with(agent_t *self, const prf_error_t *why)
 
 static bool send_frame(agent_t *self, const prf_frame_t *frame)
 {
-    uint8_t *bytes = NULL;
-    size_t len = 0;
     prf_error_t err;
-    prf_status_t status = prf_frame_encode(frame, &bytes, &len, &err);
-    if (!status)
-        status = prf_socket_send(self->dealer, NULL, bytes, len, &err);
-    free(bytes);
+    prf_status_t status = prf_frame_send(self->dealer, NULL, frame, &err);
     /* A full queue means that nobody is there; all that matters is sent again when somebody is. */
     if (status && status != PRF_EBUSY)
         prf_log(PRF_LOG_WARN, "send_failed frame=%s error=\"%s\"", prf_frame_name(frame->type), err.text);
