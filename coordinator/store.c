@@ -12,6 +12,7 @@
  * its process, however that ends. */
 #include "store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -445,7 +446,7 @@ prf_status_t prf_store_put(prf_store_t *self, prf_table_t table, const char *key
         return prf_fail(err, PRF_ENOMEM, "store: a value of %zu bytes", len);
     *write = (prf_write_t){.table = table, .token = token, .erase = !value, .key_len = key_len, .value_len = value_len};
     if (key_len)
-        memcpy(write->bytes, key, key_len);
+        memcpy(write->bytes, key, key_len); // NOLINT(bugprone-not-null-terminated-result): keys are kept without their NUL
     if (value)
         prf_value_seal(write->bytes + key_len, value, len);
     return prf_store_queue_put(self->queue, write, err);
@@ -473,6 +474,8 @@ size_t prf_store_done(prf_store_t *self, prf_store_done_t *out, size_t cap)
 /* Copies a value's payload, with a NUL behind it, into *buffer, which grows. False: out of memory. */
 static bool copy_payload(char **buffer, size_t *cap, const unsigned char *payload, size_t len)
 {
+    if (len > PRF_STORE_VALUE)
+        return false; /* nothing so large was ever put */
     if (!*buffer || len + 1 > *cap) {
         size_t wanted = len + 1 > 2 * *cap ? len + 1 : 2 * *cap;
         char *larger = realloc(*buffer, wanted);
@@ -522,6 +525,7 @@ static prf_status_t visit(scan_t *scan, const MDB_val *key, const MDB_val *value
         snprintf(name, sizeof name, "%.*s", (int)key->mv_size, (const char *)key->mv_data);
     if (!copy_payload(&scan->buffer, &scan->cap, payload, len))
         return prf_fail(err, PRF_ENOMEM, "store: a value of %zu bytes", len);
+    assert(scan->fn);
     *more = scan->fn(scan->arg, name, scan->buffer, len);
     return PRF_OK;
 }
