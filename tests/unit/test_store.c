@@ -496,7 +496,7 @@ static void fill_disk(bool tiny)
         struct stat st;
         snprintf(path, sizeof path, "%s/data.mdb", dir);
         cr_assert_eq(stat(path, &st), 0);
-        limit_files((rlim_t)st.st_size + 16 * 1024);
+        limit_files((rlim_t)st.st_size); /* a write across the limit would be a short one, which no full disk explains */
         return;
     }
     snprintf(path, sizeof path, "%s/filler", dir);
