@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli.h"
 #include "layer/layer.h"
 #include "private.h"
@@ -120,12 +121,15 @@ static prf_status_t put_all(sink_t *sink, prf_farm_t *farm, const char *campaign
 static prf_status_t to_file(sink_t *sink, prf_farm_t *farm, const char *campaign, const char *path, prf_error_t *err)
 {
     char part[4096];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+    prf_status_t status = prf_file_replaceable(path, err);
+    if (status)
+        return status;
+    if (snprintf(part, sizeof part, "%s.tmp-%ld", path, (long)getpid()) >= (int)sizeof part)
         return prf_fail(err, PRF_EINVAL, "%.100s...: the path is too long", path);
     sink->out = fopen(part, "we");
     if (!sink->out)
         return prf_fail_sys(err, errno, "%s", part);
-    prf_status_t status = put_all(sink, farm, campaign, err);
+    status = put_all(sink, farm, campaign, err);
     if (!status && (fflush(sink->out) != 0 || fsync(fileno(sink->out)) != 0))
         status = prf_fail_sys(err, errno, "%s", part);
     if (fclose(sink->out) != 0 && !status)

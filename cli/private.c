@@ -351,6 +351,10 @@ static prf_status_t tend_worker(prf_private_t *self, worker_t *worker, prf_error
 prf_status_t prf_private_tend(prf_private_t *self, prf_error_t *err)
 {
     int ended;
+    struct stat lock;
+    if (self->lock >= 0 && fstat(self->lock, &lock) == 0 && lock.st_nlink == 0)
+        return prf_fail(err, PRF_ENOTFOUND, "%s: the folder was removed while it was in use: nothing of this run is left",
+                        self->dir);
     if (prf_process_ended(&self->coordinator, &ended))
         return fail_ended(self, "coordinator", ended, err);
     for (size_t i = 0; i < self->worker_count; i++) {
@@ -359,6 +363,16 @@ prf_status_t prf_private_tend(prf_private_t *self, prf_error_t *err)
             return status;
     }
     return PRF_OK;
+}
+
+void prf_private_last_words(const prf_private_t *self, const char *kind, char *text, size_t cap)
+{
+    char name[PRF_NAME + 8], path[PATH];
+    snprintf(name, sizeof name, "%s-1", kind);
+    log_path(self, name, path);
+    last_words(path, text, cap);
+    if (!text[0])
+        snprintf(text, cap, "its worker said nothing yet");
 }
 
 unsigned prf_private_restarts(const prf_private_t *self)

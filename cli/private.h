@@ -32,6 +32,8 @@ PRF_CHECKED prf_status_t prf_private_add(prf_private_t *self, const prf_private_
 /* To be called now and then: starts workers again that died, later and later. Errors: the coordinator died, or a worker cannot
  * live at all (its message is its own last words and where its log is). */
 PRF_CHECKED prf_status_t prf_private_tend(prf_private_t *self, prf_error_t *err);
+/* The last line that the first worker of a kind logged, or what there is to say instead. */
+void prf_private_last_words(const prf_private_t *self, const char *kind, char *text, size_t cap);
 /* How many workers were started again so far. */
 unsigned prf_private_restarts(const prf_private_t *self);
 prf_farm_t *prf_private_farm(prf_private_t *self); /* borrowed */

@@ -19,7 +19,7 @@
 #include "signals.h"
 #include "summary.h"
 
-enum { POLL_MS = 300, LOOK_MS = 2000, BLOCKED_MS = 60000 };
+enum { POLL_MS = 300, LOOK_MS = 2000, BLOCKED_MS = 60000, ABSENT_SAY_MS = 10000, ABSENT_END_MS = 120000 };
 
 typedef struct {
     const char *file, *dir; /* borrowed */
@@ -29,6 +29,10 @@ typedef struct {
     prf_private_t *farm;
     bool opened;         /* DIR was ours: what is in it is worth continuing */
     uint64_t blocked_ms; /* since when no jobs are given out; 0: they are */
+    struct {
+        uint64_t since_ms; /* since when no board of the kind is there; 0: one is */
+        bool said;
+    } absent[PRF_CAMPAIGN_BOARDS];
     json_t *summary;
 } run_t;
 
@@ -89,6 +93,40 @@ static prf_status_t check_granting(run_t *run, const json_t *status, prf_error_t
                     prf_json_text(coordinator, "note", "the store cannot be written"));
 }
 
+/* A kind without a board is told about with its worker's last words, and in the end given up: waiting in silence helps nobody. */
+static prf_status_t check_boards(run_t *run, const json_t *campaign, prf_error_t *err)
+{
+    size_t i;
+    json_t *board;
+    uint64_t now = prf_clock_mono_ms();
+    json_array_foreach(json_object_get(campaign, "boards"), i, board)
+    {
+        const char *kind = prf_json_text(board, "kind", "?"), *stage = prf_json_text(board, "stage", "");
+        bool over = strcmp(stage, "done") == 0 || strcmp(stage, "failed") == 0;
+        if (i >= PRF_CAMPAIGN_BOARDS)
+            break;
+        if (over || prf_json_number(board, "workers", 0) > 0) {
+            run->absent[i].since_ms = 0;
+            continue;
+        }
+        if (prf_json_number(board, "other_runtime", 0) > 0)
+            return prf_fail(err, PRF_EUNSUPPORTED,
+                            "board kind %s is another runtime than the one that campaign '%s' began with: choose another --out",
+                            kind, run->campaign.name);
+        if (!run->absent[i].since_ms)
+            run->absent[i].since_ms = now;
+        char words[240];
+        prf_private_last_words(run->farm, kind, words, sizeof words);
+        if (now - run->absent[i].since_ms >= ABSENT_END_MS)
+            return prf_fail(err, PRF_ETIMEOUT, "no board of kind %s could be opened: %s", kind, words);
+        if (now - run->absent[i].since_ms >= ABSENT_SAY_MS && !run->absent[i].said) {
+            fprintf(stderr, "prfarm: no board of kind %s is there yet: %s\n", kind, words);
+            run->absent[i].said = true;
+        }
+    }
+    return PRF_OK;
+}
+
 /* One look at the campaign; *state receives what it is in ("running", ...). */
 static prf_status_t look(run_t *run, prf_progress_t *progress, char state[16], prf_error_t *err)
 {
@@ -103,6 +141,8 @@ static prf_status_t look(run_t *run, prf_progress_t *progress, char state[16], p
         failed = prf_fail(err, PRF_EPEER, "the coordinator knows nothing of campaign '%s' any more", run->campaign.name);
     else
         failed = check_granting(run, status, err);
+    if (!failed)
+        failed = check_boards(run, campaign, err);
     if (!failed)
         prf_progress_show(progress, status, campaign);
     json_decref(status);
@@ -217,7 +257,8 @@ static prf_status_t carry_out(run_t *run, prf_error_t *err)
 
 static void say_how_to_continue(const run_t *run, prf_status_t status)
 {
-    bool lasting = status == PRF_EINVAL || status == PRF_EPARSE || status == PRF_EBUSY || status == PRF_EVERSION;
+    bool lasting = status == PRF_EINVAL || status == PRF_EPARSE || status == PRF_EBUSY || status == PRF_EVERSION ||
+                   status == PRF_EEXISTS || status == PRF_ENOTFOUND || status == PRF_EUNSUPPORTED;
     if (run->opened && !lasting)
         fprintf(stderr, "prfarm: what was measured is kept; to continue: prfarm run %s --out %s\n", run->file, run->dir);
 }

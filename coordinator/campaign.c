@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 
-enum { QUEUE_SHORT = 32 };
+enum { QUEUE_SHORT = 32, PUBLISH_SECONDS = 60 };
 
 /* Survives the campaign until the last closure lets go. */
 typedef struct {
@@ -23,6 +23,7 @@ typedef struct {
 
 typedef struct {
     bool pinning, pinned, publishing;
+    unsigned offered_s; /* since when the model is on offer */
     uint32_t klass;
     json_int_t measured; /* at the last tick */
     double rate;         /* a second, smoothed */
@@ -316,8 +317,11 @@ static bool train(prf_running_t *self)
     while ((task = prf_engine_training(self->engine))) {
         prf_error_t err = {0};
         moved = true;
-        if (prf_trainer_put(self->hub->trainer, self->run, task, &err))
+        size_t board = prf_training_board(task);
+        if (prf_trainer_put(self->hub->trainer, self->run, task, &err)) {
+            prf_engine_fail(self->engine, board, err.text);
             prf_log(PRF_LOG_ERROR, "training_not_started campaign=%s error=\"%s\"", campaign_of(self)->name, err.text);
+        }
     }
     return moved;
 }
@@ -358,11 +362,13 @@ static bool publish(prf_running_t *self, size_t board)
         prf_status_t status = prf_publisher_publish(self->hub->publisher, kind, bytes, len, published, e, &err);
         if (status) {
             errand_free(e);
+            self->sides[board].publishing = false;
             /* Anything but "just now somebody else does" would fail again and again. */
-            self->sides[board].publishing = status != PRF_EBUSY;
-            if (status != PRF_EBUSY)
+            if (status != PRF_EBUSY) {
+                prf_engine_fail(self->engine, board, err.text);
                 prf_log(PRF_LOG_ERROR, "model_not_published campaign=%s kind=%s error=\"%s\"", campaign_of(self)->name, kind,
                         err.text);
+            }
             return false;
         }
         return true;
@@ -370,7 +376,7 @@ static bool publish(prf_running_t *self, size_t board)
     if (prf_engine_stage(self->engine, board) != PRF_STAGE_PUBLISH)
         return false;
     prf_census_t census = prf_fleet_census(self->hub->fleet, kind, "", version);
-    prf_engine_acknowledged(self->engine, board, census.workers, census.current);
+    prf_engine_acknowledged(self->engine, board, census.workers, census.current, self->sides[board].offered_s > PUBLISH_SECONDS);
     return prf_engine_stage(self->engine, board) != PRF_STAGE_PUBLISH;
 }
 
@@ -395,6 +401,7 @@ void prf_running_tick(prf_running_t *self)
         json_int_t measured = json_integer_value(json_object_get(json_array_get(boards, i), "measured"));
         side->rate += 0.2 * ((double)(measured - side->measured) - side->rate);
         side->measured = measured;
+        side->offered_s += prf_engine_stage(self->engine, i) == PRF_STAGE_PUBLISH && !side->publishing;
     }
     json_decref(boards);
 }

@@ -42,6 +42,7 @@ typedef struct {
     prf_sessions_t *sessions;
     prf_clients_t *clients;
     prf_endpoints_t bound;
+    int incarnated; /* 1: stored, below 0: -prf_status_t */
     uint64_t first; /* ids, epochs and sessions of this incarnation are above it */
     uint64_t stop_by_ms;
     bool stopped;
@@ -185,22 +186,22 @@ static prf_status_t incarnate(daemon_t *d, prf_error_t *err)
     }
     d->first = ++incarnation << INCARNATION_SHIFT;
     snprintf(text, sizeof text, "%" PRIu64, incarnation);
-    int done = 0;
     status = prf_commits_value(d->hub.commits, PRF_TABLE_DECISION, INCARNATION_KEY, text, strlen(text), PRF_COMMIT_ONCE,
-                               incarnation_stored, &done, err);
+                               incarnation_stored, &d->incarnated, err);
     if (status)
         return status;
     uint64_t until = prf_clock_mono_ms() + STORE_ANSWERS_MS;
-    while (done == 0 && prf_clock_mono_ms() < until) {
+    while (d->incarnated == 0 && prf_clock_mono_ms() < until) {
         struct pollfd fd = {.fd = prf_store_fd(d->hub.store), .events = POLLIN};
         poll(&fd, 1, SECOND_MS);
         prf_commits_read(d->hub.commits);
     }
-    if (done == 1)
+    if (d->incarnated == 1)
         return PRF_OK;
-    if (done == -(int)PRF_ENOSPC)
+    if (d->incarnated == -(int)PRF_ENOSPC)
         return prf_fail(err, PRF_ENOSPC, "the disk that holds %s is full: free some space, then start again", d->hub.dir);
-    return prf_fail(err, done ? (prf_status_t)-done : PRF_ETIMEOUT, "the store in %s cannot be written", d->hub.dir);
+    return prf_fail(err, d->incarnated ? (prf_status_t)-d->incarnated : PRF_ETIMEOUT, "the store in %s cannot be written",
+                    d->hub.dir);
 }
 
 static prf_status_t bind_one(prf_socket_t **socket, prf_socket_type_t type, const char *endpoint, char bound[PRF_ENDPOINT],

@@ -137,7 +137,7 @@ static prf_status_t probe_slot(kind_t *kind, prf_error_t *err)
     return PRF_OK;
 }
 
-/* Sweeps decide what comes after them, so they go first; chains are few and long, so they go early among the rest. */
+/* Sweeps decide what comes after them, so they go first. */
 static double order_of(const prf_digest_t *point, role_t role, uint32_t attempt)
 {
     uint32_t bits;
@@ -333,15 +333,25 @@ void prf_engine_published(prf_engine_t *self, size_t board, uint32_t version)
     self->kinds[board].version = version;
 }
 
-void prf_engine_acknowledged(prf_engine_t *self, size_t board, uint32_t workers, uint32_t acknowledged)
+void prf_engine_acknowledged(prf_engine_t *self, size_t board, uint32_t workers, uint32_t acknowledged, bool late)
 {
     kind_t *kind = &self->kinds[board];
     if (kind->stage != PRF_STAGE_PUBLISH)
         return;
     kind->workers = workers;
     kind->acknowledged = acknowledged;
-    if (kind->version > 0 && workers > 0 && acknowledged == workers)
-        kind->stage = PRF_STAGE_DONE;
+    if (kind->version == 0 || (!late && (workers == 0 || acknowledged < workers)))
+        return;
+    kind->stage = PRF_STAGE_DONE;
+    if (acknowledged < workers)
+        snprintf(kind->note, sizeof kind->note, "%u of %u workers do not run the model: their logs say why", workers - acknowledged,
+                 workers);
+}
+
+void prf_engine_fail(prf_engine_t *self, size_t board, const char *why)
+{
+    self->kinds[board].training = false;
+    kind_fail(&self->kinds[board], why);
 }
 
 prf_stage_t prf_engine_stage(const prf_engine_t *self, size_t board)

@@ -77,13 +77,17 @@ prf_training_t *prf_engine_training(prf_engine_t *self); /* NULL: none now; owne
 void prf_training_run(prf_training_t *task);             /* long; touches nothing but the task */
 /* Back on the loop thread; destroys the task. When the kind's model is final, its file is available from prf_engine_model. */
 PRF_CHECKED prf_status_t prf_engine_trained(prf_engine_t *self, prf_training_t *task, prf_error_t *err);
+size_t prf_training_board(const prf_training_t *task);
 void prf_training_destroy(prf_training_t **task);
 /* The kind's final model file (borrowed), or NULL. `version` receives what prf_engine_published told, 0 before. */
 const void *prf_engine_model(const prf_engine_t *self, size_t board, size_t *len, uint32_t *version);
 /* The service stored and offered the model as `version`; then tells how many of the kind's workers run it. The kind is done
- * when all connected ones do. */
+ * when all connected ones do, or when they had time enough (`late`): the model is durable, and one board that cannot take it must
+ * not hold a fleet. The summary's note then says how many do not. */
 void prf_engine_published(prf_engine_t *self, size_t board, uint32_t version);
-void prf_engine_acknowledged(prf_engine_t *self, size_t board, uint32_t workers, uint32_t acknowledged);
+void prf_engine_acknowledged(prf_engine_t *self, size_t board, uint32_t workers, uint32_t acknowledged, bool late);
+/* What the service could not do for a kind (train, publish) ends it with this reason. */
+void prf_engine_fail(prf_engine_t *self, size_t board, const char *why);
 
 prf_stage_t prf_engine_stage(const prf_engine_t *self, size_t board);
 const char *prf_stage_name(prf_stage_t stage);

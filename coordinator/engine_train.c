@@ -169,6 +169,11 @@ static prf_training_t *snapshot(const prf_engine_t *self, size_t board, prf_erro
     return t;
 }
 
+size_t prf_training_board(const prf_training_t *task)
+{
+    return task->board;
+}
+
 prf_training_t *prf_engine_training(prf_engine_t *self)
 {
     for (size_t board = 0; board < self->campaign.board_count; board++) {
@@ -304,6 +309,8 @@ prf_status_t prf_engine_trained(prf_engine_t *self, prf_training_t *task, prf_er
         kind->provenance = *prf_model_provenance(task->model);
         if (!final(self, kind, task)) {
             status = plan_round(self, board, err);
+            if (status)
+                kind_fail(kind, err ? err->text : prf_status_name(status));
         } else {
             kind->model = task->model;
             kind->file = task->file;

@@ -199,8 +199,10 @@ static void give_up(prf_results_t *self, const prf_record_t *record, const prf_f
         prf_digest_hex(&record->point, hex);
         prf_log(PRF_LOG_WARN, "point_given_up point=%s attempt=%u outcome=\"%s\" error=\"%s\"", hex, record->attempt,
                 prf_status_name(record->outcome), record->error);
-        if (commit(self, record, board, job))
-            return;
+        /* What could not be stored is not acknowledged: the board sends it again. */
+        if (!commit(self, record, board, job))
+            prf_sched_unhold(self->hub->sched, &record->point, record->attempt);
+        return;
     }
     prf_sched_done(self->hub->sched, &record->point, record->attempt);
     self->outcome(self->outcome_arg, &record->point, record->attempt);
@@ -238,18 +240,26 @@ bool prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_r
         unexpected(self, board, &judged, judged.outcome == PRF_OK);
         return true;
     }
-    if (job.klass != board->klass)
-        return false;
+    if (job.klass != board->klass) {
+        /* Its runtime changed under it: the result is of no use to anybody, and it is not to be sent for ever. */
+        self->ack(self->ack_arg, board->number, judged.id);
+        return true;
+    }
     if (judged.outcome == PRF_OK) {
         prf_record_t record;
+        prf_known_t known;
         fill(&record, board, &judged);
+        if (prf_index_get(self->hub->index, &judged.point, judged.attempt, &known) && resent(&known, &record)) {
+            self->ack(self->ack_arg, board->number, judged.id);
+            return true;
+        }
         if (commit(self, &record, board, judged.id)) {
             note_success(board);
             prf_sched_hold(self->hub->sched, &judged.point, judged.attempt);
         }
         return true;
     }
-    if (job.state == PRF_JOB_LEASED && job.board == board->number)
+    if (job.state == PRF_JOB_LEASED && job.board == board->number && job.epoch == judged.epoch)
         failed(self, board, &judged, now_ms);
     else
         self->ack(self->ack_arg, board->number, judged.id);

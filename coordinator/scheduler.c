@@ -435,6 +435,13 @@ void prf_sched_hold(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
         hold(self, job);
 }
 
+void prf_sched_unhold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    job_t *job = find(self, point, attempt);
+    if (job && job->state == PRF_JOB_HELD)
+        requeue(self, job, false);
+}
+
 bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final)
 {
     job_t *job = find(self, point, attempt);

@@ -76,6 +76,8 @@ void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, prf_sched_expired_fn f
 bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, prf_job_view_t *out);
 /* Its outcome is being stored: no lease any more, no board gets it. */
 void prf_sched_hold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+/* The outcome could not be stored after all: back to the end of its queue. */
+void prf_sched_unhold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
 /* A board failed on it. True: it was queued again, for another board if possible. False: it is held, and given up. `final`: give
  * it up whatever its number of tries. */
 bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final);

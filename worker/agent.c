@@ -153,6 +153,9 @@ static void on_board_ready(void *arg, const prf_hello_t *facts)
             self->options->serve.backend, facts->fingerprint);
     self->facts = *facts;
     self->board_down = false;
+    /* The jobs are of another runtime's points. */
+    while (changed && self->was_ready && self->queued > 0)
+        free(self->queue[--self->queued].blocks);
     if (changed && self->was_ready)
         lose_session(self, "the board came back with another fingerprint", 0);
     self->was_ready = true;
@@ -163,7 +166,7 @@ static void on_board_ready(void *arg, const prf_hello_t *facts)
 static bool hopeless(prf_status_t code)
 {
     return code == PRF_EUSAGE || code == PRF_EINVAL || code == PRF_EPARSE || code == PRF_EVERSION || code == PRF_ENOTFOUND ||
-           code == PRF_EUNSUPPORTED;
+           code == PRF_EUNSUPPORTED || code == PRF_EIO;
 }
 
 static void on_board_refused(void *arg, const prf_error_t *why, unsigned retry_ms)

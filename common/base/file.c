@@ -79,9 +79,20 @@ static void sync_folder(const char *path)
     close(fd);
 }
 
+prf_status_t prf_file_replaceable(const char *path, prf_error_t *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return prf_fail(err, PRF_EINVAL, "%s: is there and is no regular file: choose another name", path);
+    return PRF_OK;
+}
+
 prf_status_t prf_file_write(const char *path, const void *data, size_t len, prf_error_t *err)
 {
     char beside[PATH_MAX];
+    prf_status_t status = prf_file_replaceable(path, err);
+    if (status)
+        return status;
     if (snprintf(beside, sizeof beside, "%s.tmp-%ld", path, (long)getpid()) >= (int)sizeof beside)
         return prf_fail(err, PRF_EINVAL, "%s: path too long", path);
     int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

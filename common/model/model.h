@@ -12,7 +12,7 @@
 
 typedef struct prf_model prf_model_t;
 
-enum { PRF_MODEL_MAX_BYTES = 256 << 20, PRF_MODEL_EXTRAS = 8 };
+enum { PRF_MODEL_MAX_BYTES = 64 << 20, PRF_MODEL_EXTRAS = 8 };
 
 /* Quality on layers never trained on. Percentages; NaN where it was not measured. */
 typedef struct {

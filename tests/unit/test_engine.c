@@ -198,9 +198,9 @@ Test(engine, steps_found_and_error_reach_the_summary)
     prf_engine_t *e = engine();
     cr_assert(run(e, &w));
     prf_engine_published(e, 0, 1);
-    prf_engine_acknowledged(e, 0, 2, 1);
+    prf_engine_acknowledged(e, 0, 2, 1, false);
     cr_assert_not(prf_engine_finished(e), "one of two workers has not acknowledged");
-    prf_engine_acknowledged(e, 0, 2, 2);
+    prf_engine_acknowledged(e, 0, 2, 2, false);
     cr_assert(prf_engine_finished(e));
     json_t *summary = prf_engine_summary(e);
     json_t *board = json_array_get(json_object_get(summary, "boards"), 0);
@@ -231,6 +231,26 @@ Test(engine, of_two_passes_the_faster_stands)
     cr_assert_eq(memcmp(model, calm, len), 0, "a slow state reached the model");
     free(model);
     free(calm);
+    prf_engine_destroy(&e);
+    prf_map_release(&w.known);
+}
+
+Test(engine, a_worker_that_never_takes_the_model_does_not_hold_the_campaign_for_ever)
+{
+    world_t w = {0};
+    prf_map_init(&w.known);
+    prf_rng_init(&w.rng, 7, 0);
+    prf_engine_t *e = engine();
+    cr_assert(run(e, &w));
+    prf_engine_published(e, 0, 1);
+    prf_engine_acknowledged(e, 0, 3, 2, false);
+    cr_assert_not(prf_engine_finished(e));
+    prf_engine_acknowledged(e, 0, 3, 2, true);
+    cr_assert(prf_engine_finished(e));
+    json_t *summary = prf_engine_summary(e);
+    const char *note = json_string_value(json_object_get(json_array_get(json_object_get(summary, "boards"), 0), "note"));
+    cr_assert(strstr(note, "1 of 3 workers"), "%s", note);
+    json_decref(summary);
     prf_engine_destroy(&e);
     prf_map_release(&w.known);
 }
