@@ -142,7 +142,7 @@ static void fill(prf_record_t *record, const prf_fleet_board_t *board, const prf
 static bool resent(const prf_known_t *known, const prf_record_t *record)
 {
     return strcmp(known->board, record->board) == 0 && known->sample.wall_ms == record->sample.wall_ms &&
-           known->sample.busy_ns == record->sample.busy_ns;
+           known->sample.busy_ns == record->sample.busy_ns && known->sample.latency_ns == record->sample.latency_ns;
 }
 
 /* Nobody waits for it: known already, or of a campaign that is over or not resumed yet. */
