@@ -75,5 +75,8 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "help") == 0)
         return help(argc, argv);
     const prf_command_t *command = find(argv[1]);
-    return command ? command->run(argc - 1, argv + 1) : refuse(argv[1]);
+    if (!command)
+        return refuse(argv[1]);
+    int code = command->run(argc - 1, argv + 1);
+    return code ? code : prf_finish_stdout();
 }

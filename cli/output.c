@@ -17,7 +17,7 @@ int prf_report(const prf_error_t *err)
     return prf_exit_code(err->code);
 }
 
-static int finish_stdout(void)
+int prf_finish_stdout(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
@@ -39,7 +39,7 @@ int prf_print_json(json_t *document)
         code = prf_report(&err);
     } else {
         putchar('\n');
-        code = finish_stdout();
+        code = prf_finish_stdout();
     }
     json_decref(document);
     return code;

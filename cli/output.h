@@ -13,6 +13,9 @@
 /* Prints "prfarm: <text>" on standard error; returns the exit code (docs/manual/exit-codes.md). */
 int prf_report(const prf_error_t *err);
 
+/* Flushes standard output. Returns the exit code: a full disk is an error, a reader that went away is none. */
+int prf_finish_stdout(void);
+
 /* Prints the document on standard output, indented, and drops the reference. Returns the exit code: a reader that went away or a
  * full disk is an error. */
 int prf_print_json(json_t *document);
