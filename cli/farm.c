@@ -183,17 +183,6 @@ static prf_status_t fetch(prf_farm_t *self, const prf_digest_t *digest, uint8_t 
     return PRF_OK;
 }
 
-static bool parse_digest(const char *hex, prf_digest_t *out)
-{
-    if (strlen(hex) != PRF_DIGEST_HEX - 1 || strspn(hex, "0123456789abcdef") != PRF_DIGEST_HEX - 1)
-        return false;
-    for (size_t i = 0; i < PRF_DIGEST_BYTES; i++) {
-        char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
-        out->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
-    }
-    return true;
-}
-
 prf_status_t prf_farm_model(prf_farm_t *self, const char *kind, unsigned *version, void **data, size_t *len, prf_error_t *err)
 {
     json_t *in = json_pack("{s:s}", "kind", kind), *info;
@@ -204,7 +193,7 @@ prf_status_t prf_farm_model(prf_farm_t *self, const char *kind, unsigned *versio
         return status;
     prf_digest_t digest;
     json_int_t bytes = json_integer_value(json_object_get(info, "bytes"));
-    bool ok = bytes > 0 && bytes <= PRF_MODEL_MAX_BYTES && parse_digest(prf_json_text(info, "digest", ""), &digest);
+    bool ok = bytes > 0 && bytes <= PRF_MODEL_MAX_BYTES && prf_digest_parse(&digest, prf_json_text(info, "digest", ""));
     unsigned got = (unsigned)json_integer_value(json_object_get(info, "version"));
     json_decref(info);
     if (!ok)

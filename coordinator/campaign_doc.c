@@ -20,13 +20,6 @@ const char *prf_campaign_doc_text(const json_t *doc, const char *key)
     return text ? text : "";
 }
 
-static void free_networks(prf_engine_network_t *networks, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(networks[i].blocks);
-    free(networks);
-}
-
 static prf_status_t parse_network(prf_engine_network_t *out, const json_t *json, prf_error_t *err)
 {
     const char *name = prf_campaign_doc_text(json, "name");
@@ -60,7 +53,7 @@ static prf_status_t parse_networks(const json_t *json, prf_engine_network_t **ou
     for (size_t i = 0; i < n; i++) {
         prf_status_t status = parse_network(&networks[i], json_array_get(json, i), err);
         if (status) {
-            free_networks(networks, n);
+            prf_engine_networks_free(networks, n);
             return status;
         }
     }

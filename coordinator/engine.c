@@ -25,7 +25,7 @@ prf_status_t list_add(list_t *list, size_t item, prf_error_t *err)
     return PRF_OK;
 }
 
-static void networks_release(prf_engine_network_t *networks, size_t count)
+void prf_engine_networks_free(prf_engine_network_t *networks, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         free(networks[i].blocks);
@@ -40,7 +40,7 @@ prf_status_t prf_engine_new(prf_engine_t **out, prf_campaign_t *campaign, prf_en
     if (!self || !kinds) {
         free(self);
         free(kinds);
-        networks_release(networks, network_count);
+        prf_engine_networks_free(networks, network_count);
         prf_campaign_release(campaign);
         return prf_fail(err, PRF_ENOMEM, "campaign");
     }
@@ -78,7 +78,7 @@ void prf_engine_destroy(prf_engine_t **self)
     for (size_t i = 0; i < e->campaign.board_count; i++)
         kind_release(&e->kinds[i]);
     free(e->kinds);
-    networks_release(e->networks, e->network_count);
+    prf_engine_networks_free(e->networks, e->network_count);
     prf_map_release(&e->index);
     prf_campaign_release(&e->campaign);
     free(e);
@@ -154,6 +154,24 @@ static prf_protocol_t chain_protocol(const prf_campaign_t *campaign)
     return p;
 }
 
+/* Where a probe is, in the index's one number. */
+enum { BOARD_SHIFT = 40 };
+
+static uint64_t place_of(size_t board, size_t probe)
+{
+    return (uint64_t)board << BOARD_SHIFT | probe;
+}
+
+static size_t board_at(uint64_t place)
+{
+    return (size_t)(place >> BOARD_SHIFT);
+}
+
+static size_t probe_at(uint64_t place)
+{
+    return (size_t)(place & (((uint64_t)1 << BOARD_SHIFT) - 1));
+}
+
 prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t attempt, role_t role,
                         size_t *probe, prf_error_t *err)
 {
@@ -171,7 +189,7 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
     prf_point_id(&p.point, self->campaign.boards[board].kind, kind->fingerprint, &protocol, block, count);
     uint64_t known;
     if (prf_map_get(&self->index, &p.point, attempt, &known)) {
-        *probe = (size_t)(known & 0xffffffffffu);
+        *probe = probe_at(known);
         return PRF_OK;
     }
     p.order = order_of(&p.point, role, attempt);
@@ -179,7 +197,7 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
     if (!status)
         status = list_add(&kind->pending, kind->probe_count, err);
     if (!status)
-        status = prf_map_put(&self->index, &p.point, attempt, (uint64_t)board << 40 | kind->probe_count, err);
+        status = prf_map_put(&self->index, &p.point, attempt, place_of(board, kind->probe_count), err);
     if (status)
         return status;
     kind->probes[kind->probe_count] = p;
@@ -196,7 +214,7 @@ bool probe_latency(const prf_engine_t *self, const kind_t *kind, size_t probe, d
         uint64_t at;
         if (!prf_map_get(&self->index, &first->point, first->attempt + pass, &at))
             continue;
-        const probe_t *p = &kind->probes[at & 0xffffffffffu];
+        const probe_t *p = &kind->probes[probe_at(at)];
         if (p->state != PROBE_MEASURED)
             continue;
         *latency_ns = measured && *latency_ns < p->latency_ns ? *latency_ns : p->latency_ns;
@@ -292,9 +310,9 @@ prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, ui
     uint64_t known;
     if (!prf_map_get(&self->index, point, attempt, &known))
         return PRF_OK;
-    size_t board = (size_t)(known >> 40);
+    size_t board = board_at(known);
     kind_t *kind = &self->kinds[board];
-    probe_t *probe = &kind->probes[known & 0xffffffffffu];
+    probe_t *probe = &kind->probes[probe_at(known)];
     if (probe->state != PROBE_OUT)
         return PRF_OK;
     kind->out--;

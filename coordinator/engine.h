@@ -25,6 +25,9 @@ typedef struct {
     size_t block_count;
 } prf_engine_network_t;
 
+/* NULL-safe. */
+void prf_engine_networks_free(prf_engine_network_t *networks, size_t count);
+
 typedef enum {
     PRF_STAGE_WAITING = 0, /* for a board of this kind */
     PRF_STAGE_SWEEP,

@@ -84,7 +84,7 @@ struct prf_engine {
     prf_engine_network_t *networks; /* owned */
     size_t network_count;
     kind_t *kinds;   /* owned, one a board of the campaign */
-    prf_map_t index; /* point, attempt -> board << 40 | probe */
+    prf_map_t index; /* point, attempt -> board and probe */
     size_t turn;     /* the kind whose turn it is in prf_engine_next */
 };
 

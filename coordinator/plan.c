@@ -134,22 +134,16 @@ prf_status_t prf_plan_encode(const prf_planned_t *planned, char key[PRF_PLAN_KEY
     return PRF_OK;
 }
 
-static int nibble(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 prf_status_t prf_plan_decode(prf_plan_t *self, const char *key, const void *value, size_t len, prf_error_t *err)
 {
     char campaign[PRF_NAME], kind[PRF_NAME], hex[PRF_DIGEST_HEX];
     unsigned attempt;
     int end = 0;
-    if (sscanf(key, "%63[^/]/%63[^/]/plan/%32[0-9a-f].%u%n", campaign, kind, hex, &attempt, &end) != 4 || key[end] ||
-        strlen(hex) != PRF_DIGEST_HEX - 1)
+    if (sscanf(key, "%63[^/]/%63[^/]/plan/%32[0-9a-f].%u%n", campaign, kind, hex, &attempt, &end) != 4 || key[end])
         return PRF_OK;
     prf_planned_t planned = {.attempt = attempt, .campaign = campaign, .kind = kind};
-    for (size_t i = 0; i < PRF_DIGEST_BYTES; i++)
-        planned.point.bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+    if (!prf_digest_parse(&planned.point, hex))
+        return PRF_OK;
     char *text = malloc(len + 1);
     if (!text)
         return prf_fail(err, PRF_ENOMEM, "a point's plan");

@@ -211,17 +211,6 @@ prf_status_t prf_query_measure(const prf_queries_t *self, const json_t *args, js
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "points");
 }
 
-static bool parse_digest(const char *hex, prf_digest_t *out)
-{
-    if (strlen(hex) != PRF_DIGEST_HEX - 1 || strspn(hex, "0123456789abcdef") != PRF_DIGEST_HEX - 1)
-        return false;
-    for (size_t i = 0; i < PRF_DIGEST_BYTES; i++) {
-        char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
-        out->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
-    }
-    return true;
-}
-
 static json_t *outcome_json(prf_status_t outcome, const char *error, const char *board, const prf_sample_t *s)
 {
     return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:I}", "outcome", prf_status_name(outcome), "error", error, "board",
@@ -239,7 +228,7 @@ prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, js
     for (size_t i = 0; i < count; i++) {
         const char *hex = json_string_value(json_array_get(points, i));
         prf_digest_t point;
-        if (!hex || !parse_digest(hex, &point)) {
+        if (!hex || !prf_digest_parse(&point, hex)) {
             json_decref(results);
             return prf_fail(err, PRF_EINVAL, "results: point %zu is no digest of %d hexadecimal digits", i + 1, PRF_DIGEST_HEX - 1);
         }

@@ -15,6 +15,13 @@ void prf_digest_hex(const prf_digest_t *digest, char hex[PRF_DIGEST_HEX])
     sodium_bin2hex(hex, PRF_DIGEST_HEX, digest->bytes, sizeof digest->bytes);
 }
 
+bool prf_digest_parse(prf_digest_t *out, const char *hex)
+{
+    if (strlen(hex) != PRF_DIGEST_HEX - 1 || strspn(hex, "0123456789abcdef") != PRF_DIGEST_HEX - 1)
+        return false;
+    return sodium_hex2bin(out->bytes, sizeof out->bytes, hex, PRF_DIGEST_HEX - 1, NULL, NULL, NULL) == 0;
+}
+
 int prf_digest_compare(const prf_digest_t *a, const prf_digest_t *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes);

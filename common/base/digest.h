@@ -3,6 +3,7 @@
 #ifndef PRF_BASE_DIGEST_H
 #define PRF_BASE_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,8 @@ typedef struct {
 
 void prf_digest(prf_digest_t *out, const void *data, size_t len);
 void prf_digest_hex(const prf_digest_t *digest, char hex[PRF_DIGEST_HEX]);
+/* The reverse: exactly 32 lower-case hexadecimal digits. False, and *out untouched, for anything else. */
+bool prf_digest_parse(prf_digest_t *out, const char *hex);
 int prf_digest_compare(const prf_digest_t *a, const prf_digest_t *b);
 uint32_t prf_crc32(const void *data, size_t len);
 
