@@ -290,7 +290,6 @@ static void fetch(prf_running_t *self, const prf_want_t *want)
     prf_job_t job = {.point = want->point,
                      .attempt = want->attempt,
                      .protocol = want->protocol,
-                     .deadline_ms = prf_sched_deadline_ms(&want->protocol, want->block_count),
                      .blocks = (prf_block_t *)want->blocks, /* only read */
                      .block_count = want->block_count};
     prf_error_t err = {0};

@@ -32,7 +32,8 @@ void prf_fleet_destroy(prf_fleet_t **self)
         return;
     prf_fleet_t *f = *self;
     for (size_t i = 0; i < f->count; i++) {
-        free(f->boards[i]->acks);
+        free(f->boards[i]->committed.items);
+        free(f->boards[i]->forget.items);
         free(f->boards[i]->claim);
         free(f->boards[i]);
     }

@@ -32,8 +32,10 @@ typedef struct prf_fleet_board {
     prf_model_version_t model; /* the one that it said it runs */
     uint64_t offered_ms;       /* when it was last told of a newer one */
 
-    uint64_t *acks; /* owned: committed job ids that it is still to be told */
-    size_t ack_count;
+    struct prf_fleet_ids {
+        uint64_t *items; /* owned; room for PRF_FLEET_ACKS */
+        size_t count;
+    } committed, forget; /* job ids that it is still to be told */
 
     prf_hello_t *claim; /* owned: someone else says it is this board; NULL: nobody */
     prf_peer_t claimant;

@@ -162,9 +162,14 @@ bool prf_index_get(const prf_index_t *self, const prf_digest_t *point, uint32_t 
                          .error = entry->error ? entry->error : "",
                          .board = self->boards[entry->board],
                          .sample = entry->sample,
-                         .busy_ns = entry->busy_ns,
-                         .duplicate_kept = entry->duplicate_kept};
+                         .busy_ns = entry->busy_ns};
     return true;
+}
+
+bool prf_index_duplicated(const prf_index_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    uint64_t at;
+    return prf_map_get(&self->places, point, attempt, &at) && self->entries[at].duplicate_kept;
 }
 
 size_t prf_index_count(const prf_index_t *self)

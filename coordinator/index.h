@@ -18,8 +18,7 @@ typedef struct {
     const char *error;    /* "" when there is none */
     const char *board;    /* who measured it */
     prf_sample_t sample;
-    uint64_t busy_ns;    /* that the point kept boards busy, samples that were replaced counted in */
-    bool duplicate_kept; /* a labelled duplicate is in the store already */
+    uint64_t busy_ns; /* that the point kept boards busy, samples that were replaced counted in */
 } prf_known_t;
 
 PRF_CHECKED prf_status_t prf_index_new(prf_index_t **out, prf_error_t *err);
@@ -27,6 +26,8 @@ void prf_index_destroy(prf_index_t **self); /* NULL-safe; clears *self */
 /* Takes a committed record into account; copies what it keeps. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_index_add(prf_index_t *self, const prf_record_t *record, prf_error_t *err);
 bool prf_index_get(const prf_index_t *self, const prf_digest_t *point, uint32_t attempt, prf_known_t *out);
+/* A labelled duplicate of it is in the store already, whether or not there is a record that counts. */
+bool prf_index_duplicated(const prf_index_t *self, const prf_digest_t *point, uint32_t attempt);
 size_t prf_index_count(const prf_index_t *self); /* points and attempts known */
 
 #endif

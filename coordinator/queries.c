@@ -172,7 +172,6 @@ static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, c
         return status;
     prf_known_t known;
     prf_point_id(&job.point, board->facts.kind, board->facts.fingerprint, protocol, job.blocks, job.block_count);
-    job.deadline_ms = prf_sched_deadline_ms(protocol, job.block_count);
     if (!prf_index_get(hub->index, &job.point, 0, &known)) {
         status = note_plan(hub, &job, board->facts.kind, err);
         if (!status)

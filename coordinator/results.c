@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* results.c - the rule is: the first result that is committed for a wanted point is the one that counts, whichever lease it came
- * with. It is a true measurement of that point, and throwing it away would measure something twice.
+/* results.c - fencing: every lease of a point has a higher epoch than the one before, and a result counts only when its epoch is
+ * the newest that was issued for its point, or when this coordinator has issued none (after a restart, which forgets leases, and
+ * for points that nobody asks for just now). Whatever comes with an older epoch is a true measurement, but its board was given up,
+ * and who knows in which state it was: it is stored once as a labelled duplicate, for people, and used for nothing.
  *
- * A result on its way to the store holds its job, so that no board gets it meanwhile; further results of the same point only wait
- * to be acknowledged with it. Failures count only from the board that has the lease now. */
+ * A result on its way to the store holds its job, so that no board gets it meanwhile; the same result sent again only waits to be
+ * acknowledged with the first. Failures count only from the board that has the lease now. Rejected: to store leases, so that a
+ * restart would not forget them. It costs a write a job, and a restart already costs no more than what boards had just begun. */
 #include "results.h"
 
 #include <stdio.h>
@@ -19,6 +22,7 @@ enum { ACKS = 4, STREAK = 5, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 60000 };
 typedef struct {
     prf_results_t *self;
     prf_record_t record;
+    uint64_t epoch; /* of the lease that it came with; 0: none */
     struct {
         uint32_t board;
         uint64_t job;
@@ -28,7 +32,8 @@ typedef struct {
 
 struct prf_results {
     const prf_hub_t *hub;
-    prf_map_t open; /* point, attempt -> open_t *, owned by its commit */
+    /* point, attempt -> open_t *, owned by its commit: the outcome that counts, and a labelled duplicate. */
+    prf_map_t open, late;
     prf_outcome_fn outcome;
     prf_ack_fn ack;
     void *outcome_arg, *ack_arg;
@@ -41,6 +46,7 @@ prf_status_t prf_results_new(prf_results_t **out, const prf_hub_t *hub, prf_erro
         return prf_fail(err, PRF_ENOMEM, "results");
     self->hub = hub;
     prf_map_init(&self->open);
+    prf_map_init(&self->late);
     *out = self;
     return PRF_OK;
 }
@@ -50,6 +56,7 @@ void prf_results_destroy(prf_results_t **self)
     if (!self || !*self)
         return;
     prf_map_release(&(*self)->open);
+    prf_map_release(&(*self)->late);
     free(*self);
     *self = NULL;
 }
@@ -86,17 +93,24 @@ static void settle(prf_results_t *self, const prf_record_t *record)
 {
     prf_known_t known;
     bool good = record->outcome == PRF_OK && prf_index_get(self->hub->index, &record->point, record->attempt, &known);
+    if (good)
+        prf_sched_pace(self->hub->sched, &record->point, record->attempt, known.sample.latency_ns);
     if (good && prf_sched_again(self->hub->sched, &record->point, record->attempt, doubts(&known.sample)))
         return;
     prf_sched_done(self->hub->sched, &record->point, record->attempt);
     self->outcome(self->outcome_arg, &record->point, record->attempt);
 }
 
+static prf_map_t *under_way(prf_results_t *self, const prf_record_t *record)
+{
+    return record->duplicate ? &self->late : &self->open;
+}
+
 static void committed(void *arg, prf_status_t status)
 {
     open_t *open = arg;
     prf_results_t *self = open->self;
-    prf_map_remove(&self->open, &open->record.point, open->record.attempt);
+    prf_map_remove(under_way(self, &open->record), &open->record.point, open->record.attempt);
     if (status == PRF_OK) {
         prf_error_t err = {0};
         if (prf_index_add(self->hub->index, &open->record, &err))
@@ -104,24 +118,25 @@ static void committed(void *arg, prf_status_t status)
         if (!open->record.duplicate)
             settle(self, &open->record);
         for (size_t i = 0; i < open->ack_count; i++)
-            self->ack(self->ack_arg, open->acks[i].board, open->acks[i].job);
+            self->ack(self->ack_arg, open->acks[i].board, open->acks[i].job, true);
     }
     free(open);
 }
 
 /* `board` NULL: nobody waits for an acknowledgement. */
-static bool commit(prf_results_t *self, const prf_record_t *record, const prf_fleet_board_t *board, uint64_t job)
+static bool commit(prf_results_t *self, const prf_record_t *record, uint64_t epoch, const prf_fleet_board_t *board, uint64_t job)
 {
+    prf_map_t *map = under_way(self, record);
     prf_error_t err = {0};
     open_t *open = malloc(sizeof *open);
     prf_status_t status = open ? PRF_OK : prf_fail(&err, PRF_ENOMEM, "a result");
     if (!status) {
-        *open = (open_t){.self = self, .record = *record};
+        *open = (open_t){.self = self, .record = *record, .epoch = epoch};
         if (board)
             add_ack(open, board, job);
-        status = prf_map_put_pointer(&self->open, &record->point, record->attempt, open, &err);
+        status = prf_map_put_pointer(map, &record->point, record->attempt, open, &err);
         if (!status && (status = prf_commits_record(self->hub->commits, record, committed, open, &err)))
-            prf_map_remove(&self->open, &record->point, record->attempt);
+            prf_map_remove(map, &record->point, record->attempt);
     }
     if (status) {
         free(open);
@@ -145,21 +160,33 @@ static bool resent(const prf_known_t *known, const prf_record_t *record)
            known->sample.busy_ns == record->sample.busy_ns && known->sample.latency_ns == record->sample.latency_ns;
 }
 
-/* Nobody waits for it: known already, or of a campaign that is over or not resumed yet. */
-static void unexpected(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, bool good)
+static void forget(prf_results_t *self, const prf_fleet_board_t *board, uint64_t job)
+{
+    self->ack(self->ack_arg, board->number, job, false);
+}
+
+/* Its point has its outcome already, or soon will from a newer lease. */
+static void keep_duplicate(prf_results_t *self, prf_record_t *record, uint64_t epoch, const prf_fleet_board_t *board, uint64_t job)
+{
+    record->duplicate = true;
+    if (prf_map_get_pointer(&self->late, &record->point, record->attempt) ||
+        prf_index_duplicated(self->hub->index, &record->point, record->attempt))
+        forget(self, board, job);
+    else
+        commit(self, record, epoch, board, job);
+}
+
+/* No campaign is waiting for it: known already, or of a campaign that is over or was not resumed yet. */
+static void unexpected(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result)
 {
     prf_record_t record;
-    prf_known_t known;
     prf_planned_t planned;
     fill(&record, board, result);
-    record.duplicate = prf_index_get(self->hub->index, &result->point, result->attempt, &known);
-    bool worth = record.duplicate ? !known.duplicate_kept && !resent(&known, &record)
-                                  : prf_plan_find(self->hub->plan, &result->point, result->attempt, NULL, &planned) &&
-                                        strcmp(planned.kind, board->facts.kind) == 0;
-    if (!good || !worth)
-        self->ack(self->ack_arg, board->number, result->id);
+    if (prf_plan_find(self->hub->plan, &result->point, result->attempt, NULL, &planned) &&
+        strcmp(planned.kind, board->facts.kind) == 0)
+        commit(self, &record, result->epoch, board, result->id);
     else
-        commit(self, &record, board, result->id);
+        forget(self, board, result->id);
 }
 
 static void note_success(prf_fleet_board_t *board)
@@ -200,21 +227,21 @@ static void give_up(prf_results_t *self, const prf_record_t *record, const prf_f
         prf_log(PRF_LOG_WARN, "point_given_up point=%s attempt=%u outcome=\"%s\" error=\"%s\"", hex, record->attempt,
                 prf_status_name(record->outcome), record->error);
         /* What could not be stored is not acknowledged: the board sends it again. */
-        if (!commit(self, record, board, job))
+        if (!commit(self, record, 0, board, job))
             prf_sched_unhold(self->hub->sched, &record->point, record->attempt);
         return;
     }
     prf_sched_done(self->hub->sched, &record->point, record->attempt);
     self->outcome(self->outcome_arg, &record->point, record->attempt);
     if (board)
-        self->ack(self->ack_arg, board->number, job);
+        forget(self, board, job);
 }
 
 static void failed(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms)
 {
     note_failure(board, result, now_ms);
     if (prf_sched_fail(self->hub->sched, &result->point, result->attempt, board->number, result->outcome == PRF_EUNSUPPORTED)) {
-        self->ack(self->ack_arg, board->number, result->id);
+        forget(self, board, result->id);
         return;
     }
     prf_record_t record;
@@ -222,12 +249,45 @@ static void failed(prf_results_t *self, prf_fleet_board_t *board, const prf_resu
     give_up(self, &record, board, result->id);
 }
 
-bool prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms)
+/* The same result sent again while it is on its way to the store. */
+static open_t *sent_again(prf_results_t *self, const prf_fleet_board_t *board, const prf_result_t *result)
 {
-    open_t *open = prf_map_get_pointer(&self->open, &result->point, result->attempt);
+    const prf_map_t *maps[] = {&self->open, &self->late};
+    for (size_t i = 0; i < 2; i++) {
+        open_t *open = prf_map_get_pointer(maps[i], &result->point, result->attempt);
+        if (open && open->epoch == result->epoch && strcmp(open->record.board, board->facts.board) == 0)
+            return open;
+    }
+    return NULL;
+}
+
+/* A plausible measurement; `job` NULL: nobody has asked for it. */
+static void measured(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, const prf_job_view_t *job)
+{
+    prf_record_t record;
+    prf_known_t known;
+    fill(&record, board, result);
+    bool is_known = prf_index_get(self->hub->index, &result->point, result->attempt, &known);
+    bool under_way = prf_map_get_pointer(&self->open, &result->point, result->attempt) != NULL;
+    bool fenced = job && job->epoch != 0 && job->epoch != result->epoch;
+    if (is_known && resent(&known, &record)) {
+        self->ack(self->ack_arg, board->number, result->id, true);
+    } else if (fenced || under_way || (is_known && !job)) {
+        keep_duplicate(self, &record, result->epoch, board, result->id);
+    } else if (!job) {
+        unexpected(self, board, result);
+    } else if (commit(self, &record, result->epoch, board, result->id)) {
+        note_success(board);
+        prf_sched_hold(self->hub->sched, &result->point, result->attempt);
+    }
+}
+
+void prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms)
+{
+    open_t *open = sent_again(self, board, result);
     if (open) {
         add_ack(open, board, result->id);
-        return true;
+        return;
     }
     prf_result_t judged = *result;
     if (judged.outcome == PRF_OK && !prf_sample_plausible(&judged.sample)) {
@@ -236,34 +296,16 @@ bool prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_r
                  judged.sample.latency_ns);
     }
     prf_job_view_t job;
-    if (!prf_sched_get(self->hub->sched, &result->point, result->attempt, &job)) {
-        unexpected(self, board, &judged, judged.outcome == PRF_OK);
-        return true;
-    }
-    if (job.klass != board->klass) {
-        /* Its runtime changed under it: the result is of no use to anybody, and it is not to be sent for ever. */
-        self->ack(self->ack_arg, board->number, judged.id);
-        return true;
-    }
-    if (judged.outcome == PRF_OK) {
-        prf_record_t record;
-        prf_known_t known;
-        fill(&record, board, &judged);
-        if (prf_index_get(self->hub->index, &judged.point, judged.attempt, &known) && resent(&known, &record)) {
-            self->ack(self->ack_arg, board->number, judged.id);
-            return true;
-        }
-        if (commit(self, &record, board, judged.id)) {
-            note_success(board);
-            prf_sched_hold(self->hub->sched, &judged.point, judged.attempt);
-        }
-        return true;
-    }
-    if (job.state == PRF_JOB_LEASED && job.board == board->number && job.epoch == judged.epoch)
+    bool wanted = prf_sched_get(self->hub->sched, &result->point, result->attempt, &job);
+    /* Of another class: the board's runtime changed under it, and the result is of no use to anybody. */
+    if (wanted && job.klass != board->klass)
+        forget(self, board, judged.id);
+    else if (judged.outcome == PRF_OK)
+        measured(self, board, &judged, wanted ? &job : NULL);
+    else if (wanted && job.state == PRF_JOB_LEASED && job.board == board->number && job.epoch == judged.epoch)
         failed(self, board, &judged, now_ms);
     else
-        self->ack(self->ack_arg, board->number, judged.id);
-    return true;
+        forget(self, board, judged.id);
 }
 
 /* Called from within the scheduler: commits only. */
@@ -277,7 +319,7 @@ static void expired(void *arg, const prf_digest_t *point, uint32_t attempt, uint
     prf_record_t record = {.point = *point, .attempt = attempt, .outcome = PRF_ETIMEOUT};
     snprintf(record.error, sizeof record.error, "no board brought a result in time, the last one was %s", board->facts.board);
     snprintf(record.board, sizeof record.board, "%s", board->facts.board);
-    if (!commit(self, &record, NULL, 0))
+    if (!commit(self, &record, 0, NULL, 0))
         prf_log(PRF_LOG_ERROR, "failure_not_stored board=%s", board->facts.board);
 }
 

@@ -12,8 +12,8 @@ typedef struct prf_results prf_results_t;
 
 /* A point has its outcome: it is in the index (a failure record when it was given up). */
 typedef void (*prf_outcome_fn)(void *arg, const prf_digest_t *point, uint32_t attempt);
-/* The board may forget this job's result. */
-typedef void (*prf_ack_fn)(void *arg, uint32_t board, uint64_t job);
+/* The board may forget this job's result: the point's outcome is stored (`durable`), or nothing of it needs to be. */
+typedef void (*prf_ack_fn)(void *arg, uint32_t board, uint64_t job, bool durable);
 
 /* Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_results_new(prf_results_t **out, const prf_hub_t *hub, prf_error_t *err);
@@ -21,8 +21,8 @@ PRF_CHECKED prf_status_t prf_results_new(prf_results_t **out, const prf_hub_t *h
 void prf_results_destroy(prf_results_t **self);
 void prf_results_notify(prf_results_t *self, prf_outcome_fn outcome, void *outcome_arg, prf_ack_fn ack, void *ack_arg);
 
-/* A result as a live board sent it. False: it makes no sense (a job that this board cannot have had). */
-bool prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms);
+/* A result as a live board sent it. */
+void prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms);
 /* Ends leases that are over. */
 void prf_results_expire(prf_results_t *self, uint64_t now_ms);
 

@@ -20,6 +20,9 @@ enum {
     DEADLINE_MS = 5000,
     DEADLINE_LIMITS = 10,
     DEADLINE_BLOCK_MS = 200,
+    DEADLINE_PACES = 4,
+    DEADLINE_DOUBLINGS = 3,
+    DEADLINE_MOST_MS = 6 * 3600 * 1000,
     AVOID = PRF_SCHED_TRIES + PRF_SCHED_EXPIRIES
 };
 
@@ -31,6 +34,7 @@ typedef struct job {
     uint32_t klass, board;
     uint32_t avoid[AVOID]; /* boards that it failed on */
     uint32_t avoid_count, tries, expiries, again;
+    double work; /* of its blocks: operations and bytes */
     uint64_t deadline, latest;
     prf_block_t blocks[];
 } job_t;
@@ -44,6 +48,7 @@ typedef struct {
     char kind[PRF_NAME], fingerprint[PRF_FINGERPRINT];
     list_t queue;
     size_t present;
+    double ns_per_work; /* the slowest pace seen; 0: none yet */
 } class_t;
 
 typedef struct {
@@ -170,10 +175,26 @@ size_t prf_sched_count(const prf_sched_t *self)
     return self->count;
 }
 
-uint32_t prf_sched_deadline_ms(const prf_protocol_t *protocol, size_t block_count)
+/* What a layer's time grows with, on whatever board: a pace in nanoseconds per unit of it is coarse, but the slowest one that a
+ * class has shown bounds what the next layer takes. */
+static double work_of(const prf_block_t *blocks, size_t count)
 {
-    uint64_t ms = DEADLINE_MS + (uint64_t)protocol->limit_ms * DEADLINE_LIMITS + (uint64_t)block_count * DEADLINE_BLOCK_MS;
-    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+    double work = 0;
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < blocks[i].count; k++)
+            work += prf_layer_ops(&blocks[i].layers[k]) + prf_layer_bytes(&blocks[i].layers[k], blocks[i].dtype);
+    return work;
+}
+
+static uint32_t deadline_of(const job_t *job, double ns_per_work)
+{
+    const prf_protocol_t *p = &job->job.protocol;
+    double runs = (double)p->warmup_runs + p->min_repeats;
+    double ms = DEADLINE_MS + (double)p->limit_ms * DEADLINE_LIMITS + (double)job->job.block_count * DEADLINE_BLOCK_MS +
+                DEADLINE_PACES * runs * job->work * ns_per_work / 1e6;
+    uint32_t setbacks = job->tries + job->expiries;
+    ms *= 1u << (setbacks < DEADLINE_DOUBLINGS ? setbacks : DEADLINE_DOUBLINGS);
+    return ms < DEADLINE_MOST_MS ? (uint32_t)ms : DEADLINE_MOST_MS;
 }
 
 static job_t *find(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
@@ -196,6 +217,7 @@ prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, co
     memcpy(job->blocks, wanted->blocks, wanted->block_count * sizeof *wanted->blocks);
     job->job = *wanted;
     job->job.blocks = job->blocks;
+    job->work = work_of(job->blocks, wanted->block_count);
     job->job.id = ++self->last;
     job->job.epoch = 0;
     job->owners = (uint64_t)1 << owner;
@@ -350,6 +372,7 @@ bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t
     job->state = PRF_JOB_LEASED;
     job->board = board;
     job->job.epoch = ++self->last;
+    job->job.deadline_ms = deadline_of(job, self->classes[b->klass].ns_per_work);
     list_append(&b->leases, job);
     b->deadlines_ms += job->job.deadline_ms;
     job->deadline = now_ms + job->job.deadline_ms + slack_ms;
@@ -411,6 +434,16 @@ void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, prf_sched_expired_fn f
                 requeue(self, job, true);
             fn(arg, &point, attempt, i, given_up);
         }
+}
+
+void prf_sched_pace(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, double latency_ns)
+{
+    const job_t *job = find(self, point, attempt);
+    if (!job || job->work <= 0)
+        return;
+    class_t *klass = &self->classes[job->klass];
+    double pace = latency_ns / job->work;
+    klass->ns_per_work = pace > klass->ns_per_work ? pace : klass->ns_per_work;
 }
 
 bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, prf_job_view_t *out)

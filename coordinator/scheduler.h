@@ -26,7 +26,7 @@ typedef enum {
 
 typedef struct {
     prf_job_state_t state;
-    uint64_t id, epoch;
+    uint64_t id, epoch;    /* epoch: the newest that was issued; 0: none */
     uint32_t klass, board; /* board only while it is leased */
     uint32_t tries, again;
 } prf_job_view_t;
@@ -41,11 +41,7 @@ PRF_CHECKED prf_status_t prf_sched_class(prf_sched_t *self, const char *kind, co
 size_t prf_sched_queued(const prf_sched_t *self, uint32_t klass);
 size_t prf_sched_count(const prf_sched_t *self); /* jobs in any state */
 
-/* How long a board may take for a job. Measuring has its own limit; preparing, warming up and the least number of repeats of a slow
- * layer come on top. */
-uint32_t prf_sched_deadline_ms(const prf_protocol_t *protocol, size_t block_count);
-
-/* Wants a job measured: its point, attempt, protocol, deadline and blocks (copied) are taken from `job`; id and epoch are not. A
+/* Wants a job measured: its point, attempt, protocol and blocks (copied) are taken from `job`; id, epoch and deadline are not. A
  * job that is there already only gets one more owner (0 .. PRF_SCHED_OWNERS - 1). Errors: PRF_EBUSY (full), PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, const prf_job_t *job, prf_error_t *err);
 /* This owner wants nothing more. Queued jobs that nobody wants are dropped; leased ones go when their lease ends. */
@@ -57,8 +53,10 @@ PRF_CHECKED prf_status_t prf_sched_join(prf_sched_t *self, uint32_t board, uint3
 void prf_sched_leave(prf_sched_t *self, uint32_t board);
 size_t prf_sched_leases(const prf_sched_t *self, uint32_t board);
 
-/* Leases the next job to a board. Jobs that failed there wait for another board of the class while there is one. The lease holds
- * for the job's deadline and `slack_ms`. out->blocks is borrowed until the job ends. False: nothing for it now. */
+/* Leases the next job to a board. Jobs that failed there wait for another board of the class while there is one. out->deadline_ms
+ * is how long the board may take: what the protocol allows, and four times what the job's warm-up and repeats would take at the
+ * slowest pace that its class has shown, doubled for each earlier failure or expiry. The lease holds for that and `slack_ms`.
+ * out->blocks is borrowed until the job ends. False: nothing for it now. */
 bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t slack_ms, prf_job_t *out);
 /* The job never reached the board: back to the head of the queue. */
 void prf_sched_return(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
@@ -72,6 +70,9 @@ void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t until_ms);
  * many of its leases passed) and its failure is for the caller to store, else it is queued again. */
 typedef void (*prf_sched_expired_fn)(void *arg, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool given_up);
 void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, prf_sched_expired_fn fn, void *arg);
+
+/* A board of the job's class measured it: what the class's pace is known by. */
+void prf_sched_pace(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, double latency_ns);
 
 bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, prf_job_view_t *out);
 /* Its outcome is being stored: no lease any more, no board gets it. */

@@ -117,7 +117,7 @@ static void lose(prf_sessions_t *self, prf_fleet_board_t *board, const char *why
     prf_sched_leave(self->hub->sched, board->number);
     prf_fleet_detach(self->hub->fleet, board);
     board->credit = 0;
-    board->ack_count = 0;
+    board->committed.count = board->forget.count = 0;
     prf_log(PRF_LOG_INFO, "board_gone board=%s because=\"%s\" jobs_returned=%zu", board->facts.board, why, leases);
 }
 
@@ -215,7 +215,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->session = ++self->last_session;
     board->credit = 0;
     board->broken = 0;
-    board->ack_count = 0;
+    board->committed.count = board->forget.count = 0;
     board->heard_ms = now_ms;
     drop_claim(board);
     prf_sched_doubt(self->hub->sched, board->number, now_ms + DOUBT_BEATS * self->hub->heartbeat_ms);
@@ -290,11 +290,8 @@ static void fetch(prf_sessions_t *self, const prf_peer_t *peer, const prf_digest
 
 static void results(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame, uint64_t now_ms)
 {
-    for (size_t i = 0; i < frame->u.results.count && board->live; i++)
-        if (!prf_results_take(self->results, board, &frame->u.results.items[i], now_ms)) {
-            prf_peer_t peer = board->peer;
-            broken(self, &peer, PRF_EPEER, "a result for a job that this board cannot have");
-        }
+    for (size_t i = 0; i < frame->u.results.count; i++)
+        prf_results_take(self->results, board, &frame->u.results.items[i], now_ms);
 }
 
 static uint64_t slack_ms(const prf_sessions_t *self)
@@ -366,39 +363,41 @@ void prf_sessions_read(prf_sessions_t *self)
     }
 }
 
-void prf_sessions_ack(void *arg, uint32_t number, uint64_t job)
+void prf_sessions_ack(void *arg, uint32_t number, uint64_t job, bool durable)
 {
     prf_sessions_t *self = arg;
     prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
     if (!board->live)
         return; /* it sends its results again when it is back, and is told then */
-    if (!board->acks && !(board->acks = calloc(PRF_FLEET_ACKS, sizeof *board->acks)))
+    struct prf_fleet_ids *ids = durable ? &board->committed : &board->forget;
+    if (!ids->items && !(ids->items = calloc(PRF_FLEET_ACKS, sizeof *ids->items)))
         return;
-    if (board->ack_count < PRF_FLEET_ACKS)
-        board->acks[board->ack_count++] = job;
+    if (ids->count < PRF_FLEET_ACKS)
+        ids->items[ids->count++] = job;
 }
 
-static void flush_board(prf_sessions_t *self, prf_fleet_board_t *board)
+static void flush_ids(prf_sessions_t *self, const prf_fleet_board_t *board, prf_frame_type_t type, struct prf_fleet_ids *ids)
 {
     size_t sent = 0;
-    while (sent < board->ack_count) {
-        size_t count = board->ack_count - sent < PRF_FRAME_JOBS ? board->ack_count - sent : PRF_FRAME_JOBS;
-        prf_frame_t frame = {.type = PRF_FRAME_COMMITTED, .u.ids = {.items = board->acks + sent, .count = count}};
-        if (send_frame(self, &board->peer, &frame))
+    while (sent < ids->count) {
+        size_t count = ids->count - sent < PRF_FRAME_JOBS ? ids->count - sent : PRF_FRAME_JOBS;
+        if (send_frame(self, &board->peer, &(prf_frame_t){.type = type, .u.ids = {.items = ids->items + sent, .count = count}}))
             break;
         sent += count;
     }
     if (sent > 0)
-        memmove(board->acks, board->acks + sent, (board->ack_count - sent) * sizeof *board->acks);
-    board->ack_count -= sent;
+        memmove(ids->items, ids->items + sent, (ids->count - sent) * sizeof *ids->items);
+    ids->count -= sent;
 }
 
 void prf_sessions_flush(prf_sessions_t *self)
 {
     for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
         prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
-        if (board->live && board->ack_count > 0)
-            flush_board(self, board);
+        if (!board->live)
+            continue;
+        flush_ids(self, board, PRF_FRAME_COMMITTED, &board->committed);
+        flush_ids(self, board, PRF_FRAME_FORGET, &board->forget);
     }
 }
 

@@ -25,8 +25,9 @@ void prf_sessions_destroy(prf_sessions_t **self);
 void prf_sessions_read(prf_sessions_t *self);
 /* Grants jobs to boards with credit. True when some were sent. */
 bool prf_sessions_grant(prf_sessions_t *self);
-/* Job ids to be told as committed; sent by prf_sessions_flush (prf_ack_fn; arg is the prf_sessions_t). */
-void prf_sessions_ack(void *arg, uint32_t board, uint64_t job);
+/* Job ids to be told as committed (or, not durable, to be forgotten); sent by prf_sessions_flush (prf_ack_fn; arg is the
+ * prf_sessions_t). */
+void prf_sessions_ack(void *arg, uint32_t board, uint64_t job, bool durable);
 void prf_sessions_flush(prf_sessions_t *self);
 /* Every half heartbeat: heartbeats, losses, claims, leases, models not acknowledged. */
 void prf_sessions_tick(prf_sessions_t *self);

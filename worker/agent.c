@@ -321,6 +321,7 @@ static void on_frame(agent_t *self, prf_frame_t *frame, uint64_t now)
         on_jobs(self, frame);
         break;
     case PRF_FRAME_COMMITTED:
+    case PRF_FRAME_FORGET:
         prf_outbox_forget(self->outbox, frame->u.ids.items, frame->u.ids.count);
         grant_credit(self);
         break;

@@ -226,9 +226,9 @@ static prf_status_t pack_ids(Prf__Wire__Frame *out, const prf_frame_t *frame, pr
     prf_status_t status = limit_count("ids", frame->u.ids.count, PRF_FRAME_JOBS, err);
     if (status)
         return status;
-    if (frame->type == PRF_FRAME_COMMITTED) {
-        static const Prf__Wire__Committed fresh = PRF__WIRE__COMMITTED__INIT;
-        NEW_BODY(out->committed, fresh);
+    if (frame->type != PRF_FRAME_HEARTBEAT) {
+        static const Prf__Wire__JobIds fresh = PRF__WIRE__JOB_IDS__INIT;
+        NEW_BODY(out->committed, fresh); /* or forget: one union */
         out->committed->n_ids = frame->u.ids.count;
         out->committed->ids = frame->u.ids.items;
         return PRF_OK;
@@ -330,6 +330,7 @@ prf_status_t prf_pack_frame(Prf__Wire__Frame *out, const prf_frame_t *frame, prf
     case PRF_FRAME_RESULT_BATCH:
         return pack_results(out, frame, arena, err);
     case PRF_FRAME_COMMITTED:
+    case PRF_FRAME_FORGET:
     case PRF_FRAME_HEARTBEAT:
         return pack_ids(out, frame, arena, err);
     case PRF_FRAME_MODEL_OFFER:

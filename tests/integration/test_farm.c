@@ -235,7 +235,7 @@ static size_t take_jobs(farm_peer_t *peer, prf_frame_t *frame)
     return frame->u.jobs.count;
 }
 
-Test(farm, the_first_result_of_a_point_counts_and_later_ones_are_labelled_duplicates)
+Test(farm, only_the_newest_lease_of_a_point_counts_and_what_others_bring_is_a_labelled_duplicate)
 {
     farm_start(&farm, NULL);
     farm_peer_t a, b;
@@ -254,19 +254,20 @@ Test(farm, the_first_result_of_a_point_counts_and_later_ones_are_labelled_duplic
     cr_assert_eq(take_jobs(&b, &again), 1);
     cr_assert_eq(prf_digest_compare(&again.u.jobs.items[0].point, &job.point), 0);
     cr_assert_gt(again.u.jobs.items[0].epoch, job.epoch);
-    /* a comes back and is first; b's result is a duplicate, and so is a third one. */
+    /* a comes back and is first, but its lease is not the newest; b's result counts; a second one of a's is not even kept. */
     farm_peer_hello(&a, "a", "hand");
-    farm_peer_result(&a, &job, PRF_OK, 1000);
+    farm_peer_result(&a, &job, PRF_OK, 2000);
     farm_peer_committed(&a, job.id);
-    farm_peer_result(&b, &again.u.jobs.items[0], PRF_OK, 2000);
+    farm_peer_result(&b, &again.u.jobs.items[0], PRF_OK, 1000);
     farm_peer_committed(&b, again.u.jobs.items[0].id);
-    farm_peer_result(&b, &again.u.jobs.items[0], PRF_OK, 3000);
-    farm_peer_committed(&b, again.u.jobs.items[0].id);
+    farm_peer_result(&a, &job, PRF_OK, 3000);
+    farm_peer_told(&a, PRF_FRAME_FORGET, job.id);
     json_t *rows = farm_rows(&farm, "hand");
     cr_assert_eq(json_array_size(rows), 2, "the result and one duplicate");
-    cr_assert(json_is_false(json_object_get(json_array_get(rows, 0), "duplicate")));
+    cr_assert(json_is_true(json_object_get(json_array_get(rows, 0), "duplicate")));
     cr_assert_str_eq(text(json_array_get(rows, 0), "board"), "a");
-    cr_assert(json_is_true(json_object_get(json_array_get(rows, 1), "duplicate")));
+    cr_assert(json_is_false(json_object_get(json_array_get(rows, 1), "duplicate")));
+    cr_assert_str_eq(text(json_array_get(rows, 1), "board"), "b");
     json_decref(rows);
     char hex[PRF_DIGEST_HEX];
     prf_digest_hex(&job.point, hex);
@@ -373,7 +374,7 @@ Test(farm, a_point_that_fails_three_times_is_given_up_and_stays_so_after_a_resta
                 bad = job->point;
             found = prf_digest_compare(&job->point, &bad) == 0;
             farm_peer_result(peer, job, found ? PRF_ECRASH : PRF_OK, 1000);
-            farm_peer_committed(peer, job->id);
+            farm_peer_told(peer, found && try < 2 ? PRF_FRAME_FORGET : PRF_FRAME_COMMITTED, job->id);
             prf_frame_release(&jobs);
         }
     }

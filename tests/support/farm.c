@@ -372,12 +372,17 @@ void farm_peer_result(farm_peer_t *peer, const prf_job_t *job, prf_status_t outc
 
 void farm_peer_committed(farm_peer_t *peer, uint64_t id)
 {
+    farm_peer_told(peer, PRF_FRAME_COMMITTED, id);
+}
+
+void farm_peer_told(farm_peer_t *peer, prf_frame_type_t list, uint64_t id)
+{
     prf_frame_t frame;
     uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
     bool found = false;
     while (!found) {
-        cr_assert(farm_peer_receive(peer, PRF_FRAME_COMMITTED, &frame, (unsigned)(until - prf_clock_mono_ms())),
-                  "job %llu was not told as committed", (unsigned long long)id);
+        cr_assert(farm_peer_receive(peer, list, &frame, (unsigned)(until - prf_clock_mono_ms())), "job %llu was not told as %s",
+                  (unsigned long long)id, prf_frame_name(list));
         for (size_t i = 0; i < frame.u.ids.count; i++)
             found = found || frame.u.ids.items[i] == id;
         prf_frame_release(&frame);

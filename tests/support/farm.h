@@ -69,7 +69,8 @@ void farm_peer_credit(farm_peer_t *peer, uint32_t jobs);
 void farm_peer_heartbeat(farm_peer_t *peer, const uint64_t *ids, size_t count);
 /* Measured: a latency, or a failure when `outcome` is not PRF_OK. */
 void farm_peer_result(farm_peer_t *peer, const prf_job_t *job, prf_status_t outcome, double latency_ns);
-/* Asserts that the job's id is told as committed. */
+/* Asserts that the job's id is told as committed, or in another list of ids (PRF_FRAME_FORGET). */
 void farm_peer_committed(farm_peer_t *peer, uint64_t id);
+void farm_peer_told(farm_peer_t *peer, prf_frame_type_t list, uint64_t id);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/rng.h"
 #include "scheduler.h"
 
-enum { SLACK = 1000, DEADLINE = 500 };
+enum { SLACK = 1000, DEADLINE = 5200 };
 
 static prf_sched_t *sched;
 static uint32_t klass;
@@ -32,8 +32,9 @@ static prf_digest_t point(uint32_t number)
 
 static prf_status_t want_as(unsigned owner, uint32_t number)
 {
-    prf_block_t block = {.count = 1};
-    prf_job_t job = {.point = point(number), .deadline_ms = DEADLINE, .blocks = &block, .block_count = 1};
+    prf_block_t block;
+    cr_assert_eq(prf_block_parse(&block, "fc in=64 out=64", NULL), PRF_OK);
+    prf_job_t job = {.point = point(number), .blocks = &block, .block_count = 1};
     return prf_sched_add(sched, klass, owner, &job, NULL);
 }
 
@@ -177,7 +178,9 @@ Test(scheduler, a_job_whose_leases_keep_passing_is_given_up)
     for (int i = 1; i <= PRF_SCHED_EXPIRIES; i++) {
         prf_job_t job;
         cr_assert(next(0, now, &job));
-        count_t count = expire(now += DEADLINE + SLACK);
+        now += job.deadline_ms + SLACK;
+        cr_assert_eq(expire(now - 1).expired, 0);
+        count_t count = expire(now);
         cr_assert_eq(count.expired, 1);
         cr_assert_eq(count.given_up, i == PRF_SCHED_EXPIRIES);
     }
@@ -185,6 +188,31 @@ Test(scheduler, a_job_whose_leases_keep_passing_is_given_up)
     prf_job_view_t view;
     cr_assert(prf_sched_get(sched, &p, 0, &view));
     cr_assert_eq(view.state, PRF_JOB_HELD);
+}
+
+Test(scheduler, the_time_of_a_lease_follows_from_what_the_class_took_before_and_doubles_after_a_setback)
+{
+    want(0, 2);
+    join(0);
+    join(1);
+    prf_job_t job;
+    cr_assert(next(0, 0, &job));
+    cr_assert_eq(job.deadline_ms, DEADLINE, "nothing is known of the class");
+    prf_sched_pace(sched, &job.point, 0, 1e9);
+    prf_sched_fail(sched, &job.point, 0, 0, false);
+    prf_job_t wanted = {.point = point(7), .protocol = {.warmup_runs = 3, .min_repeats = 5, .limit_ms = 1000}, .block_count = 1};
+    prf_block_t block;
+    cr_assert_eq(prf_block_parse(&block, "fc in=64 out=64", NULL), PRF_OK);
+    wanted.blocks = &block;
+    cr_assert_eq(prf_sched_add(sched, klass, 0, &wanted, NULL), PRF_OK);
+    cr_assert(next(0, 0, &job));
+    cr_assert(is(&job, 1));
+    cr_assert(next(0, 0, &job));
+    cr_assert(is(&job, 7), "the one that failed here is for another board");
+    cr_assert_eq(job.deadline_ms, DEADLINE + 10 * 1000 + 4 * 8 * 1000, "eight runs of a second each, four times");
+    cr_assert(next(1, 0, &job));
+    cr_assert(is(&job, 0));
+    cr_assert_eq(job.deadline_ms, 2 * DEADLINE, "no repeats are asked of it, but it failed once");
 }
 
 Test(scheduler, a_board_that_returned_keeps_only_the_jobs_that_it_names)

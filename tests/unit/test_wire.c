@@ -168,6 +168,11 @@ Test(wire, the_small_frames_come_back_as_they_were)
     cr_assert_eq(back.u.ids.count, PRF_FRAME_JOBS);
     cr_expect_eq(memcmp(back.u.ids.items, ids, sizeof ids), 0);
     prf_frame_release(&back);
+    f.type = PRF_FRAME_FORGET;
+    back = there_and_back(&f);
+    cr_assert_eq(back.u.ids.count, PRF_FRAME_JOBS);
+    cr_expect_eq(memcmp(back.u.ids.items, ids, sizeof ids), 0);
+    prf_frame_release(&back);
     f = (prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids = {.session = 5}};
     back = there_and_back(&f);
     cr_expect(back.u.ids.session == 5 && back.u.ids.count == 0);
@@ -493,6 +498,7 @@ static void make_frame(prf_rng_t *rng, prf_frame_t *f, prf_job_t *job, prf_resul
         f->u.results.count = 2;
         break;
     case PRF_FRAME_COMMITTED:
+    case PRF_FRAME_FORGET:
     case PRF_FRAME_HEARTBEAT:
         f->u.ids.items = ids;
         f->u.ids.count = 4;
