@@ -238,10 +238,15 @@ static dnnl_status_t add_desc(op_desc_t *op, const request_t *request)
     return s ? s : dnnl_binary_desc_init(&op->binary, dnnl_binary_add, &tensor, &tensor, &tensor);
 }
 
+/* The steps of one activation read each other's output, so they must agree on a layout; on some processors the fast code of one
+ * does not take the blocked layout that suits the other. Channels-last suits all. */
 static dnnl_status_t activation_desc(op_desc_t *op, const request_t *request)
 {
+    prf_onednn_term_t terms[PRF_ONEDNN_TERMS];
+    prf_shape_t shape = prf_layer_in_shape(request->layer);
+    bool several = prf_onednn_terms((prf_activation_t)request->layer->p[PRF_P_FN], terms) > 1;
     dnnl_memory_desc_t tensor;
-    dnnl_status_t s = natural_layout(&tensor, request, prf_layer_in_shape(request->layer));
+    dnnl_status_t s = several ? image(&tensor, shape, request->dtype, dnnl_nhwc) : natural_layout(&tensor, request, shape);
     if (s)
         return s;
     const prf_onednn_term_t *term = request->terms;
