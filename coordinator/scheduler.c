@@ -8,6 +8,7 @@
  * simply looked through on a timer. */
 #include "scheduler.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,34 +246,37 @@ static list_t *home(prf_sched_t *self, const job_t *job)
     }
 }
 
-static void detach(prf_sched_t *self, job_t *job)
+static void leave_list(prf_sched_t *self, job_t *job)
 {
     if (job->state == PRF_JOB_LEASED)
         self->boards[job->board].deadlines_ms -= job->job.deadline_ms;
     list_remove(home(self, job), job);
 }
 
-static void forget(prf_sched_t *self, job_t *job)
+/* From one list to the next, as the table of states has it (states.h); `gone` frees the job. */
+static void move(prf_sched_t *self, job_t *job, prf_job_event_t event)
 {
-    detach(self, job);
-    prf_map_remove(&self->places, &job->job.point, job->job.attempt);
-    self->count--;
-    free(job);
+    int state = (int)job->state;
+    bool allowed = prf_machine_next(&prf_machine_job, (int)event, &state);
+    assert(allowed);
+    (void)allowed;
+    leave_list(self, job);
+    job->state = (prf_job_state_t)state;
+    if (job->state == PRF_JOB_GONE) {
+        prf_map_remove(&self->places, &job->job.point, job->job.attempt);
+        self->count--;
+        free(job);
+    } else if (event == PRF_JOB_LOSE) {
+        list_prepend(home(self, job), job);
+    } else {
+        list_append(home(self, job), job);
+    }
 }
 
 /* Back to its queue, unless nobody wants it any more. */
-static void requeue(prf_sched_t *self, job_t *job, bool first)
+static void requeue(prf_sched_t *self, job_t *job, prf_job_event_t event)
 {
-    if (job->owners == 0) {
-        forget(self, job);
-        return;
-    }
-    detach(self, job);
-    job->state = PRF_JOB_QUEUED;
-    if (first)
-        list_prepend(&self->classes[job->klass].queue, job);
-    else
-        list_append(&self->classes[job->klass].queue, job);
+    move(self, job, job->owners == 0 ? PRF_JOB_DISOWN : event);
 }
 
 void prf_sched_disown(prf_sched_t *self, unsigned owner)
@@ -283,7 +287,7 @@ void prf_sched_disown(prf_sched_t *self, unsigned owner)
             next = job->next;
             job->owners &= others;
             if (job->owners == 0)
-                forget(self, job);
+                move(self, job, PRF_JOB_DISOWN);
         }
     for (size_t i = 0; i < self->board_cap; i++)
         for (job_t *job = self->boards[i].leases.head; job; job = job->next)
@@ -323,7 +327,7 @@ void prf_sched_leave(prf_sched_t *self, uint32_t board)
     b->present = false;
     self->classes[b->klass].present--;
     while (b->leases.tail) /* from the end, so that they stand in their old order */
-        requeue(self, b->leases.tail, true);
+        requeue(self, b->leases.tail, PRF_JOB_LOSE);
 }
 
 size_t prf_sched_leases(const prf_sched_t *self, uint32_t board)
@@ -368,12 +372,10 @@ bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t
             return false;
     if (!job)
         return false;
-    detach(self, job);
-    job->state = PRF_JOB_LEASED;
     job->board = board;
     job->job.epoch = ++self->last;
     job->job.deadline_ms = deadline_of(job, self->classes[b->klass].ns_per_work);
-    list_append(&b->leases, job);
+    move(self, job, PRF_JOB_GRANT);
     b->deadlines_ms += job->job.deadline_ms;
     job->deadline = now_ms + job->job.deadline_ms + slack_ms;
     job->latest = now_ms + 2 * (b->deadlines_ms + slack_ms);
@@ -385,7 +387,7 @@ void prf_sched_return(prf_sched_t *self, const prf_digest_t *point, uint32_t att
 {
     job_t *job = find(self, point, attempt);
     if (job && job->state == PRF_JOB_LEASED)
-        requeue(self, job, true);
+        requeue(self, job, PRF_JOB_LOSE);
 }
 
 void prf_sched_renew(prf_sched_t *self, uint32_t board, const uint64_t *ids, size_t count, uint64_t now_ms, uint64_t slack_ms)
@@ -410,13 +412,6 @@ void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t until_ms)
             job->deadline = until_ms;
 }
 
-static void hold(prf_sched_t *self, job_t *job)
-{
-    detach(self, job);
-    job->state = PRF_JOB_HELD;
-    list_append(&self->held, job);
-}
-
 void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, prf_sched_expired_fn fn, void *arg)
 {
     for (uint32_t i = 0; i < self->board_cap; i++)
@@ -429,9 +424,9 @@ void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, prf_sched_expired_fn f
             avoid(job, i);
             bool given_up = ++job->expiries >= PRF_SCHED_EXPIRIES && job->owners != 0;
             if (given_up)
-                hold(self, job);
+                move(self, job, PRF_JOB_HOLD);
             else
-                requeue(self, job, true);
+                requeue(self, job, PRF_JOB_LOSE);
             fn(arg, &point, attempt, i, given_up);
         }
 }
@@ -465,39 +460,38 @@ void prf_sched_hold(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
 {
     job_t *job = find(self, point, attempt);
     if (job && job->state != PRF_JOB_HELD)
-        hold(self, job);
+        move(self, job, PRF_JOB_HOLD);
 }
 
 void prf_sched_unhold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
 {
     job_t *job = find(self, point, attempt);
     if (job && job->state == PRF_JOB_HELD)
-        requeue(self, job, false);
+        requeue(self, job, PRF_JOB_AGAIN);
 }
 
 bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final)
 {
     job_t *job = find(self, point, attempt);
-    if (!job)
+    if (!job || job->state != PRF_JOB_LEASED)
         return false;
     avoid(job, board);
-    if (++job->tries >= PRF_SCHED_TRIES || final) {
-        if (job->state != PRF_JOB_HELD)
-            hold(self, job);
-        return false;
-    }
-    requeue(self, job, false);
-    return true;
+    bool given_up = ++job->tries >= PRF_SCHED_TRIES || final;
+    if (given_up)
+        move(self, job, PRF_JOB_HOLD);
+    else
+        requeue(self, job, PRF_JOB_FAIL);
+    return !given_up;
 }
 
 bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most)
 {
     job_t *job = find(self, point, attempt);
-    if (!job || job->again >= most || job->owners == 0)
+    if (!job || job->state != PRF_JOB_HELD || job->again >= most || job->owners == 0)
         return false;
     job->again++;
     job->job.id = ++self->last; /* so that the old result's acknowledgement is not taken for the new one's */
-    requeue(self, job, false);
+    move(self, job, PRF_JOB_AGAIN);
     return true;
 }
 
@@ -505,5 +499,5 @@ void prf_sched_done(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
 {
     job_t *job = find(self, point, attempt);
     if (job)
-        forget(self, job);
+        move(self, job, PRF_JOB_STORE);
 }

@@ -8,6 +8,7 @@
 #ifndef PRF_SCHED_H
 #define PRF_SCHED_H
 
+#include "states.h"
 #include "wire/wire.h"
 
 typedef struct prf_sched prf_sched_t;
@@ -17,12 +18,6 @@ enum {
     PRF_SCHED_EXPIRIES = 5, /* leases of a job that may pass while their board is alive */
     PRF_SCHED_OWNERS = 64   /* campaigns (and single requests) that may want jobs at once */
 };
-
-typedef enum {
-    PRF_JOB_QUEUED = 0,
-    PRF_JOB_LEASED,
-    PRF_JOB_HELD /* its outcome is on its way to the store */
-} prf_job_state_t;
 
 typedef struct {
     prf_job_state_t state;

@@ -111,14 +111,18 @@ static void drop_claim(prf_fleet_board_t *board)
 }
 
 /* The worker is gone: others get its jobs. */
-static void lose(prf_sessions_t *self, prf_fleet_board_t *board, const char *why)
+static void lose(prf_sessions_t *self, prf_fleet_board_t *board, prf_session_event_t why)
 {
+    int state = board->live ? PRF_SESSION_LIVE : PRF_SESSION_NONE;
+    if (!prf_machine_next(&prf_machine_session, (int)why, &state))
+        return;
     size_t leases = prf_sched_leases(self->hub->sched, board->number);
     prf_sched_leave(self->hub->sched, board->number);
     prf_fleet_detach(self->hub->fleet, board);
     board->credit = 0;
     board->committed.count = board->forget.count = 0;
-    prf_log(PRF_LOG_INFO, "board_gone board=%s because=\"%s\" jobs_returned=%zu", board->facts.board, why, leases);
+    prf_log(PRF_LOG_INFO, "board_gone board=%s because=%s jobs_returned=%zu", board->facts.board, prf_machine_session.events[why],
+            leases);
 }
 
 /* Whoever sent it, and whether or not it has a session. */
@@ -130,7 +134,7 @@ static void broken(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t st
         prf_log(PRF_LOG_WARN, "frame_refused board=%s error=\"%s\"", board ? board->facts.board : "?", text);
     refuse(self, peer, status, text);
     if (board && ++board->broken >= BROKEN_AT_MOST)
-        lose(self, board, "too many malformed frames");
+        lose(self, board, PRF_SESSION_EXPEL);
 }
 
 static bool printable(const char *text)
@@ -204,7 +208,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     /* One peer speaks for one board. */
     prf_fleet_board_t *before = prf_fleet_peer(self->hub->fleet, peer);
     if (before && strcmp(before->facts.board, hello->board) != 0)
-        lose(self, before, "its worker calls itself otherwise now");
+        lose(self, before, PRF_SESSION_LEAVE);
     prf_status_t status = seat(self, peer, hello, &board, &err);
     if (status) {
         refuse(self, peer, status, err.text);
@@ -332,7 +336,7 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
         fetch(self, peer, &frame->u.fetch.digest, frame->u.fetch.offset);
         break;
     case PRF_FRAME_GOODBYE:
-        lose(self, board, "it said goodbye");
+        lose(self, board, PRF_SESSION_LEAVE);
         break;
     default: {
         char text[PRF_ERROR_TEXT];
@@ -469,7 +473,7 @@ static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool beat
         return;
     }
     if (now_ms - board->heard_ms >= PRF_SESSIONS_SILENT * period) {
-        lose(self, board, "it has been silent");
+        lose(self, board, PRF_SESSION_SILENT);
         return;
     }
     if (beat) {

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/* states.c - the tables. They are short, so a lookup walks them. */
+#include "states.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+bool prf_machine_next(const prf_machine_t *machine, int event, int *state)
+{
+    for (size_t i = 0; i < machine->move_count; i++)
+        if (machine->moves[i].from == *state && machine->moves[i].event == event) {
+            *state = machine->moves[i].to;
+            return true;
+        }
+    return false;
+}
+
+static const char *const job_states[PRF_JOB_STATES] = {"queued", "leased", "held", "gone"};
+static const char *const job_events[PRF_JOB_EVENTS] = {"grant", "lose", "fail", "hold", "again", "store", "disown"};
+static const prf_transition_t job_moves[] = {
+    {PRF_JOB_QUEUED, PRF_JOB_GRANT, PRF_JOB_LEASED}, {PRF_JOB_QUEUED, PRF_JOB_HOLD, PRF_JOB_HELD},
+    {PRF_JOB_QUEUED, PRF_JOB_DISOWN, PRF_JOB_GONE},  {PRF_JOB_LEASED, PRF_JOB_LOSE, PRF_JOB_QUEUED},
+    {PRF_JOB_LEASED, PRF_JOB_FAIL, PRF_JOB_QUEUED},  {PRF_JOB_LEASED, PRF_JOB_HOLD, PRF_JOB_HELD},
+    {PRF_JOB_LEASED, PRF_JOB_DISOWN, PRF_JOB_GONE},  {PRF_JOB_HELD, PRF_JOB_AGAIN, PRF_JOB_QUEUED},
+    {PRF_JOB_HELD, PRF_JOB_STORE, PRF_JOB_GONE},     {PRF_JOB_HELD, PRF_JOB_DISOWN, PRF_JOB_GONE},
+    {PRF_JOB_QUEUED, PRF_JOB_STORE, PRF_JOB_GONE},   {PRF_JOB_LEASED, PRF_JOB_STORE, PRF_JOB_GONE},
+};
+const prf_machine_t prf_machine_job = {.name = "Job",
+                                       .states = job_states,
+                                       .events = job_events,
+                                       .moves = job_moves,
+                                       .state_count = PRF_JOB_STATES,
+                                       .event_count = PRF_JOB_EVENTS,
+                                       .move_count = COUNT(job_moves)};
+
+static const char *const session_states[PRF_SESSION_STATES] = {"none", "live"};
+static const char *const session_events[PRF_SESSION_EVENTS] = {"admit", "leave", "silent", "expel"};
+static const prf_transition_t session_moves[] = {
+    {PRF_SESSION_NONE, PRF_SESSION_ADMIT, PRF_SESSION_LIVE}, {PRF_SESSION_LIVE, PRF_SESSION_ADMIT, PRF_SESSION_LIVE},
+    {PRF_SESSION_LIVE, PRF_SESSION_LEAVE, PRF_SESSION_NONE}, {PRF_SESSION_LIVE, PRF_SESSION_SILENT, PRF_SESSION_NONE},
+    {PRF_SESSION_LIVE, PRF_SESSION_EXPEL, PRF_SESSION_NONE},
+};
+const prf_machine_t prf_machine_session = {.name = "Session",
+                                           .states = session_states,
+                                           .events = session_events,
+                                           .moves = session_moves,
+                                           .state_count = PRF_SESSION_STATES,
+                                           .event_count = PRF_SESSION_EVENTS,
+                                           .move_count = COUNT(session_moves)};
+
+const prf_machine_t *prf_machine_at(size_t index)
+{
+    static const prf_machine_t *const all[] = {&prf_machine_job, &prf_machine_session};
+    return index < COUNT(all) ? all[index] : NULL;
+}
