@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* cancel.c - `prfarm cancel`: ends a campaign; what it measured stays in the store. */
+#include "access.h"
 #include "cli.h"
-#include "private.h"
-#include "signals.h"
 
 static const prf_usage_t usage = {
     .name = "cancel",
@@ -17,24 +16,18 @@ static const prf_usage_t usage = {
 
 int prf_cmd_cancel(int argc, char **argv)
 {
-    const char *farm = NULL, *dir = NULL;
     bool json = false;
     const prf_option_t options[] = {
-        {.name = "farm", .value = "FARM", .help = "a farm (default tcp://127.0.0.1:7700)", .text = &farm},
-        {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run'", .text = &dir},
         {.name = "json", .help = "print JSON", .flag = &json},
         {.name = NULL},
     };
     prf_words_t words;
     int code = 0;
-    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
-        return code;
-    prf_signals_catch();
-    prf_error_t err = {0};
     prf_access_t access;
+    prf_error_t err = {0};
+    if (!prf_access_start(&access, &usage, options, argc, argv, &words, &code))
+        return code;
     json_t *answer;
-    if (prf_access_open(&access, farm, dir, &err))
-        return prf_report(&err);
     prf_status_t failed =
         prf_farm_call(access.farm, "cancel", json_pack("{s:s}", "campaign", words.items[0]), PRF_CALL_MS, &answer, &err);
     prf_access_close(&access);

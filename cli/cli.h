@@ -24,6 +24,7 @@ int prf_cmd_export(int argc, char **argv);
 int prf_cmd_submit(int argc, char **argv);
 int prf_cmd_boards(int argc, char **argv);
 int prf_cmd_cancel(int argc, char **argv);
+int prf_cmd_keygen(int argc, char **argv);
 int prf_cmd_doctor(int argc, char **argv);
 int prf_cmd_estimate(int argc, char **argv);
 int prf_cmd_model(int argc, char **argv);

@@ -14,6 +14,7 @@ const prf_command_t prf_commands[] = {
     {"submit", "hand a campaign to a running farm", prf_cmd_submit},
     {"boards", "list a farm's boards and the models they run", prf_cmd_boards},
     {"cancel", "end a campaign", prf_cmd_cancel},
+    {"keygen", "make a key pair for a coordinator, a worker or a person", prf_cmd_keygen},
     {"doctor", "check this machine: can it measure, what would disturb it", prf_cmd_doctor},
     {NULL, NULL, NULL},
 };

@@ -8,11 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "base/file.h"
 #include "cli.h"
 #include "layer/layer.h"
-#include "private.h"
-#include "signals.h"
 
 enum { PAGE = 1000 };
 
@@ -161,24 +160,19 @@ static const prf_usage_t usage = {
 
 int prf_cmd_export(int argc, char **argv)
 {
-    const char *farm = NULL, *dir = NULL, *out = NULL, *campaign = NULL;
+    const char *out = NULL, *campaign = NULL;
     bool json = false;
     const prf_option_t options[] = {
         {.name = "campaign", .value = "NAME", .help = "only what this campaign asked for (default: all)", .text = &campaign},
-        {.name = "farm", .value = "FARM", .help = "a farm (default tcp://127.0.0.1:7700)", .text = &farm},
-        {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run'", .text = &dir},
         {.name = "out", .value = "FILE", .help = "where to (default: standard output)", .text = &out},
         {.name = "json", .help = "JSON lines instead of CSV", .flag = &json},
         {.name = NULL},
     };
     int code = 0;
-    if (!prf_options_parse(&usage, options, argc, argv, NULL, &code))
-        return code;
-    prf_signals_catch();
-    prf_error_t err = {0};
     prf_access_t access;
-    if (prf_access_open(&access, farm, dir, &err))
-        return prf_report(&err);
+    prf_error_t err = {0};
+    if (!prf_access_start(&access, &usage, options, argc, argv, NULL, &code))
+        return code;
     sink_t sink = {.csv = !json};
     prf_status_t failed = out ? to_file(&sink, access.farm, campaign, out, &err) : to_stdout(&sink, access.farm, campaign, &err);
     prf_access_close(&access);

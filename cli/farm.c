@@ -26,10 +26,14 @@ struct prf_farm {
     prf_frame_t answer;      /* owned while `answered` */
     bool answered;
     uint64_t deadline_ms;
+    prf_status_t trouble; /* PRF_EDENIED: we are not let in */
+    prf_error_t why;
 };
 
 static bool answers(const prf_frame_t *got, const prf_frame_t *sent)
 {
+    if (got->type == PRF_FRAME_REFUSAL)
+        return true;
     if (sent->type == PRF_FRAME_REQUEST)
         return got->type == PRF_FRAME_REPLY && got->u.reply.id == sent->u.request.id;
     return got->type == PRF_FRAME_CHUNK && got->u.chunk.offset == sent->u.fetch.offset &&
@@ -60,11 +64,12 @@ static void on_readable(void *arg)
 static void on_tick(void *arg)
 {
     prf_farm_t *self = arg;
-    if (prf_interrupted() || prf_clock_mono_ms() >= self->deadline_ms)
+    self->trouble = prf_socket_tend(self->socket, &self->why);
+    if (self->trouble || prf_interrupted() || prf_clock_mono_ms() >= self->deadline_ms)
         prf_loop_stop(self->loop);
 }
 
-prf_status_t prf_farm_connect(prf_farm_t **out, const char *farm, prf_error_t *err)
+prf_status_t prf_farm_connect(prf_farm_t **out, const char *farm, const prf_identity_t *identity, prf_error_t *err)
 {
     prf_endpoints_t endpoints;
     prf_status_t status = prf_endpoints_parse(&endpoints, farm, err);
@@ -75,6 +80,7 @@ prf_status_t prf_farm_connect(prf_farm_t **out, const char *farm, prf_error_t *e
         return prf_fail(err, PRF_ENOMEM, "%s", farm);
     snprintf(self->name, sizeof self->name, "%s", farm);
     if ((status = prf_socket_new(&self->socket, PRF_DEALER, QUEUE, PRF_FRAME_BYTES, err)) ||
+        (status = prf_socket_identify(self->socket, identity, err)) ||
         (status = prf_socket_connect(self->socket, endpoints.clients, err)) || (status = prf_loop_new(&self->loop, err)) ||
         (status = prf_loop_add_socket(self->loop, self->socket, on_readable, self, err)) ||
         (status = prf_loop_add_timer(self->loop, TICK_MS, on_tick, self, NULL, err))) {
@@ -113,11 +119,18 @@ static prf_status_t exchange(prf_farm_t *self, const prf_frame_t *frame, unsigne
     self->sent = NULL;
     if (self->answered) {
         self->answered = false;
+        if (self->answer.type == PRF_FRAME_REFUSAL)
+            return prf_fail(err, self->answer.u.refusal.status, "%s", self->answer.u.refusal.text);
         *out = self->answer;
         return PRF_OK;
     }
     if (status || (status = prf_check_interrupted(err)))
         return status;
+    if (self->trouble) {
+        if (err)
+            *err = self->why;
+        return self->trouble;
+    }
     return prf_fail(
         err, PRF_ETIMEOUT,
         "no coordinator answered at %.200s within %u s: is prfarm-coordinator running there? Name another farm with --farm, "

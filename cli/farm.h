@@ -8,14 +8,16 @@
 
 #include "base/digest.h"
 #include "base/status.h"
+#include "net/keys.h"
 
 enum { PRF_CALL_MS = 5000 };
 
 typedef struct prf_farm prf_farm_t;
 
-/* `farm` as in docs/protocol.md; connecting itself happens in the background, so a coordinator that is not there is noticed by the
- * first call. On failure *out is untouched. Errors: PRF_EINVAL, PRF_ENOMEM. */
-PRF_CHECKED prf_status_t prf_farm_connect(prf_farm_t **out, const char *farm, prf_error_t *err);
+/* `farm` as in docs/protocol.md, `identity` NULL for a farm without keys (borrowed for the call); connecting itself happens in the
+ * background, so a coordinator that is not there is noticed by the first call. On failure *out is untouched. Errors: PRF_EINVAL,
+ * PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_farm_connect(prf_farm_t **out, const char *farm, const prf_identity_t *identity, prf_error_t *err);
 void prf_farm_destroy(prf_farm_t **self);
 const char *prf_farm_name(const prf_farm_t *self);
 

@@ -12,19 +12,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "base/clock.h"
 #include "cli.h"
 #include "networks.h"
-#include "private.h"
 #include "signals.h"
 
 enum { POLL_MS = 100, JOIN_MS = 30000 };
 
 typedef struct {
-    const char *file, *board, *farm, *dir, *backend, *dtype, *cache; /* borrowed */
+    const char *file, *board, *backend, *dtype, *cache; /* borrowed */
     prf_words_t options;
     bool json;
     char temporary[64]; /* folder; "" when there is none */
+    prf_where_t where;
     prf_access_t access;
     prf_network_t network;
 } measure_t;
@@ -58,21 +59,21 @@ static prf_status_t start_board(measure_t *m, prf_error_t *err)
 static prf_status_t open_access(measure_t *m, prf_error_t *err)
 {
     prf_status_t status;
-    if (m->backend && m->farm)
+    if (m->backend && m->where.farm)
         return prf_fail(err, PRF_EUSAGE, "--farm asks a farm's boards, --backend starts one: give one of them");
     if (m->backend) {
-        if (!m->dir && (status = make_temporary(m, err)))
+        if (!m->where.dir && (status = make_temporary(m, err)))
             return status;
-        if ((status = prf_private_open(&m->access.own, m->dir ? m->dir : m->temporary, true, err)))
+        if ((status = prf_private_open(&m->access.own, m->where.dir ? m->where.dir : m->temporary, true, err)))
             return status;
         m->access.farm = prf_private_farm(m->access.own);
         return start_board(m, err);
     }
-    if ((status = prf_access_open(&m->access, m->farm, m->dir, err)))
+    if ((status = prf_access_open(&m->access, &m->where, err)))
         return status;
     if (m->access.own)
         return prf_fail(err, PRF_ENOTFOUND,
-                        "%s: no run is live there, so no board is: start one with --backend, as in --backend onednn", m->dir);
+                        "%s: no run is live there, so no board is: start one with --backend, as in --backend onednn", m->where.dir);
     return PRF_OK;
 }
 
@@ -270,8 +271,6 @@ int prf_cmd_measure(int argc, char **argv)
     measure_t m = {.dtype = "f32", .cache = "semi-cold"};
     const prf_option_t options[] = {
         {.name = "board", .value = "KIND", .help = "kind of board", .text = &m.board},
-        {.name = "farm", .value = "FARM", .help = "a farm (default tcp://127.0.0.1:7700)", .text = &m.farm},
-        {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run'", .text = &m.dir},
         {.name = "backend", .value = "NAME", .help = "start a board on this machine: onednn, sim, exec, ...", .text = &m.backend},
         {.name = "option", .value = "K=V", .help = "an option of the backend; may be given several times", .list = &m.options},
         {.name = "dtype", .value = "TYPE", .help = "f32 (default), f16, bf16, i8", .text = &m.dtype},
@@ -281,7 +280,7 @@ int prf_cmd_measure(int argc, char **argv)
     };
     prf_words_t words;
     int code = 0;
-    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
+    if (!prf_where_parse(&m.where, &usage, options, argc, argv, &words, &code))
         return code;
     prf_error_t err = {0};
     if (!m.board) {

@@ -65,6 +65,13 @@ static const char *in_dir(const prf_private_t *self, const char *rest, char path
     return path;
 }
 
+static prf_status_t in_use(const char *dir, prf_error_t *err)
+{
+    return prf_fail(err, PRF_EBUSY,
+                    "%s: another prfarm works in this folder: watch it with 'prfarm watch --dir %s', or choose another folder", dir,
+                    dir);
+}
+
 static prf_status_t take_lock(prf_private_t *self, prf_error_t *err)
 {
     char path[PATH];
@@ -78,9 +85,7 @@ static prf_status_t take_lock(prf_private_t *self, prf_error_t *err)
     self->lock = -1;
     if (e != EWOULDBLOCK)
         return prf_fail_sys(err, e, "%s", path);
-    return prf_fail(err, PRF_EBUSY,
-                    "%s: another prfarm works in this folder: watch it with 'prfarm watch --dir %s', or choose another folder",
-                    self->dir, self->dir);
+    return in_use(self->dir, err);
 }
 
 /* Removes a socket folder, ours or one that a killed predecessor left. Only what we make there. */
@@ -254,7 +259,7 @@ prf_status_t prf_private_open(prf_private_t **out, const char *dir, bool create,
         status = prf_fail(err, PRF_EINVAL, "%.100s...: the folder's path is too long", dir);
     if (status || (status = make_folders(self, create, err)) || (status = take_lock(self, err)) ||
         (status = make_sockets(self, err)) || (status = start_coordinator(self, err)) ||
-        (status = prf_farm_connect(&self->farm, self->farm_name, err)) ||
+        (status = prf_farm_connect(&self->farm, self->farm_name, NULL, err)) ||
         (status = prf_file_write(in_dir(self, "endpoint", path), self->farm_name, strlen(self->farm_name), err))) {
         prf_private_close(&self);
         return status;
@@ -292,6 +297,8 @@ static prf_status_t plan_worker(const prf_private_t *self, worker_t *worker, con
     if (snprintf(worker->name, sizeof worker->name, "%s-%u", board->kind, number) >= (int)sizeof worker->name)
         return prf_fail(err, PRF_EINVAL, "board kind '%s' is too long: its boards' names need a few characters more", board->kind);
     prf_process_sibling("prfarm-worker", program, sizeof program);
+    unsetenv("PRFARM_KEY"); /* a farm of one's own has no keys, whichever other farm the environment names */
+    unsetenv("PRFARM_SERVER");
     snprintf(rest, sizeof rest, "state/%s", worker->name);
     in_dir(self, rest, state);
     size_t most = 16 + 2 * board->option_count;
@@ -436,35 +443,13 @@ static prf_status_t read_endpoint(const char *dir, char **out, prf_error_t *err)
     return status;
 }
 
-prf_status_t prf_access_open(prf_access_t *out, const char *farm, const char *dir, prf_error_t *err)
+prf_status_t prf_private_join(prf_farm_t **out, const char *dir, prf_error_t *err)
 {
-    prf_access_t access = {.farm = NULL};
-    if (farm && dir)
-        return prf_fail(err, PRF_EUSAGE, "--farm and --dir name two places to ask: give one of them");
-    prf_status_t status;
-    if (dir) {
-        status = prf_private_open(&access.own, dir, false, err);
-        if (!status)
-            access.farm = prf_private_farm(access.own);
-        if (status == PRF_EBUSY) {
-            char *name;
-            if (read_endpoint(dir, &name, NULL))
-                return status;
-            status = prf_farm_connect(&access.farm, name, err);
-            free(name);
-        }
-    } else {
-        status = prf_farm_connect(&access.farm, farm ? farm : PRF_FARM_DEFAULT, err);
-    }
-    if (!status)
-        *out = access;
+    char *name;
+    prf_status_t status = read_endpoint(dir, &name, NULL);
+    if (status)
+        return in_use(dir, err);
+    status = prf_farm_connect(out, name, NULL, err);
+    free(name);
     return status;
-}
-
-void prf_access_close(prf_access_t *self)
-{
-    if (!self->own)
-        prf_farm_destroy(&self->farm);
-    prf_private_close(&self->own);
-    self->farm = NULL;
 }

@@ -40,14 +40,7 @@ prf_farm_t *prf_private_farm(prf_private_t *self); /* borrowed */
 /* Ends workers, then the coordinator, in order; frees the folder. */
 void prf_private_close(prf_private_t **self);
 
-/* Whom a command asks: the farm named by --farm, the live or ended run in --dir, or the default farm. */
-typedef struct {
-    prf_farm_t *farm;   /* borrowed from `own` when that is set */
-    prf_private_t *own; /* NULL: somebody else's coordinator */
-} prf_access_t;
-
-/* At most one of the two is given (NULL: not). Errors: PRF_EUSAGE and those of prf_private_open and prf_farm_connect. */
-PRF_CHECKED prf_status_t prf_access_open(prf_access_t *out, const char *farm, const char *dir, prf_error_t *err);
-void prf_access_close(prf_access_t *self);
+/* Connects to the live prfarm that works in `dir`. Errors: PRF_EBUSY (it does not say where it can be asked). */
+PRF_CHECKED prf_status_t prf_private_join(prf_farm_t **out, const char *dir, prf_error_t *err);
 
 #endif

@@ -3,10 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "access.h"
 #include "cli.h"
-#include "private.h"
 #include "progress.h"
-#include "signals.h"
 #include "summary.h"
 
 static void print_status(const json_t *status, const prf_terminal_t *t)
@@ -71,26 +70,19 @@ static const prf_usage_t usage = {
 
 int prf_cmd_status(int argc, char **argv)
 {
-    const char *farm = NULL, *dir = NULL;
     bool json = false;
     const prf_option_t options[] = {
-        {.name = "farm", .value = "FARM", .help = "a farm (default tcp://127.0.0.1:7700)", .text = &farm},
-        {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run'", .text = &dir},
         {.name = "json", .help = "print JSON", .flag = &json},
         {.name = NULL},
     };
     prf_words_t words;
     int code = 0;
-    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
-        return code;
-    prf_signals_catch();
-    prf_error_t err = {0};
     prf_access_t access;
-    prf_status_t failed = prf_access_open(&access, farm, dir, &err);
-    if (failed)
-        return prf_report(&err);
+    prf_error_t err = {0};
+    if (!prf_access_start(&access, &usage, options, argc, argv, &words, &code))
+        return code;
     json_t *status = NULL, *in = words.count ? json_pack("{s:s}", "campaign", words.items[0]) : json_object();
-    failed = prf_farm_call(access.farm, "status", in, PRF_CALL_MS, &status, &err);
+    prf_status_t failed = prf_farm_call(access.farm, "status", in, PRF_CALL_MS, &status, &err);
     if (!failed && json) {
         code = prf_print_json(json_incref(status));
     } else if (!failed) {

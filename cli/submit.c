@@ -2,9 +2,9 @@
 /* submit.c - `prfarm submit`: hands a campaign to a farm that is already there. */
 #include <stdlib.h>
 
+#include "access.h"
 #include "cli.h"
 #include "networks.h"
-#include "private.h"
 #include "signals.h"
 
 static const prf_usage_t usage = {
@@ -19,16 +19,19 @@ static const prf_usage_t usage = {
     .most = 1,
 };
 
-static prf_status_t submit(const char *farm, const char *file, json_t **out, prf_error_t *err)
+static prf_status_t submit(const prf_where_t *where, const char *file, json_t **out, prf_error_t *err)
 {
     prf_campaign_t campaign;
     prf_access_t access = {.farm = NULL};
     char *text;
     json_t *networks = NULL;
+    if (where->dir)
+        return prf_fail(err, PRF_EUSAGE, "--dir: campaigns are carried out in a folder by 'prfarm run CAMPAIGN.yaml --out %.200s'",
+                        where->dir);
     prf_status_t status = prf_campaign_load(&campaign, file, &text, err);
     if (status)
         return status;
-    if (!(status = prf_networks_load(&campaign, file, &networks, err)) && !(status = prf_access_open(&access, farm, NULL, err))) {
+    if (!(status = prf_networks_load(&campaign, file, &networks, err)) && !(status = prf_access_open(&access, where, err))) {
         json_t *in = json_pack("{s:s, s:s, s:O}", "campaign", text, "file", file, "networks", networks);
         status = in ? prf_farm_call(access.farm, "submit", in, 6 * PRF_CALL_MS, out, err)
                     : prf_fail(err, PRF_ENOMEM, "campaign '%s'", campaign.name);
@@ -42,28 +45,27 @@ static prf_status_t submit(const char *farm, const char *file, json_t **out, prf
 
 int prf_cmd_submit(int argc, char **argv)
 {
-    const char *farm = NULL;
+    prf_where_t where;
     bool json = false;
     const prf_option_t options[] = {
-        {.name = "farm", .value = "FARM", .help = "where (default tcp://127.0.0.1:7700)", .text = &farm},
         {.name = "json", .help = "print the farm's answer as JSON", .flag = &json},
         {.name = NULL},
     };
     prf_words_t words;
     int code;
-    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
+    if (!prf_where_parse(&where, &usage, options, argc, argv, &words, &code))
         return code;
     prf_signals_catch();
     prf_error_t err = {0};
     json_t *answer;
-    if (submit(farm, words.items[0], &answer, &err))
+    if (submit(&where, words.items[0], &answer, &err))
         return prf_report(&err);
     if (json)
         return prf_print_json(answer);
     const char *name = prf_json_text(answer, "campaign", "?");
     printf("campaign %s %s; follow it with: prfarm watch %s%s%s\n", name,
            json_is_true(json_object_get(answer, "created")) ? "accepted" : "is known already and goes on", name,
-           farm ? " --farm " : "", farm ? farm : "");
+           where.farm ? " --farm " : "", where.farm ? where.farm : "");
     json_decref(answer);
     return 0;
 }

@@ -2,8 +2,8 @@
 /* watch.c - `prfarm watch`: follows a campaign until it ends. Ctrl-C ends the watching, not the campaign. */
 #include <string.h>
 
+#include "access.h"
 #include "cli.h"
-#include "private.h"
 #include "progress.h"
 #include "signals.h"
 #include "summary.h"
@@ -61,27 +61,20 @@ static const prf_usage_t usage = {
 
 int prf_cmd_watch(int argc, char **argv)
 {
-    const char *farm = NULL, *dir = NULL;
     bool json = false;
     const prf_option_t options[] = {
-        {.name = "farm", .value = "FARM", .help = "a farm (default tcp://127.0.0.1:7700)", .text = &farm},
-        {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run'", .text = &dir},
         {.name = "json", .help = "print the summary as JSON at the end", .flag = &json},
         {.name = NULL},
     };
     prf_words_t words;
     int code = 0;
-    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
-        return code;
-    prf_signals_catch();
-    prf_error_t err = {0};
     prf_access_t access;
+    prf_error_t err = {0};
+    if (!prf_access_start(&access, &usage, options, argc, argv, &words, &code))
+        return code;
     char name[PRF_NAME];
     json_t *summary = NULL;
-    prf_status_t failed = prf_access_open(&access, farm, dir, &err);
-    if (failed)
-        return prf_report(&err);
-    failed = watch(access.farm, words.count ? words.items[0] : NULL, name, &err);
+    prf_status_t failed = watch(access.farm, words.count ? words.items[0] : NULL, name, &err);
     if (!failed)
         failed = prf_farm_call(access.farm, "summary", json_pack("{s:s}", "campaign", name), PRF_CALL_MS, &summary, &err);
     prf_access_close(&access);

@@ -28,7 +28,8 @@ enum {
     FETCH_MS = 2000,
     SILENT_PERIODS = 5,
     RESEND_PERIODS = 10,
-    FAREWELL_MS = 2000, /* for results to be committed when a signal has come */
+    FAREWELL_MS = 2000,    /* for results to be committed when a signal has come */
+    DENIED_LOG_MS = 30000, /* between two lines about the same */
     SOCKET_QUEUE = 1000,
     DEFAULT_HEARTBEAT_MS = 1000
 };
@@ -51,6 +52,7 @@ typedef struct {
     uint32_t heartbeat_ms;
     uint32_t open_credit; /* granted and not used yet */
     uint64_t next_hello_ms, next_heartbeat_ms, heard_ms, fetch_ms;
+    uint64_t denied_ms;   /* when it was last logged that the farm does not let us in; 0: not since it did */
     uint64_t farewell_ms; /* 0, or when to end whatever is unconfirmed */
     prf_status_t end;     /* why it ended */
     prf_error_t why;
@@ -244,6 +246,7 @@ static void on_chunk(agent_t *self, const prf_frame_t *frame)
 static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
 {
     bool first = self->session == 0;
+    self->denied_ms = 0;
     self->session = frame->u.welcome.session;
     self->heartbeat_ms = frame->u.welcome.heartbeat_ms ? frame->u.welcome.heartbeat_ms : DEFAULT_HEARTBEAT_MS;
     self->open_credit = 0;
@@ -262,6 +265,15 @@ static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
     feed_board(self);
 }
 
+/* The list of keys may be mended at any time, so the worker goes on trying; one line now and then tells what for. */
+static void on_denied(agent_t *self, const char *text, uint64_t now)
+{
+    if (!self->denied_ms || now - self->denied_ms >= DENIED_LOG_MS) {
+        prf_log(PRF_LOG_ERROR, "not_let_in error=\"%s\" next=\"tries again\"", text);
+        self->denied_ms = now;
+    }
+}
+
 static void on_refusal(agent_t *self, const prf_frame_t *frame, uint64_t now)
 {
     prf_error_t why = {0};
@@ -273,7 +285,10 @@ static void on_refusal(agent_t *self, const prf_frame_t *frame, uint64_t now)
         lose_session(self, frame->u.refusal.text, now);
     else if (status == PRF_EBUSY)
         lose_session(self, frame->u.refusal.text, now + CROWDED_MS);
-    else
+    else if (status == PRF_EDENIED) {
+        on_denied(self, frame->u.refusal.text, now);
+        lose_session(self, frame->u.refusal.text, now + CROWDED_MS);
+    } else
         prf_log(PRF_LOG_WARN, "refused status=\"%s\" text=\"%s\"", prf_status_name(status), frame->u.refusal.text);
 }
 
@@ -400,6 +415,9 @@ static void on_tick(void *arg)
 {
     agent_t *self = arg;
     uint64_t now = prf_clock_mono_ms();
+    prf_error_t why = {0};
+    if (prf_socket_tend(self->dealer, &why) || prf_socket_tend(self->sub, &why))
+        on_denied(self, why.text, now);
     if (self->farewell_ms && (now >= self->farewell_ms || !self->session || prf_outbox_count(self->outbox) == 0)) {
         prf_loop_stop(self->loop);
         return;
@@ -437,6 +455,10 @@ static prf_status_t connect_farm(agent_t *self, prf_error_t *err)
     prf_status_t status = prf_socket_new(&self->dealer, PRF_DEALER, SOCKET_QUEUE, PRF_FRAME_BYTES, err);
     if (!status)
         status = prf_socket_new(&self->sub, PRF_SUB, SOCKET_QUEUE, PRF_FRAME_BYTES, err);
+    if (!status)
+        status = prf_socket_identify(self->dealer, &self->options->identity, err);
+    if (!status)
+        status = prf_socket_identify(self->sub, &self->options->identity, err);
     if (!status)
         status = prf_socket_connect(self->dealer, farm->workers, err);
     if (!status)

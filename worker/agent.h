@@ -12,6 +12,7 @@ enum { PRF_AGENT_CREDIT = 4, PRF_AGENT_MAX_CREDIT = 256 };
 /* All borrowed for the call. */
 typedef struct {
     prf_endpoints_t farm;
+    prf_identity_t identity;
     prf_serve_t serve; /* the board, its name and kind */
     const char *program;
     const char *state_dir;

@@ -17,7 +17,7 @@
 enum { MAX_OPTIONS = 64, HOST_FD = 3 };
 
 /* The options that take one text come first: each has a place of its own in args_t. */
-enum { FARM = 0, BOARD, KIND, BACKEND, STATE, CREDIT, LOG, TEXTS, OPTION = TEXTS, PLUGIN, HOST, LIST, VERSION, HELP };
+enum { FARM = 0, BOARD, KIND, BACKEND, STATE, CREDIT, LOG, KEY, SERVER, TEXTS, OPTION = TEXTS, PLUGIN, HOST, LIST, VERSION, HELP };
 
 typedef struct {
     const char *text[TEXTS];
@@ -38,12 +38,16 @@ static const char help[] =
     "  --option KEY=VALUE  an option of the backend; may be given often\n"
     "  --plugin FILE       the backend is this shared object (short for --backend plugin --option path=FILE)\n"
     "  --farm FARM         the coordinator: tcp://HOST:PORT, ipc://PATH (default " PRF_FARM_DEFAULT ")\n"
+    "  --key FILE          this board's secret key, for a farm with keys (prfarm keygen makes one)\n"
+    "  --server KEY        that farm's public key, or its file\n"
     "  --board NAME        this board's name, unique in the farm (default: host name and process id)\n"
     "  --state DIR         keeps the model here (default: $STATE_DIRECTORY, or ~/.local/state/prfarm/BOARD)\n"
     "  --credit N          jobs to hold at a time, 1 to 256 (default 4)\n"
     "  --log LEVEL         error, warn, info or debug (default info); the log goes to standard error\n"
     "  --list-backends     prints the built-in backends and their options\n"
     "  --version, --help\n"
+    "\n"
+    "What is not given of --farm, --key and --server comes from PRFARM_FARM, PRFARM_KEY and PRFARM_SERVER.\n"
     "\n"
     "Example: a simulated board and the real processor, for the coordinator on this machine\n"
     "  prfarm-worker --kind zcu102 --backend sim --option board=zcu102\n"
@@ -72,6 +76,7 @@ static const struct option long_options[] = {
     {"state", required_argument, NULL, STATE},   {"credit", required_argument, NULL, CREDIT},
     {"log", required_argument, NULL, LOG},       {"backend-host", no_argument, NULL, HOST},
     {"list-backends", no_argument, NULL, LIST},  {"version", no_argument, NULL, VERSION},
+    {"key", required_argument, NULL, KEY},       {"server", required_argument, NULL, SERVER},
     {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
 };
 
@@ -165,12 +170,17 @@ static prf_status_t run(const args_t *args, prf_error_t *err)
     prf_process_sibling("prfarm-worker", program, sizeof program);
     prf_status_t status = parse_credit(args->text[CREDIT], &options.credit, err);
     if (!status)
-        status = prf_endpoints_parse(&options.farm, args->text[FARM] ? args->text[FARM] : PRF_FARM_DEFAULT, err);
+        status = prf_endpoints_parse(&options.farm, prf_farm_or_default(args->text[FARM]), err);
     if (!status && !args->text[STATE]) {
         status = default_state(args->text[BOARD], state, err);
         options.state_dir = state;
     }
-    return status ? status : prf_agent_run(&options, err);
+    if (!status)
+        status = prf_identity_load(&options.identity, args->text[KEY], args->text[SERVER], err);
+    if (!status)
+        status = prf_agent_run(&options, err);
+    prf_identity_wipe(&options.identity);
+    return status;
 }
 
 int main(int argc, char **argv)

@@ -29,6 +29,7 @@ static const struct {
     [PRF_EPEER] = {"protocol", 12},
     [PRF_ECANCELLED] = {"cancelled", 130},
     [PRF_EINTERNAL] = {"internal", 70},
+    [PRF_EDENIED] = {"not allowed", 13},
 };
 
 const char *prf_status_name(prf_status_t code)

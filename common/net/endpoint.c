@@ -127,6 +127,12 @@ static prf_status_t expand(char parts[3][PRF_ENDPOINT], const char *farm, prf_er
     return PRF_OK;
 }
 
+const char *prf_farm_or_default(const char *given)
+{
+    const char *farm = given ? given : getenv("PRFARM_FARM");
+    return farm && *farm ? farm : PRF_FARM_DEFAULT;
+}
+
 prf_status_t prf_endpoints_parse(prf_endpoints_t *out, const char *farm, prf_error_t *err)
 {
     char parts[3][PRF_ENDPOINT];

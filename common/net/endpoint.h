@@ -14,6 +14,8 @@ typedef struct {
     char workers[PRF_ENDPOINT], clients[PRF_ENDPOINT], broadcast[PRF_ENDPOINT];
 } prf_endpoints_t;
 
+/* The farm that was asked for: `given`, or that of PRFARM_FARM when it is NULL, or the default. Borrowed. */
+const char *prf_farm_or_default(const char *given);
 /* `farm` is tcp://HOST:PORT, ipc://PATH or three endpoints joined by commas. On failure *out is untouched.
  * Errors: PRF_EINVAL (says what is wrong and what would be right). */
 PRF_CHECKED prf_status_t prf_endpoints_parse(prf_endpoints_t *out, const char *farm, prf_error_t *err);

@@ -16,6 +16,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +31,10 @@ enum {
     RECONNECT_MAX_MS = 2000,
     PING_MS = 5000,
     PING_TIMEOUT_MS = 20000,
+    HANDSHAKE_MS = 5000, /* a connection that has not said who it is by then is closed */
     BACKLOG = 4096,
-    DROPS_A_CALL = 256 /* a flood of malformed messages must not keep the loop from its other work */
-};
-
-struct prf_socket {
-    zsock_t *zsock; /* owned */
-    prf_socket_type_t type;
-    uint64_t dropped;
+    REBIND_TRIES = 200, /* a millisecond each */
+    DROPS_A_CALL = 256  /* a flood of malformed messages must not keep the loop from its other work */
 };
 
 static void init_czmq(void)
@@ -47,9 +44,21 @@ static void init_czmq(void)
     zsys_init();
 }
 
-void *prf_socket_handle(prf_socket_t *self)
+void *prf_socket_context(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_czmq);
+    return zsys_init();
+}
+
+void *prf_socket_handle(const prf_socket_t *self)
 {
     return zsock_resolve(self->zsock);
+}
+
+bool prf_peer_same(const prf_peer_t *a, const prf_peer_t *b)
+{
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 static void set_options(zsock_t *zsock, prf_socket_type_t type, int queue, int64_t limit)
@@ -61,6 +70,7 @@ static void set_options(zsock_t *zsock, prf_socket_type_t type, int queue, int64
     zsock_set_backlog(zsock, BACKLOG);
     zsock_set_reconnect_ivl(zsock, RECONNECT_MS);
     zsock_set_reconnect_ivl_max(zsock, RECONNECT_MAX_MS);
+    zsock_set_handshake_ivl(zsock, HANDSHAKE_MS);
     zsock_set_heartbeat_ivl(zsock, PING_MS);
     zsock_set_heartbeat_timeout(zsock, PING_TIMEOUT_MS);
     zsock_set_heartbeat_ttl(zsock, PING_TIMEOUT_MS);
@@ -72,9 +82,8 @@ static void set_options(zsock_t *zsock, prf_socket_type_t type, int queue, int64
 
 prf_status_t prf_socket_new(prf_socket_t **out, prf_socket_type_t type, int queue, int64_t limit, prf_error_t *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     static const int types[] = {[PRF_ROUTER] = ZMQ_ROUTER, [PRF_DEALER] = ZMQ_DEALER, [PRF_PUB] = ZMQ_PUB, [PRF_SUB] = ZMQ_SUB};
-    pthread_once(&once, init_czmq);
+    prf_socket_context();
     if (queue < 1 || limit < 1 || limit > INT_MAX)
         return prf_fail(err, PRF_EINVAL, "socket with a queue of %d and frames of %lld bytes: use at least 1", queue,
                         (long long)limit);
@@ -93,10 +102,34 @@ prf_status_t prf_socket_new(prf_socket_t **out, prf_socket_type_t type, int queu
     return PRF_OK;
 }
 
+prf_status_t prf_socket_secure(prf_socket_t *self, const prf_keypair_t *pair, prf_error_t *err)
+{
+    void *handle = prf_socket_handle(self);
+    int on = 1;
+    if (zmq_setsockopt(handle, ZMQ_CURVE_SERVER, &on, sizeof on) != 0 ||
+        zmq_setsockopt(handle, ZMQ_CURVE_SECRETKEY, pair->secret, PRF_KEY_BYTES) != 0 ||
+        zmq_setsockopt(handle, ZMQ_ZAP_DOMAIN, "prfarm", strlen("prfarm")) != 0)
+        return prf_fail(err, PRF_EIO, "keys: %s", zmq_strerror(errno));
+    return PRF_OK;
+}
+
+prf_status_t prf_socket_identify(prf_socket_t *self, const prf_identity_t *identity, prf_error_t *err)
+{
+    void *handle = prf_socket_handle(self);
+    if (!identity || !identity->keyed)
+        return PRF_OK;
+    if (zmq_setsockopt(handle, ZMQ_CURVE_SERVERKEY, identity->server.bytes, PRF_KEY_BYTES) != 0 ||
+        zmq_setsockopt(handle, ZMQ_CURVE_PUBLICKEY, identity->pair.public_key.bytes, PRF_KEY_BYTES) != 0 ||
+        zmq_setsockopt(handle, ZMQ_CURVE_SECRETKEY, identity->pair.secret, PRF_KEY_BYTES) != 0)
+        return prf_fail(err, PRF_EIO, "keys: %s", zmq_strerror(errno));
+    return PRF_OK;
+}
+
 void prf_socket_destroy(prf_socket_t **self)
 {
     if (!*self)
         return;
+    prf_handshake_unwatch(*self);
     zsock_destroy(&(*self)->zsock);
     free(*self);
     *self = NULL;
@@ -158,6 +191,16 @@ static void allow_ipv6(prf_socket_t *self, const char *endpoint)
         zsock_set_ipv6(self->zsock, 1);
 }
 
+/* An ipc socket is made for its owner only. The mask is the process's; a file that another thread makes in this moment is for its
+ * owner only, too. */
+static int bind_private(prf_socket_t *self, const char *endpoint)
+{
+    mode_t before = umask(0177);
+    int e = zmq_bind(prf_socket_handle(self), endpoint) == 0 ? 0 : errno;
+    umask(before);
+    return e;
+}
+
 prf_status_t prf_socket_bind(prf_socket_t *self, const char *endpoint, char bound[PRF_ENDPOINT], prf_error_t *err)
 {
     prf_status_t status = prf_endpoint_check(endpoint, err);
@@ -166,22 +209,41 @@ prf_status_t prf_socket_bind(prf_socket_t *self, const char *endpoint, char boun
     if (status)
         return status;
     allow_ipv6(self, endpoint);
-    if (zmq_bind(prf_socket_handle(self), endpoint) != 0)
-        return bind_failed(endpoint, errno, err);
+    int e = bind_private(self, endpoint);
+    if (e)
+        return bind_failed(endpoint, e, err);
     size_t len = PRF_ENDPOINT;
     if (bound && zmq_getsockopt(prf_socket_handle(self), ZMQ_LAST_ENDPOINT, bound, &len) != 0)
         return prf_fail_sys(err, errno, "%s", endpoint);
     return PRF_OK;
 }
 
+/* The listener closes in ZeroMQ's own thread, and an ipc one removes its file then: binding has to wait for both. */
+prf_status_t prf_socket_rebind(prf_socket_t *self, const char *bound, prf_error_t *err)
+{
+    const char *path = strncmp(bound, "ipc://", 6) == 0 ? bound + 6 : NULL;
+    int e = EADDRINUSE;
+    zmq_unbind(prf_socket_handle(self), bound); /* fails when an earlier call has done it */
+    for (int i = 0; i < REBIND_TRIES && e == EADDRINUSE; i++) {
+        if (!path || *path == '@' || access(path, F_OK) != 0)
+            e = bind_private(self, bound);
+        if (e == EADDRINUSE)
+            poll(NULL, 0, 1);
+    }
+    return e ? bind_failed(bound, e, err) : PRF_OK;
+}
+
 prf_status_t prf_socket_connect(prf_socket_t *self, const char *endpoint, prf_error_t *err)
 {
     prf_status_t status = prf_endpoint_check(endpoint, err);
+    if (!status)
+        status = prf_handshake_watch(self, err);
     if (status)
         return status;
     allow_ipv6(self, endpoint);
     if (zmq_connect(prf_socket_handle(self), endpoint) != 0)
         return prf_fail(err, PRF_EINVAL, "cannot connect to %s: %s", endpoint, zmq_strerror(errno));
+    snprintf(self->endpoint, sizeof self->endpoint, "%s", endpoint);
     return PRF_OK;
 }
 
@@ -267,6 +329,8 @@ static outcome_t receive(prf_socket_t *self, prf_peer_t *from, zmq_msg_t *part, 
         skip_parts(handle);
         return DROPPED;
     }
+    const char *user = self->type == PRF_ROUTER ? zmq_msg_gets(part, "User-Id") : NULL;
+    peer.keyed = user && prf_key_parse(&peer.key, user); /* as the gate wrote it */
     outcome_t outcome = take_payload(part, bytes, len);
     if (outcome == TAKEN && from)
         *from = peer;

@@ -8,28 +8,46 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "net/keys.h"
 
 enum { PRF_ENDPOINT = 256, PRF_PEER_BYTES = 32 };
 
 typedef enum { PRF_ROUTER, PRF_DEALER, PRF_PUB, PRF_SUB } prf_socket_type_t;
 typedef struct prf_socket prf_socket_t;
 
-/* A ROUTER's name for one of its peers. */
+/* A ROUTER's name for one of its peers, and the key that the peer has proved to hold. */
 typedef struct {
     uint8_t len; /* 0: none */
     uint8_t bytes[PRF_PEER_BYTES];
+    bool keyed; /* false: the socket is without keys */
+    prf_key_t key;
 } prf_peer_t;
+
+bool prf_peer_same(const prf_peer_t *a, const prf_peer_t *b); /* the same connection */
 
 /* High-water marks are set (`queue` messages a peer), linger is short, frames above `limit` bytes are refused by libzmq
  * itself and the peer that sent one is dropped. SUB subscribes to everything. */
 PRF_CHECKED prf_status_t prf_socket_new(prf_socket_t **out, prf_socket_type_t type, int queue, int64_t limit, prf_error_t *err);
+/* Before prf_socket_bind: peers must know the pair's public key and be let in by the process's gate (net/gate.h), which has to be
+ * there already; what is said is encrypted. The pair may be wiped after the call. Errors: PRF_EIO. */
+PRF_CHECKED prf_status_t prf_socket_secure(prf_socket_t *self, const prf_keypair_t *pair, prf_error_t *err);
+/* Before prf_socket_connect: who we are and which coordinator we trust. One that is not keyed (or NULL) changes nothing. It may be
+ * wiped after the call. Errors: PRF_EIO. */
+PRF_CHECKED prf_status_t prf_socket_identify(prf_socket_t *self, const prf_identity_t *identity, prf_error_t *err);
 void prf_socket_destroy(prf_socket_t **self);
 /* Endpoint as ZeroMQ writes it; tcp port 0 lets the system choose. `bound` (may be NULL) receives what it became.
  * Errors: PRF_EBUSY (port in use: names it and the remedy), PRF_EINVAL (malformed; address not of this machine; ipc path too
- * long), PRF_EIO. */
+ * long), PRF_EIO. An ipc socket can be used by its owner only. */
 PRF_CHECKED prf_status_t prf_socket_bind(prf_socket_t *self, const char *endpoint, char bound[PRF_ENDPOINT], prf_error_t *err);
-/* Connects in the background and reconnects with growing delay. Errors: PRF_EINVAL. */
+/* Ends every connection of a bound socket and lets new ones in under its old endpoint; takes a few milliseconds.
+ * Errors: PRF_EBUSY (the endpoint did not become free in time: it is not bound now, call again later), PRF_EIO. */
+PRF_CHECKED prf_status_t prf_socket_rebind(prf_socket_t *self, const char *bound, prf_error_t *err);
+/* Connects in the background and reconnects with growing delay, one endpoint a socket. Errors: PRF_EINVAL, PRF_EIO. */
 PRF_CHECKED prf_status_t prf_socket_connect(prf_socket_t *self, const char *endpoint, prf_error_t *err);
+/* To be called every now and then on a socket that connects, because libzmq says nothing when the other side does not let us in,
+ * and gives up: this tells it, and connects again after a while. PRF_OK: no trouble was seen since the last call. Otherwise
+ * PRF_EDENIED, and the text says what seems to be wrong. */
+PRF_CHECKED prf_status_t prf_socket_tend(prf_socket_t *self, prf_error_t *err);
 /* Never blocks. `to` only for ROUTER. Errors: PRF_EBUSY (the peer's queue is full), PRF_ENOTFOUND (peer gone), PRF_EIO. */
 PRF_CHECKED prf_status_t prf_socket_send(prf_socket_t *self, const prf_peer_t *to, const void *bytes, size_t len, prf_error_t *err);
 /* Never blocks. *bytes (caller frees) holds one message's payload; a ROUTER tells its sender. Messages of a wrong number of

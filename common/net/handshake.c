@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/* handshake.c - what becomes of the handshakes of a socket that connects.
+ *
+ * Three things can be wrong with keys, and libzmq passes over each in silence: the other side does not know our key (it tells
+ * libzmq so), one of the two has keys and the other has not (the mechanisms differ), or we expect another key of it than it has
+ * (it hangs up in the middle of the handshake). After the first two libzmq never connects again. So each such socket has a monitor
+ * whose events are taken here, and is connected anew after a while: a list of keys may be mended.
+ *
+ * A connection that ends in the handshake may also have been a coordinator that was just killed; only several in a row count.
+ * The monitor's thread waits when its events are not taken, which is why only the few that a handshake ends in are asked for. */
+#include "net/socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "base/clock.h"
+
+enum {
+    AGAIN_MS = 1000,
+    HUNG_UP_TIMES = 3,
+    EVENTS_A_CALL = 64,
+    EVENTS = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+             ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+};
+
+prf_status_t prf_handshake_watch(prf_socket_t *self, prf_error_t *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "inproc://handshakes-%p", (void *)self);
+    if (zmq_socket_monitor(prf_socket_handle(self), name, EVENTS) == 0)
+        self->monitor = zmq_socket(prf_socket_context(), ZMQ_PAIR);
+    if (!self->monitor || zmq_connect(self->monitor, name) != 0)
+        return prf_fail(err, PRF_EIO, "cannot watch a connection: %s", zmq_strerror(errno));
+    return PRF_OK;
+}
+
+void prf_handshake_unwatch(prf_socket_t *self)
+{
+    if (!self->monitor)
+        return;
+    zmq_socket_monitor(prf_socket_handle(self), NULL, 0);
+    zmq_close(self->monitor);
+    self->monitor = NULL;
+}
+
+/* One event: its number and value. False: there is none. */
+static bool next_event(void *monitor, uint16_t *event)
+{
+    struct {
+        uint8_t number[2], value[4];
+    } body;
+    char address[PRF_ENDPOINT];
+    if (zmq_recv(monitor, &body, sizeof body, ZMQ_DONTWAIT) != (int)sizeof body)
+        return false;
+    zmq_recv(monitor, address, sizeof address, ZMQ_DONTWAIT);
+    memcpy(event, body.number, sizeof *event);
+    return true;
+}
+
+static prf_status_t explain(const prf_socket_t *self, unsigned event, prf_error_t *err)
+{
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+        return prf_fail(
+            err, PRF_EDENIED,
+            "the farm at %s does not let this key in: its operator has to add the public key to the coordinator's --allow "
+            "list",
+            self->endpoint);
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
+        return prf_fail(err, PRF_EDENIED,
+                        "%s and this program do not agree about keys: a farm with keys needs --key and --server, one without takes "
+                        "neither",
+                        self->endpoint);
+    return prf_fail(
+        err, PRF_EDENIED,
+        "%s hangs up before it says who it is: is --server the public key of the coordinator that runs there, and is it "
+        "one?",
+        self->endpoint);
+}
+
+static void connect_again(prf_socket_t *self)
+{
+    if (!self->again_ms || prf_clock_mono_ms() < self->again_ms)
+        return;
+    self->again_ms = 0;
+    zmq_disconnect(prf_socket_handle(self), self->endpoint); /* may be gone already */
+    zmq_connect(prf_socket_handle(self), self->endpoint);
+}
+
+prf_status_t prf_socket_tend(prf_socket_t *self, prf_error_t *err)
+{
+    prf_status_t status = PRF_OK;
+    uint16_t event;
+    for (int i = 0; self->monitor && i < EVENTS_A_CALL && next_event(self->monitor, &event); i++) {
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+            self->failures = 0;
+            status = PRF_OK;
+            continue;
+        }
+        self->failures++;
+        if (event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+            self->again_ms = prf_clock_mono_ms() + AGAIN_MS;
+        if (event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL || self->failures >= HUNG_UP_TIMES)
+            status = explain(self, event, err);
+    }
+    connect_again(self);
+    return status;
+}
