@@ -257,6 +257,7 @@ static prf_status_t build_services(daemon_t *d, const prf_daemon_options_t *opti
         status = prf_campaigns_new(&d->campaigns, hub, err);
     if (status)
         return status;
+    prf_sched_notify(hub->sched, prf_sessions_revoke, d->sessions);
     prf_results_notify(d->results, prf_campaigns_answer, d->campaigns, prf_sessions_ack, d->sessions);
     prf_queries_t queries = {hub, d->campaigns, d->sessions};
     return prf_clients_new(&d->clients, &queries, on_stop, d, err);

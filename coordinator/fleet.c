@@ -34,6 +34,7 @@ void prf_fleet_destroy(prf_fleet_t **self)
     for (size_t i = 0; i < f->count; i++) {
         free(f->boards[i]->committed.items);
         free(f->boards[i]->forget.items);
+        free(f->boards[i]->revoke.items);
         free(f->boards[i]->claim);
         free(f->boards[i]);
     }

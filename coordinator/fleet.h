@@ -35,7 +35,7 @@ typedef struct prf_fleet_board {
     struct prf_fleet_ids {
         uint64_t *items; /* owned; room for PRF_FLEET_ACKS */
         size_t count;
-    } committed, forget; /* job ids that it is still to be told */
+    } committed, forget, revoke; /* job ids that it is still to be told */
 
     prf_hello_t *claim; /* owned: someone else says it is this board; NULL: nobody */
     prf_peer_t claimant;

@@ -68,6 +68,8 @@ struct prf_sched {
     board_t *boards; /* indexed by the caller's number */
     size_t board_cap;
     list_t held;
+    prf_sched_revoked_fn revoked; /* may be NULL */
+    void *revoked_arg;
 };
 
 static void list_append(list_t *list, job_t *job)
@@ -279,6 +281,18 @@ static void requeue(prf_sched_t *self, job_t *job, prf_job_event_t event)
     move(self, job, job->owners == 0 ? PRF_JOB_DISOWN : event);
 }
 
+void prf_sched_notify(prf_sched_t *self, prf_sched_revoked_fn fn, void *arg)
+{
+    self->revoked = fn;
+    self->revoked_arg = arg;
+}
+
+static void revoke(const prf_sched_t *self, const job_t *job)
+{
+    if (self->revoked)
+        self->revoked(self->revoked_arg, job->board, job->job.id);
+}
+
 void prf_sched_disown(prf_sched_t *self, unsigned owner)
 {
     uint64_t others = ~((uint64_t)1 << owner);
@@ -289,9 +303,15 @@ void prf_sched_disown(prf_sched_t *self, unsigned owner)
             if (job->owners == 0)
                 move(self, job, PRF_JOB_DISOWN);
         }
-    for (size_t i = 0; i < self->board_cap; i++)
-        for (job_t *job = self->boards[i].leases.head; job; job = job->next)
+    for (uint32_t i = 0; i < self->board_cap; i++)
+        for (job_t *job = self->boards[i].leases.head, *next; job; job = next) {
+            next = job->next;
             job->owners &= others;
+            if (job->owners == 0) {
+                revoke(self, job);
+                move(self, job, PRF_JOB_DISOWN);
+            }
+        }
     for (job_t *job = self->held.head; job; job = job->next)
         job->owners &= others;
 }
@@ -422,6 +442,7 @@ void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, prf_sched_expired_fn f
             prf_digest_t point = job->job.point;
             uint32_t attempt = job->job.attempt;
             avoid(job, i);
+            revoke(self, job);
             bool given_up = ++job->expiries >= PRF_SCHED_EXPIRIES && job->owners != 0;
             if (given_up)
                 move(self, job, PRF_JOB_HOLD);

@@ -39,7 +39,11 @@ size_t prf_sched_count(const prf_sched_t *self); /* jobs in any state */
 /* Wants a job measured: its point, attempt, protocol and blocks (copied) are taken from `job`; id, epoch and deadline are not. A
  * job that is there already only gets one more owner (0 .. PRF_SCHED_OWNERS - 1). Errors: PRF_EBUSY (full), PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, const prf_job_t *job, prf_error_t *err);
-/* This owner wants nothing more. Queued jobs that nobody wants are dropped; leased ones go when their lease ends. */
+/* A board holds a job that it need not begin any more: nobody wants it, or its lease is over. `fn` must not call the scheduler. */
+typedef void (*prf_sched_revoked_fn)(void *arg, uint32_t board, uint64_t id);
+void prf_sched_notify(prf_sched_t *self, prf_sched_revoked_fn fn, void *arg);
+
+/* This owner wants nothing more. Jobs that nobody wants are dropped, leased ones revoked. */
 void prf_sched_disown(prf_sched_t *self, unsigned owner);
 
 /* A board is here and takes jobs of a class; it may be of another class than the last time. Errors: PRF_ENOMEM. */

@@ -120,7 +120,7 @@ static void lose(prf_sessions_t *self, prf_fleet_board_t *board, prf_session_eve
     prf_sched_leave(self->hub->sched, board->number);
     prf_fleet_detach(self->hub->fleet, board);
     board->credit = 0;
-    board->committed.count = board->forget.count = 0;
+    board->committed.count = board->forget.count = board->revoke.count = 0;
     prf_log(PRF_LOG_INFO, "board_gone board=%s because=%s jobs_returned=%zu", board->facts.board, prf_machine_session.events[why],
             leases);
 }
@@ -219,7 +219,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->session = ++self->last_session;
     board->credit = 0;
     board->broken = 0;
-    board->committed.count = board->forget.count = 0;
+    board->committed.count = board->forget.count = board->revoke.count = 0;
     board->heard_ms = now_ms;
     drop_claim(board);
     prf_sched_doubt(self->hub->sched, board->number, now_ms + DOUBT_BEATS * self->hub->heartbeat_ms);
@@ -367,19 +367,31 @@ void prf_sessions_read(prf_sessions_t *self)
     }
 }
 
-void prf_sessions_ack(void *arg, uint32_t number, uint64_t job, bool durable)
+/* Who finds no room asks again, or sends again, and is told then. */
+static void list_id(struct prf_fleet_ids *ids, uint64_t job)
 {
-    prf_sessions_t *self = arg;
-    prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
-    if (!board->live)
-        return; /* it sends its results again when it is back, and is told then */
-    struct prf_fleet_ids *ids = durable ? &board->committed : &board->forget;
     if (!ids->items && !(ids->items = calloc(PRF_FLEET_ACKS, sizeof *ids->items)))
         return;
     if (ids->count < PRF_FLEET_ACKS)
         ids->items[ids->count++] = job;
 }
 
+void prf_sessions_ack(void *arg, uint32_t number, uint64_t job, bool durable)
+{
+    prf_sessions_t *self = arg;
+    prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
+    if (!board->live)
+        return; /* it sends its results again when it is back, and is told then */
+    list_id(durable ? &board->committed : &board->forget, job);
+}
+
+void prf_sessions_revoke(void *arg, uint32_t number, uint64_t job)
+{
+    prf_sessions_t *self = arg;
+    prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
+    if (board->live)
+        list_id(&board->revoke, job);
+}
 static void flush_ids(prf_sessions_t *self, const prf_fleet_board_t *board, prf_frame_type_t type, struct prf_fleet_ids *ids)
 {
     size_t sent = 0;
@@ -402,6 +414,7 @@ void prf_sessions_flush(prf_sessions_t *self)
             continue;
         flush_ids(self, board, PRF_FRAME_COMMITTED, &board->committed);
         flush_ids(self, board, PRF_FRAME_FORGET, &board->forget);
+        flush_ids(self, board, PRF_FRAME_REVOKE, &board->revoke);
     }
 }
 

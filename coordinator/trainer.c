@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* trainer.c - two mailboxes and a thread between them. One thread is enough: training itself uses all processors. */
-#define _GNU_SOURCE /* pthread_timedjoin_np: a training cannot be interrupted, so the end must not wait for it for ever */
+#define _GNU_SOURCE /* pthread_clockjoin_np: a training cannot be interrupted, so the end must not wait for it for ever */
 #include "trainer.h"
 
 #include <pthread.h>
@@ -92,14 +92,14 @@ void prf_trainer_destroy(prf_trainer_t **self, unsigned grace_ms)
     prf_mailbox_close(t->in);
     prf_mailbox_close(t->out);
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += grace_ms / 1000;
     until.tv_nsec += (long)(grace_ms % 1000) * 1000000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    if (pthread_timedjoin_np(t->thread, NULL, &until) == 0)
+    if (pthread_clockjoin_np(t->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
         release(t);
     else
         pthread_detach(t->thread);

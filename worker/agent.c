@@ -323,6 +323,23 @@ static void on_jobs(agent_t *self, prf_frame_t *frame)
     feed_board(self);
 }
 
+/* What is on the board already goes on: a result is never thrown away. */
+static void on_revoke(agent_t *self, const uint64_t *ids, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->queued; i++) {
+        bool revoked = false;
+        for (size_t k = 0; k < count && !revoked; k++)
+            revoked = ids[k] == self->queue[i].id;
+        if (revoked)
+            free(self->queue[i].blocks);
+        else
+            self->queue[kept++] = self->queue[i];
+    }
+    self->queued = kept;
+    grant_credit(self);
+}
+
 static void on_frame(agent_t *self, prf_frame_t *frame, uint64_t now)
 {
     switch (frame->type) {
@@ -339,6 +356,9 @@ static void on_frame(agent_t *self, prf_frame_t *frame, uint64_t now)
     case PRF_FRAME_FORGET:
         prf_outbox_forget(self->outbox, frame->u.ids.items, frame->u.ids.count);
         grant_credit(self);
+        break;
+    case PRF_FRAME_REVOKE:
+        on_revoke(self, frame->u.ids.items, frame->u.ids.count);
         break;
     case PRF_FRAME_HEARTBEAT:
         break; /* hearing it was all */

@@ -228,7 +228,7 @@ static prf_status_t pack_ids(Prf__Wire__Frame *out, const prf_frame_t *frame, pr
         return status;
     if (frame->type != PRF_FRAME_HEARTBEAT) {
         static const Prf__Wire__JobIds fresh = PRF__WIRE__JOB_IDS__INIT;
-        NEW_BODY(out->committed, fresh); /* or forget: one union */
+        NEW_BODY(out->committed, fresh); /* or forget, or revoke: one union */
         out->committed->n_ids = frame->u.ids.count;
         out->committed->ids = frame->u.ids.items;
         return PRF_OK;
@@ -331,6 +331,7 @@ prf_status_t prf_pack_frame(Prf__Wire__Frame *out, const prf_frame_t *frame, prf
         return pack_results(out, frame, arena, err);
     case PRF_FRAME_COMMITTED:
     case PRF_FRAME_FORGET:
+    case PRF_FRAME_REVOKE:
     case PRF_FRAME_HEARTBEAT:
         return pack_ids(out, frame, arena, err);
     case PRF_FRAME_MODEL_OFFER:

@@ -335,6 +335,8 @@ prf_status_t prf_unpack_frame(prf_frame_t *out, const Prf__Wire__Frame *frame, p
         return unpack_ids(out, frame->committed->ids, frame->committed->n_ids, err);
     case PRF_FRAME_FORGET:
         return unpack_ids(out, frame->forget->ids, frame->forget->n_ids, err);
+    case PRF_FRAME_REVOKE:
+        return unpack_ids(out, frame->revoke->ids, frame->revoke->n_ids, err);
     case PRF_FRAME_HEARTBEAT:
         out->u.ids.session = frame->heartbeat->session;
         return unpack_ids(out, frame->heartbeat->running, frame->heartbeat->n_running, err);

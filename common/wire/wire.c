@@ -96,6 +96,7 @@ void prf_frame_release(prf_frame_t *frame)
         break;
     case PRF_FRAME_COMMITTED:
     case PRF_FRAME_FORGET:
+    case PRF_FRAME_REVOKE:
     case PRF_FRAME_HEARTBEAT:
         free(frame->u.ids.items);
         break;
@@ -122,7 +123,7 @@ const char *prf_frame_name(prf_frame_type_t type)
         [PRF_FRAME_COMMITTED] = "committed", [PRF_FRAME_HEARTBEAT] = "heartbeat", [PRF_FRAME_MODEL_OFFER] = "model_offer",
         [PRF_FRAME_MODEL_ACK] = "model_ack", [PRF_FRAME_FETCH] = "fetch",         [PRF_FRAME_CHUNK] = "chunk",
         [PRF_FRAME_GOODBYE] = "goodbye",     [PRF_FRAME_REQUEST] = "request",     [PRF_FRAME_REPLY] = "reply",
-        [PRF_FRAME_FORGET] = "forget",
+        [PRF_FRAME_FORGET] = "forget",       [PRF_FRAME_REVOKE] = "revoke",
     };
     return (unsigned)type < sizeof names / sizeof *names && names[type] ? names[type] : "?";
 }

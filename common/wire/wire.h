@@ -66,7 +66,8 @@ typedef enum {
     PRF_FRAME_GOODBYE,
     PRF_FRAME_REQUEST,
     PRF_FRAME_REPLY,
-    PRF_FRAME_FORGET
+    PRF_FRAME_FORGET,
+    PRF_FRAME_REVOKE
 } prf_frame_type_t;
 
 /* One message. Arrays and texts are owned by the frame when it was decoded, borrowed when it is to be encoded. */
@@ -96,7 +97,7 @@ typedef struct {
             uint64_t session; /* heartbeat only */
             uint64_t *items;
             size_t count;
-        } ids;                     /* committed, forget, heartbeat */
+        } ids;                     /* committed, forget, revoke, heartbeat */
         prf_model_version_t model; /* offer, ack */
         struct {
             prf_digest_t digest;

@@ -357,6 +357,21 @@ Test(worker, speaks_while_its_board_hangs_and_lives_on_after)
     cr_assert_eq(result().outcome, PRF_EUNSUPPORTED, "the board did not come back");
 }
 
+Test(worker, does_not_begin_what_was_revoked_and_finishes_what_is_on_the_board)
+{
+    START(SIM, "--option", "hang=1", "--option", "seed=1");
+    welcome(1);
+    give_job(11, "fc in=8 out=8", 2000); /* hangs until its time is over */
+    give_job(12, "fc in=16 out=8", 2000);
+    give_job(13, "fc in=24 out=8", 100);
+    uint64_t revoked[] = {11, 12};
+    tell(&(prf_frame_t){.type = PRF_FRAME_REVOKE, .u.ids = {.items = revoked, .count = 2}});
+    prf_result_t r = result();
+    cr_assert(r.id == 11 && r.outcome == PRF_EHANG, "%llu: %s", (unsigned long long)r.id, r.error);
+    commit(11);
+    cr_assert_eq(result().id, 13);
+}
+
 Test(worker, a_crashing_board_costs_each_job_and_never_the_worker)
 {
     START(SIM, "--option", "crash=1");

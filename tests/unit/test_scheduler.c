@@ -307,6 +307,24 @@ Test(scheduler, a_held_job_is_given_to_nobody_and_loses_no_lease)
     cr_assert_not(next(1, 0, &job));
 }
 
+static void note_revoked(void *arg, uint32_t board, uint64_t id)
+{
+    cr_assert_eq(board, 0);
+    *(uint64_t *)arg = id;
+}
+
+Test(scheduler, a_lease_that_is_over_is_revoked)
+{
+    want(0, 1);
+    join(0);
+    prf_job_t job;
+    uint64_t revoked = 0;
+    prf_sched_notify(sched, note_revoked, &revoked);
+    cr_assert(next(0, 0, &job));
+    cr_assert_eq(expire(DEADLINE + SLACK).expired, 1);
+    cr_assert_eq(revoked, job.id);
+}
+
 Test(scheduler, jobs_live_as_long_as_someone_wants_them)
 {
     want(0, 3); /* owner 0 */
@@ -314,11 +332,11 @@ Test(scheduler, jobs_live_as_long_as_someone_wants_them)
     join(0);
     prf_job_t job;
     cr_assert(next(0, 0, &job)); /* point 0, leased */
+    uint64_t revoked = 0;
+    prf_sched_notify(sched, note_revoked, &revoked);
     prf_sched_disown(sched, 0);
-    cr_assert_eq(prf_sched_count(sched), 2, "the leased one and the one that owner 1 wants");
-    prf_sched_leave(sched, 0);
-    cr_assert_eq(prf_sched_count(sched), 1);
-    join(0);
+    cr_assert_eq(revoked, job.id, "its board need not begin it");
+    cr_assert_eq(prf_sched_count(sched), 1, "the one that owner 1 wants");
     cr_assert(next(0, 0, &job));
     cr_assert(is(&job, 1));
 }
