@@ -2,6 +2,7 @@
 # Compiler settings shared by every target.
 option(PRF_TESTS "build the tests (needs Criterion)" ON)
 option(PRF_WERROR "treat warnings as errors" ON)
+option(PRF_FUZZ "make the fuzz targets libFuzzer programs (needs clang): preset fuzz" OFF)
 set(PRF_SANITIZE "" CACHE STRING "sanitizers to build with, as -fsanitize= takes them")
 
 set(CMAKE_C_STANDARD 11)

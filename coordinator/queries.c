@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "measure_request.h"
 
 enum {
     BOARDS = 1000,                              /* in a reply at most */
-    ITEMS = 4096,                               /* points in a request at most */
     ROWS = 2000,                                /* of an export in a reply at most */
     ROWS_BYTES = PRF_FRAME_BYTES - (128 << 10), /* and the size that they may reach */
 };
@@ -80,40 +80,6 @@ prf_status_t prf_query_model(const prf_queries_t *self, const json_t *args, json
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "model");
 }
 
-/* Numbers that were left out keep their default. */
-static prf_status_t protocol_of(const json_t *json, prf_protocol_t *out, prf_error_t *err)
-{
-    prf_protocol_default(out);
-    const struct {
-        const char *name;
-        uint32_t *value;
-    } numbers[] = {{"warmup_runs", &out->warmup_runs},
-                   {"min_repeats", &out->min_repeats},
-                   {"max_repeats", &out->max_repeats},
-                   {"limit_ms", &out->limit_ms}};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        const json_t *value = json_object_get(json, numbers[i].name);
-        json_int_t number = json_integer_value(value);
-        if (value && (!json_is_integer(value) || number < 0 || number > UINT32_MAX))
-            return prf_fail(err, PRF_EINVAL, "protocol.%s: use a whole number", numbers[i].name);
-        if (value)
-            *numbers[i].value = (uint32_t)number;
-    }
-    const json_t *ci = json_object_get(json, "ci_percent"), *cache = json_object_get(json, "cache");
-    if (ci)
-        out->ci_percent = json_number_value(ci);
-    if (cache) {
-        const char *name = json_is_string(cache) ? json_string_value(cache) : "";
-        int found = 0;
-        while (found < PRF_CACHES && strcmp(name, prf_cache_name((prf_cache_t)found)) != 0)
-            found++;
-        if (found == PRF_CACHES)
-            return prf_fail(err, PRF_EINVAL, "protocol.cache '%.20s': use warm or semi-cold", name);
-        out->cache = (prf_cache_t)found;
-    }
-    return prf_protocol_check(out, err);
-}
-
 static const prf_fleet_board_t *any_of(const prf_fleet_t *fleet, const char *kind)
 {
     for (size_t i = 0; i < prf_fleet_count(fleet); i++) {
@@ -122,27 +88,6 @@ static const prf_fleet_board_t *any_of(const prf_fleet_t *fleet, const char *kin
             return b;
     }
     return NULL;
-}
-
-static prf_status_t parse_blocks(const json_t *item, size_t index, prf_block_t **out, size_t *count, prf_error_t *err)
-{
-    const json_t *texts = json_object_get(item, "blocks");
-    *count = json_array_size(texts);
-    if (*count < 1 || *count > PRF_CHAIN_BLOCKS)
-        return prf_fail(err, PRF_EINVAL, "item %zu has %zu blocks: use 1 to %d", index + 1, *count, PRF_CHAIN_BLOCKS);
-    prf_block_t *blocks = calloc(*count, sizeof *blocks);
-    if (!blocks)
-        return prf_fail(err, PRF_ENOMEM, "blocks to be measured");
-    for (size_t i = 0; i < *count; i++) {
-        const char *text = json_string_value(json_array_get(texts, i));
-        prf_status_t status = prf_block_parse(&blocks[i], text ? text : "", err);
-        if (status) {
-            free(blocks);
-            return prf_fail_prefix(err, status, "item %zu, block %zu", index + 1, i + 1);
-        }
-    }
-    *out = blocks;
-    return PRF_OK;
 }
 
 /* So that an export can say what the point was. */
@@ -163,45 +108,44 @@ static prf_status_t note_plan(const prf_hub_t *hub, const prf_job_t *job, const 
     return status;
 }
 
-static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, const prf_protocol_t *protocol, const json_t *item,
-                         size_t index, json_t *points, prf_error_t *err)
+static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, prf_job_t *job, json_t *points, prf_error_t *err)
 {
-    prf_job_t job = {.protocol = *protocol};
-    prf_status_t status = parse_blocks(item, index, &job.blocks, &job.block_count, err);
-    if (status)
-        return status;
     prf_known_t known;
-    prf_point_id(&job.point, board->facts.kind, board->facts.fingerprint, protocol, job.blocks, job.block_count);
-    if (!prf_index_get(hub->index, &job.point, 0, &known)) {
-        status = note_plan(hub, &job, board->facts.kind, err);
+    prf_status_t status = PRF_OK;
+    prf_point_id(&job->point, board->facts.kind, board->facts.fingerprint, &job->protocol, job->blocks, job->block_count);
+    if (!prf_index_get(hub->index, &job->point, 0, &known)) {
+        status = note_plan(hub, job, board->facts.kind, err);
         if (!status)
-            status = prf_sched_add(hub->sched, board->klass, PRF_OWNER_REQUESTS, &job, err);
+            status = prf_sched_add(hub->sched, board->klass, PRF_OWNER_REQUESTS, job, err);
     }
-    free(job.blocks);
     char hex[PRF_DIGEST_HEX];
-    prf_digest_hex(&job.point, hex);
+    prf_digest_hex(&job->point, hex);
     if (!status && json_array_append_new(points, json_string(hex)) != 0)
         status = prf_fail(err, PRF_ENOMEM, "points");
     return status;
 }
 
+static prf_status_t want_all(const prf_hub_t *hub, const prf_measure_request_t *request, json_t *points, prf_error_t *err)
+{
+    const prf_fleet_board_t *board = any_of(hub->fleet, request->kind);
+    if (!board)
+        return prf_fail(err, PRF_ENOTFOUND, "no board of kind '%.64s' is connected: 'prfarm boards' lists those that are",
+                        request->kind);
+    prf_status_t status = PRF_OK;
+    for (size_t i = 0; !status && i < request->count; i++)
+        status = want(hub, board, &request->jobs[i], points, err);
+    return status;
+}
+
 prf_status_t prf_query_measure(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
 {
-    const char *kind = text_of(args, "kind");
-    const json_t *items = json_object_get(args, "items");
-    size_t count = json_array_size(items);
-    if (count < 1 || count > ITEMS)
-        return prf_fail(err, PRF_EINVAL, "measure: %zu items, use 1 to %d", count, ITEMS);
-    prf_protocol_t protocol;
-    prf_status_t status = protocol_of(json_object_get(args, "protocol"), &protocol, err);
+    prf_measure_request_t request;
+    prf_status_t status = prf_measure_request_parse(&request, args, err);
     if (status)
         return status;
-    const prf_fleet_board_t *board = any_of(self->hub->fleet, kind);
-    if (!board)
-        return prf_fail(err, PRF_ENOTFOUND, "no board of kind '%.64s' is connected: 'prfarm boards' lists those that are", kind);
     json_t *points = json_array();
-    for (size_t i = 0; !status && i < count; i++)
-        status = want(self->hub, board, &protocol, json_array_get(items, i), i, points, err);
+    status = want_all(self->hub, &request, points, err);
+    prf_measure_request_release(&request);
     if (status) {
         json_decref(points);
         return status;
@@ -221,8 +165,8 @@ prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, js
 {
     const json_t *points = json_object_get(args, "points");
     size_t count = json_array_size(points);
-    if (count > ITEMS)
-        return prf_fail(err, PRF_EINVAL, "results: %zu points, use at most %d", count, ITEMS);
+    if (count > PRF_REQUEST_ITEMS)
+        return prf_fail(err, PRF_EINVAL, "results: %zu points, use at most %d", count, PRF_REQUEST_ITEMS);
     json_t *results = json_array();
     for (size_t i = 0; i < count; i++) {
         const char *hex = json_string_value(json_array_get(points, i));

@@ -7,14 +7,13 @@
  * says so with PRF_ECRASH, PRF_EHANG or PRF_EPEER, upon which the worker starts a fresh one. */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "backends/backend.h"
+#include "backends/exec_answer.h"
 #include "backends/options.h"
 #include "base/clock.h"
 #include "base/process.h"
@@ -163,59 +162,11 @@ static prf_status_t ask(prf_board_t *self, const char *op, json_t *request, json
         status = receive_line(self, deadline, op, err);
     if (status)
         return status;
-    json_error_t why;
-    json_t *got = json_loadb(self->line, self->len, JSON_REJECT_DUPLICATES, &why);
-    if (!got || !json_is_object(got) || !json_is_boolean(json_object_get(got, "ok"))) {
-        json_decref(got);
-        return garbage(self, op, got ? "no object with \"ok\": true or false" : why.text, err);
-    }
-    if (json_is_true(json_object_get(got, "ok"))) {
-        *answer = got;
-        return PRF_OK;
-    }
-    const char *message = json_string_value(json_object_get(got, "error"));
-    status = json_is_true(json_object_get(got, "unsupported")) ? PRF_EUNSUPPORTED : PRF_EIO;
-    status = prf_fail(err, status, "exec: %s: %.200s", self->command, message ? message : "refused without an \"error\"");
-    json_decref(got);
-    return status;
-}
-
-typedef prf_status_t (*name_parser_t)(const char *name, uint32_t *bit, prf_error_t *err);
-
-static prf_status_t kind_bit(const char *name, uint32_t *bit, prf_error_t *err)
-{
-    prf_layer_kind_t kind = PRF_CONV1D;
-    prf_status_t status = prf_layer_kind_parse(name, &kind, err);
-    *bit = 1u << kind;
-    return status;
-}
-
-static prf_status_t dtype_bit(const char *name, uint32_t *bit, prf_error_t *err)
-{
-    prf_dtype_t dtype = PRF_F32;
-    prf_status_t status = prf_dtype_parse(name, &dtype, err);
-    *bit = 1u << dtype;
-    return status;
-}
-
-static prf_status_t read_names(prf_board_t *self, const json_t *answer, const char *key, name_parser_t parse, uint32_t *out,
-                               prf_error_t *err)
-{
-    const json_t *names = json_object_get(answer, key), *name;
-    size_t i;
-    *out = 0;
-    json_array_foreach(names, i, name)
-    {
-        uint32_t bit;
-        prf_status_t status = json_is_string(name) ? parse(json_string_value(name), &bit, err)
-                                                   : prf_fail(err, PRF_EPEER, "entry %zu is no string", i + 1);
-        if (status)
-            return prf_fail_prefix(err, status, "exec: %s: \"%s\"", self->command, key);
-        *out |= bit;
-    }
-    if (!*out)
-        return prf_fail(err, PRF_EPEER, "exec: %s: answer describe with \"%s\": a list of names, at least one", self->command, key);
-    return PRF_OK;
+    prf_error_t why;
+    status = prf_exec_answer_read(answer, self->line, self->len, &why);
+    if (status == PRF_EPEER)
+        return garbage(self, op, why.text, err);
+    return status ? prf_fail(err, status, "exec: %s: %s", self->command, why.text) : PRF_OK;
 }
 
 static prf_status_t ask_facts(prf_board_t *self, prf_error_t *err)
@@ -224,24 +175,9 @@ static prf_status_t ask_facts(prf_board_t *self, prf_error_t *err)
     prf_status_t status = ask(self, "describe", json_pack("{s:s, s:i}", "op", "describe", "version", PROTOCOL), &answer, err);
     if (status)
         return status;
-    prf_board_facts_t *facts = &self->facts;
-    const char *print = json_string_value(json_object_get(answer, "fingerprint"));
-    size_t len = print ? strlen(print) : 0;
-    bool printable = len > 0 && len < sizeof facts->fingerprint - 5;
-    for (size_t i = 0; printable && i < len; i++)
-        printable = print[i] >= 0x20 && print[i] < 0x7f;
-    if (!printable)
-        status = prf_fail(err, PRF_EPEER, "exec: %s: answer describe with \"fingerprint\": 1 to %zu printable characters",
-                          self->command, sizeof facts->fingerprint - 6);
-    else
-        snprintf(facts->fingerprint, sizeof facts->fingerprint, "exec/%s", print);
-    if (!status)
-        status = read_names(self, answer, "kinds", kind_bit, &facts->kinds, err);
-    if (!status)
-        status = read_names(self, answer, "dtypes", dtype_bit, &facts->dtypes, err);
-    facts->flags = PRF_BOARD_SELF_TIMED | (json_is_true(json_object_get(answer, "exact")) ? PRF_BOARD_EXACT : 0);
+    status = prf_exec_answer_facts(&self->facts, answer, err);
     json_decref(answer);
-    return status;
+    return status ? prf_fail_prefix(err, status, "exec: %s", self->command) : PRF_OK;
 }
 
 static prf_status_t start(prf_board_t *self, const char *command, const char *const *options, size_t count, prf_error_t *err)
@@ -343,13 +279,10 @@ static prf_status_t exec_run(prf_kernel_t *kernel, uint32_t iterations, double *
     prf_status_t status = ask(self, "run", request, &answer, err);
     if (status)
         return status;
-    double ns = json_number_value(json_object_get(answer, "latency_ns"));
+    prf_error_t why;
+    status = prf_exec_answer_latency(latency_ns, answer, &why);
     json_decref(answer);
-    prf_sample_t sample = {.latency_ns = ns, .min_ns = ns};
-    if (!prf_sample_plausible(&sample))
-        return garbage(self, "run", "\"latency_ns\" must be a number above 0 and below an hour", err);
-    *latency_ns = ns;
-    return PRF_OK;
+    return status ? garbage(self, "run", why.text, err) : PRF_OK;
 }
 
 /* An error here shows at the next request: the board is broken then. */
