@@ -104,8 +104,95 @@ static void add_moves(fuzz_add_fn add, void *arg)
     add_network(&b, add, arg);
 }
 
+/* Constants that are folded, into a shape at the end. */
+static void add_constants(fuzz_add_fn add, void *arg)
+{
+    static const char *const binary[] = {"Add", "Sub", "Mul", "Div", "Mod", "Pow", "Max", "Min", "Equal", "Less", "And"};
+    static const char *const unary[] = {"Neg", "Abs", "Sign", "Not", "Identity", "Cast", "Sqrt", "Floor", "Shape", "Size"};
+    static const char *const reduce[] = {"ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum"};
+    onnx_builder_t b;
+    char name[16];
+    onnx_begin(&b, 11);
+    onnx_input(&b, "x", 2, 6, 8, 0);
+    onnx_ints(&b, "a", 2, (int64_t)12, (int64_t)8);
+    onnx_ints(&b, "b", 2, (int64_t)3, (int64_t)2);
+    onnx_ints(&b, "i", 1, (int64_t)0);
+    onnx_ints(&b, "e", 1, (int64_t)2);
+    onnx_real(&b, "r", 2.5);
+    for (size_t k = 0; k < sizeof binary / sizeof *binary; k++) {
+        snprintf(name, sizeof name, "p%zu", k);
+        onnx_node(&b, binary[k], "a b", name);
+    }
+    for (size_t k = 0; k < sizeof unary / sizeof *unary; k++) {
+        snprintf(name, sizeof name, "q%zu", k);
+        onnx_node(&b, unary[k], k % 2 ? "a" : "r", name);
+        onnx_attr(&b, "to", 7);
+    }
+    for (size_t k = 0; k < sizeof reduce / sizeof *reduce; k++) {
+        snprintf(name, sizeof name, "s%zu", k);
+        onnx_node(&b, reduce[k], "a", name);
+        onnx_attr(&b, "keepdims", (int64_t)k % 2);
+    }
+    onnx_node(&b, "Where", "p8 a b", "w");
+    onnx_node(&b, "Gather", "a i", "g");
+    onnx_node(&b, "Slice", "a i e", "c");
+    onnx_node(&b, "Expand", "g e", "v");
+    onnx_node(&b, "ConstantOfShape", "e", "f");
+    onnx_node(&b, "Range", "i e e", "n");
+    onnx_node(&b, "Concat", "g p0", "k");
+    onnx_attr(&b, "axis", 0);
+    onnx_node(&b, "Reshape", "x a", "y");
+    onnx_node(&b, "Relu", "y", "z");
+    onnx_output(&b, "z");
+    add_network(&b, add, arg);
+}
+
+/* What the others leave out. */
+static void add_rest(fuzz_add_fn add, void *arg)
+{
+    onnx_builder_t b;
+    onnx_begin(&b, 18);
+    onnx_input(&b, "x", 2, 8, 8, 8, 0);
+    onnx_weight(&b, "w", 8, 1, 3, 3, 0);
+    onnx_weight(&b, "s", 8, 0);
+    onnx_weight(&b, "q", 2, 8, 8, 4, 0);
+    onnx_ints(&b, "size", 4, (int64_t)2, (int64_t)8, (int64_t)16, (int64_t)16);
+    onnx_ints(&b, "axes", 1, (int64_t)-1);
+    onnx_real(&b, "zero", 0);
+    onnx_node(&b, "Conv", "x w", "d");
+    onnx_attr(&b, "group", 8);
+    onnx_attr_ints(&b, "dilations", 2, 2, 2);
+    onnx_node(&b, "Clip", "d zero -", "c");
+    onnx_node(&b, "AveragePool", "c", "p");
+    onnx_attr_ints(&b, "kernel_shape", 2, 2, 2);
+    onnx_attr_ints(&b, "strides", 2, 2, 2);
+    onnx_attr(&b, "ceil_mode", 1);
+    onnx_node(&b, "GroupNormalization", "p s s", "g");
+    onnx_attr(&b, "num_groups", 4);
+    onnx_node(&b, "InstanceNormalization", "g s s", "i");
+    onnx_node(&b, "LayerNormalization", "x s s", "l");
+    onnx_node(&b, "MatMul", "l q", "m");
+    onnx_node(&b, "ReduceSum", "m axes", "r");
+    onnx_node(&b, "ArgMax", "m", "a");
+    onnx_node(&b, "DepthToSpace", "x", "t");
+    onnx_attr(&b, "blocksize", 2);
+    onnx_node(&b, "SpaceToDepth", "t", "u");
+    onnx_attr(&b, "blocksize", 2);
+    onnx_node(&b, "Resize", "u - - size", "z");
+    onnx_node(&b, "HardSwish", "z", "h");
+    onnx_node(&b, "PRelu", "h zero", "k");
+    onnx_node(&b, "Sigmoid", "k", "o");
+    onnx_node(&b, "Mul", "o k", "v");
+    onnx_node(&b, "Unheard", "v", "n");
+    onnx_output(&b, "n");
+    onnx_output(&b, "r");
+    add_network(&b, add, arg);
+}
+
 void fuzz_seeds(fuzz_add_fn add, void *arg)
 {
     add_layers(add, arg);
     add_moves(add, arg);
+    add_constants(add, arg);
+    add_rest(add, arg);
 }

@@ -58,7 +58,7 @@ bool fuzz_one(const uint8_t *bytes, size_t len)
     const char *key = (const char *)bytes;
     const uint8_t *value = zero + 1;
     len -= (size_t)(value - bytes);
-    return try_plan(key, value, len) | try_board(key, value, len) | try_campaign(value, len);
+    return (int)try_plan(key, value, len) | (int)try_board(key, value, len) | (int)try_campaign(value, len);
 }
 
 static void add_value(fuzz_add_fn add, void *arg, const char *key, const char *value)

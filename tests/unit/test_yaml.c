@@ -97,6 +97,21 @@ Test(yaml, numbers_that_are_none_are_refused)
     prf_yaml_destroy(&doc);
 }
 
+/* libfyaml would read the last one wrongly, and leak. */
+Test(yaml, doubled_quotes_are_one_and_side_by_side_refused)
+{
+    prf_yaml_t *doc = open_text("['it''s', '''x''', '''']");
+    const char *t = NULL, *expected[] = {"it's", "'x'", "'"};
+    size_t i = 0;
+    for (const prf_yaml_node_t *n = prf_yaml_first(prf_yaml_root(doc)); n; n = prf_yaml_next(n)) {
+        cr_expect_eq(prf_yaml_text(n, "v", &t, NULL), PRF_OK);
+        cr_expect_str_eq(t, expected[i++]);
+    }
+    cr_expect_eq(i, 3);
+    prf_yaml_destroy(&doc);
+    refused("a: 1\nb: 'x''''y'\n", PRF_EPARSE, "f.yaml:2: column 4", "double quotes");
+}
+
 Test(yaml, unknown_keys_name_the_known_ones_at_the_keys_line)
 {
     static const char *const known[] = {"one", "two", NULL};
