@@ -109,7 +109,7 @@ Test(yaml, doubled_quotes_are_one_and_side_by_side_refused)
     }
     cr_expect_eq(i, 3);
     prf_yaml_destroy(&doc);
-    refused("a: 1\nb: 'x''''y'\n", PRF_EPARSE, "f.yaml:2: column 4", "double quotes");
+    refused("a: 1\nb: 'x''''y'\n", PRF_EPARSE, "f.yaml:2: column 5", "double quotes");
 }
 
 Test(yaml, unknown_keys_name_the_known_ones_at_the_keys_line)
