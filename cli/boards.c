@@ -14,7 +14,7 @@ static void print_boards(const json_t *answer)
         printf("no boards have joined: start one with prfarm-worker\n");
         return;
     }
-    prf_table_t *table = prf_table_new("board|kind|state|model>|newest>|done>|failed>|silent>|runtime");
+    prf_table_t *table = prf_table_new("board|kind|state|model>|current>|done>|failed>|silent>|runtime");
     size_t i;
     json_t *b;
     json_array_foreach(boards, i, b)
@@ -24,7 +24,7 @@ static void print_boards(const json_t *answer)
         prf_table_cell(table, "%s", prf_json_text(b, "kind", "?"));
         prf_table_cell(table, "%s", prf_json_text(b, "state", "?"));
         for (int k = 0; k < 2; k++) {
-            double version = prf_json_number(b, k ? "newest_version" : "model_version", 0);
+            double version = prf_json_number(b, k ? "current_version" : "model_version", 0);
             if (version > 0)
                 prf_table_cell(table, "v%.0f", version);
             else
@@ -49,7 +49,7 @@ static const prf_usage_t usage = {
     .synopsis = "[--farm FARM | --dir DIR]",
     .purpose = "Lists the boards of a farm: what each does and which version of its model it runs.",
     .text = "A board is idle, busy or lost (silent for too long; its jobs went to others). Its model\n"
-            "is up to date when the columns model and newest agree.\n\n"
+            "is up to date when the columns model and current agree.\n\n"
             "  prfarm boards --farm tcp://127.0.0.1:7700\n",
 };
 

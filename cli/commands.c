@@ -13,8 +13,11 @@ const prf_command_t prf_commands[] = {
     {"export", "write measurements as CSV or JSON lines", prf_cmd_export},
     {"submit", "hand a campaign to a running farm", prf_cmd_submit},
     {"boards", "list a farm's boards and the models they run", prf_cmd_boards},
+    {"pause", "stop measuring for a campaign until it is resumed", prf_cmd_pause},
+    {"resume", "set a paused campaign going again", prf_cmd_resume},
     {"cancel", "end a campaign", prf_cmd_cancel},
     {"keygen", "make a key pair for a coordinator, a worker or a person", prf_cmd_keygen},
+    {"rollback", "make an earlier model of a kind the current one", prf_cmd_rollback},
     {"doctor", "check this machine: can it measure, what would disturb it", prf_cmd_doctor},
     {NULL, NULL, NULL},
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* model.c - `prfarm model show`: what a model file knows, how good it is and where it comes from. */
+/* model.c - `prfarm model`: what a model file knows, how good it is and where it comes from; `list` is in versions.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli.h"
 #include "model/model.h"
+#include "versions.h"
 
 typedef struct {
     const char *path;
@@ -142,38 +143,52 @@ static void print_model(const shown_t *s)
 
 static const prf_usage_t usage = {
     .name = "model",
-    .synopsis = "show FILE.prfm",
-    .purpose = "Shows what a model file knows, how good it is and where it comes from.",
-    .text = "For each kind of layer: how many were measured, the error on layers that the model\n"
+    .synopsis = "show FILE.prfm | list [KIND] [--farm FARM | --dir DIR]",
+    .purpose = "Shows what a model file knows; lists the versions that a farm has.",
+    .text = "show: for each kind of layer how many were measured, the error on layers that the model\n"
             "never saw (MAPE: mean of |estimate - measured| / measured), the step widths found\n"
             "(c=16: the latency changes every 16 channels), and the range that was trained on.\n"
             "Outside that range estimates are marked and worth less.\n\n"
-            "  prfarm model show first/models/cpu.prfm\n",
-    .least = 2,
+            "  prfarm model show first/models/cpu.prfm\n\n"
+            "list: every version of a kind's model, where it comes from and which boards run it; the\n"
+            "current one is what they are to run. 'prfarm rollback' makes another one the current.\n\n"
+            "  prfarm model list cpu --dir first\n",
+    .least = 1,
     .most = 2,
 };
 
-int prf_cmd_model(int argc, char **argv)
+static int show(const char *path, bool json)
 {
-    bool json = false;
-    const prf_option_t options[] = {{.name = "json", .help = "print JSON", .flag = &json}, {.name = NULL}};
-    prf_words_t words = {0};
-    int code;
-    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
-        return code;
     prf_error_t err = {0};
-    if (strcmp(words.items[0], "show") != 0) {
-        prf_fail(&err, PRF_EUSAGE, "there is no 'model %.40s': use 'model show FILE.prfm'", words.items[0]);
-        return prf_report(&err);
-    }
-    shown_t s = {.path = words.items[1]};
+    shown_t s = {.path = path};
     if (load(&s, &err) != PRF_OK)
         return prf_report(&err);
-    code = 0;
+    int code = 0;
     if (json)
         code = prf_print_json(to_json(&s));
     else
         print_model(&s);
     prf_model_destroy(&s.model);
     return code;
+}
+
+int prf_cmd_model(int argc, char **argv)
+{
+    prf_where_t where;
+    bool json = false;
+    const prf_option_t options[] = {{.name = "json", .help = "print JSON", .flag = &json}, {.name = NULL}};
+    prf_words_t words = {0};
+    int code;
+    if (!prf_where_parse(&where, &usage, options, argc, argv, &words, &code))
+        return code;
+    if (strcmp(words.items[0], "list") == 0)
+        return prf_versions_list(words.count > 1 ? words.items[1] : "", &where, json);
+    if (strcmp(words.items[0], "show") == 0 && words.count > 1)
+        return show(words.items[1], json);
+    prf_error_t err = {0};
+    if (strcmp(words.items[0], "show") == 0)
+        prf_fail(&err, PRF_EUSAGE, "too little for 'model show': name a file, as in 'model show FILE.prfm'");
+    else
+        prf_fail(&err, PRF_EUSAGE, "there is no 'model %.40s': use 'model show FILE.prfm' or 'model list [KIND]'", words.items[0]);
+    return prf_report(&err);
 }

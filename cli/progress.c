@@ -29,6 +29,12 @@ const json_t *prf_progress_find(const json_t *status, const char *campaign)
     return NULL;
 }
 
+bool prf_progress_goes_on(const json_t *campaign)
+{
+    const char *state = prf_json_text(campaign, "state", "");
+    return strcmp(state, "running") == 0 || strcmp(state, "paused") == 0;
+}
+
 void prf_progress_bar(double share, int width, char *text, size_t cap)
 {
     share = share > 0 ? share < 1 ? share : 1 : 0;
@@ -38,7 +44,7 @@ void prf_progress_bar(double share, int width, char *text, size_t cap)
         used += (size_t)snprintf(text + used, cap - used, "%s", i < full ? "█" : "░");
 }
 
-/* "212/330 measured (40 reused)  8.1/s  15s left  1/1 busy  MAPE 2.3 %" */
+/* "212/330 measured (40 reused)  8.1/s  15s left  1/1 busy  MAPE 2.3 %  v1 on 1 of 1" */
 static void describe(const json_t *board, char *text, size_t cap)
 {
     char time[PRF_HUMAN], mape[PRF_HUMAN];
@@ -58,7 +64,23 @@ static void describe(const json_t *board, char *text, size_t cap)
                              prf_json_number(board, "workers", 0));
     double percent = prf_json_number(board, "mape_percent", NAN);
     if (isfinite(percent))
-        snprintf(text + used, cap - used, ", MAPE %s", prf_human_percent(percent, mape));
+        used += (size_t)snprintf(text + used, cap - used, ", MAPE %s", prf_human_percent(percent, mape));
+    double version = prf_json_number(board, "current_version", 0);
+    if (version > 0)
+        snprintf(text + used, cap - used, ", v%.0f on %.0f of %.0f", version, prf_json_number(board, "current_runs_on", 0),
+                 prf_json_number(board, "boards_live", 0));
+}
+
+static bool is_over(const char *stage)
+{
+    return strcmp(stage, "done") == 0 || strcmp(stage, "failed") == 0;
+}
+
+/* A paused campaign's kinds stand still, whatever stage they had come to. */
+static const char *stage_of(const json_t *campaign, const json_t *board)
+{
+    const char *stage = prf_json_text(board, "stage", ""), *state = prf_json_text(campaign, "state", "");
+    return strcmp(state, "paused") == 0 && !is_over(stage) ? state : stage;
 }
 
 static double share_of(const json_t *board)
@@ -107,8 +129,8 @@ static void draw(prf_progress_t *self, const json_t *campaign)
     {
         describe(board, text, sizeof text);
         prf_progress_bar(share_of(board), BAR, bar, sizeof bar);
-        snprintf(line, sizeof line, "  %-12.24s %-9s %s %s", prf_json_text(board, "kind", ""), prf_json_text(board, "stage", ""),
-                 bar, text);
+        snprintf(line, sizeof line, "  %-12.24s %-9s %s %s", prf_json_text(board, "kind", ""), stage_of(campaign, board), bar,
+                 text);
         put_line(&self->terminal, line);
         lines++;
     }
@@ -125,12 +147,11 @@ static void say(prf_progress_t *self, const json_t *campaign)
     json_t *board;
     json_array_foreach(json_object_get(campaign, "boards"), i, board)
     {
-        const char *stage = prf_json_text(board, "stage", "");
+        const char *stage = stage_of(campaign, board);
         if (i >= PRF_CAMPAIGN_BOARDS)
             break;
         bool changed = strcmp(stage, self->stage[i]) != 0;
-        bool over = strcmp(stage, "done") == 0 || strcmp(stage, "failed") == 0;
-        if (!changed && (!due || over))
+        if (!changed && (!due || is_over(stage)))
             continue;
         char text[256], time[PRF_HUMAN];
         describe(board, text, sizeof text);

@@ -25,6 +25,8 @@ void prf_progress_show(prf_progress_t *self, const json_t *status, const json_t 
 void prf_progress_clear(prf_progress_t *self);
 /* The campaign's entry of a `status` answer, or NULL. Borrowed. */
 const json_t *prf_progress_find(const json_t *status, const char *campaign);
+/* Not over: running, or paused. */
+bool prf_progress_goes_on(const json_t *campaign);
 /* "[#####.....]" of `width` cells; share 0 .. 1. */
 void prf_progress_bar(double share, int width, char *text, size_t cap);
 

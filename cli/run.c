@@ -36,18 +36,38 @@ typedef struct {
     json_t *summary;
 } run_t;
 
+/* What a `submit` that did not create the campaign found. Whoever says "run" wants what the file says now, and wants it to run. */
+static prf_status_t attach(run_t *run, const json_t *answer, prf_error_t *err)
+{
+    if (json_is_true(json_object_get(answer, "updated")))
+        fprintf(stderr, "prfarm: campaign '%s' in %s was edited: %.0f of its measurements are known, %.0f so far are not\n",
+                run->campaign.name, run->dir, prf_json_number(answer, "known", 0), prf_json_number(answer, "new", 0));
+    else
+        fprintf(stderr, "prfarm: continuing campaign '%s' in %s\n", run->campaign.name, run->dir);
+    if (strcmp(prf_json_text(answer, "state", ""), "paused") != 0)
+        return PRF_OK;
+    fprintf(stderr, "prfarm: it was paused and is resumed\n");
+    json_t *out;
+    prf_status_t status = prf_farm_call(prf_private_farm(run->farm), "resume", json_pack("{s:s}", "campaign", run->campaign.name),
+                                        PRF_CALL_MS, &out, err);
+    if (!status)
+        json_decref(out);
+    return status;
+}
+
 static prf_status_t submit(run_t *run, json_t *networks, prf_error_t *err)
 {
-    json_t *in = json_pack("{s:s, s:s, s:o}", "campaign", run->text, "file", run->file, "networks", networks), *out;
+    json_t *in = json_pack("{s:s, s:s, s:o, s:b}", "campaign", run->text, "file", run->file, "networks", networks, "update", 1),
+           *out;
     if (!in)
         return prf_fail(err, PRF_ENOMEM, "campaign '%s'", run->campaign.name);
     prf_status_t status = prf_farm_call(prf_private_farm(run->farm), "submit", in, 6 * PRF_CALL_MS, &out, err);
     if (status)
         return status;
     if (!json_is_true(json_object_get(out, "created")))
-        fprintf(stderr, "prfarm: continuing campaign '%s' in %s\n", run->campaign.name, run->dir);
+        status = attach(run, out, err);
     json_decref(out);
-    return PRF_OK;
+    return status;
 }
 
 /* What can be wrong with the file and its networks is found before anything is started. */
@@ -127,8 +147,8 @@ static prf_status_t check_boards(run_t *run, const json_t *campaign, prf_error_t
     return PRF_OK;
 }
 
-/* One look at the campaign; *state receives what it is in ("running", ...). */
-static prf_status_t look(run_t *run, prf_progress_t *progress, char state[16], prf_error_t *err)
+/* One look at the campaign; *state receives what it is in ("running", ...), *over whether it is past all going on. */
+static prf_status_t look(run_t *run, prf_progress_t *progress, char state[16], bool *over, prf_error_t *err)
 {
     json_t *status;
     prf_status_t failed = prf_farm_call(prf_private_farm(run->farm), "status", json_pack("{s:s}", "campaign", run->campaign.name),
@@ -137,11 +157,12 @@ static prf_status_t look(run_t *run, prf_progress_t *progress, char state[16], p
         return failed;
     const json_t *campaign = prf_progress_find(status, run->campaign.name);
     snprintf(state, 16, "%s", prf_json_text(campaign, "state", ""));
+    *over = !prf_progress_goes_on(campaign);
     if (!state[0])
         failed = prf_fail(err, PRF_EPEER, "the coordinator knows nothing of campaign '%s' any more", run->campaign.name);
     else
         failed = check_granting(run, status, err);
-    if (!failed)
+    if (!failed && strcmp(state, "running") == 0)
         failed = check_boards(run, campaign, err);
     if (!failed)
         prf_progress_show(progress, status, campaign);
@@ -154,10 +175,11 @@ static prf_status_t follow(run_t *run, char state[16], prf_error_t *err)
     prf_progress_t progress;
     prf_progress_init(&progress);
     prf_status_t status;
+    bool over = false;
     do {
-        if ((status = look(run, &progress, state, err)) == PRF_ETIMEOUT)
+        if ((status = look(run, &progress, state, &over, err)) == PRF_ETIMEOUT)
             status = PRF_OK; /* it may be committing to a slow disk; if it is dead, tending says so */
-        if (!status && strcmp(state, "running") != 0 && state[0])
+        if (!status && over)
             break;
         if (!status)
             status = prf_private_tend(run->farm, err);
@@ -270,7 +292,8 @@ static const prf_usage_t usage = {
     .text = "Starts a coordinator and the campaign's workers as child processes; nothing has to be\n"
             "set up, nothing keeps running. DIR then holds models/KIND.prfm, summary.json, the\n"
             "measurements (store/) and logs/. It may be interrupted or killed at any moment: the\n"
-            "same command continues, and no layer is measured twice.\n\n"
+            "same command continues, and no layer is measured twice. When the file was edited\n"
+            "meanwhile, what the new one needs and DIR has is used, and the rest is measured.\n\n"
             "  prfarm run docs/examples/quickstart.yaml --out first\n"
             "  prfarm estimate --model first/models/cpu.prfm docs/examples/networks/resnet18.onnx\n\n"
             "While it runs: 'prfarm status --dir DIR' from another terminal. The campaign file is\n"

@@ -10,7 +10,7 @@
 
 static void print_status(const json_t *status, const prf_terminal_t *t)
 {
-    prf_table_t *table = prf_table_new("campaign|state|board|stage|done>|planned>|busy>|time left>|MAPE>");
+    prf_table_t *table = prf_table_new("campaign|state|board|stage|done>|planned>|busy>|time left>|MAPE>|model|runs on>");
     size_t i, k, rows = 0;
     json_t *campaign, *board;
     json_array_foreach(json_object_get(status, "campaigns"), i, campaign)
@@ -27,6 +27,10 @@ static void print_status(const json_t *status, const prf_terminal_t *t)
             prf_table_cell(table, "%.0f/%.0f", prf_json_number(board, "busy", 0), prf_json_number(board, "workers", 0));
             prf_table_cell(table, "%s", prf_human_seconds(prf_json_number(board, "seconds_left", NAN), time));
             prf_table_cell(table, "%s", prf_human_percent(prf_json_number(board, "mape_percent", NAN), mape));
+            double version = prf_json_number(board, "current_version", 0);
+            prf_table_cell(table, version > 0 ? "v%.0f" : "-", version);
+            prf_table_cell(table, "%.0f of %.0f", prf_json_number(board, "current_runs_on", 0),
+                           prf_json_number(board, "boards_live", 0));
             rows++;
         }
     }

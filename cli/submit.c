@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* submit.c - `prfarm submit`: hands a campaign to a farm that is already there. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "access.h"
 #include "cli.h"
@@ -9,17 +10,19 @@
 
 static const prf_usage_t usage = {
     .name = "submit",
-    .synopsis = "CAMPAIGN.yaml [--farm FARM]",
+    .synopsis = "CAMPAIGN.yaml [--update] [--farm FARM]",
     .purpose = "Hands a campaign to a running farm and returns.",
     .text = "The farm's workers must serve the board kinds that the campaign names; it starts as soon\n"
-            "as the first of a kind is there. The same file again attaches to the same campaign.\n\n"
+            "as the first of a kind is there. The same file again attaches to the same campaign. A\n"
+            "file that was edited (other layers, another budget) takes its place with --update: what\n"
+            "the new file needs and the farm has is used, the rest is measured.\n\n"
             "  prfarm submit campaign.yaml --farm tcp://127.0.0.1:7700\n"
             "  prfarm watch NAME --farm tcp://127.0.0.1:7700\n",
     .least = 1,
     .most = 1,
 };
 
-static prf_status_t submit(const prf_where_t *where, const char *file, json_t **out, prf_error_t *err)
+static prf_status_t submit(const prf_where_t *where, const char *file, bool update, json_t **out, prf_error_t *err)
 {
     prf_campaign_t campaign;
     prf_access_t access = {.farm = NULL};
@@ -32,7 +35,7 @@ static prf_status_t submit(const prf_where_t *where, const char *file, json_t **
     if (status)
         return status;
     if (!(status = prf_networks_load(&campaign, file, &networks, err)) && !(status = prf_access_open(&access, where, err))) {
-        json_t *in = json_pack("{s:s, s:s, s:O}", "campaign", text, "file", file, "networks", networks);
+        json_t *in = json_pack("{s:s, s:s, s:O, s:b}", "campaign", text, "file", file, "networks", networks, "update", update);
         status = in ? prf_farm_call(access.farm, "submit", in, 6 * PRF_CALL_MS, out, err)
                     : prf_fail(err, PRF_ENOMEM, "campaign '%s'", campaign.name);
     }
@@ -43,11 +46,27 @@ static prf_status_t submit(const prf_where_t *where, const char *file, json_t **
     return status;
 }
 
+static void print_answer(const json_t *answer, const char *farm)
+{
+    const char *name = prf_json_text(answer, "campaign", "?"), *state = prf_json_text(answer, "state", "running");
+    if (json_is_true(json_object_get(answer, "created")))
+        printf("campaign %s accepted", name);
+    else if (json_is_true(json_object_get(answer, "updated")))
+        printf("campaign %s updated: %.0f of its measurements are known, %.0f so far are not", name,
+               prf_json_number(answer, "known", 0), prf_json_number(answer, "new", 0));
+    else
+        printf("campaign %s is known already and %s", name, strcmp(state, "running") == 0 ? "goes on" : state);
+    const char *next =
+        strcmp(state, "paused") == 0 ? "it is paused; set it going with: prfarm resume" : "follow it with: prfarm watch";
+    printf("; %s %s%s%s\n", next, name, farm ? " --farm " : "", farm ? farm : "");
+}
+
 int prf_cmd_submit(int argc, char **argv)
 {
     prf_where_t where;
-    bool json = false;
+    bool json = false, update = false;
     const prf_option_t options[] = {
+        {.name = "update", .help = "put the file in the place of the campaign's present one", .flag = &update},
         {.name = "json", .help = "print the farm's answer as JSON", .flag = &json},
         {.name = NULL},
     };
@@ -58,14 +77,11 @@ int prf_cmd_submit(int argc, char **argv)
     prf_signals_catch();
     prf_error_t err = {0};
     json_t *answer;
-    if (submit(&where, words.items[0], &answer, &err))
+    if (submit(&where, words.items[0], update, &answer, &err))
         return prf_report(&err);
     if (json)
         return prf_print_json(answer);
-    const char *name = prf_json_text(answer, "campaign", "?");
-    printf("campaign %s %s; follow it with: prfarm watch %s%s%s\n", name,
-           json_is_true(json_object_get(answer, "created")) ? "accepted" : "is known already and goes on", name,
-           where.farm ? " --farm " : "", where.farm ? where.farm : "");
+    print_answer(answer, where.farm);
     json_decref(answer);
     return 0;
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* watch.c - `prfarm watch`: follows a campaign until it ends. Ctrl-C ends the watching, not the campaign. */
-#include <string.h>
-
 #include "access.h"
 #include "cli.h"
 #include "progress.h"
@@ -38,7 +36,7 @@ static prf_status_t watch(prf_farm_t *farm, const char *wanted, char name[PRF_NA
         if (!(failed = choose(status, wanted, name, err))) {
             const json_t *campaign = prf_progress_find(status, name);
             prf_progress_show(&progress, status, campaign);
-            running = strcmp(prf_json_text(campaign, "state", ""), "running") == 0;
+            running = prf_progress_goes_on(campaign);
         }
         json_decref(status);
         if (failed || !running)

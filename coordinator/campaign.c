@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 enum { QUEUE_SHORT = 32, PUBLISH_SECONDS = 60 };
@@ -358,7 +359,9 @@ static bool publish(prf_running_t *self, size_t board)
             return false;
         self->sides[board].publishing = true;
         prf_error_t err = {0};
-        prf_status_t status = prf_publisher_publish(self->hub->publisher, kind, bytes, len, published, e, &err);
+        prf_model_note_t note = {.mape_percent = prf_engine_mape(self->engine, board), .published_ms = prf_clock_wall_ms()};
+        snprintf(note.campaign, sizeof note.campaign, "%s", campaign_of(self)->name);
+        prf_status_t status = prf_publisher_publish(self->hub->publisher, kind, bytes, len, &note, published, e, &err);
         if (status) {
             errand_free(e);
             self->sides[board].publishing = false;
@@ -374,7 +377,10 @@ static bool publish(prf_running_t *self, size_t board)
     }
     if (prf_engine_stage(self->engine, board) != PRF_STAGE_PUBLISH)
         return false;
-    prf_census_t census = prf_fleet_census(self->hub->fleet, kind, "", version);
+    /* Somebody may have published, or rolled back, since: what counts is that the fleet runs what it should. */
+    prf_model_version_t current = {0};
+    prf_publisher_current(self->hub->publisher, kind, &current);
+    prf_census_t census = prf_fleet_census(self->hub->fleet, kind, "", current.version);
     prf_engine_acknowledged(self->engine, board, census.workers, census.current, self->sides[board].offered_s > PUBLISH_SECONDS);
     return prf_engine_stage(self->engine, board) != PRF_STAGE_PUBLISH;
 }
@@ -390,6 +396,18 @@ bool prf_running_pump(prf_running_t *self)
     for (size_t i = 0; i < self->count; i++)
         moved = publish(self, i) || moved;
     return moved;
+}
+
+static bool is_known(void *arg, const prf_digest_t *point, uint32_t attempt)
+{
+    const prf_running_t *self = arg;
+    prf_known_t known;
+    return prf_index_get(self->hub->index, point, attempt, &known);
+}
+
+void prf_running_outlook(const prf_running_t *self, size_t *have, size_t *lack)
+{
+    prf_engine_outlook(self->engine, is_known, (void *)self, have, lack);
 }
 
 void prf_running_tick(prf_running_t *self)

@@ -24,6 +24,9 @@ uint64_t prf_running_run(const prf_running_t *self);
 unsigned prf_running_owner(const prf_running_t *self);
 bool prf_running_finished(const prf_running_t *self);
 
+/* prf_engine_outlook, going by what the farm has. */
+void prf_running_outlook(const prf_running_t *self, size_t *have, size_t *lack);
+
 /* Does what is due. True when something was done. */
 bool prf_running_pump(prf_running_t *self);
 /* The point's outcome is in the index. */

@@ -7,12 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const states[PRF_CAMPAIGN_STATES] = {"running", "done", "cancelled", "failed"};
-
-const char *prf_campaign_state_name(prf_campaign_state_t state)
-{
-    return (unsigned)state < PRF_CAMPAIGN_STATES ? states[state] : "?";
-}
+enum { HISTORY = 4 /* earlier files that are kept */ };
 
 const char *prf_campaign_doc_text(const json_t *doc, const char *key)
 {
@@ -108,6 +103,25 @@ prf_status_t prf_campaign_doc_submit(const json_t *args, json_t **doc, prf_engin
     return PRF_OK;
 }
 
+bool prf_campaign_doc_same(const json_t *a, const json_t *b)
+{
+    return strcmp(prf_campaign_doc_text(a, "text"), prf_campaign_doc_text(b, "text")) == 0 &&
+           json_equal(json_object_get(a, "networks"), json_object_get(b, "networks"));
+}
+
+void prf_campaign_doc_replace(json_t *doc, const json_t *old, uint64_t now_ms)
+{
+    json_t *history = json_deep_copy(json_object_get(old, "history"));
+    if (!history)
+        history = json_array();
+    while (json_array_size(history) >= HISTORY)
+        json_array_remove(history, 0);
+    json_array_append_new(history, json_pack("{s:s, s:s, s:I}", "file", prf_campaign_doc_text(old, "file"), "text",
+                                             prf_campaign_doc_text(old, "text"), "replaced_ms", (json_int_t)now_ms));
+    json_object_set_new(doc, "history", history);
+    json_object_set(doc, "submitted_ms", json_object_get(old, "submitted_ms"));
+}
+
 prf_status_t prf_campaign_doc_engine(const json_t *doc, prf_engine_t **out, prf_error_t *err)
 {
     return make_engine(json_object_get(doc, "text"), prf_campaign_doc_text(doc, "file"), json_object_get(doc, "networks"), out,
@@ -119,7 +133,7 @@ prf_status_t prf_campaign_doc_decode(const void *bytes, size_t len, json_t **doc
     json_t *read = json_loadb(bytes, len, 0, NULL);
     const char *name = prf_campaign_doc_text(read, "state");
     for (int i = 0; i < PRF_CAMPAIGN_STATES; i++)
-        if (strcmp(name, states[i]) == 0 && json_is_string(json_object_get(read, "text")) &&
+        if (strcmp(name, prf_machine_campaign.states[i]) == 0 && json_is_string(json_object_get(read, "text")) &&
             prf_name_check("campaign", prf_campaign_doc_text(read, "name"), NULL) == PRF_OK) {
             *doc = read;
             *state = (prf_campaign_state_t)i;
@@ -131,7 +145,7 @@ prf_status_t prf_campaign_doc_decode(const void *bytes, size_t len, json_t **doc
 
 void prf_campaign_doc_set_state(json_t *doc, prf_campaign_state_t state, const char *error)
 {
-    json_object_set_new(doc, "state", json_string(prf_campaign_state_name(state)));
+    json_object_set_new(doc, "state", json_string(prf_machine_campaign.states[state]));
     if (error)
         json_object_set_new(doc, "error", json_string(error));
 }

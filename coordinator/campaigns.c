@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* campaigns.c - each campaign is a document (campaign_doc.h); a running one has an engine at work beside it (campaign.h).
- *
- * A change of state is written first and takes effect when it is committed; until then the campaign is `changing` and asks for
- * nothing, so that a crash in between finds it in the one state or the other. */
-#include "campaigns.h"
+/* campaigns.c - each campaign is a document (campaign_doc.h); a running one has an engine at work beside it (campaign.h). How one
+ * changes is in campaigns_change.c. */
+#include "campaigns_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,43 +9,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "campaign.h"
-#include "campaign_doc.h"
 
-enum { SAVE_SECONDS = 10, CAMPAIGNS = 4096 /* at most, with those that are over */ };
+enum { SAVE_SECONDS = 10 };
 
-typedef struct {
-    char name[PRF_NAME];
-    json_t *doc; /* owned */
-    prf_campaign_state_t state;
-    bool changing;          /* a change of state is on its way to the store */
-    bool fresh;             /* never committed yet */
-    prf_running_t *running; /* owned; NULL unless it runs */
-    prf_engine_t *next;     /* owned; what will run once the document is committed */
-    double seconds;         /* of earlier runs of the coordinator */
-    uint64_t since_ms;      /* it runs since */
-} one_t;
-
-struct prf_campaigns {
-    const prf_hub_t *hub;
-    one_t **ones; /* owned, each too; in order of submission */
-    size_t count;
-    uint64_t owners; /* bit set: number taken in the scheduler */
-    uint64_t runs;
-    unsigned ticks;
-};
-
-/* A document on its way to the store. */
-typedef struct {
-    prf_campaigns_t *self;
-    one_t *one;
-    prf_campaign_state_t state; /* that it will be in */
-    bool created;
-    prf_reply_fn fn; /* NULL: nobody asked */
-    void *arg;
-} change_t;
-
-static one_t *find(const prf_campaigns_t *self, const char *name)
+one_t *campaigns_find(const prf_campaigns_t *self, const char *name)
 {
     for (size_t i = 0; i < self->count; i++)
         if (strcmp(self->ones[i]->name, name) == 0)
@@ -55,7 +20,7 @@ static one_t *find(const prf_campaigns_t *self, const char *name)
     return NULL;
 }
 
-static double seconds_of(const one_t *one)
+double campaigns_seconds(const one_t *one)
 {
     return one->seconds + (one->running ? (double)(prf_clock_mono_ms() - one->since_ms) / 1000 : 0);
 }
@@ -63,13 +28,11 @@ static double seconds_of(const one_t *one)
 static void one_free(one_t *one)
 {
     prf_running_destroy(&one->running);
-    prf_engine_destroy(&one->next);
     json_decref(one->doc);
     free(one);
 }
 
-/* Puts an engine to work. On failure the campaign is failed with a message, in memory: a restart tries again. */
-static void start(prf_campaigns_t *self, one_t *one, prf_engine_t *engine)
+void campaigns_start(prf_campaigns_t *self, one_t *one, prf_engine_t *engine)
 {
     prf_error_t err = {0};
     unsigned owner = 0;
@@ -93,16 +56,16 @@ static void start(prf_campaigns_t *self, one_t *one, prf_engine_t *engine)
     one->since_ms = prf_clock_mono_ms();
 }
 
-static void stop(prf_campaigns_t *self, one_t *one)
+void campaigns_stop(prf_campaigns_t *self, one_t *one)
 {
     if (!one->running)
         return;
     self->owners &= ~((uint64_t)1 << prf_running_owner(one->running));
-    one->seconds = seconds_of(one);
+    one->seconds = campaigns_seconds(one);
     prf_running_destroy(&one->running);
 }
 
-static one_t *add(prf_campaigns_t *self, json_t *doc)
+one_t *campaigns_add(prf_campaigns_t *self, const char *name)
 {
     one_t *one = calloc(1, sizeof *one);
     one_t **ones = realloc(self->ones, (self->count + 1) * sizeof(void *));
@@ -112,13 +75,12 @@ static one_t *add(prf_campaigns_t *self, json_t *doc)
         free(one);
         return NULL;
     }
-    one->doc = doc;
-    snprintf(one->name, sizeof one->name, "%s", prf_campaign_doc_text(doc, "name"));
+    snprintf(one->name, sizeof one->name, "%s", name);
     self->ones[self->count++] = one;
     return one;
 }
 
-static void drop(prf_campaigns_t *self, one_t *one)
+void campaigns_drop(prf_campaigns_t *self, one_t *one)
 {
     size_t at = 0;
     while (self->ones[at] != one)
@@ -137,11 +99,12 @@ static bool load_one(void *arg, const char *key, const void *value, size_t len)
         prf_log(PRF_LOG_ERROR, "campaign_unreadable campaign=%s error=\"%s\"", key, err.text);
         return true;
     }
-    one_t *one = add(self, doc);
+    one_t *one = campaigns_add(self, prf_campaign_doc_text(doc, "name"));
     if (!one) {
         json_decref(doc);
         return false;
     }
+    one->doc = doc;
     one->state = state;
     one->seconds = json_number_value(json_object_get(doc, "seconds"));
     return true;
@@ -181,7 +144,7 @@ static void resume(prf_campaigns_t *self, one_t *one)
         return;
     }
     prf_log(PRF_LOG_INFO, "campaign_resumed campaign=%s", one->name);
-    start(self, one, engine);
+    campaigns_start(self, one, engine);
 }
 
 prf_status_t prf_campaigns_new(prf_campaigns_t **out, const prf_hub_t *hub, prf_error_t *err)
@@ -218,181 +181,42 @@ void prf_campaigns_destroy(prf_campaigns_t **self)
     *self = NULL;
 }
 
-static void reply_campaign(const one_t *one, bool created, prf_reply_fn fn, void *arg)
-{
-    fn(arg, PRF_OK,
-       json_pack("{s:s, s:b, s:s}", "campaign", one->name, "created", created, "state", prf_campaign_state_name(one->state)), NULL);
-}
-
-/* The change could not be written: everything as before. */
-static void undo(change_t *change)
-{
-    one_t *one = change->one;
-    one->changing = false;
-    prf_engine_destroy(&one->next);
-    if (one->fresh)
-        drop(change->self, one);
-    else
-        prf_campaign_doc_set_state(one->doc, one->state, NULL);
-}
-
-static void changed(void *arg, prf_status_t status)
-{
-    change_t *change = arg;
-    prf_campaigns_t *self = change->self;
-    one_t *one = change->one;
-    if (status) {
-        const char *why = status == PRF_ENOSPC
-                              ? "the disk that holds the coordinator's store is full: free some space, then try again"
-                          : status == PRF_ECANCELLED ? "the coordinator is ending: try again when it is back"
-                                                     : "the coordinator's store could not be written";
-        if (change->fn)
-            change->fn(change->arg, status, NULL, why);
-        undo(change);
-        free(change);
-        return;
-    }
-    one->changing = one->fresh = false;
-    if (change->state != PRF_CAMPAIGN_RUNNING)
-        stop(self, one);
-    one->state = change->state;
-    if (one->next) {
-        prf_engine_t *engine = one->next;
-        one->next = NULL;
-        start(self, one, engine);
-    }
-    prf_log(PRF_LOG_INFO, "campaign_%s campaign=%s seconds=%.1f",
-            one->state == PRF_CAMPAIGN_RUNNING ? "started" : prf_campaign_state_name(one->state), one->name, seconds_of(one));
-    if (change->fn)
-        reply_campaign(one, change->created, change->fn, change->arg);
-    free(change);
-}
-
-/* Writes the document in its new state; `changed` goes on from there. On failure nothing has happened. */
-static prf_status_t write_change(prf_campaigns_t *self, one_t *one, prf_campaign_state_t state, prf_commit_mode_t mode,
-                                 prf_reply_fn fn, void *arg, prf_error_t *err)
-{
-    change_t *change = malloc(sizeof *change);
-    if (change)
-        *change = (change_t){self, one, state, one->fresh, fn, arg};
-    json_object_set_new(one->doc, "seconds", json_real(seconds_of(one)));
-    prf_campaign_doc_set_state(one->doc, state, NULL);
-    char *text = json_dumps(one->doc, JSON_COMPACT);
-    prf_status_t status = change && text ? PRF_OK : prf_fail(err, PRF_ENOMEM, "campaign %s", one->name);
-    if (!status)
-        status =
-            prf_commits_value(self->hub->commits, PRF_TABLE_CAMPAIGN, one->name, text, strlen(text), mode, changed, change, err);
-    free(text);
-    if (status) {
-        free(change);
-        prf_campaign_doc_set_state(one->doc, one->state, NULL);
-    } else {
-        one->changing = true;
-    }
-    return status;
-}
-
-/* The same file again: what was cancelled or failed runs again, what runs or is done stays as it is. */
-static void attach(prf_campaigns_t *self, one_t *one, const json_t *doc, prf_engine_t *engine, prf_reply_fn fn, void *arg)
-{
-    prf_error_t err = {0};
-    if (strcmp(prf_campaign_doc_text(one->doc, "text"), prf_campaign_doc_text(doc, "text")) != 0) {
-        prf_engine_destroy(&engine);
-        prf_fail(&err, PRF_EEXISTS, "a campaign named %s exists with another specification: give this one another name", one->name);
-        fn(arg, err.code, NULL, err.text);
-    } else if (one->changing) {
-        prf_engine_destroy(&engine);
-        fn(arg, PRF_EBUSY, NULL, "the campaign is just changing its state: try again in a moment");
-    } else if (one->state == PRF_CAMPAIGN_RUNNING || one->state == PRF_CAMPAIGN_DONE) {
-        prf_engine_destroy(&engine);
-        reply_campaign(one, false, fn, arg);
-    } else {
-        one->next = engine;
-        prf_campaign_doc_set_state(one->doc, PRF_CAMPAIGN_RUNNING, "");
-        json_object_del(one->doc, "summary");
-        json_object_del(one->doc, "boards");
-        if (write_change(self, one, PRF_CAMPAIGN_RUNNING, PRF_COMMIT_ONCE, fn, arg, &err)) {
-            prf_engine_destroy(&one->next);
-            fn(arg, err.code, NULL, err.text);
-        }
-    }
-}
-
-void prf_campaigns_submit(prf_campaigns_t *self, const json_t *args, prf_reply_fn fn, void *arg)
-{
-    prf_error_t err = {0};
-    json_t *doc = NULL;
-    prf_engine_t *engine = NULL;
-    if (prf_campaign_doc_submit(args, &doc, &engine, &err)) {
-        fn(arg, err.code, NULL, err.text);
-        return;
-    }
-    one_t *one = find(self, prf_campaign_doc_text(doc, "name"));
-    if (one) {
-        attach(self, one, doc, engine, fn, arg);
-        json_decref(doc);
-        return;
-    }
-    if (self->count >= CAMPAIGNS) {
-        prf_fail(&err, PRF_EBUSY, "%zu campaigns are known, no more fit: begin another store", self->count);
-        fn(arg, err.code, NULL, err.text);
-        json_decref(doc);
-        prf_engine_destroy(&engine);
-        return;
-    }
-    json_object_set_new(doc, "submitted_ms", json_integer((json_int_t)prf_clock_wall_ms()));
-    one = add(self, doc);
-    if (!one) {
-        json_decref(doc);
-        prf_engine_destroy(&engine);
-        fn(arg, PRF_ENOMEM, NULL, "out of memory for another campaign");
-        return;
-    }
-    one->fresh = true;
-    one->next = engine;
-    if (write_change(self, one, PRF_CAMPAIGN_RUNNING, PRF_COMMIT_ONCE, fn, arg, &err)) {
-        drop(self, one);
-        fn(arg, err.code, NULL, err.text);
-    }
-}
-
-void prf_campaigns_cancel(prf_campaigns_t *self, const char *name, prf_reply_fn fn, void *arg)
-{
-    one_t *one = find(self, name);
-    prf_error_t err = {0};
-    if (!one || one->fresh) {
-        prf_fail(&err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", name);
-        fn(arg, err.code, NULL, err.text);
-    } else if (one->changing) {
-        fn(arg, PRF_EBUSY, NULL, "the campaign is just changing its state: try again in a moment");
-    } else if (one->state != PRF_CAMPAIGN_RUNNING) {
-        reply_campaign(one, false, fn, arg);
-    } else {
-        json_object_set_new(one->doc, "boards", prf_running_status(one->running));
-        if (write_change(self, one, PRF_CAMPAIGN_CANCELLED, PRF_COMMIT_ONCE, fn, arg, &err))
-            fn(arg, err.code, NULL, err.text);
-    }
-}
-
 static json_t *summary_of(const one_t *one)
 {
     json_t *summary = prf_engine_summary(prf_running_engine(one->running));
-    json_object_set_new(summary, "seconds", json_real(seconds_of(one)));
+    json_object_set_new(summary, "seconds", json_real(campaigns_seconds(one)));
     return summary;
 }
 
-/* Over when every kind is; failed only when none came to a model. */
-static void finish(prf_campaigns_t *self, one_t *one)
+/* What holds now, whenever the rest was noted: which model the kind's boards are to run, and how many do. */
+static void note_models(const prf_campaigns_t *self, json_t *boards)
 {
-    json_t *boards = prf_running_status(one->running), *board;
-    bool any = false;
     size_t i;
-    json_array_foreach(boards, i, board) any = any || strcmp(prf_campaign_doc_text(board, "stage"), "failed") != 0;
-    json_object_set_new(one->doc, "boards", boards);
-    json_object_set_new(one->doc, "summary", summary_of(one));
-    prf_error_t err = {0};
-    if (write_change(self, one, any ? PRF_CAMPAIGN_DONE : PRF_CAMPAIGN_FAILED, PRF_COMMIT_KEEP, NULL, NULL, &err))
-        prf_log(PRF_LOG_ERROR, "summary_not_stored campaign=%s error=\"%s\"", one->name, err.text);
+    json_t *board;
+    json_array_foreach(boards, i, board)
+    {
+        const char *kind = prf_campaign_doc_text(board, "kind");
+        prf_model_version_t current = {0};
+        prf_publisher_current(self->hub->publisher, kind, &current);
+        prf_census_t census = prf_fleet_census(self->hub->fleet, kind, "", current.version);
+        json_object_set_new(board, "current_version", json_integer(current.version));
+        json_object_set_new(board, "current_runs_on", json_integer(census.current));
+        json_object_set_new(board, "boards_live", json_integer(census.workers));
+    }
+}
+
+/* Its boards as they were when it stopped, but for what moved on by itself. */
+static json_t *standing_still(const one_t *one)
+{
+    json_t *boards = json_deep_copy(json_object_get(one->doc, "boards")), *board;
+    size_t i;
+    json_array_foreach(boards, i, board)
+    {
+        json_object_set_new(board, "busy", json_integer(0));
+        json_object_set_new(board, "rate_per_second", json_real(0));
+        json_object_set_new(board, "seconds_left", json_null());
+    }
+    return boards ? boards : json_array();
 }
 
 json_t *prf_campaigns_status(const prf_campaigns_t *self, const char *name)
@@ -402,21 +226,21 @@ json_t *prf_campaigns_status(const prf_campaigns_t *self, const char *name)
     json_t *campaigns = json_array();
     for (size_t i = 0; i < self->count; i++) {
         const one_t *one = self->ones[i];
-        if (one->fresh || (name && strcmp(one->name, name) != 0))
+        if (!one->doc || (name && strcmp(one->name, name) != 0))
             continue;
-        json_t *boards = json_object_get(one->doc, "boards");
-        boards = one->running ? prf_running_status(one->running) : boards ? json_incref(boards) : json_array();
+        json_t *boards = one->running ? prf_running_status(one->running) : standing_still(one);
+        note_models(self, boards);
         json_array_append_new(campaigns, json_pack("{s:s, s:s, s:f, s:s, s:o}", "name", one->name, "state",
-                                                   prf_campaign_state_name(one->state), "seconds", seconds_of(one), "error",
-                                                   prf_campaign_doc_text(one->doc, "error"), "boards", boards));
+                                                   prf_machine_campaign.states[one->state], "seconds", campaigns_seconds(one),
+                                                   "error", prf_campaign_doc_text(one->doc, "error"), "boards", boards));
     }
     return campaigns;
 }
 
 json_t *prf_campaigns_summary(const prf_campaigns_t *self, const char *name)
 {
-    const one_t *one = find(self, name);
-    if (!one || one->fresh)
+    const one_t *one = campaigns_find(self, name);
+    if (!one || !one->doc)
         return NULL;
     if (one->running)
         return summary_of(one);
@@ -427,8 +251,8 @@ json_t *prf_campaigns_summary(const prf_campaigns_t *self, const char *name)
 
 bool prf_campaigns_exists(const prf_campaigns_t *self, const char *name)
 {
-    const one_t *one = find(self, name);
-    return one && !one->fresh;
+    const one_t *one = campaigns_find(self, name);
+    return one && one->doc;
 }
 
 const char *prf_campaigns_excluding(const prf_campaigns_t *self, const char *kind, const char *fingerprint)
@@ -458,7 +282,7 @@ bool prf_campaigns_pump(prf_campaigns_t *self)
             continue;
         moved = prf_running_pump(one->running) || moved;
         if (prf_running_finished(one->running))
-            finish(self, one);
+            campaigns_finish(self, one);
     }
     return moved;
 }
@@ -492,7 +316,7 @@ static void save_seconds(prf_campaigns_t *self, const one_t *one)
 {
     char key[PRF_PLAN_KEY], text[32];
     seconds_key(one, key);
-    snprintf(text, sizeof text, "%.3f", seconds_of(one));
+    snprintf(text, sizeof text, "%.3f", campaigns_seconds(one));
     if (prf_commits_value(self->hub->commits, PRF_TABLE_DECISION, key, text, strlen(text), PRF_COMMIT_ONCE, NULL, NULL, NULL))
         prf_log(PRF_LOG_DEBUG, "seconds_not_saved campaign=%s", one->name);
 }

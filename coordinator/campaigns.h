@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* campaigns.h - all campaigns that the store knows: submitted, resumed at start, cancelled, finished. Loop thread only. What a
- * client is told has been committed before. docs/states.md has a campaign's life. */
+/* campaigns.h - all campaigns that the store knows: submitted, edited, paused, resumed, cancelled, finished. Loop thread only. What
+ * a client is told has been committed before. docs/states.md has a campaign's life. */
 #ifndef PRF_CAMPAIGNS_H
 #define PRF_CAMPAIGNS_H
 
 #include <jansson.h>
 
+#include "campaign_doc.h"
 #include "hub.h"
 
 typedef struct prf_campaigns prf_campaigns_t;
@@ -20,7 +21,8 @@ void prf_campaigns_destroy(prf_campaigns_t **self);
 
 /* The ops of docs/protocol.md. */
 void prf_campaigns_submit(prf_campaigns_t *self, const json_t *args, prf_reply_fn fn, void *arg);
-void prf_campaigns_cancel(prf_campaigns_t *self, const char *name, prf_reply_fn fn, void *arg);
+/* pause, resume and cancel: where docs/states.md says they lead. */
+void prf_campaigns_order(prf_campaigns_t *self, prf_campaign_event_t event, const char *name, prf_reply_fn fn, void *arg);
 /* Array of the campaign's, or (name NULL) of all campaigns' status; NULL when there is none of that name. New reference. */
 json_t *prf_campaigns_status(const prf_campaigns_t *self, const char *name);
 /* Content of summary.json. New reference; NULL when there is none of that name. */

@@ -95,9 +95,53 @@ static void op_submit(prf_clients_t *self, const json_t *args, ticket_t *ticket)
     prf_campaigns_submit(self->queries.campaigns, args, reply, ticket);
 }
 
+static void op_pause(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    prf_campaigns_order(self->queries.campaigns, PRF_CAMPAIGN_PAUSE, text_of(args, "campaign"), reply, ticket);
+}
+
+static void op_resume(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    prf_campaigns_order(self->queries.campaigns, PRF_CAMPAIGN_RESUME, text_of(args, "campaign"), reply, ticket);
+}
+
 static void op_cancel(prf_clients_t *self, const json_t *args, ticket_t *ticket)
 {
-    prf_campaigns_cancel(self->queries.campaigns, text_of(args, "campaign"), reply, ticket);
+    prf_campaigns_order(self->queries.campaigns, PRF_CAMPAIGN_CANCEL, text_of(args, "campaign"), reply, ticket);
+}
+
+typedef struct {
+    ticket_t *ticket;
+    char kind[PRF_NAME];
+    json_int_t version;
+} rollback_t;
+
+static void rolled_back(void *arg, prf_status_t status)
+{
+    rollback_t *r = arg;
+    const char *why = status == PRF_ENOSPC ? "the disk that holds the coordinator's store is full: free some space, then try again"
+                                           : "the coordinator's store could not be written: try again";
+    reply(r->ticket, status, status ? NULL : json_pack("{s:s, s:I}", "kind", r->kind, "version", r->version), why);
+    free(r);
+}
+
+static void op_rollback(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    json_int_t version = json_integer_value(json_object_get(args, "version"));
+    const char *kind = text_of(args, "kind");
+    prf_error_t err = {0};
+    rollback_t *r = malloc(sizeof *r);
+    prf_status_t status = r ? PRF_OK : prf_fail(&err, PRF_ENOMEM, "a roll-back");
+    if (!status) {
+        *r = (rollback_t){.ticket = ticket, .version = version};
+        snprintf(r->kind, sizeof r->kind, "%s", kind);
+        status = prf_publisher_roll_back(self->queries.hub->publisher, kind,
+                                         version > 0 && version <= UINT32_MAX ? (uint32_t)version : 0, rolled_back, r, &err);
+    }
+    if (status) {
+        free(r);
+        reply(ticket, status, NULL, err.text);
+    }
 }
 
 static void op_status(prf_clients_t *self, const json_t *args, ticket_t *ticket)
@@ -139,10 +183,13 @@ static const struct {
     op_fn fn;
     prf_query_fn query; /* where fn is NULL */
 } ops[] = {
-    {"submit", op_submit, NULL},        {"status", op_status, NULL},          {"summary", op_summary, NULL},
-    {"cancel", op_cancel, NULL},        {"shutdown", op_shutdown, NULL},      {"boards", NULL, prf_query_boards},
-    {"model", NULL, prf_query_model},   {"measure", NULL, prf_query_measure}, {"results", NULL, prf_query_results},
-    {"export", NULL, prf_query_export},
+    {"submit", op_submit, NULL},          {"status", op_status, NULL},
+    {"summary", op_summary, NULL},        {"pause", op_pause, NULL},
+    {"resume", op_resume, NULL},          {"cancel", op_cancel, NULL},
+    {"shutdown", op_shutdown, NULL},      {"boards", NULL, prf_query_boards},
+    {"rollback", op_rollback, NULL},      {"models", NULL, prf_query_models},
+    {"model", NULL, prf_query_model},     {"measure", NULL, prf_query_measure},
+    {"results", NULL, prf_query_results}, {"export", NULL, prf_query_export},
 };
 
 static void dispatch(prf_clients_t *self, const char *op, const json_t *args, ticket_t *ticket)

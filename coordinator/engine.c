@@ -7,6 +7,7 @@
  * Rejected: a stored plan. The book is rebuilt from the campaign and the results, so there is nothing that could disagree. */
 #include "engine_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,12 +339,35 @@ prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, ui
     return status;
 }
 
+void prf_engine_outlook(const prf_engine_t *self, prf_known_fn known, void *arg, size_t *have, size_t *lack)
+{
+    size_t all = 0, answered = 0;
+    for (size_t i = 0; i < self->campaign.board_count; i++) {
+        const kind_t *kind = &self->kinds[i];
+        for (size_t k = 0; k < kind->probe_count; k++) {
+            const probe_t *p = &kind->probes[k];
+            if (p->state == PROBE_SKIPPED)
+                continue;
+            all++;
+            answered += p->state > PROBE_OUT || known(arg, &p->point, p->attempt);
+        }
+    }
+    *have = answered;
+    *lack = all - answered;
+}
+
 const void *prf_engine_model(const prf_engine_t *self, size_t board, size_t *len, uint32_t *version)
 {
     const kind_t *kind = &self->kinds[board];
     *len = kind->file_len;
     *version = kind->version;
     return kind->file;
+}
+
+double prf_engine_mape(const prf_engine_t *self, size_t board)
+{
+    const prf_metrics_t *validation = &self->kinds[board].provenance.validation;
+    return validation->count > 0 ? validation->mape_percent : (double)NAN;
 }
 
 void prf_engine_published(prf_engine_t *self, size_t board, uint32_t version)

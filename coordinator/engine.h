@@ -74,6 +74,11 @@ bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out);
 PRF_CHECKED prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, uint32_t attempt,
                                            const prf_sample_t *sample, bool reused, const char *error, prf_error_t *err);
 
+/* Whether the farm has the outcome of a point and attempt. */
+typedef bool (*prf_known_fn)(void *arg, const prf_digest_t *point, uint32_t attempt);
+/* Of what it wants so far (the stages to come are not planned yet), how much is known and how much is not. */
+void prf_engine_outlook(const prf_engine_t *self, prf_known_fn known, void *arg, size_t *have, size_t *lack);
+
 /* Training, done elsewhere: take a task when there is one, run it on any thread, give it back. */
 typedef struct prf_training prf_training_t;
 prf_training_t *prf_engine_training(prf_engine_t *self); /* NULL: none now; ownership passes to the caller */
@@ -84,6 +89,7 @@ size_t prf_training_board(const prf_training_t *task);
 void prf_training_destroy(prf_training_t **task);
 /* The kind's final model file (borrowed), or NULL. `version` receives what prf_engine_published told, 0 before. */
 const void *prf_engine_model(const prf_engine_t *self, size_t board, size_t *len, uint32_t *version);
+double prf_engine_mape(const prf_engine_t *self, size_t board); /* its validation error, percent; NaN: unknown */
 /* The service stored and offered the model as `version`; then tells how many of the kind's workers run it. The kind is done
  * when all connected ones do, or when they had time enough (`late`): the model is durable, and one board that cannot take it must
  * not hold a fleet. The summary's note then says how many do not. */
@@ -96,7 +102,8 @@ prf_stage_t prf_engine_stage(const prf_engine_t *self, size_t board);
 const char *prf_stage_name(prf_stage_t stage);
 bool prf_engine_finished(const prf_engine_t *self); /* every kind done or failed */
 
-/* Per board kind: {"kind","stage","planned","measured","reused","poisoned","open","mape_percent","error"}. New reference. */
+/* Per board kind: {"kind","stage","planned","measured","reused","poisoned","open","mape_percent","model_version","error"}. New
+ * reference. */
 json_t *prf_engine_status(const prf_engine_t *self);
 /* summary.json without "seconds". New reference; docs/summary.md. */
 json_t *prf_engine_summary(const prf_engine_t *self);

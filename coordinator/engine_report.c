@@ -22,12 +22,12 @@ json_t *prf_engine_status(const prf_engine_t *self)
         const kind_t *k = &self->kinds[i];
         size_t open = k->pending.count + k->out;
         bool judged = k->provenance.validation.count > 0;
-        json_array_append_new(boards,
-                              json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "kind", self->campaign.boards[i].kind,
-                                        "stage", prf_stage_name(k->stage), "planned", (json_int_t)planned(k), "measured",
-                                        (json_int_t)k->measured, "reused", (json_int_t)k->reused, "poisoned",
-                                        (json_int_t)k->poisoned, "open", (json_int_t)open, "mape_percent",
-                                        judged ? number(k->provenance.validation.mape_percent) : json_null(), "error", k->error));
+        json_array_append_new(
+            boards, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:s}", "kind", self->campaign.boards[i].kind, "stage",
+                              prf_stage_name(k->stage), "planned", (json_int_t)planned(k), "measured", (json_int_t)k->measured,
+                              "reused", (json_int_t)k->reused, "poisoned", (json_int_t)k->poisoned, "open", (json_int_t)open,
+                              "mape_percent", judged ? number(k->provenance.validation.mape_percent) : json_null(), "model_version",
+                              (json_int_t)k->version, "error", k->error));
     }
     return boards;
 }

@@ -147,7 +147,7 @@ prf_census_t prf_fleet_census(const prf_fleet_t *self, const char *kind, const c
         if (!b->live || strcmp(b->facts.kind, kind) != 0)
             continue;
         census.workers++;
-        census.current += version > 0 && b->model.version >= version;
+        census.current += version > 0 && b->model.version == version;
         census.same += strcmp(b->facts.fingerprint, fingerprint) == 0;
     }
     return census;

@@ -60,7 +60,7 @@ size_t prf_fleet_live(const prf_fleet_t *self);
 /* Counts the live boards of a kind. */
 typedef struct {
     uint32_t workers; /* all of the kind */
-    uint32_t current; /* run model version `version` or a newer one */
+    uint32_t current; /* run model version `version` */
     uint32_t same;    /* have the fingerprint asked for */
 } prf_census_t;
 prf_census_t prf_fleet_census(const prf_fleet_t *self, const char *kind, const char *fingerprint, uint32_t version);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* publisher.c - a table of versions without their bytes. The file that was fetched last is kept in memory, because a fleet fetches
- * the same one at the same time. */
+ * the same one at the same time.
+ *
+ * A roll-back is stored with the newest version that it turned away from, so that a newer one takes over by being there: no second
+ * write has to follow a model into the store. */
 #include "publisher.h"
 
+#include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,19 +15,27 @@
 #include "base/log.h"
 #include "net/frames.h"
 
-enum { MODEL_KEY = PRF_NAME + 16 };
+enum { MODEL_KEY = PRF_NAME + 32 };
 
 typedef struct {
     prf_model_version_t version;
+    prf_model_note_t note;
     bool durable;
 } entry_t;
+
+typedef struct {
+    char kind[PRF_NAME];
+    uint32_t version, instead_of;
+} roll_back_t;
 
 struct prf_publisher {
     prf_store_t *store;
     prf_commits_t *commits;
     prf_socket_t *broadcast;
-    entry_t *entries; /* owned */
+    entry_t *entries; /* owned; versions of a kind in rising order */
     size_t count, cap;
+    roll_back_t *roll_backs; /* owned; one a kind at most */
+    size_t roll_back_count;
     prf_digest_t cached;
     void *cache; /* owned: bytes of `cached` */
     size_t cache_len;
@@ -31,6 +44,16 @@ struct prf_publisher {
 static void model_key(char key[MODEL_KEY], const char *kind, uint32_t version)
 {
     snprintf(key, MODEL_KEY, "%s/%010u", kind, version);
+}
+
+static void note_key(char key[MODEL_KEY], const char *kind, uint32_t version)
+{
+    snprintf(key, MODEL_KEY, "-/%s/model/%010u", kind, version);
+}
+
+static void roll_back_key(char key[MODEL_KEY], const char *kind)
+{
+    snprintf(key, MODEL_KEY, "-/%s/current", kind);
 }
 
 static prf_status_t append(prf_publisher_t *self, const entry_t *entry, prf_error_t *err)
@@ -56,7 +79,7 @@ typedef struct {
 static bool load(void *arg, const char *key, const void *value, size_t len)
 {
     loading_t *loading = arg;
-    entry_t entry = {.durable = true};
+    entry_t entry = {.durable = true, .note.mape_percent = (double)NAN};
     int end = 0;
     if (sscanf(key, "%63[^/]/%10u%n", entry.version.kind, &entry.version.version, &end) != 2 || key[end] ||
         entry.version.version == 0)
@@ -64,6 +87,57 @@ static bool load(void *arg, const char *key, const void *value, size_t len)
     entry.version.bytes = len;
     prf_digest(&entry.version.digest, value, len);
     loading->status = append(loading->self, &entry, loading->err);
+    return loading->status == PRF_OK;
+}
+
+static entry_t *find(const prf_publisher_t *self, const char *kind, uint32_t version)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (self->entries[i].version.version == version && strcmp(self->entries[i].version.kind, kind) == 0)
+            return &self->entries[i];
+    return NULL;
+}
+
+static prf_status_t set_roll_back(prf_publisher_t *self, const roll_back_t *roll_back, prf_error_t *err)
+{
+    for (size_t i = 0; i < self->roll_back_count; i++)
+        if (strcmp(self->roll_backs[i].kind, roll_back->kind) == 0) {
+            self->roll_backs[i] = *roll_back;
+            return PRF_OK;
+        }
+    roll_back_t *all = realloc(self->roll_backs, (self->roll_back_count + 1) * sizeof *all);
+    if (!all)
+        return prf_fail(err, PRF_ENOMEM, "a roll-back of %s", roll_back->kind);
+    all[self->roll_back_count++] = *roll_back;
+    self->roll_backs = all;
+    return PRF_OK;
+}
+
+/* Notes and roll-backs, which stand among the decisions; a damaged one is as good as none. */
+static bool load_beside(void *arg, const char *key, const void *value, size_t len)
+{
+    loading_t *loading = arg;
+    char kind[PRF_NAME], wanted[MODEL_KEY];
+    uint32_t version;
+    json_t *json = json_loadb(value, len, 0, NULL);
+    if (sscanf(key, "-/%63[^/]/model/%10u", kind, &version) == 2) {
+        entry_t *e = find(loading->self, kind, version);
+        if (e) {
+            const char *campaign = json_string_value(json_object_get(json, "campaign"));
+            const json_t *mape = json_object_get(json, "mape_percent");
+            snprintf(e->note.campaign, sizeof e->note.campaign, "%s", campaign ? campaign : "");
+            e->note.mape_percent = json_is_number(mape) ? json_number_value(mape) : (double)NAN;
+            e->note.published_ms = (uint64_t)json_integer_value(json_object_get(json, "published_ms"));
+        }
+    } else if (sscanf(key, "-/%63[^/]/", kind) == 1) {
+        roll_back_t one = {.version = (uint32_t)json_integer_value(json_object_get(json, "version")),
+                           .instead_of = (uint32_t)json_integer_value(json_object_get(json, "instead_of"))};
+        roll_back_key(wanted, kind);
+        memcpy(one.kind, kind, sizeof one.kind);
+        if (strcmp(key, wanted) == 0 && find(loading->self, kind, one.version))
+            loading->status = set_roll_back(loading->self, &one, loading->err);
+    }
+    json_decref(json);
     return loading->status == PRF_OK;
 }
 
@@ -75,8 +149,10 @@ prf_status_t prf_publisher_new(prf_publisher_t **out, prf_store_t *store, prf_co
         return prf_fail(err, PRF_ENOMEM, "publisher");
     *self = (prf_publisher_t){.store = store, .commits = commits, .broadcast = broadcast};
     loading_t loading = {self, PRF_OK, err};
-    uint64_t damaged = 0;
+    uint64_t damaged = 0, lost = 0;
     prf_status_t status = prf_store_scan(store, PRF_TABLE_MODEL, NULL, load, &loading, &damaged, err);
+    if (!status && !loading.status)
+        status = prf_store_scan(store, PRF_TABLE_DECISION, "-/", load_beside, &loading, &lost, err);
     if (!status)
         status = loading.status;
     if (status) {
@@ -94,17 +170,10 @@ void prf_publisher_destroy(prf_publisher_t **self)
     if (!self || !*self)
         return;
     free((*self)->entries);
+    free((*self)->roll_backs);
     free((*self)->cache);
     free(*self);
     *self = NULL;
-}
-
-static entry_t *find(const prf_publisher_t *self, const char *kind, uint32_t version)
-{
-    for (size_t i = 0; i < self->count; i++)
-        if (self->entries[i].version.version == version && strcmp(self->entries[i].version.kind, kind) == 0)
-            return &self->entries[i];
-    return NULL;
 }
 
 static entry_t *newest(const prf_publisher_t *self, const char *kind, bool durable)
@@ -124,6 +193,30 @@ bool prf_publisher_newest(const prf_publisher_t *self, const char *kind, prf_mod
     if (e)
         *out = e->version;
     return e != NULL;
+}
+
+bool prf_publisher_current(const prf_publisher_t *self, const char *kind, prf_model_version_t *out)
+{
+    const entry_t *e = newest(self, kind, true);
+    for (size_t i = 0; e && i < self->roll_back_count; i++) {
+        const roll_back_t *r = &self->roll_backs[i];
+        if (strcmp(r->kind, kind) == 0 && e->version.version <= r->instead_of)
+            return prf_publisher_version(self, kind, r->version, out);
+    }
+    if (e)
+        *out = e->version;
+    return e != NULL;
+}
+
+bool prf_publisher_next(const prf_publisher_t *self, size_t *index, prf_model_version_t *out, prf_model_note_t *note)
+{
+    while (*index < self->count && !self->entries[*index].durable)
+        ++*index;
+    if (*index >= self->count)
+        return false;
+    *out = self->entries[*index].version;
+    *note = self->entries[*index].note;
+    return true;
 }
 
 bool prf_publisher_version(const prf_publisher_t *self, const char *kind, uint32_t version, prf_model_version_t *out)
@@ -167,19 +260,51 @@ static void stored(void *arg, prf_status_t status)
     free(p);
 }
 
-prf_status_t prf_publisher_publish(prf_publisher_t *self, const char *kind, const void *bytes, size_t len, prf_published_fn fn,
-                                   void *arg, prf_error_t *err)
+/* The version that the campaign published last, if it has these bytes. Of versions without a note only the bytes tell, which hold
+ * the campaign's name. */
+static const entry_t *published_already(const prf_publisher_t *self, const entry_t *fresh)
 {
-    entry_t entry = {.version = {.version = 1, .bytes = len}};
+    for (size_t i = self->count; i-- > 0;) {
+        const entry_t *e = &self->entries[i];
+        if (strcmp(e->version.kind, fresh->version.kind) != 0 ||
+            (e->note.campaign[0] && strcmp(e->note.campaign, fresh->note.campaign) != 0))
+            continue;
+        if (prf_digest_compare(&e->version.digest, &fresh->version.digest) == 0)
+            return e;
+        if (e->note.campaign[0])
+            return NULL;
+    }
+    return NULL;
+}
+
+/* Goes before the model, so that a version that is there has its note. */
+static prf_status_t store_note(prf_publisher_t *self, const entry_t *entry, prf_error_t *err)
+{
+    char key[MODEL_KEY];
+    note_key(key, entry->version.kind, entry->version.version);
+    double mape = entry->note.mape_percent;
+    json_t *json = json_pack("{s:s, s:o, s:I}", "campaign", entry->note.campaign, "mape_percent",
+                             isfinite(mape) ? json_real(mape) : json_null(), "published_ms", (json_int_t)entry->note.published_ms);
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    prf_status_t status =
+        text ? prf_commits_value(self->commits, PRF_TABLE_DECISION, key, text, strlen(text), PRF_COMMIT_KEEP, NULL, NULL, err)
+             : prf_fail(err, PRF_ENOMEM, "publishing a model of %s", entry->version.kind);
+    free(text);
+    return status;
+}
+
+prf_status_t prf_publisher_publish(prf_publisher_t *self, const char *kind, const void *bytes, size_t len,
+                                   const prf_model_note_t *note, prf_published_fn fn, void *arg, prf_error_t *err)
+{
+    entry_t entry = {.version = {.version = 1, .bytes = len}, .note = *note};
     snprintf(entry.version.kind, sizeof entry.version.kind, "%s", kind);
     prf_digest(&entry.version.digest, bytes, len);
-    for (size_t i = 0; i < self->count; i++) {
-        const entry_t *e = &self->entries[i];
-        if (strcmp(e->version.kind, kind) != 0 || prf_digest_compare(&e->version.digest, &entry.version.digest) != 0)
-            continue;
-        if (!e->durable)
-            return prf_fail(err, PRF_EBUSY, "the same model of %s is being stored", kind);
-        fn(arg, e->version.version);
+    const entry_t *same = published_already(self, &entry);
+    if (same && !same->durable)
+        return prf_fail(err, PRF_EBUSY, "the same model of %s is being stored", kind);
+    if (same) {
+        fn(arg, same->version.version);
         return PRF_OK;
     }
     const entry_t *last = newest(self, kind, false);
@@ -192,7 +317,9 @@ prf_status_t prf_publisher_publish(prf_publisher_t *self, const char *kind, cons
     snprintf(p->kind, sizeof p->kind, "%s", kind);
     char key[MODEL_KEY];
     model_key(key, kind, entry.version.version);
-    prf_status_t status = append(self, &entry, err);
+    prf_status_t status = store_note(self, &entry, err);
+    if (!status)
+        status = append(self, &entry, err);
     if (!status) {
         status = prf_commits_value(self->commits, PRF_TABLE_MODEL, key, bytes, len, PRF_COMMIT_KEEP, stored, p, err);
         if (status)
@@ -200,6 +327,68 @@ prf_status_t prf_publisher_publish(prf_publisher_t *self, const char *kind, cons
     }
     if (status)
         free(p);
+    return status;
+}
+
+typedef struct {
+    prf_publisher_t *self;
+    roll_back_t roll_back;
+    prf_commits_fn fn;
+    void *arg;
+} rolling_back_t;
+
+static void rolled_back(void *arg, prf_status_t status)
+{
+    rolling_back_t *r = arg;
+    prf_error_t err = {0};
+    const entry_t *e = find(r->self, r->roll_back.kind, r->roll_back.version);
+    if (!status && (status = set_roll_back(r->self, &r->roll_back, &err)))
+        prf_log(PRF_LOG_ERROR, "model_not_rolled_back kind=%s error=\"%s\" a_restart_does_it=true", r->roll_back.kind, err.text);
+    if (!status && e) {
+        prf_log(PRF_LOG_INFO, "model_rolled_back kind=%s version=%u instead_of=%u", r->roll_back.kind, r->roll_back.version,
+                r->roll_back.instead_of);
+        offer(r->self, &e->version);
+    }
+    r->fn(r->arg, status);
+    free(r);
+}
+
+/* "1, 2, 3": as many of the newest as fit. */
+static void list_versions(const prf_publisher_t *self, const char *kind, char *text, size_t cap)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = self->count; i-- > 0 && used + 16 < cap;)
+        if (self->entries[i].durable && strcmp(self->entries[i].version.kind, kind) == 0)
+            used += (size_t)snprintf(text + used, cap - used, "%s%u", used ? ", " : "", self->entries[i].version.version);
+}
+
+prf_status_t prf_publisher_roll_back(prf_publisher_t *self, const char *kind, uint32_t version, prf_commits_fn fn, void *arg,
+                                     prf_error_t *err)
+{
+    const entry_t *e = find(self, kind, version), *last = newest(self, kind, true);
+    char versions[200];
+    list_versions(self, kind, versions, sizeof versions);
+    if (!last)
+        return prf_fail(err, PRF_ENOTFOUND, "board kind '%.64s' has no model: 'prfarm model list' shows those that there are",
+                        kind);
+    if (!e || !e->durable)
+        return prf_fail(err, PRF_ENOTFOUND, "board kind %s has no model version %u: it has %s", kind, version, versions);
+    rolling_back_t *r = malloc(sizeof *r);
+    json_t *json = json_pack("{s:I, s:I}", "version", (json_int_t)version, "instead_of", (json_int_t)last->version.version);
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL, key[MODEL_KEY];
+    json_decref(json);
+    prf_status_t status = r && text ? PRF_OK : prf_fail(err, PRF_ENOMEM, "a roll-back of %s", kind);
+    if (!status) {
+        *r = (rolling_back_t){self, {.version = version, .instead_of = last->version.version}, fn, arg};
+        memcpy(r->roll_back.kind, e->version.kind, sizeof r->roll_back.kind);
+        roll_back_key(key, kind);
+        status =
+            prf_commits_value(self->commits, PRF_TABLE_DECISION, key, text, strlen(text), PRF_COMMIT_ONCE, rolled_back, r, err);
+    }
+    free(text);
+    if (status)
+        free(r);
     return status;
 }
 

@@ -3,6 +3,7 @@
  * way as a campaign's points, under an owner of its own. */
 #include "queries.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 enum {
     BOARDS = 1000,                              /* in a reply at most */
+    MODELS = 1000,                              /* too */
     ROWS = 2000,                                /* of an export in a reply at most */
     ROWS_BYTES = PRF_FRAME_BYTES - (128 << 10), /* and the size that they may reach */
 };
@@ -24,8 +26,9 @@ static const char *text_of(const json_t *args, const char *key)
 
 static prf_status_t one_board(const prf_queries_t *self, const prf_fleet_board_t *b, json_t **out, prf_error_t *err)
 {
-    prf_model_version_t newest = {0};
+    prf_model_version_t newest = {0}, current = {0};
     prf_publisher_newest(self->hub->publisher, b->facts.kind, &newest);
+    prf_publisher_current(self->hub->publisher, b->facts.kind, &current);
     const char *excluding = b->live ? prf_campaigns_excluding(self->campaigns, b->facts.kind, b->facts.fingerprint) : NULL;
     char note[240] = "";
     if (excluding)
@@ -34,11 +37,11 @@ static prf_status_t one_board(const prf_queries_t *self, const prf_fleet_board_t
     else if (b->paused_until_ms > prf_clock_mono_ms())
         snprintf(note, sizeof note, "failed on several points in a row: paused for a while");
     json_t *silent = b->heard_ms ? json_real((double)(prf_clock_mono_ms() - b->heard_ms) / 1000) : json_null();
-    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "board", b->facts.board, "kind", b->facts.kind,
-                     "state", prf_sessions_state(self->sessions, b), "fingerprint", b->facts.fingerprint, "software",
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "board", b->facts.board, "kind",
+                     b->facts.kind, "state", prf_sessions_state(self->sessions, b), "fingerprint", b->facts.fingerprint, "software",
                      b->facts.software, "model_version", (json_int_t)b->model.version, "newest_version", (json_int_t)newest.version,
-                     "done", (json_int_t)b->done, "failed", (json_int_t)b->failed, "running",
-                     (json_int_t)prf_sched_leases(self->hub->sched, b->number), "seconds_silent", silent, "note", note);
+                     "current_version", (json_int_t)current.version, "done", (json_int_t)b->done, "failed", (json_int_t)b->failed,
+                     "running", (json_int_t)prf_sched_leases(self->hub->sched, b->number), "seconds_silent", silent, "note", note);
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "list of boards");
 }
 
@@ -66,18 +69,45 @@ prf_status_t prf_query_model(const prf_queries_t *self, const json_t *args, json
     const char *kind = text_of(args, "kind");
     json_int_t version = json_integer_value(json_object_get(args, "version"));
     prf_model_version_t model;
-    bool found = version == 0 ? prf_publisher_newest(self->hub->publisher, kind, &model)
+    bool found = version == 0 ? prf_publisher_current(self->hub->publisher, kind, &model)
                  : version > 0 && version <= UINT32_MAX
                      ? prf_publisher_version(self->hub->publisher, kind, (uint32_t)version, &model)
                      : false;
     if (!found)
-        return prf_fail(err, PRF_ENOTFOUND,
-                        "no such model of board kind '%.64s': 'prfarm boards' lists the kinds and their newest versions", kind);
+        return prf_fail(err, PRF_ENOTFOUND, "no such model of board kind '%.64s': 'prfarm model list' shows those that there are",
+                        kind);
     char hex[PRF_DIGEST_HEX];
     prf_digest_hex(&model.digest, hex);
     *out = json_pack("{s:s, s:I, s:s, s:I}", "kind", model.kind, "version", (json_int_t)model.version, "digest", hex, "bytes",
                      (json_int_t)model.bytes);
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "model");
+}
+
+prf_status_t prf_query_models(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
+{
+    const char *kind = text_of(args, "kind");
+    json_int_t after = json_integer_value(json_object_get(args, "after"));
+    json_t *models = json_array();
+    prf_model_version_t model, current;
+    prf_model_note_t note;
+    size_t i = after > 0 ? (size_t)after : 0;
+    bool more = false;
+    for (; (more = prf_publisher_next(self->hub->publisher, &i, &model, &note)) && json_array_size(models) < MODELS; i++) {
+        if (*kind && strcmp(kind, model.kind) != 0)
+            continue;
+        bool is_current = prf_publisher_current(self->hub->publisher, model.kind, &current) && current.version == model.version;
+        prf_census_t census = prf_fleet_census(self->hub->fleet, model.kind, "", model.version);
+        char hex[PRF_DIGEST_HEX];
+        prf_digest_hex(&model.digest, hex);
+        json_array_append_new(models, json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:I, s:s, s:o, s:I}", "kind", model.kind, "version",
+                                                (json_int_t)model.version, "current", is_current, "runs_on",
+                                                (json_int_t)census.current, "workers", (json_int_t)census.workers, "digest", hex,
+                                                "bytes", (json_int_t)model.bytes, "campaign", note.campaign, "mape_percent",
+                                                isfinite(note.mape_percent) ? json_real(note.mape_percent) : json_null(),
+                                                "published_ms", (json_int_t)note.published_ms));
+    }
+    *out = json_pack("{s:o, s:o}", "models", models, "next", more ? json_integer((json_int_t)i) : json_null());
+    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "list of models");
 }
 
 static const prf_fleet_board_t *any_of(const prf_fleet_t *fleet, const char *kind)

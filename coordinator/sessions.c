@@ -175,7 +175,7 @@ static void welcome(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now
 {
     prf_frame_t frame = {.type = PRF_FRAME_WELCOME,
                          .u.welcome = {.session = board->session, .heartbeat_ms = self->hub->heartbeat_ms}};
-    prf_publisher_newest(self->hub->publisher, board->facts.kind, &frame.u.welcome.model);
+    prf_publisher_current(self->hub->publisher, board->facts.kind, &frame.u.welcome.model);
     board->offered_ms = now_ms;
     send_frame(self, &board->peer, &frame);
 }
@@ -463,12 +463,13 @@ bool prf_sessions_grant(prf_sessions_t *self)
     return any;
 }
 
-/* A board that does not run its kind's newest model is told again, until it does. */
+/* A board that does not run its kind's current model is told again, until it does. */
 static void offer(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_ms)
 {
     prf_frame_t frame = {.type = PRF_FRAME_MODEL_OFFER};
     if (now_ms - board->offered_ms < OFFER_AGAIN_MS ||
-        !prf_publisher_newest(self->hub->publisher, board->facts.kind, &frame.u.model) || same_model(&frame.u.model, &board->model))
+        !prf_publisher_current(self->hub->publisher, board->facts.kind, &frame.u.model) ||
+        same_model(&frame.u.model, &board->model))
         return;
     board->offered_ms = now_ms;
     send_frame(self, &board->peer, &frame);

@@ -32,6 +32,39 @@ const prf_machine_t prf_machine_job = {.name = "Job",
                                        .event_count = PRF_JOB_EVENTS,
                                        .move_count = COUNT(job_moves)};
 
+static const char *const campaign_states[PRF_CAMPAIGN_STATES] = {"running", "paused", "done", "cancelled", "failed"};
+static const char *const campaign_events[PRF_CAMPAIGN_EVENTS] = {"submit", "edit", "pause", "resume", "cancel", "finish", "fail"};
+static const prf_transition_t campaign_moves[] = {
+    {PRF_CAMPAIGN_RUNNING, PRF_CAMPAIGN_SUBMIT, PRF_CAMPAIGN_RUNNING},
+    {PRF_CAMPAIGN_RUNNING, PRF_CAMPAIGN_EDIT, PRF_CAMPAIGN_RUNNING},
+    {PRF_CAMPAIGN_RUNNING, PRF_CAMPAIGN_PAUSE, PRF_CAMPAIGN_PAUSED},
+    {PRF_CAMPAIGN_RUNNING, PRF_CAMPAIGN_RESUME, PRF_CAMPAIGN_RUNNING},
+    {PRF_CAMPAIGN_RUNNING, PRF_CAMPAIGN_CANCEL, PRF_CAMPAIGN_CANCELLED},
+    {PRF_CAMPAIGN_RUNNING, PRF_CAMPAIGN_FINISH, PRF_CAMPAIGN_DONE},
+    {PRF_CAMPAIGN_RUNNING, PRF_CAMPAIGN_FAIL, PRF_CAMPAIGN_FAILED},
+    {PRF_CAMPAIGN_PAUSED, PRF_CAMPAIGN_SUBMIT, PRF_CAMPAIGN_PAUSED},
+    {PRF_CAMPAIGN_PAUSED, PRF_CAMPAIGN_EDIT, PRF_CAMPAIGN_PAUSED},
+    {PRF_CAMPAIGN_PAUSED, PRF_CAMPAIGN_PAUSE, PRF_CAMPAIGN_PAUSED},
+    {PRF_CAMPAIGN_PAUSED, PRF_CAMPAIGN_RESUME, PRF_CAMPAIGN_RUNNING},
+    {PRF_CAMPAIGN_PAUSED, PRF_CAMPAIGN_CANCEL, PRF_CAMPAIGN_CANCELLED},
+    {PRF_CAMPAIGN_DONE, PRF_CAMPAIGN_SUBMIT, PRF_CAMPAIGN_DONE},
+    {PRF_CAMPAIGN_DONE, PRF_CAMPAIGN_EDIT, PRF_CAMPAIGN_RUNNING},
+    {PRF_CAMPAIGN_DONE, PRF_CAMPAIGN_CANCEL, PRF_CAMPAIGN_DONE},
+    {PRF_CAMPAIGN_CANCELLED, PRF_CAMPAIGN_SUBMIT, PRF_CAMPAIGN_RUNNING},
+    {PRF_CAMPAIGN_CANCELLED, PRF_CAMPAIGN_EDIT, PRF_CAMPAIGN_RUNNING},
+    {PRF_CAMPAIGN_CANCELLED, PRF_CAMPAIGN_CANCEL, PRF_CAMPAIGN_CANCELLED},
+    {PRF_CAMPAIGN_FAILED, PRF_CAMPAIGN_SUBMIT, PRF_CAMPAIGN_RUNNING},
+    {PRF_CAMPAIGN_FAILED, PRF_CAMPAIGN_EDIT, PRF_CAMPAIGN_RUNNING},
+    {PRF_CAMPAIGN_FAILED, PRF_CAMPAIGN_CANCEL, PRF_CAMPAIGN_FAILED},
+};
+const prf_machine_t prf_machine_campaign = {.name = "Campaign",
+                                            .states = campaign_states,
+                                            .events = campaign_events,
+                                            .moves = campaign_moves,
+                                            .state_count = PRF_CAMPAIGN_STATES,
+                                            .event_count = PRF_CAMPAIGN_EVENTS,
+                                            .move_count = COUNT(campaign_moves)};
+
 static const char *const session_states[PRF_SESSION_STATES] = {"none", "live"};
 static const char *const session_events[PRF_SESSION_EVENTS] = {"admit", "leave", "silent", "expel"};
 static const prf_transition_t session_moves[] = {
@@ -49,6 +82,6 @@ const prf_machine_t prf_machine_session = {.name = "Session",
 
 const prf_machine_t *prf_machine_at(size_t index)
 {
-    static const prf_machine_t *const all[] = {&prf_machine_job, &prf_machine_session};
+    static const prf_machine_t *const all[] = {&prf_machine_campaign, &prf_machine_job, &prf_machine_session};
     return index < COUNT(all) ? all[index] : NULL;
 }

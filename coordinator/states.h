@@ -42,6 +42,27 @@ typedef enum {
 } prf_job_event_t;
 extern const prf_machine_t prf_machine_job;
 
+/* A campaign (campaigns_change.c). The states' numbers are not stored, their names are. */
+typedef enum {
+    PRF_CAMPAIGN_RUNNING = 0,
+    PRF_CAMPAIGN_PAUSED,
+    PRF_CAMPAIGN_DONE,
+    PRF_CAMPAIGN_CANCELLED,
+    PRF_CAMPAIGN_FAILED,
+    PRF_CAMPAIGN_STATES
+} prf_campaign_state_t;
+typedef enum {
+    PRF_CAMPAIGN_SUBMIT = 0, /* the same file again */
+    PRF_CAMPAIGN_EDIT,       /* another file in the place of its file */
+    PRF_CAMPAIGN_PAUSE,
+    PRF_CAMPAIGN_RESUME,
+    PRF_CAMPAIGN_CANCEL,
+    PRF_CAMPAIGN_FINISH, /* its engine is through, with a model */
+    PRF_CAMPAIGN_FAIL,   /* its engine is through, without */
+    PRF_CAMPAIGN_EVENTS
+} prf_campaign_event_t;
+extern const prf_machine_t prf_machine_campaign;
+
 /* A worker's session (sessions.c). */
 typedef enum { PRF_SESSION_NONE = 0, PRF_SESSION_LIVE, PRF_SESSION_STATES } prf_session_state_t;
 typedef enum {

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/* order.c - see order.h. */
+#include "order.h"
+
+#include "access.h"
+#include "output.h"
+
+int prf_order_run(const prf_usage_t *usage, int argc, char **argv)
+{
+    bool json = false;
+    const prf_option_t options[] = {{.name = "json", .help = "print JSON", .flag = &json}, {.name = NULL}};
+    prf_words_t words;
+    int code = 0;
+    prf_access_t access;
+    prf_error_t err = {0};
+    if (!prf_access_start(&access, usage, options, argc, argv, &words, &code))
+        return code;
+    json_t *answer;
+    prf_status_t failed =
+        prf_farm_call(access.farm, usage->name, json_pack("{s:s}", "campaign", words.items[0]), PRF_CALL_MS, &answer, &err);
+    prf_access_close(&access);
+    if (failed)
+        return prf_report(&err);
+    if (json)
+        return prf_print_json(answer);
+    printf("campaign %s is %s\n", prf_json_text(answer, "campaign", words.items[0]), prf_json_text(answer, "state", "?"));
+    json_decref(answer);
+    return 0;
+}

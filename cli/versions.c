@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* versions.c - see versions.h. */
+#include "versions.h"
+
+#include <math.h>
+#include <time.h>
+
+#include "output.h"
+#include "signals.h"
+
+static void print_versions(const json_t *models)
+{
+    prf_terminal_t terminal;
+    prf_terminal_init(&terminal, stdout);
+    if (json_array_size(models) == 0) {
+        printf("no models yet\n");
+        return;
+    }
+    prf_table_t *table = prf_table_new("kind|version>||runs on>|campaign|MAPE>|size>|published|digest");
+    size_t i;
+    json_t *m;
+    json_array_foreach(models, i, m)
+    {
+        char mape[PRF_HUMAN], size[PRF_HUMAN], date[32] = "-";
+        time_t published = (time_t)(prf_json_number(m, "published_ms", 0) / 1000);
+        struct tm parts;
+        if (published > 0 && localtime_r(&published, &parts))
+            strftime(date, sizeof date, "%Y-%m-%d %H:%M", &parts);
+        prf_table_cell(table, "%s", prf_json_text(m, "kind", "?"));
+        prf_table_cell(table, "v%.0f", prf_json_number(m, "version", 0));
+        prf_table_cell(table, "%s", json_is_true(json_object_get(m, "current")) ? "current" : "");
+        prf_table_cell(table, "%.0f of %.0f", prf_json_number(m, "runs_on", 0), prf_json_number(m, "workers", 0));
+        prf_table_cell(table, "%s", prf_json_text(m, "campaign", "-"));
+        prf_table_cell(table, "%s", prf_human_percent(prf_json_number(m, "mape_percent", NAN), mape));
+        prf_table_cell(table, "%s", prf_human_bytes(prf_json_number(m, "bytes", 0), size));
+        prf_table_cell(table, "%s", date);
+        prf_table_cell(table, "%.8s", prf_json_text(m, "digest", "?"));
+    }
+    prf_table_print(&table, &terminal);
+    prf_table_destroy(&table);
+}
+
+/* All versions, however many replies they come in. */
+static prf_status_t fetch_versions(prf_farm_t *farm, const char *kind, json_t *models, prf_error_t *err)
+{
+    json_int_t after = 0;
+    do {
+        json_t *answer;
+        prf_status_t status =
+            prf_farm_call(farm, "models", json_pack("{s:s, s:I}", "kind", kind, "after", after), PRF_CALL_MS, &answer, err);
+        if (status)
+            return status;
+        json_array_extend(models, json_object_get(answer, "models"));
+        after = json_integer_value(json_object_get(answer, "next"));
+        json_decref(answer);
+    } while (after > 0);
+    return PRF_OK;
+}
+
+int prf_versions_list(const char *kind, const prf_where_t *where, bool json)
+{
+    prf_signals_catch();
+    prf_error_t err = {0};
+    prf_access_t access;
+    if (prf_access_open(&access, where, &err))
+        return prf_report(&err);
+    json_t *models = json_array();
+    int code = 0;
+    prf_status_t status = fetch_versions(access.farm, kind, models, &err);
+    prf_access_close(&access);
+    if (status)
+        code = prf_report(&err);
+    else if (json)
+        code = prf_print_json(json_pack("{s:O}", "models", models));
+    else
+        print_versions(models);
+    json_decref(models);
+    return code;
+}

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a person may do to a campaign while everything else is being killed: pause, resume, edit, refresh, roll back. The promise is
+ * always the same: the campaign ends in the bytes of an undisturbed run of the file that it has at the end, and measures nothing
+ * twice. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "tests/support/farm.h"
+
+/* What boards have in hand when something changes: two workers with a credit of 4, and what is on its way to the store. */
+enum { IN_HAND = 32 };
+
+static farm_t farm;
+static prf_rng_t rng;
+
+static void set_up(void)
+{
+    const char *given = getenv("PRF_TEST_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 10) : prf_clock_wall_ms();
+    fprintf(stderr, "PRF_TEST_SEED=%llu\n", (unsigned long long)seed);
+    prf_rng_init(&rng, seed, 0);
+}
+
+static void tear_down(void)
+{
+    farm_stop(&farm);
+}
+
+TestSuite(campaigns, .init = set_up, .fini = tear_down, .timeout = 280);
+
+/* Two kinds: one is asked in stages (black box), one all at once (white box). */
+static const char head[] = "campaign: edited\n"
+                           "seed: 7\n"
+                           "boards:\n"
+                           "  - {kind: zcu, backend: sim}\n"
+                           "  - {kind: ultra, backend: sim}\n"
+                           "layers:\n"
+                           "  - kind: conv2d\n"
+                           "    boards: [zcu]\n"
+                           "    params: {c: 1..128, k: 1..128, h: [14, 28], r: 3, pad: r/2}\n"
+                           "  - kind: fc\n"
+                           "    boards: [ultra]\n"
+                           "    params: {in: 1..128, out: 1..128}\n"
+                           "    knowledge: white\n"
+                           "    steps: {in: 8, out: 8}\n"
+                           "validation: {layers: 40, repeats: 2}\n";
+
+static void file_of(char out[2048], unsigned samples, const char *more)
+{
+    snprintf(out, 2048, "%sbudget: {samples: %u}\n%s", head, samples, more);
+}
+
+static json_int_t number(const json_t *json, const char *key)
+{
+    const json_t *value = json_object_get(json, key);
+    cr_assert(json_is_integer(value), "%s is no number", key);
+    return json_integer_value(value);
+}
+
+static const char *text(const json_t *json, const char *key)
+{
+    const char *value = json_string_value(json_object_get(json, key));
+    cr_assert(value, "%s is no text", key);
+    return value;
+}
+
+static void add_workers(void)
+{
+    farm_add_worker(&farm, "zcu-1", "zcu", "zcu102", NULL);
+    farm_add_worker(&farm, "ultra-1", "ultra", "ultratrail", NULL);
+}
+
+static void start_farm(void)
+{
+    farm_start(&farm, NULL);
+    add_workers();
+}
+
+static void run_to_the_end(const char *campaign)
+{
+    json_t *over = farm_wait(&farm, campaign, farm_is_over);
+    char *all = json_dumps(over, JSON_COMPACT);
+    cr_assert_str_eq(text(over, "state"), "done", "%s", all);
+    free(all);
+    json_decref(over);
+}
+
+typedef struct {
+    char zcu[64], ultra[64];
+} digests_t;
+
+static digests_t digests(void)
+{
+    digests_t out;
+    json_t *zcu = farm_ask(&farm, "model", json_pack("{s:s}", "kind", "zcu"));
+    json_t *ultra = farm_ask(&farm, "model", json_pack("{s:s}", "kind", "ultra"));
+    snprintf(out.zcu, sizeof out.zcu, "%s", text(zcu, "digest"));
+    snprintf(out.ultra, sizeof out.ultra, "%s", text(ultra, "digest"));
+    json_decref(zcu);
+    json_decref(ultra);
+    return out;
+}
+
+static void assert_same(const digests_t *a, const digests_t *b)
+{
+    cr_assert_str_eq(a->zcu, b->zcu);
+    cr_assert_str_eq(a->ultra, b->ultra);
+}
+
+static json_int_t enough; /* for `has_enough` */
+
+static json_int_t has(json_t *campaign)
+{
+    json_int_t sum = 0;
+    json_t *board;
+    size_t i;
+    json_array_foreach(json_object_get(campaign, "boards"), i, board) sum += number(board, "measured") + number(board, "reused");
+    return sum;
+}
+
+static bool has_enough(json_t *campaign)
+{
+    return farm_is_over(campaign) || has(campaign) >= enough;
+}
+
+/* Lets the campaign come to a random number of results, at most `most` in all. */
+static void wait_some(const char *campaign, unsigned most)
+{
+    enough = 1 + (json_int_t)prf_rng_below(&rng, most);
+    json_decref(farm_wait(&farm, campaign, has_enough));
+}
+
+static void kill_and_start_again(void)
+{
+    farm_kill_coordinator(&farm);
+    if (prf_rng_below(&rng, 2)) { /* the workers, too */
+        for (size_t w = 0; w < farm.worker_count; w++)
+            farm_kill_worker(&farm, w);
+        farm.worker_count = 0;
+        farm_start_coordinator(&farm, NULL);
+        add_workers();
+    } else {
+        farm_start_coordinator(&farm, NULL);
+    }
+}
+
+/* Every point and attempt that the store has, once: {"POINT.ATTEMPT": sequence}. */
+static json_t *measured(const char *campaign)
+{
+    json_t *rows = farm_rows(&farm, campaign), *row, *seen = json_object();
+    size_t i;
+    json_array_foreach(rows, i, row)
+    {
+        char key[64];
+        cr_assert_str_eq(text(row, "outcome"), "ok");
+        snprintf(key, sizeof key, "%s.%lld", text(row, "point"), (long long)number(row, "attempt"));
+        cr_assert_not(json_object_get(seen, key), "%s was measured twice", key);
+        json_object_set(seen, key, json_object_get(row, "sequence"));
+    }
+    json_decref(rows);
+    return seen;
+}
+
+static json_t *submit(const char *file, bool update)
+{
+    return farm_ask(&farm, "submit", json_pack("{s:s, s:b}", "campaign", file, "update", update));
+}
+
+static const char *order(const char *op, const char *campaign, char state[16])
+{
+    json_t *reply = farm_ask(&farm, op, json_pack("{s:s}", "campaign", campaign));
+    snprintf(state, 16, "%s", text(reply, "state"));
+    json_decref(reply);
+    return state;
+}
+
+Test(campaigns, a_paused_one_measures_nothing_over_kills_and_ends_in_the_same_bytes_when_it_is_resumed)
+{
+    char file[2048], state[16];
+    file_of(file, 150, "");
+    start_farm();
+    json_decref(submit(file, false));
+    run_to_the_end("edited");
+    digests_t calm = digests();
+    json_t *all = measured("edited");
+    farm_stop(&farm);
+
+    start_farm();
+    json_decref(submit(file, false));
+    wait_some("edited", 200);
+    cr_assert_str_eq(order("pause", "edited", state), "paused");
+    json_t *before = measured("edited");
+    kill_and_start_again();
+    json_t *reply = submit(file, false);
+    cr_assert_str_eq(text(reply, "state"), "paused", "the same file does not end a pause");
+    json_decref(reply);
+    /* Others have the boards meanwhile. */
+    json_decref(submit("campaign: other\nboards:\n  - {kind: ultra, backend: sim}\nlayers:\n  - kind: fc\n"
+                       "    params: {in: 1..128, out: 1..128}\n    knowledge: white\n    steps: {in: 8, out: 8}\n"
+                       "budget: {samples: 20}\nvalidation: {layers: 5, repeats: 1}\nmeasure: {warmup: 1}\n",
+                       false));
+    run_to_the_end("other");
+    json_t *after = measured("edited");
+    cr_assert_leq(json_object_size(after), json_object_size(before) + IN_HAND, "a paused campaign was measured");
+    cr_assert_str_eq(order("pause", "edited", state), "paused");
+    cr_assert_str_eq(order("resume", "edited", state), "running");
+    wait_some("edited", 300);
+    kill_and_start_again();
+    run_to_the_end("edited");
+    digests_t resumed = digests();
+    json_t *in_the_end = measured("edited");
+    cr_assert_eq(json_object_size(in_the_end), json_object_size(all));
+    cr_assert_str_eq(calm.zcu, resumed.zcu);
+    prf_status_t status;
+    cr_assert_null(farm_request(&farm, "pause", json_pack("{s:s}", "campaign", "edited"), &status, NULL));
+    cr_assert_eq(status, PRF_EINVAL, "what is done cannot be paused");
+    json_decref(all);
+    json_decref(before);
+    json_decref(after);
+    json_decref(in_the_end);
+}
+
+Test(campaigns, a_paused_one_can_be_cancelled_and_goes_on_when_it_is_submitted_again)
+{
+    char file[2048], state[16];
+    file_of(file, 60, "");
+    start_farm();
+    json_decref(submit(file, false));
+    cr_assert_str_eq(order("pause", "edited", state), "paused");
+    cr_assert_str_eq(order("cancel", "edited", state), "cancelled");
+    kill_and_start_again();
+    prf_status_t status;
+    char error[480];
+    cr_assert_null(farm_request(&farm, "resume", json_pack("{s:s}", "campaign", "edited"), &status, error));
+    cr_assert_eq(status, PRF_EINVAL);
+    cr_assert(strstr(error, "submit the file again"), "%s", error);
+    json_decref(submit(file, false));
+    run_to_the_end("edited");
+}
+
+/* What an undisturbed run of a file on a fresh store comes to. */
+static digests_t undisturbed(const char *file, json_t **points)
+{
+    start_farm();
+    json_decref(submit(file, false));
+    run_to_the_end("edited");
+    digests_t out = digests();
+    *points = measured("edited");
+    farm_stop(&farm);
+    return out;
+}
+
+/* Everything of the new plan is there, once; what else was measured belongs to the old one, and little of it came after the edit:
+ * what the boards had in hand. */
+static void assert_only_what_was_needed(const json_t *plan, json_int_t edited_at)
+{
+    json_t *have = measured("edited"), *sequence;
+    const char *key;
+    size_t late = 0;
+    json_object_foreach((json_t *)plan, key, sequence) cr_assert(json_object_get(have, key), "%s was not measured", key);
+    json_object_foreach(have, key, sequence) if (!json_object_get(plan, key) && json_integer_value(sequence) > edited_at) late++;
+    cr_assert_leq(late, IN_HAND, "%zu points of the old plan were measured after the edit", late);
+    json_decref(have);
+}
+
+Test(campaigns, edited_in_the_middle_of_it_all_a_campaign_ends_like_an_undisturbed_run_of_the_new_file)
+{
+    char first[2048], second[2048], more[] = "  - kind: maxpool2d\n    boards: [zcu]\n    params: {c: 1..256, h: 8..64, r: 2}\n";
+    file_of(first, 150, "");
+    snprintf(second, sizeof second, "%.*s%s%sbudget: {samples: 220}\n", (int)(strstr(head, "validation:") - head), head, more,
+             strstr(head, "validation:"));
+    json_t *plan;
+    digests_t calm = undisturbed(second, &plan);
+
+    start_farm();
+    json_decref(submit(first, false));
+    wait_some("edited", 250);
+    if (prf_rng_below(&rng, 2))
+        kill_and_start_again();
+    prf_status_t status;
+    char error[480];
+    cr_assert_null(farm_request(&farm, "submit", json_pack("{s:s}", "campaign", second), &status, error));
+    cr_assert_eq(status, PRF_EEXISTS);
+    cr_assert(strstr(error, "--update"), "%s", error);
+    json_t *reply = submit(second, true), *then = measured("edited");
+    json_int_t edited_at = (json_int_t)json_object_size(then);
+    cr_assert(json_is_true(json_object_get(reply, "updated")));
+    cr_assert_gt(number(reply, "known"), 0);
+    cr_assert_gt(number(reply, "new"), 0);
+    for (unsigned most = 100; most < 400; most += 100) {
+        kill_and_start_again();
+        wait_some("edited", most);
+    }
+    run_to_the_end("edited");
+    digests_t edited = digests();
+    assert_same(&calm, &edited);
+    assert_only_what_was_needed(plan, edited_at);
+    json_decref(then);
+    json_decref(reply);
+    json_decref(plan);
+}
+
+static json_int_t version_of(const char *kind)
+{
+    json_t *model = farm_ask(&farm, "model", json_pack("{s:s}", "kind", kind));
+    json_int_t version = number(model, "version");
+    json_decref(model);
+    return version;
+}
+
+Test(campaigns, a_changed_budget_takes_what_is_known_and_measures_the_rest)
+{
+    char small[2048], large[2048], remark[2048];
+    json_t *plan;
+    file_of(small, 150, "");
+    file_of(large, 220, "");
+    file_of(remark, 220, "# a remark changes nothing\n");
+    digests_t least = undisturbed(small, &plan);
+    json_decref(plan);
+    digests_t most = undisturbed(large, &plan);
+
+    start_farm();
+    json_decref(submit(small, false));
+    run_to_the_end("edited");
+    json_decref(submit(large, true)); /* a campaign that is done sets out again */
+    wait_some("edited", 300);
+    kill_and_start_again();
+    run_to_the_end("edited");
+    digests_t now = digests();
+    assert_same(&now, &most);
+    cr_assert_eq(version_of("zcu"), 2);
+    json_t *have = measured("edited");
+
+    json_decref(submit(remark, true));
+    run_to_the_end("edited");
+    cr_assert_eq(version_of("zcu"), 2, "the same bytes are no new version");
+
+    json_decref(submit(small, true));
+    kill_and_start_again();
+    run_to_the_end("edited");
+    now = digests();
+    assert_same(&now, &least);
+    json_t *still = measured("edited");
+    cr_assert_eq(json_object_size(still), json_object_size(have), "a smaller budget was measured again");
+    json_decref(have);
+    json_decref(still);
+    json_decref(plan);
+}
+
+static const char *waited_board;
+static json_int_t waited_version;
+
+static bool runs_version(json_t *campaign)
+{
+    (void)campaign;
+    json_t *board = farm_board(&farm, waited_board);
+    bool runs = number(board, "model_version") == waited_version && number(board, "current_version") == waited_version;
+    json_decref(board);
+    return runs;
+}
+
+static void wait_for_version(const char *board, json_int_t version)
+{
+    waited_board = board;
+    waited_version = version;
+    json_decref(farm_wait(&farm, "edited", runs_version));
+}
+
+static prf_status_t roll_back(const char *kind, json_int_t version, char error[480])
+{
+    prf_status_t status = PRF_OK;
+    json_decref(farm_request(&farm, "rollback", json_pack("{s:s, s:I}", "kind", kind, "version", version), &status, error));
+    return status;
+}
+
+Test(campaigns, a_roll_back_reaches_the_boards_outlives_kills_and_ends_with_the_next_version)
+{
+    static const char one[] = "campaign: edited\nboards:\n  - {kind: ultra, backend: sim}\nlayers:\n  - kind: fc\n"
+                              "    params: {in: 1..128, out: 1..128}\n    knowledge: white\n    steps: {in: 8, out: 8}\n"
+                              "validation: {layers: 10, repeats: 2}\nbudget: {samples: %u}\n";
+    char file[600], error[480];
+    start_farm();
+    for (unsigned version = 1; version <= 2; version++) {
+        snprintf(file, sizeof file, one, 20 * version);
+        json_decref(submit(file, true));
+        run_to_the_end("edited");
+        wait_for_version("ultra-1", version);
+    }
+    cr_assert_eq(roll_back("ultra", 9, error), PRF_ENOTFOUND);
+    cr_assert(strstr(error, "it has 2, 1"), "%s", error);
+    cr_assert_eq(roll_back("nobody", 1, error), PRF_ENOTFOUND);
+    cr_assert_eq(roll_back("ultra", 1, error), PRF_OK, "%s", error);
+    farm_kill_coordinator(&farm);
+    farm_start_coordinator(&farm, NULL);
+    wait_for_version("ultra-1", 1);
+    cr_assert_eq(version_of("ultra"), 1, "a client gets the current one, too");
+    json_t *campaign = farm_campaign(&farm, "edited"), *board = json_array_get(json_object_get(campaign, "boards"), 0);
+    cr_assert_eq(number(board, "current_version"), 1);
+    cr_assert_eq(number(board, "current_runs_on"), 1);
+    json_decref(campaign);
+    json_decref(submit(file, true)); /* nothing new: the roll-back stays */
+    wait_for_version("ultra-1", 1);
+
+    cr_assert_eq(roll_back("ultra", 2, error), PRF_OK, "%s", error);
+    wait_for_version("ultra-1", 2);
+    cr_assert_eq(roll_back("ultra", 1, error), PRF_OK, "%s", error);
+    wait_for_version("ultra-1", 1);
+    snprintf(file, sizeof file, one, 60);
+    json_decref(submit(file, true));
+    run_to_the_end("edited");
+    wait_for_version("ultra-1", 3);
+    json_t *list = farm_ask(&farm, "models", json_pack("{s:s}", "kind", "ultra")), *models = json_object_get(list, "models");
+    cr_assert_eq(json_array_size(models), 3);
+    for (size_t i = 0; i < 3; i++) {
+        json_t *model = json_array_get(models, i);
+        cr_assert_eq(number(model, "version"), (json_int_t)i + 1);
+        cr_assert_eq(json_is_true(json_object_get(model, "current")), i == 2);
+        cr_assert_str_eq(text(model, "campaign"), "edited");
+        cr_assert_gt(number(model, "published_ms"), 0);
+    }
+    json_decref(list);
+}
