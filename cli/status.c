@@ -39,9 +39,13 @@ static void print_status(const json_t *status, const prf_terminal_t *t)
     else
         prf_table_print(&table, t);
     prf_table_destroy(&table);
-    const char *note = prf_json_text(json_object_get(status, "coordinator"), "note", "");
+    const json_t *coordinator = json_object_get(status, "coordinator");
+    const char *note = prf_json_text(coordinator, "note", "");
     if (note[0])
         fprintf(t->stream, "%s\n", note);
+    const char *trouble = prf_json_text(json_object_get(coordinator, "access"), "trouble", "");
+    if (trouble[0])
+        fprintf(t->stream, "the list of keys was changed, but the earlier one is in use: %s\n", trouble);
 }
 
 /* The campaign's summary below its state, when it has come to an end. */

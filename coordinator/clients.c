@@ -10,15 +10,17 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "guard.h"
 #include "net/frames.h"
 
-enum { READ_AT_ONCE = 128, REPLY_BYTES = PRF_FRAME_BYTES - 4096 };
+enum { READ_AT_ONCE = 128, READ_MS = 20, REPLY_BYTES = PRF_FRAME_BYTES - 4096 };
 
 struct prf_clients {
     prf_queries_t queries;
     void (*shutdown)(void *arg);
     void *shutdown_arg;
     uint64_t broken, log_second;
+    prf_guard_t guard;
 };
 
 /* Whom a reply is for. */
@@ -144,6 +146,15 @@ static void op_rollback(prf_clients_t *self, const json_t *args, ticket_t *ticke
     }
 }
 
+static json_t *access_status(const prf_clients_t *self)
+{
+    const prf_auth_t *auth = self->queries.hub->auth;
+    uint64_t ignored = self->guard.ignored + prf_sessions_ignored(self->queries.sessions);
+    return json_pack("{s:o, s:s, s:I, s:I}", "keys",
+                     prf_auth_keyed(auth) ? json_integer((json_int_t)prf_auth_count(auth)) : json_null(), "trouble",
+                     prf_auth_trouble(auth), "strangers", (json_int_t)prf_auth_refused(auth), "ignored", (json_int_t)ignored);
+}
+
 static void op_status(prf_clients_t *self, const json_t *args, ticket_t *ticket)
 {
     const prf_hub_t *hub = self->queries.hub;
@@ -155,10 +166,11 @@ static void op_status(prf_clients_t *self, const json_t *args, ticket_t *ticket)
     }
     bool blocked = prf_commits_blocked(hub->commits, &note);
     uint64_t broken = self->broken + prf_sessions_broken(self->queries.sessions);
-    json_t *coordinator = json_pack("{s:s, s:I, s:f, s:b, s:s, s:I, s:I, s:I}", "version", PRF_VERSION, "pid", (json_int_t)getpid(),
-                                    "uptime_seconds", (double)(prf_clock_mono_ms() - hub->started_ms) / 1000, "granting",
-                                    !blocked && !hub->stopping, "note", note, "workers", (json_int_t)prf_fleet_live(hub->fleet),
-                                    "results", (json_int_t)prf_index_count(hub->index), "broken_frames", (json_int_t)broken);
+    json_t *coordinator =
+        json_pack("{s:s, s:I, s:f, s:b, s:s, s:I, s:I, s:I, s:o}", "version", PRF_VERSION, "pid", (json_int_t)getpid(),
+                  "uptime_seconds", (double)(prf_clock_mono_ms() - hub->started_ms) / 1000, "granting", !blocked && !hub->stopping,
+                  "note", note, "workers", (json_int_t)prf_fleet_live(hub->fleet), "results",
+                  (json_int_t)prf_index_count(hub->index), "broken_frames", (json_int_t)broken, "access", access_status(self));
     reply(ticket, PRF_OK, json_pack("{s:o, s:o}", "coordinator", coordinator, "campaigns", campaigns), NULL);
 }
 
@@ -180,16 +192,24 @@ static void op_shutdown(prf_clients_t *self, const json_t *args, ticket_t *ticke
 
 static const struct {
     const char *name;
+    prf_role_t role; /* that it takes */
     op_fn fn;
     prf_query_fn query; /* where fn is NULL */
 } ops[] = {
-    {"submit", op_submit, NULL},          {"status", op_status, NULL},
-    {"summary", op_summary, NULL},        {"pause", op_pause, NULL},
-    {"resume", op_resume, NULL},          {"cancel", op_cancel, NULL},
-    {"shutdown", op_shutdown, NULL},      {"boards", NULL, prf_query_boards},
-    {"rollback", op_rollback, NULL},      {"models", NULL, prf_query_models},
-    {"model", NULL, prf_query_model},     {"measure", NULL, prf_query_measure},
-    {"results", NULL, prf_query_results}, {"export", NULL, prf_query_export},
+    {"status", PRF_ROLE_VIEWER, op_status, NULL},
+    {"summary", PRF_ROLE_VIEWER, op_summary, NULL},
+    {"boards", PRF_ROLE_VIEWER, NULL, prf_query_boards},
+    {"model", PRF_ROLE_VIEWER, NULL, prf_query_model},
+    {"models", PRF_ROLE_VIEWER, NULL, prf_query_models},
+    {"results", PRF_ROLE_VIEWER, NULL, prf_query_results},
+    {"export", PRF_ROLE_VIEWER, NULL, prf_query_export},
+    {"submit", PRF_ROLE_OPERATOR, op_submit, NULL},
+    {"pause", PRF_ROLE_OPERATOR, op_pause, NULL},
+    {"resume", PRF_ROLE_OPERATOR, op_resume, NULL},
+    {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL},
+    {"rollback", PRF_ROLE_OPERATOR, op_rollback, NULL},
+    {"measure", PRF_ROLE_OPERATOR, NULL, prf_query_measure},
+    {"shutdown", PRF_ROLE_OPERATOR, op_shutdown, NULL},
 };
 
 static void dispatch(prf_clients_t *self, const char *op, const json_t *args, ticket_t *ticket)
@@ -198,6 +218,10 @@ static void dispatch(prf_clients_t *self, const char *op, const json_t *args, ti
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         if (strcmp(ops[i].name, op) != 0)
             continue;
+        if (prf_auth_client(self->queries.hub->auth, &ticket->peer, ops[i].role, &err)) {
+            reply(ticket, err.code, NULL, err.text);
+            return;
+        }
         if (ops[i].fn) {
             ops[i].fn(self, args, ticket);
             return;
@@ -249,14 +273,16 @@ static void broken(prf_clients_t *self, const prf_peer_t *peer, prf_status_t sta
         prf_log(PRF_LOG_WARN, "request_refused count=%llu error=\"%s\"", (unsigned long long)self->broken, text);
     self->log_second = second;
     refuse(self, peer, status, text);
+    prf_guard_fault(&self->guard, peer, prf_clock_mono_ms());
 }
 
 static void fetch(prf_clients_t *self, const prf_peer_t *peer, const prf_frame_t *frame)
 {
     prf_frame_t chunk;
     prf_error_t err = {0};
-    prf_status_t status =
-        prf_publisher_chunk(self->queries.hub->publisher, &frame->u.fetch.digest, frame->u.fetch.offset, &chunk, &err);
+    prf_status_t status = prf_auth_client(self->queries.hub->auth, peer, PRF_ROLE_VIEWER, &err);
+    if (!status)
+        status = prf_publisher_chunk(self->queries.hub->publisher, &frame->u.fetch.digest, frame->u.fetch.offset, &chunk, &err);
     if (status) {
         refuse(self, peer, status, err.text);
         return;
@@ -267,7 +293,8 @@ static void fetch(prf_clients_t *self, const prf_peer_t *peer, const prf_frame_t
 
 void prf_clients_read(prf_clients_t *self)
 {
-    for (int i = 0; i < READ_AT_ONCE; i++) {
+    uint64_t now_ms = prf_clock_mono_ms(), until_ms = now_ms + READ_MS;
+    for (int i = 0; i < READ_AT_ONCE && now_ms < until_ms; i++, now_ms = prf_clock_mono_ms()) {
         prf_peer_t peer;
         uint8_t *bytes;
         size_t len;
@@ -275,12 +302,13 @@ void prf_clients_read(prf_clients_t *self)
             return;
         prf_frame_t frame;
         prf_error_t err = {0};
-        prf_status_t status = prf_frame_decode(&frame, bytes, len, &err);
+        bool ignored = prf_guard_ignores(&self->guard, &peer, now_ms);
+        prf_status_t status = ignored ? PRF_OK : prf_frame_decode(&frame, bytes, len, &err);
         free(bytes);
-        if (status) {
+        if (status)
             broken(self, &peer, status, err.text);
+        if (status || ignored)
             continue;
-        }
         if (frame.type == PRF_FRAME_REQUEST)
             request(self, &peer, &frame);
         else if (frame.type == PRF_FRAME_FETCH)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,13 +21,16 @@
 #include "net/endpoint.h"
 
 enum {
-    PEER_QUEUE = 4096,     /* messages that wait for one peer */
+    WORKER_QUEUE = 256, /* messages that wait for one worker: what it does not read takes that much memory */
+    CLIENT_QUEUE = 32,
+    BROADCAST_QUEUE = 256,
     JOBS_AT_MOST = 200000, /* in the scheduler */
     ROUNDS = 64,           /* of settling before the sockets are looked at again */
     SECOND_MS = 1000,
     STORE_ANSWERS_MS = 30000,
     STOP_MS = 5000, /* for what is on its way to the store */
-    TRAINER_STOP_MS = 2000
+    TRAINER_STOP_MS = 2000,
+    DESCRIPTORS = 1 << 20 /* more than any fleet needs; some systems allow a billion */
 };
 
 /* Two counters in one 64-bit number: of the coordinator's starts, and of what it numbered since. */
@@ -45,6 +49,7 @@ typedef struct {
     int incarnated; /* 1: stored, below 0: -prf_status_t */
     uint64_t first; /* ids, epochs and sessions of this incarnation are above it */
     uint64_t stop_by_ms;
+    bool broadcast_down; /* it could not be bound again yet */
     bool stopped;
 } daemon_t;
 
@@ -111,9 +116,25 @@ static void on_beat(void *arg)
     settle(d);
 }
 
+/* A SUB says nothing, so a key that was removed would listen on for ever: all are cut off, those that may come back do. */
+static void rebind_broadcast(daemon_t *d)
+{
+    prf_error_t err = {0};
+    d->broadcast_down = prf_socket_rebind(d->broadcast, d->bound.broadcast, &err) != PRF_OK;
+    if (d->broadcast_down)
+        prf_log(PRF_LOG_WARN, "broadcast_not_rebound error=\"%s\" next=\"tries again in a second\"", err.text);
+    else
+        prf_log(PRF_LOG_INFO, "broadcast_rebound why=\"the list of keys has changed\"");
+}
+
 static void on_second(void *arg)
 {
     daemon_t *d = arg;
+    bool changed = prf_auth_tick(d->hub.auth);
+    if (changed)
+        prf_sessions_judge(d->sessions);
+    if (changed || d->broadcast_down)
+        rebind_broadcast(d);
     prf_commits_retry(d->hub.commits);
     prf_campaigns_tick(d->campaigns);
     settle(d);
@@ -204,20 +225,23 @@ static prf_status_t incarnate(daemon_t *d, prf_error_t *err)
                     d->hub.dir);
 }
 
-static prf_status_t bind_one(prf_socket_t **socket, prf_socket_type_t type, const char *endpoint, char bound[PRF_ENDPOINT],
-                             prf_error_t *err)
+static prf_status_t bind_one(daemon_t *d, prf_socket_t **socket, prf_socket_type_t type, int queue, const char *endpoint,
+                             char bound[PRF_ENDPOINT], prf_error_t *err)
 {
-    prf_status_t status = prf_socket_new(socket, type, PEER_QUEUE, PRF_FRAME_BYTES, err);
+    prf_status_t status = prf_socket_new(socket, type, queue, PRF_FRAME_BYTES, err);
+    if (!status)
+        status = prf_auth_secure(d->hub.auth, *socket, err);
     return status ? status : prf_socket_bind(*socket, endpoint, bound, err);
 }
 
 static prf_status_t bind_all(daemon_t *d, const prf_endpoints_t *wanted, prf_error_t *err)
 {
-    prf_status_t status = bind_one(&d->hub.workers, PRF_ROUTER, wanted->workers, d->bound.workers, err);
+    prf_status_t status = bind_one(d, &d->hub.workers, PRF_ROUTER, WORKER_QUEUE, wanted->workers, d->bound.workers, err);
     if (!status)
-        status = bind_one(&d->hub.clients, PRF_ROUTER, wanted->clients, d->bound.clients, err);
+        status = bind_one(d, &d->hub.clients, PRF_ROUTER, CLIENT_QUEUE, wanted->clients, d->bound.clients, err);
     if (!status)
-        status = bind_one(&d->broadcast, PRF_PUB, wanted->broadcast, d->bound.broadcast, err);
+        status = bind_one(d, &d->broadcast, PRF_PUB, BROADCAST_QUEUE, wanted->broadcast, d->bound.broadcast, err);
+    prf_auth_forget_secret(d->hub.auth); /* the sockets have it */
     return status;
 }
 
@@ -298,6 +322,19 @@ static void demolish(daemon_t *d)
     prf_socket_destroy(&d->hub.workers);
     prf_socket_destroy(&d->hub.clients);
     prf_socket_destroy(&d->broadcast);
+    prf_auth_destroy(&d->hub.auth);
+}
+
+/* Each connection takes a descriptor, and strangers may hold some for the seconds that a handshake may take. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        getrlimit(RLIMIT_NOFILE, &limit);
+    prf_log(PRF_LOG_INFO, "descriptors limit=%llu", (unsigned long long)limit.rlim_cur);
 }
 
 static prf_status_t serve(daemon_t *d, const prf_daemon_options_t *options, const prf_endpoints_t *wanted, prf_error_t *err)
@@ -305,6 +342,8 @@ static prf_status_t serve(daemon_t *d, const prf_daemon_options_t *options, cons
     prf_status_t status = prf_loop_new(&d->loop, err);
     if (!status)
         status = prf_loop_on_signals(d->loop, on_stop, d, err);
+    if (!status)
+        status = prf_auth_new(&d->hub.auth, options->key_file, options->allow_file, err);
     if (!status)
         status = build_memory(d, err);
     if (!status)
@@ -331,11 +370,13 @@ prf_status_t prf_daemon_run(const prf_daemon_options_t *options, prf_error_t *er
     prf_status_t status = prf_endpoints_parse(&wanted, options->farm, err);
     if (status)
         return status;
-    if (!prf_endpoints_local(&wanted) && !options->insecure)
-        return prf_fail(err, PRF_EUSAGE,
-                        "other machines could reach %s, and whoever can reach it can use the farm: bind tcp://127.0.0.1:PORT or "
-                        "ipc://PATH, or add --insecure when the network is trusted",
-                        options->farm);
+    if (!prf_endpoints_local(&wanted) && !options->insecure && !options->key_file)
+        return prf_fail(
+            err, PRF_EUSAGE,
+            "other machines could reach %s, and whoever can reach it can use the farm: give it keys (--key, --allow), bind "
+            "tcp://127.0.0.1:PORT or ipc://PATH, or add --insecure when the network is trusted",
+            options->farm);
+    raise_descriptors();
     daemon_t d = {.hub = {.dir = options->store, .heartbeat_ms = options->heartbeat_ms, .started_ms = prf_clock_mono_ms()}};
     status = serve(&d, options, &wanted, err);
     demolish(&d);

@@ -10,15 +10,17 @@
 #include "base/status.h"
 
 typedef struct {
-    const char *farm;      /* docs/protocol.md */
-    const char *store;     /* folder */
-    uint32_t heartbeat_ms; /* 20 .. 60000 */
-    size_t sessions;       /* workers at once */
-    bool insecure;         /* other machines may connect although there are no keys */
+    const char *farm;                  /* docs/protocol.md */
+    const char *store;                 /* folder */
+    uint32_t heartbeat_ms;             /* 20 .. 60000 */
+    size_t sessions;                   /* workers at once */
+    const char *key_file, *allow_file; /* NULL: a farm without keys */
+    bool insecure;                     /* other machines may connect although there are no keys */
 } prf_daemon_options_t;
 
 /* Prints `ready farm=...` on standard output once everything is bound, then serves until SIGTERM, SIGINT or a client's shutdown.
- * Call it before any thread is started. Errors: PRF_EINVAL, PRF_EUSAGE (an address that others could reach), PRF_EBUSY (store or
+ * Call it before any thread is started. Errors: PRF_EINVAL, PRF_EUSAGE (an address that others could reach), PRF_EDENIED (a key
+ * file that others can read), PRF_EBUSY (store or
  * port in use), the store's. */
 PRF_CHECKED prf_status_t prf_daemon_run(const prf_daemon_options_t *options, prf_error_t *err);
 

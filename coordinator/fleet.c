@@ -12,6 +12,7 @@ struct prf_fleet {
     prf_fleet_board_t **boards; /* owned, each too */
     size_t count, room, cap, live;
     prf_map_t names, peers; /* digest of the name or the peer -> number */
+    prf_map_t keys;         /* digest of the key -> its live boards */
 };
 
 prf_status_t prf_fleet_new(prf_fleet_t **out, size_t cap, prf_error_t *err)
@@ -22,6 +23,7 @@ prf_status_t prf_fleet_new(prf_fleet_t **out, size_t cap, prf_error_t *err)
     self->cap = cap;
     prf_map_init(&self->names);
     prf_map_init(&self->peers);
+    prf_map_init(&self->keys);
     *out = self;
     return PRF_OK;
 }
@@ -41,6 +43,7 @@ void prf_fleet_destroy(prf_fleet_t **self)
     free(f->boards);
     prf_map_release(&f->names);
     prf_map_release(&f->peers);
+    prf_map_release(&f->keys);
     free(f);
     *self = NULL;
 }
@@ -108,12 +111,37 @@ prf_status_t prf_fleet_add(prf_fleet_t *self, const char *name, prf_fleet_board_
     return PRF_OK;
 }
 
+size_t prf_fleet_sessions(const prf_fleet_t *self, const prf_peer_t *peer)
+{
+    prf_digest_t key;
+    uint64_t count = 0;
+    if (!peer->keyed)
+        return 0;
+    prf_digest(&key, peer->key.bytes, sizeof peer->key.bytes);
+    return prf_map_get(&self->keys, &key, 0, &count) ? (size_t)count : 0;
+}
+
+/* `count` is the new number of live boards of the peer's key. */
+static prf_status_t set_sessions(prf_fleet_t *self, const prf_peer_t *peer, size_t count, prf_error_t *err)
+{
+    prf_digest_t key;
+    if (!peer->keyed)
+        return PRF_OK;
+    prf_digest(&key, peer->key.bytes, sizeof peer->key.bytes);
+    if (count > 0)
+        return prf_map_put(&self->keys, &key, 0, count, err);
+    prf_map_remove(&self->keys, &key, 0);
+    return PRF_OK;
+}
+
 prf_status_t prf_fleet_attach(prf_fleet_t *self, prf_fleet_board_t *board, const prf_peer_t *peer, prf_error_t *err)
 {
     prf_fleet_detach(self, board);
     prf_digest_t key;
     prf_digest(&key, peer->bytes, peer->len);
     prf_status_t status = prf_map_put(&self->peers, &key, 0, board->number, err);
+    if (!status && (status = set_sessions(self, peer, prf_fleet_sessions(self, peer) + 1, err)))
+        prf_map_remove(&self->peers, &key, 0);
     if (status)
         return status;
     board->peer = *peer;
@@ -129,6 +157,8 @@ void prf_fleet_detach(prf_fleet_t *self, prf_fleet_board_t *board)
     prf_digest_t key;
     prf_digest(&key, board->peer.bytes, board->peer.len);
     prf_map_remove(&self->peers, &key, 0);
+    (void)!set_sessions(self, &board->peer, prf_fleet_sessions(self, &board->peer) - 1,
+                        NULL); /* needs no memory: it has its place */
     board->peer = (prf_peer_t){0};
     board->live = false;
     self->live--;

@@ -23,6 +23,7 @@ typedef struct prf_fleet_board {
     uint64_t heard_ms; /* monotonic; 0: not since this coordinator started */
     uint64_t done, failed;
     unsigned broken; /* malformed frames of this session */
+    unsigned unread; /* heartbeats in a row that found its queue full */
 
     uint32_t streak;          /* failures in a row, on different points */
     prf_digest_t last_failed; /* the point of the last one */
@@ -56,6 +57,8 @@ PRF_CHECKED prf_status_t prf_fleet_add(prf_fleet_t *self, const char *name, prf_
 PRF_CHECKED prf_status_t prf_fleet_attach(prf_fleet_t *self, prf_fleet_board_t *board, const prf_peer_t *peer, prf_error_t *err);
 void prf_fleet_detach(prf_fleet_t *self, prf_fleet_board_t *board);
 size_t prf_fleet_live(const prf_fleet_t *self);
+/* Live boards whose peers hold the same key; 0 for a peer without one. */
+size_t prf_fleet_sessions(const prf_fleet_t *self, const prf_peer_t *peer);
 
 /* Counts the live boards of a kind. */
 typedef struct {

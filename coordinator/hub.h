@@ -3,6 +3,7 @@
 #ifndef PRF_HUB_H
 #define PRF_HUB_H
 
+#include "auth.h"
 #include "commits.h"
 #include "fleet.h"
 #include "index.h"
@@ -14,6 +15,7 @@
 
 typedef struct {
     const char *dir; /* of the store */
+    prf_auth_t *auth;
     prf_store_t *store;
     prf_commits_t *commits;
     prf_index_t *index;

@@ -20,6 +20,9 @@ static const char help[] =
     "  --store DIR        folder of the store, made when it is not there (default: prfarm-store)\n"
     "  --heartbeat-ms N   period of the heartbeats, 20 to 60000; five missed ones mean lost (default: 1000)\n"
     "  --sessions N       workers at once, 1 to 100000 (default: 20000)\n"
+    "  --key FILE         this coordinator's secret key (prfarm keygen): everything is encrypted, and only keys of the list\n"
+    "                     may connect\n"
+    "  --allow FILE       that list: who may do what; changes are taken within a second, without a restart\n"
     "  --insecure         listen on an address that other machines can reach, although nothing is encrypted or checked\n"
     "  --log LEVEL        error, warn, info or debug (default: info)\n"
     "  --help             show this text\n"
@@ -27,7 +30,8 @@ static const char help[] =
     "\n"
     "Prints one line, 'ready farm=...', once it can be reached; logs to standard error. SIGTERM and SIGINT end it: what was\n"
     "measured is stored, and the next start goes on from there. Exit codes: 0 ended as asked, 2 usage, 3 a store made by a\n"
-    "newer version or damaged, 5 port or store in use, 7 input/output, 8 disk full.\n";
+    "newer version or damaged, 5 port or store in use, 7 input/output, 8 disk full, 13 a key file that others can\n"
+    "read.\n";
 
 static prf_status_t number(const char *option, const char *text, unsigned long least, unsigned long most, unsigned long *out,
                            prf_error_t *err)
@@ -40,13 +44,15 @@ static prf_status_t number(const char *option, const char *text, unsigned long l
     return PRF_OK;
 }
 
-enum { FARM = 1, STORE, HEARTBEAT, SESSIONS, INSECURE, LOG, HELP, VERSION };
+enum { FARM = 1, STORE, HEARTBEAT, SESSIONS, INSECURE, KEY, ALLOW, LOG, HELP, VERSION };
 
 static const struct option table[] = {{"farm", required_argument, NULL, FARM},
                                       {"store", required_argument, NULL, STORE},
                                       {"heartbeat-ms", required_argument, NULL, HEARTBEAT},
                                       {"sessions", required_argument, NULL, SESSIONS},
                                       {"insecure", no_argument, NULL, INSECURE},
+                                      {"key", required_argument, NULL, KEY},
+                                      {"allow", required_argument, NULL, ALLOW},
                                       {"log", required_argument, NULL, LOG},
                                       {"help", no_argument, NULL, HELP},
                                       {"version", no_argument, NULL, VERSION},
@@ -75,6 +81,12 @@ static prf_status_t apply(int option, prf_daemon_options_t *out, prf_log_level_t
         break;
     case INSECURE:
         out->insecure = true;
+        break;
+    case KEY:
+        out->key_file = optarg;
+        break;
+    case ALLOW:
+        out->allow_file = optarg;
         break;
     case LOG:
         status = prf_log_level_parse(optarg, level, err);

@@ -17,10 +17,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "board_facts.h"
+#include "guard.h"
 #include "net/frames.h"
 
 enum {
-    READ_AT_ONCE = 512,    /* frames between two looks at the rest of the loop */
+    READ_AT_ONCE = 512,    /* frames between two looks at the rest of the loop, */
+    READ_MS = 20,          /* or that much time */
+    MUTE_BEATS = 10,       /* with a full queue: the worker does not read */
     FRAME_BLOCKS = 2048,   /* blocks in a frame of jobs: well within its bytes */
     BROKEN_AT_MOST = 10,   /* malformed frames of a session */
     CLAIM_BEATS = 2,       /* silence after which a newcomer has the name */
@@ -37,6 +40,7 @@ struct prf_sessions {
     uint64_t ticked_ms, beat_ms;
     uint64_t log_second;
     unsigned logged;
+    prf_guard_t guard;
 };
 
 /* Peers can cause log lines at will, so they share a small ration of them. */
@@ -133,8 +137,22 @@ static void broken(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t st
     if (may_log(self))
         prf_log(PRF_LOG_WARN, "frame_refused board=%s error=\"%s\"", board ? board->facts.board : "?", text);
     refuse(self, peer, status, text);
+    prf_guard_fault(&self->guard, peer, prf_clock_mono_ms());
     if (board && ++board->broken >= BROKEN_AT_MOST)
         lose(self, board, PRF_SESSION_EXPEL);
+}
+
+/* What a peer may not do ends what it could do before. */
+static void deny(prf_sessions_t *self, const prf_peer_t *peer, const char *text)
+{
+    prf_fleet_board_t *board = prf_fleet_peer(self->hub->fleet, peer);
+    if (may_log(self))
+        prf_log(PRF_LOG_WARN, "worker_denied key=%s board=%s error=\"%s\"", prf_auth_name(self->hub->auth, peer),
+                board ? board->facts.board : "?", text);
+    refuse(self, peer, PRF_EDENIED, text);
+    prf_guard_fault(&self->guard, peer, prf_clock_mono_ms());
+    if (board)
+        lose(self, board, PRF_SESSION_DENY);
 }
 
 static bool printable(const char *text)
@@ -186,6 +204,12 @@ static prf_status_t seat(prf_sessions_t *self, const prf_peer_t *peer, const prf
     prf_fleet_board_t *board = prf_fleet_find(self->hub->fleet, hello->board);
     if (!(board && board->live) && prf_fleet_live(self->hub->fleet) >= self->cap)
         return prf_fail(err, PRF_EBUSY, "%zu workers are connected, no more fit: try again later", self->cap);
+    size_t sessions = prf_auth_sessions(self->hub->auth, peer);
+    bool same = board && board->live && prf_key_same(&board->peer.key, &peer->key);
+    if (!same && prf_fleet_sessions(self->hub->fleet, peer) >= sessions)
+        return prf_fail(err, PRF_EBUSY,
+                        "the key '%s' has %zu workers connected, no more are allowed: raise its sessions= in the list",
+                        prf_auth_name(self->hub->auth, peer), sessions);
     uint32_t klass;
     prf_status_t status = prf_sched_class(self->hub->sched, hello->kind, hello->fingerprint, &klass, err);
     if (!status)
@@ -220,6 +244,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->credit = 0;
     board->broken = 0;
     board->committed.count = board->forget.count = board->revoke.count = 0;
+    board->unread = 0;
     board->heard_ms = now_ms;
     drop_claim(board);
     prf_sched_doubt(self->hub->sched, board->number, now_ms + DOUBT_BEATS * self->hub->heartbeat_ms);
@@ -243,13 +268,17 @@ static void hello(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
         broken(self, peer, status, err.text);
         return;
     }
+    if (prf_auth_worker(self->hub->auth, peer, hello->kind, &err)) {
+        deny(self, peer, err.text);
+        return;
+    }
     prf_fleet_board_t *board = prf_fleet_find(self->hub->fleet, hello->board);
     bool taken = board && board->live && prf_fleet_peer(self->hub->fleet, peer) != board;
     if (!taken) {
         admit(self, peer, hello, now_ms);
         return;
     }
-    bool repeated = board->claim && board->claimant.len == peer->len && memcmp(board->claimant.bytes, peer->bytes, peer->len) == 0;
+    bool repeated = board->claim && prf_peer_same(&board->claimant, peer);
     if (repeated)
         return;
     if (!board->claim && !(board->claim = malloc(sizeof *board->claim)))
@@ -310,6 +339,11 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
         return;
     }
     prf_fleet_board_t *board = prf_fleet_peer(self->hub->fleet, peer);
+    prf_error_t err = {0};
+    if (prf_auth_worker(self->hub->auth, peer, board ? board->facts.kind : NULL, &err)) {
+        deny(self, peer, err.text);
+        return;
+    }
     if (!board) {
         if (frame->type != PRF_FRAME_GOODBYE)
             refuse(self, peer, PRF_ENOTFOUND, "there is no session with this worker: say hello first");
@@ -348,7 +382,8 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
 
 void prf_sessions_read(prf_sessions_t *self)
 {
-    for (int i = 0; i < READ_AT_ONCE; i++) {
+    uint64_t now_ms = prf_clock_mono_ms(), until_ms = now_ms + READ_MS;
+    for (int i = 0; i < READ_AT_ONCE && now_ms < until_ms; i++, now_ms = prf_clock_mono_ms()) {
         prf_peer_t peer;
         uint8_t *bytes;
         size_t len;
@@ -356,13 +391,14 @@ void prf_sessions_read(prf_sessions_t *self)
             return;
         prf_frame_t frame;
         prf_error_t err = {0};
-        prf_status_t status = prf_frame_decode(&frame, bytes, len, &err);
+        bool ignored = prf_guard_ignores(&self->guard, &peer, now_ms);
+        prf_status_t status = ignored ? PRF_OK : prf_frame_decode(&frame, bytes, len, &err);
         free(bytes);
-        if (status) {
+        if (status)
             broken(self, &peer, status, err.text);
+        if (status || ignored)
             continue;
-        }
-        handle(self, &peer, &frame, prf_clock_mono_ms());
+        handle(self, &peer, &frame, now_ms);
         prf_frame_release(&frame);
     }
 }
@@ -492,7 +528,11 @@ static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool beat
     }
     if (beat) {
         prf_frame_t frame = {.type = PRF_FRAME_HEARTBEAT, .u.ids.session = board->session};
-        send_frame(self, &board->peer, &frame);
+        board->unread = send_frame(self, &board->peer, &frame) == PRF_EBUSY ? board->unread + 1 : 0;
+    }
+    if (board->unread >= MUTE_BEATS) {
+        lose(self, board, PRF_SESSION_MUTE);
+        return;
     }
     offer(self, board, now_ms);
 }
@@ -514,6 +554,19 @@ void prf_sessions_tick(prf_sessions_t *self)
     /* While the store takes nothing, leases stay: their results may be what waits for it. */
     if (!stalled && !prf_commits_blocked(self->hub->commits, NULL))
         prf_results_expire(self->results, now_ms);
+}
+
+void prf_sessions_judge(prf_sessions_t *self)
+{
+    for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
+        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        prf_error_t err = {0};
+        prf_peer_t peer = board->peer; /* losing the session clears it */
+        if (board->claim && prf_auth_worker(self->hub->auth, &board->claimant, board->claim->kind, NULL))
+            drop_claim(board);
+        if (board->live && prf_auth_worker(self->hub->auth, &peer, board->facts.kind, &err))
+            deny(self, &peer, err.text);
+    }
 }
 
 void prf_sessions_goodbye(prf_sessions_t *self)
@@ -538,4 +591,9 @@ const char *prf_sessions_state(const prf_sessions_t *self, const prf_fleet_board
 uint64_t prf_sessions_broken(const prf_sessions_t *self)
 {
     return self->broken;
+}
+
+uint64_t prf_sessions_ignored(const prf_sessions_t *self)
+{
+    return self->guard.ignored;
 }

@@ -33,10 +33,13 @@ void prf_sessions_revoke(void *arg, uint32_t board, uint64_t job);
 void prf_sessions_flush(prf_sessions_t *self);
 /* Every half heartbeat: heartbeats, losses, claims, leases, models not acknowledged. */
 void prf_sessions_tick(prf_sessions_t *self);
+/* The list of keys has changed: sessions of keys that may no longer serve their board's kind end. */
+void prf_sessions_judge(prf_sessions_t *self);
 void prf_sessions_goodbye(prf_sessions_t *self);
 
 /* What a board is doing: "idle", "busy", "paused" or "lost". */
 const char *prf_sessions_state(const prf_sessions_t *self, const prf_fleet_board_t *board);
-uint64_t prf_sessions_broken(const prf_sessions_t *self); /* malformed frames since the start */
+uint64_t prf_sessions_broken(const prf_sessions_t *self);  /* malformed frames since the start */
+uint64_t prf_sessions_ignored(const prf_sessions_t *self); /* frames of peers that were ignored for such */
 
 #endif

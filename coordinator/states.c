@@ -66,11 +66,12 @@ const prf_machine_t prf_machine_campaign = {.name = "Campaign",
                                             .move_count = COUNT(campaign_moves)};
 
 static const char *const session_states[PRF_SESSION_STATES] = {"none", "live"};
-static const char *const session_events[PRF_SESSION_EVENTS] = {"admit", "leave", "silent", "expel"};
+static const char *const session_events[PRF_SESSION_EVENTS] = {"admit", "leave", "silent", "expel", "mute", "deny"};
 static const prf_transition_t session_moves[] = {
     {PRF_SESSION_NONE, PRF_SESSION_ADMIT, PRF_SESSION_LIVE}, {PRF_SESSION_LIVE, PRF_SESSION_ADMIT, PRF_SESSION_LIVE},
     {PRF_SESSION_LIVE, PRF_SESSION_LEAVE, PRF_SESSION_NONE}, {PRF_SESSION_LIVE, PRF_SESSION_SILENT, PRF_SESSION_NONE},
-    {PRF_SESSION_LIVE, PRF_SESSION_EXPEL, PRF_SESSION_NONE},
+    {PRF_SESSION_LIVE, PRF_SESSION_EXPEL, PRF_SESSION_NONE}, {PRF_SESSION_LIVE, PRF_SESSION_MUTE, PRF_SESSION_NONE},
+    {PRF_SESSION_LIVE, PRF_SESSION_DENY, PRF_SESSION_NONE},
 };
 const prf_machine_t prf_machine_session = {.name = "Session",
                                            .states = session_states,

@@ -70,6 +70,8 @@ typedef enum {
     PRF_SESSION_LEAVE,     /* Goodbye, or the worker calls itself otherwise now */
     PRF_SESSION_SILENT,    /* nothing was heard of it for five heartbeats */
     PRF_SESSION_EXPEL,     /* too many malformed frames */
+    PRF_SESSION_MUTE,      /* it does not read what it is sent */
+    PRF_SESSION_DENY,      /* its key may not do what it does (any more) */
     PRF_SESSION_EVENTS
 } prf_session_event_t;
 extern const prf_machine_t prf_machine_session;

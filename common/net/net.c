@@ -218,15 +218,13 @@ prf_status_t prf_socket_bind(prf_socket_t *self, const char *endpoint, char boun
     return PRF_OK;
 }
 
-/* The listener closes in ZeroMQ's own thread, and an ipc one removes its file then: binding has to wait for both. */
+/* The old listener closes in ZeroMQ's own thread: until then a port is in use. An ipc path is not: its file is replaced. */
 prf_status_t prf_socket_rebind(prf_socket_t *self, const char *bound, prf_error_t *err)
 {
-    const char *path = strncmp(bound, "ipc://", 6) == 0 ? bound + 6 : NULL;
     int e = EADDRINUSE;
     zmq_unbind(prf_socket_handle(self), bound); /* fails when an earlier call has done it */
     for (int i = 0; i < REBIND_TRIES && e == EADDRINUSE; i++) {
-        if (!path || *path == '@' || access(path, F_OK) != 0)
-            e = bind_private(self, bound);
+        e = bind_private(self, bound);
         if (e == EADDRINUSE)
             poll(NULL, 0, 1);
     }

@@ -25,8 +25,8 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return remove(path);
 }
 
-/* Reads what a child prints until the line that begins with `word` is complete. */
-static void wait_ready(prf_process_t *process, const char *word, const char *who)
+/* Reads what a child prints until the line that begins with `word` is complete; what follows the word is copied to `rest`. */
+static void wait_ready(prf_process_t *process, const char *word, const char *who, char rest[FARM_PATH])
 {
     char text[4096];
     size_t len = 0;
@@ -39,41 +39,75 @@ static void wait_ready(prf_process_t *process, const char *word, const char *who
         cr_assert_gt(n, 0, "%s ended before it was ready: its log is in the farm's folder", who);
         len += (size_t)n;
         text[len] = '\0';
-        const char *line = strstr(text, word);
-        if (line && strchr(line, '\n'))
+        const char *line = strstr(text, word), *end = line ? strchr(line, '\n') : NULL;
+        if (end) {
+            snprintf(rest, FARM_PATH, "%.*s", (int)(end - line - (long)strlen(word)), line + strlen(word));
             return;
+        }
     }
     cr_assert_fail("%s was not ready in time", who);
 }
 
 void farm_start_coordinator(farm_t *farm, const char *const *extra)
 {
-    char store[FARM_PATH + 16], log[FARM_PATH + 32];
+    char store[FARM_PATH + 16], log[FARM_PATH + 32], key[FARM_PATH + 32], allow[FARM_PATH + 32], name[FARM_PATH];
     snprintf(store, sizeof store, "%s/store", farm->dir);
     snprintf(log, sizeof log, "%s/coordinator.log", farm->dir);
     const char *argv[ARGS] = {coordinator_path, "--farm", farm->name, "--store", store, "--heartbeat-ms", "1000", "--log", "debug"};
     size_t count = 9;
+    if (farm->keyed) {
+        snprintf(key, sizeof key, "%s/coordinator.key", farm->dir);
+        snprintf(allow, sizeof allow, "%s/allow", farm->dir);
+        const char *const keyed[] = {"--key", key, "--allow", allow};
+        for (size_t i = 0; i < sizeof keyed / sizeof *keyed; i++)
+            argv[count++] = keyed[i];
+    }
     while (extra && *extra && count < ARGS - 1)
         argv[count++] = *extra++;
     prf_error_t err = {0};
     prf_process_options_t options = {.pipes = true, .log = log};
     cr_assert_eq(prf_process_start(&farm->coordinator, argv, &options, &err), PRF_OK, "%s", err.text);
-    wait_ready(&farm->coordinator, "ready farm=", "the coordinator");
+    wait_ready(&farm->coordinator, "ready farm=", "the coordinator", name);
+    if (strchr(farm->name, '*')) /* the ports that the system chose stay those of this farm */
+        snprintf(farm->name, sizeof farm->name, "%s", name);
 }
 
-void farm_start(farm_t *farm, const char *const *extra)
+void farm_make(farm_t *farm)
 {
     memset(farm, 0, sizeof *farm);
     const char *tmp = getenv("TMPDIR");
     snprintf(farm->dir, sizeof farm->dir, "%.60s/prfarm-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     cr_assert(mkdtemp(farm->dir), "%s", farm->dir);
     snprintf(farm->name, sizeof farm->name, "ipc://%.100s/f", farm->dir);
-    farm_start_coordinator(farm, extra);
+}
+
+/* A socket that is connected as `name` (NULL: without keys). */
+static prf_socket_t *connect_as(const farm_t *farm, bool to_workers, const char *name, int queue)
+{
     prf_endpoints_t endpoints;
+    prf_identity_t identity = {.keyed = false};
     prf_error_t err = {0};
+    prf_socket_t *socket;
+    if (name)
+        farm_identity(farm, name, &identity);
     cr_assert_eq(prf_endpoints_parse(&endpoints, farm->name, &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_socket_new(&farm->client, PRF_DEALER, 100, PRF_FRAME_BYTES, &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_socket_connect(farm->client, endpoints.clients, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_socket_new(&socket, PRF_DEALER, queue, PRF_FRAME_BYTES, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_socket_identify(socket, &identity, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_socket_connect(socket, to_workers ? endpoints.workers : endpoints.clients, &err), PRF_OK, "%s", err.text);
+    return socket;
+}
+
+void farm_connect_client(farm_t *farm, const char *name)
+{
+    prf_socket_destroy(&farm->client);
+    farm->client = connect_as(farm, false, name, 100);
+}
+
+void farm_start(farm_t *farm, const char *const *extra)
+{
+    farm_make(farm);
+    farm_start_coordinator(farm, extra);
+    farm_connect_client(farm, NULL);
 }
 
 static void print_log(const farm_t *farm)
@@ -123,22 +157,46 @@ int farm_end_coordinator(farm_t *farm)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option)
+/* `identity` NULL: without keys. */
+static size_t start_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option,
+                           const char *identity)
 {
     cr_assert_lt(farm->worker_count, FARM_WORKERS);
-    char state[FARM_PATH + PRF_NAME], log[FARM_PATH + PRF_NAME], board_option[PRF_NAME + 8];
+    char state[FARM_PATH + PRF_NAME], log[FARM_PATH + PRF_NAME], key[FARM_PATH + PRF_NAME], server[FARM_PATH + PRF_NAME];
+    char board_option[PRF_NAME + 8];
     snprintf(state, sizeof state, "%s/%s", farm->dir, name);
     snprintf(log, sizeof log, "%s/%s.log", farm->dir, name);
+    snprintf(key, sizeof key, "%s/%s.key", farm->dir, identity ? identity : "-");
+    snprintf(server, sizeof server, "%s/coordinator.pub", farm->dir);
     snprintf(board_option, sizeof board_option, "board=%s", board);
-    const char *argv[ARGS] = {worker_path, "--farm", farm->name, "--board", name,       "--kind",     kind,
-                              "--backend", "sim",    "--state",  state,     "--option", board_option, option ? "--option" : NULL,
-                              option};
+    const char *argv[ARGS] = {worker_path, "--farm", farm->name, "--board", name,       "--kind",    kind,
+                              "--backend", "sim",    "--state",  state,     "--option", board_option};
+    size_t count = 13;
+    if (option) {
+        argv[count++] = "--option";
+        argv[count++] = option;
+    }
+    const char *const keyed[] = {"--key", key, "--server", server};
+    for (size_t i = 0; identity && i < sizeof keyed / sizeof *keyed; i++)
+        argv[count++] = keyed[i];
     prf_error_t err = {0};
     prf_process_options_t options = {.pipes = true, .log = log};
     size_t place = farm->worker_count++;
     cr_assert_eq(prf_process_start(&farm->workers[place], argv, &options, &err), PRF_OK, "%s", err.text);
-    wait_ready(&farm->workers[place], "ready board=", name);
     return place;
+}
+
+size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option)
+{
+    char rest[FARM_PATH];
+    size_t place = start_worker(farm, name, kind, board, option, farm->keyed ? "worker" : NULL);
+    wait_ready(&farm->workers[place], "ready board=", name, rest);
+    return place;
+}
+
+size_t farm_start_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *identity)
+{
+    return start_worker(farm, name, kind, board, NULL, identity);
 }
 
 void farm_kill_worker(farm_t *farm, size_t place)
@@ -287,14 +345,14 @@ json_t *farm_rows(farm_t *farm, const char *campaign)
     }
 }
 
+void farm_peer_connect_as(farm_peer_t *peer, const farm_t *farm, const char *name)
+{
+    *peer = (farm_peer_t){connect_as(farm, true, name, 1000), 0};
+}
+
 void farm_peer_connect(farm_peer_t *peer, const farm_t *farm)
 {
-    *peer = (farm_peer_t){NULL, 0};
-    prf_endpoints_t endpoints;
-    prf_error_t err = {0};
-    cr_assert_eq(prf_endpoints_parse(&endpoints, farm->name, &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_socket_new(&peer->socket, PRF_DEALER, 1000, PRF_FRAME_BYTES, &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_socket_connect(peer->socket, endpoints.workers, &err), PRF_OK, "%s", err.text);
+    farm_peer_connect_as(peer, farm, farm->keyed ? "worker" : NULL);
 }
 
 void farm_peer_close(farm_peer_t *peer)

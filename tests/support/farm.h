@@ -20,6 +20,7 @@ typedef struct {
     prf_process_t workers[FARM_WORKERS];
     size_t worker_count;
     prf_socket_t *client;
+    bool keyed; /* workers and peers are "worker" unless said otherwise */
     uint64_t requests;
 } farm_t;
 
@@ -33,8 +34,24 @@ void farm_start_coordinator(farm_t *farm, const char *const *extra);
 /* SIGTERM; returns the exit code. */
 int farm_end_coordinator(farm_t *farm);
 
+/* A coordinator with keys, at `where` (tcp, its ports may be '*'; NULL: ipc). dir/NAME.key and .pub are there for coordinator,
+ * worker, operator, viewer and stranger; `list` is dir/allow, in which @NAME stands for a key (NULL: the middle three, each with
+ * its role). The client is the operator. */
+void farm_start_keyed(farm_t *farm, const char *list, const char *where);
+/* Replaces the list. */
+void farm_allow(const farm_t *farm, const char *list);
+/* One more pair; `text` (may be NULL) receives the public key. */
+void farm_keygen(const farm_t *farm, const char *name, char text[PRF_KEY_TEXT]);
+void farm_identity(const farm_t *farm, const char *name, prf_identity_t *out);
+/* Asks as another one from now on (NULL: without keys). */
+void farm_connect_client(farm_t *farm, const char *name);
+/* The temporary folder only; farm_start and farm_start_keyed do it. */
+void farm_make(farm_t *farm);
+
 /* A prfarm-worker with the sim backend of this board, `option` (may be NULL) a further one of the backend. Returns its place. */
 size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option);
+/* The same with the key of `identity`, not waiting until it is welcome. */
+size_t farm_start_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *identity);
 void farm_kill_worker(farm_t *farm, size_t place);
 
 /* One request; takes `in` (NULL: {}). The reply's JSON (new reference), NULL when it was refused; then `status`, `error` (may be
@@ -58,6 +75,7 @@ typedef struct {
     uint64_t session;
 } farm_peer_t;
 void farm_peer_connect(farm_peer_t *peer, const farm_t *farm);
+void farm_peer_connect_as(farm_peer_t *peer, const farm_t *farm, const char *name);
 void farm_peer_close(farm_peer_t *peer);
 void farm_peer_send(farm_peer_t *peer, const prf_frame_t *frame);
 void farm_peer_send_bytes(farm_peer_t *peer, const void *bytes, size_t len);
