@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ledger.h - what was promised: every job handed out, every result told, every result acknowledged, as they passed between the
+ * workers and the coordinator. It is what a storm is judged by, and knows nothing of how the programs keep their word.
+ *
+ * Written by the proxy's thread, counted by the storm's: a lock is inside. Entries may be walked when the proxy has ended. */
+#ifndef PRF_CHAOS_LEDGER_H
+#define PRF_CHAOS_LEDGER_H
+
+#include "wire/wire.h"
+
+typedef struct ledger ledger_t;
+
+/* A measurement that was asked for: a point and an attempt. */
+typedef struct {
+    prf_digest_t point;
+    uint32_t attempt;
+    uint32_t granted;  /* times it was handed to a worker */
+    uint32_t told;     /* results that workers sent, sent again included */
+    uint32_t acked;    /* times that a result of it was acknowledged; failures do not count */
+    uint32_t regrants; /* of `granted`: after it had been acknowledged */
+    uint64_t acked_ms; /* the first time, since the ledger began */
+    double latency_ns; /* of the result that was acknowledged first */
+} ledger_entry_t;
+
+/* `path`: every event becomes a line of this file. Errors: PRF_ENOMEM, PRF_EIO. */
+PRF_CHECKED prf_status_t ledger_new(ledger_t **out, const char *path, size_t workers, prf_error_t *err);
+void ledger_destroy(ledger_t **self);
+
+/* A frame on its way between a worker and the coordinator, before the proxy does anything to it. */
+void ledger_note(ledger_t *self, size_t worker, const prf_frame_t *frame);
+/* A line of the file, for what the storm itself did. */
+void ledger_say(ledger_t *self, const char *fmt, ...) PRF_PRINTF(2, 3);
+
+size_t ledger_acked(ledger_t *self);                  /* measurements acknowledged so far */
+size_t ledger_acked_by(ledger_t *self, size_t worker); /* acknowledgements that this worker was sent */
+size_t ledger_count(const ledger_t *self);
+const ledger_entry_t *ledger_at(const ledger_t *self, size_t index);
+const ledger_entry_t *ledger_find(const ledger_t *self, const prf_digest_t *point, uint32_t attempt); /* NULL: never seen */
+
+#endif
