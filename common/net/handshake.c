@@ -11,6 +11,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <zmq.h>
@@ -27,8 +28,10 @@ enum {
 
 prf_status_t prf_handshake_watch(prf_socket_t *self, prf_error_t *err)
 {
+    /* libzmq gives a name free some time after its monitor has ended, so none may come back, as an address would. */
+    static atomic_uint last;
     char name[64];
-    snprintf(name, sizeof name, "inproc://handshakes-%p", (void *)self);
+    snprintf(name, sizeof name, "inproc://handshakes-%u", atomic_fetch_add(&last, 1));
     if (zmq_socket_monitor(prf_socket_handle(self), name, EVENTS) == 0)
         self->monitor = zmq_socket(prf_socket_context(), ZMQ_PAIR);
     if (!self->monitor || zmq_connect(self->monitor, name) != 0)
