@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* clockjump.c - preloaded into a program, it makes the wall clock jump: every few seconds, at moments of its own, to anywhere within
- * a day of the truth. Monotonic clocks stay. A pure function of PRF_CLOCKJUMP_SEED and the monotonic time: no state, any thread.
+/* clockjump.c - preloaded into a program, it makes the wall clock jump: every few seconds, at moments of its own, to anywhere
+ * within a day of the truth. Monotonic clocks stay. A pure function of PRF_CLOCKJUMP_SEED and the monotonic time: no state, any
+ * thread.
  *
  * It stands in front of the C library's calls. What goes to the kernel with an absolute wall-clock deadline would wait for the true
  * one: programs that decide by the wall clock are found out all the sooner. */

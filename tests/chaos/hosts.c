@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* hosts.c - unshare(2) once, then the ordinary tools (ip of iproute2) inside. Names need not be unique: no other storm sees them. */
+/* hosts.c - unshare(2) once, then the ordinary tools (ip of iproute2) inside. Names need not be unique: no other storm sees them.
+ */
 #define _GNU_SOURCE /* unshare */
 #include "hosts.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,32 +13,28 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/process.h"
+#include "tool.h"
 
-enum { WORDS = 24, COMMAND = 256 };
+enum { COMMAND = 256 };
 
 /* Runs a command of words separated by single spaces. */
 static prf_status_t run(prf_error_t *err, const char *fmt, ...) PRF_PRINTF(2, 3);
 static prf_status_t run(prf_error_t *err, const char *fmt, ...)
 {
     char text[COMMAND], *rest = NULL;
-    const char *words[WORDS] = {NULL};
+    const char *words[TOOL_WORDS] = {NULL};
     size_t count = 0;
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    for (char *word = strtok_r(text, " ", &rest); word && count < WORDS - 1; word = strtok_r(NULL, " ", &rest))
+    for (char *word = strtok_r(text, " ", &rest); word && count < TOOL_WORDS - 1; word = strtok_r(NULL, " ", &rest))
         words[count++] = word;
-    prf_process_t process;
-    int how = 0;
-    prf_status_t status = prf_process_start(&process, words, &(prf_process_options_t){0}, err);
-    if (status)
-        return status;
-    while (!prf_process_ended(&process, &how))
-        poll(NULL, 0, 1);
-    prf_process_stop(&process, 0);
-    return how ? prf_fail(err, PRF_EIO, "%s %s %s failed", words[0], words[1], words[2] ? words[2] : "") : PRF_OK;
+    int code = 0;
+    prf_status_t status = tool_run(words, NULL, &code, err);
+    if (!status && code)
+        status = prf_fail(err, PRF_EIO, "%s %s %s failed with %d", words[0], words[1], words[2], code);
+    return status;
 }
 
 prf_status_t hosts_private(prf_error_t *err)

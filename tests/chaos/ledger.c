@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ledger.c - entries in order of appearance, a map to find them by point and attempt, and one to find what an acknowledged id
- * stands for: ids are a worker's own matter, so the worker is half of that key.
+/* ledger.c - measurements in order of appearance, each with a chain of the results that were told of it; a map finds a measurement
+ * by point and attempt, another one what an acknowledged id stands for: ids are a worker's own matter, so the worker is half of
+ * that key.
  *
  * A result counts as acknowledged from the moment that the coordinator's Committed arrives here, whether the worker ever sees it or
  * not: the coordinator has given its word. */
@@ -16,20 +17,14 @@
 #include "base/clock.h"
 #include "base/map.h"
 
-typedef struct {
-    size_t entry;
-    bool good; /* the result was a measurement, no failure */
-    double latency_ns;
-} told_t;
-
 struct ledger {
     pthread_mutex_t lock;
     FILE *file; /* owned */
     uint64_t begin_ms;
     ledger_entry_t *entries;
-    size_t count, cap, acked;
-    told_t *told; /* one a worker and id */
-    size_t told_count, told_cap;
+    size_t count, cap, acked, measured;
+    ledger_result_t *results;
+    size_t result_count, result_cap;
     prf_map_t by_point, by_id;
     size_t *acked_by;
     size_t workers;
@@ -70,7 +65,7 @@ void ledger_destroy(ledger_t **self)
     prf_map_release(&l->by_id);
     pthread_mutex_destroy(&l->lock);
     free(l->entries);
-    free(l->told);
+    free(l->results);
     free(l->acked_by);
     free(l);
     *self = NULL;
@@ -116,7 +111,7 @@ static ledger_entry_t *entry_of(ledger_t *self, const prf_digest_t *point, uint3
     self->entries = entries;
     if (!fits || prf_map_put(&self->by_point, point, attempt, self->count, NULL))
         return NULL;
-    self->entries[self->count] = (ledger_entry_t){.point = *point, .attempt = attempt};
+    self->entries[self->count] = (ledger_entry_t){.point = *point, .attempt = attempt, .results = LEDGER_NONE};
     return &self->entries[self->count++];
 }
 
@@ -133,25 +128,47 @@ static void note_job(ledger_t *self, size_t worker, const prf_job_t *job)
     if (!entry)
         return;
     entry->granted++;
-    entry->regrants += entry->acked > 0;
-    write_line(self, worker, entry->acked ? "job-after-acknowledgement" : "job", job->id, job->epoch, entry);
+    write_line(self, worker, entry->acked ? "job-again" : "job", job->id, job->epoch, entry);
 }
 
-static void note_result(ledger_t *self, size_t worker, const prf_result_t *result)
+const ledger_result_t *ledger_result(const ledger_t *self, const ledger_entry_t *entry, size_t worker, uint64_t wall_ms,
+                                     uint64_t busy_ns)
 {
-    ledger_entry_t *entry = entry_of(self, &result->point, result->attempt);
-    void *told = self->told;
-    bool fits = room(self, &told, self->told_count, &self->told_cap, sizeof *self->told);
-    self->told = told;
+    for (size_t i = entry->results; i != LEDGER_NONE; i = self->results[i].next) {
+        const ledger_result_t *r = &self->results[i];
+        if (r->worker == worker && r->wall_ms == wall_ms && r->busy_ns == busy_ns)
+            return r;
+    }
+    return NULL;
+}
+
+static void note_result(ledger_t *self, size_t worker, const prf_result_t *told)
+{
+    ledger_entry_t *entry = entry_of(self, &told->point, told->attempt);
+    void *results = self->results;
+    bool fits = room(self, &results, self->result_count, &self->result_cap, sizeof *self->results);
+    self->results = results;
     if (!entry || !fits)
         return;
-    entry->told++;
-    self->told[self->told_count] =
-        (told_t){(size_t)(entry - self->entries), result->outcome == PRF_OK, result->sample.latency_ns};
-    prf_digest_t key = key_of(result->id);
-    if (prf_map_put(&self->by_id, &key, (uint32_t)worker, self->told_count++, NULL))
+    const ledger_result_t *known = ledger_result(self, entry, worker, told->sample.wall_ms, told->sample.busy_ns);
+    size_t place = known ? (size_t)(known - self->results) : self->result_count;
+    if (!known) {
+        self->results[self->result_count++] = (ledger_result_t){.worker = worker,
+                                                                .job = told->id,
+                                                                .wall_ms = told->sample.wall_ms,
+                                                                .busy_ns = told->sample.busy_ns,
+                                                                .latency_ns = told->sample.latency_ns,
+                                                                .good = told->outcome == PRF_OK,
+                                                                .entry = (size_t)(entry - self->entries),
+                                                                .next = entry->results};
+        self->measured += told->outcome == PRF_OK && !entry->measured;
+        entry->measured = entry->measured || told->outcome == PRF_OK;
+        entry->results = place;
+    }
+    prf_digest_t key = key_of(told->id);
+    if (prf_map_put(&self->by_id, &key, (uint32_t)worker, place, NULL))
         self->out_of_memory = true;
-    write_line(self, worker, result->outcome == PRF_OK ? "result" : "failure", result->id, result->epoch, entry);
+    write_line(self, worker, told->outcome == PRF_OK ? "result" : "failure", told->id, told->epoch, entry);
 }
 
 static void note_ack(ledger_t *self, size_t worker, uint64_t id)
@@ -162,17 +179,17 @@ static void note_ack(ledger_t *self, size_t worker, uint64_t id)
         fprintf(self->file, "%" PRIu64 " w%zu acknowledged-unknown id=%" PRIx64 "\n", now_ms(self), worker, id);
         return;
     }
-    const told_t *told = &self->told[place];
-    ledger_entry_t *entry = &self->entries[told->entry];
-    write_line(self, worker, told->good ? "acknowledged" : "failure-acknowledged", id, 0, entry);
-    if (!told->good)
+    ledger_result_t *result = &self->results[place];
+    ledger_entry_t *entry = &self->entries[result->entry];
+    write_line(self, worker, result->good ? "acknowledged" : "failure-acknowledged", id, 0, entry);
+    if (!result->good || result->acked)
         return;
-    if (entry->acked++ == 0) {
-        entry->acked_ms = now_ms(self);
-        entry->latency_ns = told->latency_ns;
-        self->acked++;
-    }
+    result->acked = true;
+    result->acked_ms = now_ms(self);
+    result->granted_then = entry->granted;
     self->acked_by[worker]++;
+    self->acked += !entry->acked;
+    entry->acked = true;
 }
 
 void ledger_note(ledger_t *self, size_t worker, const prf_frame_t *frame)
@@ -213,6 +230,11 @@ static size_t read_locked(ledger_t *self, const size_t *number)
     return value;
 }
 
+size_t ledger_measured(ledger_t *self)
+{
+    return read_locked(self, &self->measured);
+}
+
 size_t ledger_acked(ledger_t *self)
 {
     return read_locked(self, &self->acked);
@@ -233,8 +255,7 @@ const ledger_entry_t *ledger_at(const ledger_t *self, size_t index)
     return &self->entries[index];
 }
 
-const ledger_entry_t *ledger_find(const ledger_t *self, const prf_digest_t *point, uint32_t attempt)
+size_t ledger_told(const ledger_t *self)
 {
-    uint64_t place;
-    return prf_map_get(&self->by_point, point, attempt, &place) ? &self->entries[place] : NULL;
+    return self->result_count;
 }

@@ -10,16 +10,27 @@
 
 typedef struct ledger ledger_t;
 
+/* One result as its worker told it, however often; (worker, wall_ms, busy_ns) tells it from all others. */
+typedef struct {
+    size_t worker;
+    uint64_t job, wall_ms, busy_ns;
+    double latency_ns;
+    bool good; /* a measurement, no failure */
+    bool acked;
+    uint64_t acked_ms;     /* the first time, since the ledger began */
+    uint32_t granted_then; /* times that the measurement had been handed out by then */
+    size_t entry, next;    /* next: of the same measurement, LEDGER_NONE at the end */
+} ledger_result_t;
+#define LEDGER_NONE SIZE_MAX
+
 /* A measurement that was asked for: a point and an attempt. */
 typedef struct {
     prf_digest_t point;
     uint32_t attempt;
-    uint32_t granted;  /* times it was handed to a worker */
-    uint32_t told;     /* results that workers sent, sent again included */
-    uint32_t acked;    /* times that a result of it was acknowledged; failures do not count */
-    uint32_t regrants; /* of `granted`: after it had been acknowledged */
-    uint64_t acked_ms; /* the first time, since the ledger began */
-    double latency_ns; /* of the result that was acknowledged first */
+    uint32_t granted; /* times it was handed to a worker */
+    bool measured;    /* a result of it was told, no failure */
+    bool acked;       /* one was acknowledged */
+    size_t results;   /* the newest, LEDGER_NONE: none */
 } ledger_entry_t;
 
 /* `path`: every event becomes a line of this file. Errors: PRF_ENOMEM, PRF_EIO. */
@@ -31,10 +42,14 @@ void ledger_note(ledger_t *self, size_t worker, const prf_frame_t *frame);
 /* A line of the file, for what the storm itself did. */
 void ledger_say(ledger_t *self, const char *fmt, ...) PRF_PRINTF(2, 3);
 
-size_t ledger_acked(ledger_t *self);                  /* measurements acknowledged so far */
+size_t ledger_measured(ledger_t *self); /* measurements of which a worker told a result so far */
+size_t ledger_acked(ledger_t *self);    /* of these: acknowledged; it may remain fewer, for whom to tell may be dead */
 size_t ledger_acked_by(ledger_t *self, size_t worker); /* acknowledgements that this worker was sent */
+size_t ledger_told(const ledger_t *self);              /* different results */
 size_t ledger_count(const ledger_t *self);
 const ledger_entry_t *ledger_at(const ledger_t *self, size_t index);
-const ledger_entry_t *ledger_find(const ledger_t *self, const prf_digest_t *point, uint32_t attempt); /* NULL: never seen */
+/* The result of a measurement that a record is of; NULL: no worker told it. */
+const ledger_result_t *ledger_result(const ledger_t *self, const ledger_entry_t *entry, size_t worker, uint64_t wall_ms,
+                                     uint64_t busy_ns);
 
 #endif

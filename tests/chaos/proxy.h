@@ -21,7 +21,7 @@ enum { PROXY_UP = 1, PROXY_DOWN = 2 }; /* from a worker; to a worker */
 
 typedef struct {
     const prf_endpoints_t *coordinator; /* borrowed for the call */
-    const char *bind;                   /* what workers connect to: a folder for ipc sockets, or an IPv4 address for tcp. Borrowed */
+    const char *bind; /* what workers connect to: a folder for ipc sockets, or an IPv4 address for tcp. Borrowed */
     size_t workers;
     uint64_t seed;
     ledger_t *ledger; /* borrowed; outlives the proxy */

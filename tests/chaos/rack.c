@@ -94,16 +94,21 @@ static void coordinator_command(command_t *c, const rack_t *self)
     snprintf(c->store, sizeof c->store, "%s/store", self->dir);
     snprintf(c->heartbeat, sizeof c->heartbeat, "%d", RACK_HEARTBEAT_MS);
     add_clock(c, self, RACK_COORDINATOR);
-    const char *const words[] = {PRF_BIN_DIR "/prfarm-coordinator", "--farm", self->farm, "--store", c->store, "--heartbeat-ms",
-                                 c->heartbeat};
+    const char *const words[] = {
+        PRF_BIN_DIR "/prfarm-coordinator", "--farm", self->farm, "--store", c->store, "--heartbeat-ms", c->heartbeat};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         add(c, words[i]);
+}
+
+void rack_state(const rack_t *self, int who, char *path, size_t cap)
+{
+    snprintf(path, cap, "%s/state/%s", self->dir, self->members[1 + who].name);
 }
 
 static void worker_command(command_t *c, const rack_t *self, int who)
 {
     const workload_board_t *board = &workload_boards[who % WORKLOAD_KINDS];
-    snprintf(c->state, sizeof c->state, "%s/state/%s", self->dir, self->members[1 + who].name);
+    rack_state(self, who, c->state, sizeof c->state);
     if (self->hosts) {
         hosts_name((size_t)who, c->host, sizeof c->host);
         add(c, "ip");

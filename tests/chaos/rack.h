@@ -15,11 +15,11 @@ enum { RACK_WORKERS = 64, RACK_PATH = 256, RACK_COORDINATOR = -1, RACK_HEARTBEAT
 typedef struct rack rack_t;
 
 typedef struct {
-    const char *dir;             /* everything of this farm lies here: store/, state/, models/, *.log. Exists. Borrowed */
+    const char *dir; /* everything of this farm lies here: store/, state/, models/, *.log. Exists. Borrowed */
     size_t workers;
     uint64_t seed;
-    bool hosts;                  /* workers live in network namespaces (hosts.h) */
-    const char *clock_jumps;     /* the library to preload, NULL: clocks go steadily. Borrowed */
+    bool hosts;              /* workers live in network namespaces (hosts.h) */
+    const char *clock_jumps; /* the library to preload, NULL: clocks go steadily. Borrowed */
 } rack_options_t;
 
 /* Starts the farm and waits until every worker is welcome. Errors: those of the programs, PRF_ETIMEOUT. */
@@ -48,5 +48,6 @@ size_t rack_workers(const rack_t *self);
 ledger_t *rack_ledger(rack_t *self);
 proxy_t *rack_proxy(rack_t *self);
 const char *rack_dir(const rack_t *self);
+void rack_state(const rack_t *self, int who, char *path, size_t cap); /* a worker's state folder */
 
 #endif

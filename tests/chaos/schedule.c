@@ -14,21 +14,26 @@ enum {
     HASTY_MS = 150,
     FREEZE_MS = 4000, /* heartbeats are given up after a second */
     FREEZE_COORDINATOR_PERCENT = 30,
-    BRIEF = 4 /* a one-way cut lasts this part of a partition */
+    OTHERS = 8, /* deeds that do not depend on the number of kills */
+    BRIEF = 4   /* a one-way cut lasts this part of a partition */
 };
 
 const scenario_t scenarios[] = {
     {.name = "kills", .help = "half of the kills hit the coordinator, half the workers", .kill_percent = 100},
-    {.name = "freeze", .help = "SIGSTOP and SIGCONT", .freezes = 25},
+    {.name = "freeze", .help = "SIGSTOP and SIGCONT", .freeze_percent = 25},
     {.name = "frames", .help = "messages lost, late, twice, out of order", .faults = true},
     {.name = "partition", .help = "half of the workers cut off: both ways, then one way only", .cuts = true},
     {.name = "hosts", .help = "workers on hosts of their own, half of the cables pulled (needs root)", .unplugs = true},
     {.name = "clock", .help = "wall clocks that jump, and a tenth of the kills", .clock_jumps = true, .kill_percent = 10},
     {.name = "disk", .help = "the disk of the store full for a while (needs root)", .fills = true},
+    {.name = "flips",
+     .help = "flipped bits and torn writes in store and spools, mended as the manual says",
+     .damage_percent = 25,
+     .cuts = true},
     {.name = "mixed",
-     .help = "all of it at once",
+     .help = "all of it at once, but damage (needs root)",
      .kill_percent = 50,
-     .freezes = 5,
+     .freeze_percent = 5,
      .cuts = true,
      .fills = true,
      .faults = true,
@@ -70,6 +75,13 @@ static size_t at_percent(const maker_t *m, unsigned percent)
 static int any_worker(maker_t *m)
 {
     return (int)prf_rng_below(&m->rng, m->options->workers);
+}
+
+/* Half of them hit the store, half a spool. */
+static void add_damages(maker_t *m, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        add(m, DEED_DAMAGE, any_time(m))->who = i % 2 ? any_worker(m) : RACK_COORDINATOR;
 }
 
 /* A hasty kill follows another one closely, and so meets a program that has only just been started. */
@@ -127,14 +139,15 @@ prf_status_t schedule_make(schedule_t *out, const schedule_options_t *options, p
 {
     const scenario_t *scenario = options->scenario;
     unsigned kills = options->kills * scenario->kill_percent / 100;
-    unsigned freezes = scenario->freezes ? 1 + options->kills * scenario->freezes / 100 : 0;
-    schedule_t schedule = {.deeds = calloc(kills + freezes + 8, sizeof *schedule.deeds)};
+    unsigned freezes = options->kills * scenario->freeze_percent / 100, damages = options->kills * scenario->damage_percent / 100;
+    schedule_t schedule = {.deeds = calloc(kills + freezes + damages + OTHERS, sizeof *schedule.deeds)};
     maker_t m = {.out = &schedule, .options = options};
     if (!schedule.deeds)
         return prf_fail(err, PRF_ENOMEM, "schedule");
     prf_rng_init(&m.rng, options->seed, prf_rng_stream(scenario->name));
     add_kills(&m, kills);
     add_freezes(&m, freezes);
+    add_damages(&m, damages);
     if (scenario->cuts)
         add_partitions(&m, DEED_CUT);
     if (scenario->unplugs)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* schedule.h - what a storm does, when and to whom: decided by its seed alone, before it begins. Pure.
  *
- * A deed is due when so many measurements were acknowledged, and then some milliseconds later: the first spreads the deeds over the
+ * A deed is due when so many measurements were told, and then some milliseconds later: the first spreads the deeds over the
  * whole campaign however fast the machine is, the second lets them meet every moment between two results. */
 #ifndef PRF_CHAOS_SCHEDULE_H
 #define PRF_CHAOS_SCHEDULE_H
@@ -12,27 +12,27 @@
 #include "proxy.h"
 
 typedef enum {
-    DEED_KILL,     /* SIGKILL, and started again */
-    DEED_FREEZE,   /* SIGSTOP, SIGCONT */
-    DEED_CUT,      /* half the workers' messages are lost at the proxy */
-    DEED_UNPLUG,   /* half the hosts' cables are pulled out */
-    DEED_FILL_DISK /* the store's disk is full */
+    DEED_KILL,      /* SIGKILL, and started again */
+    DEED_FREEZE,    /* SIGSTOP, SIGCONT */
+    DEED_CUT,       /* half the workers' messages are lost at the proxy */
+    DEED_UNPLUG,    /* half the hosts' cables are pulled out */
+    DEED_FILL_DISK, /* the store's disk is full */
+    DEED_DAMAGE     /* a kill, and a bad disk has got at the store or the spool when it is started again */
 } deed_kind_t;
 
 typedef struct {
-    size_t at; /* measurements acknowledged */
+    size_t at; /* measurements told */
     unsigned after_ms;
     deed_kind_t kind;
-    int who;             /* KILL, FREEZE: as in rack.h */
-    unsigned for_ms;     /* all but KILL */
+    int who;             /* KILL, FREEZE, DAMAGE: as in rack.h */
+    unsigned for_ms;     /* of what lasts */
     unsigned directions; /* CUT: PROXY_UP, PROXY_DOWN */
     uint64_t seed;       /* of what the deed itself leaves to chance */
 } deed_t;
 
 typedef struct {
     const char *name, *help;
-    unsigned kill_percent; /* of the kills that were asked for */
-    unsigned freezes;      /* a hundred kills asked for */
+    unsigned kill_percent, freeze_percent, damage_percent; /* of the number of kills that was asked for */
     bool cuts, unplugs, fills, faults, clock_jumps;
 } scenario_t;
 
@@ -49,7 +49,7 @@ typedef struct {
 typedef struct {
     const scenario_t *scenario; /* borrowed */
     unsigned kills;
-    size_t points; /* measurements that the undisturbed campaign had acknowledged */
+    size_t points; /* measurements of the undisturbed campaign */
     size_t workers;
     unsigned hold_ms; /* how long a partition or a full disk lasts */
     uint64_t seed;

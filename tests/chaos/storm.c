@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* storm.c - the command line of the chaos harness: an undisturbed campaign first, then the same one in each storm that was asked for.
- * docs/chaos.md tells what is done and how to read it. */
+/* storm.c - the command line of the chaos harness: an undisturbed campaign first, then the same one in each storm that was asked
+ * for. docs/chaos.md tells what is done and how to read it. */
 #define _GNU_SOURCE /* nftw */
 #include <ftw.h>
 #include <getopt.h>
@@ -23,11 +23,11 @@ typedef struct {
     bool keep;
 } args_t;
 
-static const char help[] =
-    "usage: storm [OPTION]...\n"
-    "Starts a real farm, lets a campaign run on it undisturbed and then in storms, and holds the outcome against what was promised.\n"
-    "\n"
-    "  --scenario NAME  the storm, 'all' of them in turn, or (the default) kills:\n";
+static const char help[] = "usage: storm [OPTION]...\n"
+                           "Starts a real farm, lets a campaign run on it undisturbed and then in storms, and holds the outcome "
+                           "against what was promised.\n"
+                           "\n"
+                           "  --scenario NAME  the storm, 'all' of them in turn, or (the default) kills:\n";
 
 static const char more_help[] =
     "  --kills N        SIGKILLs in a storm (default 40); half hit the coordinator\n"

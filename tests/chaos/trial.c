@@ -2,7 +2,8 @@
 /* trial.c - the calm run and the storm are the same farm, proxy included, so that their times can be compared; the storm has a
  * schedule, the calm one has none.
  *
- * Whatever keeps a storm from its end - a program that ended by itself, a campaign that stands still - is a breach like any other. */
+ * Whatever keeps a storm from its end - a program that ended by itself, a campaign that stands still - is a breach like any other.
+ */
 #define _GNU_SOURCE /* nftw */
 #include "trial.h"
 
@@ -16,6 +17,7 @@
 #include "base/file.h"
 #include "cli/output.h"
 #include "cli/signals.h"
+#include "damage.h"
 #include "hosts.h"
 #include "verdict.h"
 #include "weather.h"
@@ -26,19 +28,21 @@ enum {
     ASK_EVERY_MS = 300,
     SAY_EVERY_MS = 10000,
     STALL_MS = 90000,
+    STANDS_MS = 5000, /* then the campaign is asked for before it can be done */
     DISK_MIB = 96,
     SLOWEST_PERCENT = 150 /* of the undisturbed time, restarts aside */
 };
 
 typedef struct {
     const trial_options_t *options;
-    const calm_t *reference;   /* NULL: this is the calm run */
+    const calm_t *reference;    /* NULL: this is the calm run */
     const schedule_t *schedule; /* NULL: the same */
     char dir[RACK_PATH], store[RACK_PATH + 16];
     rack_t *rack;
     weather_t *weather;
     verdict_t *verdict;
     uint64_t ms, down_ms, faulted;
+    size_t lost; /* records that damage may have taken */
 } trial_t;
 
 static prf_status_t submit(const trial_t *t, prf_error_t *err)
@@ -53,15 +57,20 @@ static prf_status_t submit(const trial_t *t, prf_error_t *err)
     return status;
 }
 
-/* Whether the campaign is done. While the coordinator does not answer it is not. Errors: PRF_EINTERNAL (it ended otherwise). */
+/* Whether the campaign is done. While the coordinator does not answer it is not. A campaign that damage took is submitted anew, as
+ * the manual says. Errors: PRF_EINTERNAL (it ended otherwise). */
 static prf_status_t ask_done(const trial_t *t, bool *done, prf_error_t *err)
 {
     char state[32];
     json_t *reply;
     *done = false;
-    if (!rack_up(t->rack, RACK_COORDINATOR) ||
-        rack_ask(t->rack, "status", json_pack("{s:s}", "campaign", WORKLOAD_NAME), &reply, NULL))
+    if (!rack_up(t->rack, RACK_COORDINATOR))
         return PRF_OK;
+    prf_status_t status = rack_ask(t->rack, "status", json_pack("{s:s}", "campaign", WORKLOAD_NAME), &reply, err);
+    if (status == PRF_ENOTFOUND && t->weather && weather_damages(t->weather) > 0)
+        return submit(t, err);
+    if (status)
+        return status == PRF_ETIMEOUT ? PRF_OK : status;
     snprintf(state, sizeof state, "%s", prf_json_text(json_array_get(json_object_get(reply, "campaigns"), 0), "state", ""));
     json_decref(reply);
     *done = strcmp(state, "done") == 0;
@@ -70,21 +79,24 @@ static prf_status_t ask_done(const trial_t *t, bool *done, prf_error_t *err)
 
 typedef struct {
     uint64_t asked_ms, said_ms, moved_ms;
-    size_t acked;
+    size_t acked, measured;
 } watch_t;
 
 /* Says how far it is now and then. Errors: PRF_ETIMEOUT (it stands still). */
 static prf_status_t note_progress(const trial_t *t, watch_t *w, prf_error_t *err)
 {
     uint64_t now = prf_clock_mono_ms();
-    size_t acked = ledger_acked(rack_ledger(t->rack));
-    if (acked != w->acked)
+    size_t acked = ledger_acked(rack_ledger(t->rack)), measured = ledger_measured(rack_ledger(t->rack));
+    if (acked != w->acked || measured != w->measured)
         w->moved_ms = now;
     w->acked = acked;
+    w->measured = measured;
     if (now - w->moved_ms > STALL_MS + (t->reference ? t->options->hold_ms : 0))
-        return prf_fail(err, PRF_ETIMEOUT, "nothing was acknowledged for %d s, %zu measurements were before", STALL_MS / 1000, acked);
+        return prf_fail(err, PRF_ETIMEOUT, "nothing was acknowledged for %d s, %zu measurements were before", STALL_MS / 1000,
+                        acked);
     if (now - w->said_ms > SAY_EVERY_MS) {
-        printf("  %zu acknowledged, %" PRIu64 " s with a killed program not ready\n", acked, rack_downtime_ms(t->rack) / 1000);
+        printf("  %zu measured, %zu acknowledged, %" PRIu64 " s with a killed program not ready\n", measured, acked,
+               rack_downtime_ms(t->rack) / 1000);
         fflush(stdout);
         w->said_ms = now;
     }
@@ -107,7 +119,9 @@ static prf_status_t run_campaign(const trial_t *t, prf_error_t *err)
         if (!status)
             status = prf_check_interrupted(err);
         bool due = prf_clock_mono_ms() - w.asked_ms >= ASK_EVERY_MS;
-        if (status || !due || (t->weather && (w.acked < t->reference->acked || !weather_over(t->weather))))
+        bool stands = prf_clock_mono_ms() - w.moved_ms > STANDS_MS;
+        bool early = t->weather && (w.measured < t->reference->measured || !weather_over(t->weather));
+        if (status || !due || (early && !stands))
             continue;
         status = ask_done(t, &done, err);
         w.asked_ms = prf_clock_mono_ms();
@@ -127,6 +141,8 @@ static prf_status_t carry_out(trial_t *t, prf_error_t *err)
     t->ms = prf_clock_mono_ms() - begin;
     t->down_ms = rack_downtime_ms(t->rack);
     t->faulted = proxy_faulted(rack_proxy(t->rack));
+    if (t->weather)
+        t->lost = weather_damages(t->weather) * DAMAGE_RECORDS;
     if (!status && t->weather)
         status = weather_judge(t->weather, err);
     if (!status)
@@ -145,10 +161,8 @@ static void end_trial(trial_t *t, bool keep)
     weather_destroy(&t->weather);
     verdict_destroy(&t->verdict);
     rack_destroy(&t->rack);
-    if (keep) {
-        printf("  logs, ledger, store and models are in %s\n", t->dir);
+    if (keep)
         return;
-    }
     hosts_unmount_disk(t->store); /* if there is one */
     nftw(t->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -173,7 +187,7 @@ prf_status_t trial_calm(calm_t *out, const trial_options_t *options, prf_error_t
     if (!status)
         status = carry_out(&t, err);
     if (!status) {
-        out->acked = ledger_acked(rack_ledger(t.rack));
+        out->measured = ledger_measured(rack_ledger(t.rack));
         out->ms = t.ms;
         snprintf(out->dir, sizeof out->dir, "%s", t.dir);
         printf("calm: %.1f s\n", (double)t.ms / 1000);
@@ -202,7 +216,7 @@ static size_t judge(const trial_t *t, const scenario_t *scenario)
     const ledger_t *ledger = rack_ledger(t->rack);
     printf("  %zu deeds, of them %zu kills; %" PRIu64 " messages hit\n", t->schedule->count, t->schedule->kills, t->faulted);
     verdict_print(t->verdict, ledger);
-    return verdict_of_results(t->verdict, ledger, 0) + verdict_of_models(t->dir, t->reference->dir) +
+    return verdict_of_results(t->verdict, ledger, t->lost) + verdict_of_models(t->dir, t->reference->dir) +
            verdict_of_time(t, scenario->kill_percent == 100);
 }
 
@@ -219,23 +233,25 @@ bool trial_storm(const scenario_t *scenario, const trial_options_t *options, uin
     prf_status_t status = schedule_make(&schedule,
                                         &(schedule_options_t){.scenario = scenario,
                                                               .kills = options->kills,
-                                                              .points = reference->acked,
+                                                              .points = reference->measured,
                                                               .workers = options->workers,
                                                               .hold_ms = options->hold_ms,
                                                               .seed = seed},
                                         &err);
     if (!status)
-        status = begin_trial(&t, name,
-                             &(rack_options_t){.seed = seed,
-                                               .hosts = scenario->unplugs,
-                                               .clock_jumps = scenario->clock_jumps ? PRF_CLOCKJUMP : NULL},
-                             scenario->fills, &err);
+        status =
+            begin_trial(&t, name,
+                        &(rack_options_t){
+                            .seed = seed, .hosts = scenario->unplugs, .clock_jumps = scenario->clock_jumps ? PRF_CLOCKJUMP : NULL},
+                        scenario->fills, &err);
     if (!status)
         status = carry_out(&t, &err);
     if (status)
         fprintf(stderr, "BREACH %s\n", err.text);
     size_t breaches = status ? 1 : judge(&t, scenario);
     printf("%s, seed %" PRIu64 ": %s\n", scenario->name, seed, breaches ? "BREACH" : "held");
+    if (breaches || options->keep)
+        printf("  logs, ledger, store and models are in %s\n", t.dir);
     end_trial(&t, breaches > 0 || options->keep);
     schedule_release(&schedule);
     fflush(stdout);

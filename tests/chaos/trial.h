@@ -16,7 +16,7 @@ typedef struct {
 /* What an undisturbed campaign came to. */
 typedef struct {
     char dir[RACK_PATH]; /* its models are in here */
-    size_t acked;
+    size_t measured;
     uint64_t ms; /* from the campaign's submission to its end */
 } calm_t;
 

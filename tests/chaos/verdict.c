@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* verdict.c - the store is read as any client would read it, by `export`. What is judged, measurement by measurement:
  *
- *   acknowledged          => the store has a good record of it, with the very latency that was acknowledged
- *   in the store          => at most one good record that is no labelled duplicate
- *   handed out            => not after it was acknowledged
+ *   acknowledged    => the store has exactly one good record of it: a measurement that is no labelled duplicate
+ *   in the store    => at most one good record
+ *   a good record   => is a result that a worker told, with its latency; and when that one was acknowledged, the measurement was
+ * not handed out after that
  *
- * Exactly one good record is what "counted once" means on boards that never need a second look. */
+ * A late result, of a lease that is over, is acknowledged too, and kept as a labelled duplicate. It does not count, and its point
+ * may be handed out again; that is why the good record decides whose acknowledgement is meant. One good record is what "counted
+ * once" means on boards that never need a second look. */
 #include "verdict.h"
 
 #include <math.h>
@@ -25,7 +28,9 @@ typedef struct {
     prf_digest_t point;
     uint32_t attempt;
     size_t good, duplicates, failures;
-    double latency_ns; /* of the good one */
+    size_t worker; /* this and what follows: of the good one */
+    uint64_t wall_ms, busy_ns;
+    double latency_ns;
 } stored_t;
 
 struct verdict {
@@ -81,8 +86,7 @@ static prf_status_t take_row(verdict_t *self, const json_t *row, prf_error_t *er
     stored_t *stored;
     if (!prf_digest_parse(&point, prf_json_text(row, "point", "")))
         return prf_fail(err, PRF_EPEER, "export: a row without a point");
-    prf_status_t status =
-        stored_of(self, &point, (uint32_t)json_integer_value(json_object_get(row, "attempt")), &stored, err);
+    prf_status_t status = stored_of(self, &point, (uint32_t)json_integer_value(json_object_get(row, "attempt")), &stored, err);
     if (status)
         return status;
     self->records++;
@@ -91,7 +95,11 @@ static prf_status_t take_row(verdict_t *self, const json_t *row, prf_error_t *er
     } else if (json_is_true(json_object_get(row, "duplicate"))) {
         stored->duplicates++;
     } else {
+        const char *number = strrchr(prf_json_text(row, "board", ""), '-'); /* "array-3" is worker 3 */
         stored->good++;
+        stored->worker = number ? strtoul(number + 1, NULL, 10) : SIZE_MAX;
+        stored->wall_ms = (uint64_t)json_integer_value(json_object_get(row, "wall_ms"));
+        stored->busy_ns = (uint64_t)json_integer_value(json_object_get(row, "busy_ns"));
         stored->latency_ns = prf_json_number(row, "latency_ns", NAN);
     }
     return PRF_OK;
@@ -158,30 +166,40 @@ static bool same_latency(double a, double b)
     return fabs(a - b) <= 1e-9 * fabs(b);
 }
 
+typedef struct {
+    size_t missing, twice, strange, again;
+} breaches_t;
+
+/* The one good record of a measurement, and the result that it is of. */
+static void judge_record(const ledger_t *ledger, const ledger_entry_t *e, const stored_t *stored, breaches_t *b)
+{
+    const ledger_result_t *result = ledger_result(ledger, e, stored->worker, stored->wall_ms, stored->busy_ns);
+    if (!result || !same_latency(stored->latency_ns, result->latency_ns))
+        show(&b->strange, "a record that no worker told like that; latency", &e->point, e->attempt, stored->latency_ns);
+    else if (result->acked && e->granted > result->granted_then)
+        show(&b->again, "handed out after it was acknowledged, at ms", &e->point, e->attempt, (double)result->acked_ms);
+}
+
 size_t verdict_of_results(const verdict_t *self, const ledger_t *ledger, size_t lost)
 {
-    size_t missing = 0, other = 0, twice = 0, again = 0, regrants = 0;
+    breaches_t b = {0};
     for (size_t i = 0; i < ledger_count(ledger); i++) {
         const ledger_entry_t *e = ledger_at(ledger, i);
         uint64_t place;
-        const stored_t *stored =
-            prf_map_get(&self->places, &e->point, e->attempt, &place) ? &self->stored[place] : NULL;
-        if (e->acked && (!stored || stored->good == 0))
-            show(&missing, "acknowledged, but not in the store; acknowledged at ms", &e->point, e->attempt, (double)e->acked_ms);
-        else if (e->acked && !same_latency(stored->latency_ns, e->latency_ns))
-            show(&other, "another latency in the store than was acknowledged", &e->point, e->attempt, stored->latency_ns);
-        regrants += e->regrants;
-        if (e->regrants && regrants > lost)
-            show(&again, "handed out after it was acknowledged; times", &e->point, e->attempt, e->regrants);
+        const stored_t *stored = prf_map_get(&self->places, &e->point, e->attempt, &place) ? &self->stored[place] : NULL;
+        size_t good = stored ? stored->good : 0;
+        if (e->acked && good == 0)
+            show(&b.missing, "acknowledged, but not in the store; handed out times", &e->point, e->attempt, e->granted);
+        if (good > 1)
+            show(&b.twice, "counted more than once; records", &e->point, e->attempt, (double)good);
+        if (good == 1)
+            judge_record(ledger, e, stored, &b);
     }
-    for (size_t i = 0; i < self->count; i++)
-        if (self->stored[i].good > 1)
-            show(&twice, "counted more than once; records", &self->stored[i].point, self->stored[i].attempt,
-                 (double)self->stored[i].good);
-    if (missing + other + twice + again > 0)
-        fprintf(stderr, "BREACH acknowledged and lost %zu, changed %zu, counted twice %zu, handed out again %zu\n", missing, other,
-                twice, again);
-    return missing + other + twice + again;
+    b.again = b.again > lost ? b.again - lost : 0;
+    size_t sum = b.missing + b.twice + b.strange + b.again;
+    printf("  acknowledged and lost: %zu; counted twice: %zu; not as told: %zu; measured again after it was acknowledged: %zu\n",
+           b.missing, b.twice, b.strange, b.again);
+    return sum;
 }
 
 /* Where two model files part. */
@@ -190,7 +208,8 @@ static bool same_file(const char *path, const char *reference)
     prf_error_t err = {0};
     char *a = NULL, *b = NULL;
     size_t a_len = 0, b_len = 0, i = 0;
-    if (prf_file_read(path, PRF_MODEL_MAX_BYTES, &a, &a_len, &err) || prf_file_read(reference, PRF_MODEL_MAX_BYTES, &b, &b_len, &err)) {
+    if (prf_file_read(path, PRF_MODEL_MAX_BYTES, &a, &a_len, &err) ||
+        prf_file_read(reference, PRF_MODEL_MAX_BYTES, &b, &b_len, &err)) {
         fprintf(stderr, "BREACH %s\n", err.text);
         free(a);
         return false;
@@ -199,7 +218,8 @@ static bool same_file(const char *path, const char *reference)
         i++;
     bool same = i == a_len && i == b_len;
     if (!same)
-        fprintf(stderr, "BREACH another model: %s (%zu bytes) and %s (%zu bytes) part at byte %zu\n", path, a_len, reference, b_len, i);
+        fprintf(stderr, "BREACH another model: %s (%zu bytes) and %s (%zu bytes) part at byte %zu\n", path, a_len, reference, b_len,
+                i);
     free(a);
     free(b);
     return same;
@@ -219,17 +239,16 @@ size_t verdict_of_models(const char *dir, const char *reference)
 
 void verdict_print(const verdict_t *self, const ledger_t *ledger)
 {
-    size_t acked = 0, granted = 0, told = 0, duplicates = 0, failures = 0;
+    size_t acked = 0, granted = 0, duplicates = 0, failures = 0;
     for (size_t i = 0; i < ledger_count(ledger); i++) {
-        acked += ledger_at(ledger, i)->acked > 0;
+        acked += ledger_at(ledger, i)->acked;
         granted += ledger_at(ledger, i)->granted;
-        told += ledger_at(ledger, i)->told;
     }
     for (size_t i = 0; i < self->count; i++) {
         duplicates += self->stored[i].duplicates;
         failures += self->stored[i].failures;
     }
-    printf("  %zu measurements acknowledged; jobs handed out %zu, results told %zu; records %zu, of them duplicates %zu, failures %zu, "
-           "damaged %zu\n",
-           acked, granted, told, self->records, duplicates, failures, self->damaged);
+    printf("  measurements acknowledged: %zu; jobs handed out: %zu, results told: %zu; records: %zu, of them late duplicates %zu, "
+           "failures %zu, damaged %zu\n",
+           acked, granted, ledger_told(ledger), self->records, duplicates, failures, self->damaged);
 }

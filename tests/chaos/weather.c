@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* weather.c - deeds are done one after the other, in their order; what lasts is kept in a list until its time is over, while the next
- * deeds go on.
+/* weather.c - deeds are done one after the other, in their order; what lasts is kept in a list until its time is over, while the
+ * next deeds go on.
  *
  * A partition is judged twice: when it ends, the workers beyond it must have brought something meanwhile; and at the campaign's end
  * those that were cut off must have brought something since, if there was work enough for everyone. */
@@ -11,17 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ballast.h"
 #include "base/clock.h"
 #include "base/rng.h"
-#include "ballast.h"
+#include "damage.h"
 #include "hosts.h"
 
+#define SPOOL_ENDING ".v1"
 enum { LASTING = 64, ENOUGH_WORK = 20 /* measurements a worker */ };
 
 typedef struct {
     const deed_t *deed;
     uint64_t until_ms;
-    uint64_t cut_off;            /* a bit a worker */
+    uint64_t cut_off;           /* a bit a worker */
     size_t acked[RACK_WORKERS]; /* of each, when it began */
 } lasting_t;
 
@@ -39,6 +41,7 @@ struct weather {
     lasting_t lasting[LASTING];
     size_t lasting_count;
     healed_t healed;
+    size_t damages;
     char store[RACK_PATH + 16];
 };
 
@@ -170,12 +173,36 @@ static prf_status_t end_what_is_over(weather_t *self, prf_error_t *err)
     return PRF_OK;
 }
 
+/* The owner of the file is down. A spool that is not there holds nothing that could be damaged. */
+static prf_status_t damage(weather_t *self, const deed_t *deed, prf_error_t *err)
+{
+    char dir[RACK_PATH + 80], log[RACK_PATH + 16], what[128] = "nothing to damage";
+    if (deed->who == RACK_COORDINATOR) {
+        snprintf(dir, sizeof dir, "%s/data.mdb", self->store);
+        snprintf(log, sizeof log, "%s/fsck.log", rack_dir(self->rack));
+        prf_status_t status = damage_file(dir, deed->seed, what, err);
+        ledger_say(rack_ledger(self->rack), "store: %s", what);
+        self->damages++;
+        return status ? status : damage_mend_store(self->store, log, err);
+    }
+    rack_state(self->rack, deed->who, dir, sizeof dir);
+    prf_status_t status = damage_one_of(dir, SPOOL_ENDING, deed->seed, what, err);
+    ledger_say(rack_ledger(self->rack), "spool of worker %d: %s", deed->who, what);
+    return status == PRF_ENOTFOUND ? PRF_OK : status;
+}
+
 static prf_status_t carry_out(weather_t *self, const deed_t *deed, prf_error_t *err)
 {
-    if (deed->kind != DEED_KILL)
+    if (deed->kind != DEED_KILL && deed->kind != DEED_DAMAGE)
         return begin(self, deed, err);
     rack_kill(self->rack, deed->who);
-    return rack_start(self->rack, deed->who, err);
+    prf_status_t status = deed->kind == DEED_DAMAGE ? damage(self, deed, err) : PRF_OK;
+    return status ? status : rack_start(self->rack, deed->who, err);
+}
+
+size_t weather_damages(const weather_t *self)
+{
+    return self->damages;
 }
 
 prf_status_t weather_step(weather_t *self, prf_error_t *err)
@@ -184,7 +211,7 @@ prf_status_t weather_step(weather_t *self, prf_error_t *err)
     while (!status && self->next < self->schedule->count && self->lasting_count < LASTING) {
         const deed_t *deed = &self->schedule->deeds[self->next];
         uint64_t now = prf_clock_mono_ms();
-        if (self->armed_ms == 0 && ledger_acked(rack_ledger(self->rack)) >= deed->at)
+        if (self->armed_ms == 0 && ledger_measured(rack_ledger(self->rack)) >= deed->at)
             self->armed_ms = now + deed->after_ms;
         if (self->armed_ms == 0 || self->armed_ms > now)
             break;

@@ -14,7 +14,8 @@ void weather_destroy(weather_t **self);
 /* Does what is due. Errors: PRF_EINTERNAL (the farm broke a promise meanwhile, such as going on beside a partition), those of the
  * deeds. */
 PRF_CHECKED prf_status_t weather_step(weather_t *self, prf_error_t *err);
-bool weather_over(const weather_t *self); /* all is done and nothing lasts */
+bool weather_over(const weather_t *self);      /* all is done and nothing lasts */
+size_t weather_damages(const weather_t *self); /* places of the store that were damaged */
 /* At the end: has everyone come back who was cut off? Errors: PRF_EINTERNAL. */
 PRF_CHECKED prf_status_t weather_judge(const weather_t *self, prf_error_t *err);
 

@@ -4,8 +4,8 @@
  * 70 ms a job on average, few above half a second.
  *
  * Most points are validation layers, measured twice: they cost the boards' time, but no training. A campaign that trained on 20,000
- * points would be a test of the trainer. White, grey and black boxes are all there, so that sweeps, decisions that rest on them, and
- * samples each meet the storm. */
+ * points would be a test of the trainer. White, grey and black boxes are all there, so that sweeps, decisions that rest on them,
+ * and samples each meet the storm. */
 #include "workload.h"
 
 #include <stdio.h>
@@ -27,10 +27,12 @@ static const char form[] =
     "  - {kind: conv1d, boards: [array], weight: 3, params: {c: 16..64, k: 16..64, w: 16..64, f: [1, 3, 5], pad: f/2},\n"
     "     knowledge: white, steps: {c: 8, k: 8}}\n"
     "  - {kind: fc, boards: [array], params: {in: 1..128, out: 1..128}, knowledge: white, steps: {in: 8, out: 8}}\n"
-    "  - {kind: conv2d, boards: [tiles], weight: 3, params: {c: 16..128, k: 16..128, h: [14, 28], w: h, r: [1, 3], s: r, pad: r/2},\n"
+    "  - {kind: conv2d, boards: [tiles], weight: 3, params: {c: 16..128, k: 16..128, h: [14, 28], w: h, r: [1, 3], s: r, pad: "
+    "r/2},\n"
     "     knowledge: grey, candidates: {c: [8, 16, 32], k: [8, 16, 32]}}\n"
     "  - {kind: fc, boards: [tiles], params: {in: 64..1024, out: 64..1024}, knowledge: white, steps: {in: 16, out: 16}}\n"
-    "  - {kind: conv2d, boards: [fpga], weight: 3, params: {c: 32..256, k: 32..256, h: [14, 28], w: h, r: [1, 3], s: r, pad: r/2}}\n"
+    "  - {kind: conv2d, boards: [fpga], weight: 3, params: {c: 32..256, k: 32..256, h: [14, 28], w: h, r: [1, 3], s: r, pad: "
+    "r/2}}\n"
     "  - {kind: maxpool2d, boards: [fpga], params: {c: 16..256, h: [14, 28, 56], r: 3, stride: 2, pad: 1}}\n"
     "  - {kind: add, boards: [fpga], params: {c: 32..512, h: [7, 14, 28, 56]}}\n"
     "budget: {samples: %zu}\n"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* workload.h - what the farm is asked to do: one campaign for three kinds of simulated boards, as many points as are wanted. Pure. */
+/* workload.h - what the farm is asked to do: one campaign for three kinds of simulated boards, as many points as are wanted. Pure.
+ */
 #ifndef PRF_CHAOS_WORKLOAD_H
 #define PRF_CHAOS_WORKLOAD_H
 
