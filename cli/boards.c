@@ -5,6 +5,21 @@
 #include "access.h"
 #include "cli.h"
 
+/* "7 (5 crash, 2 hang)" */
+static void failures_cell(prf_table_t *table, const json_t *board)
+{
+    char text[PRF_CELL];
+    size_t used = (size_t)snprintf(text, sizeof text, "%.0f", prf_json_number(board, "failed", 0)), kinds = 0;
+    const char *name;
+    json_t *count;
+    json_object_foreach(json_object_get(board, "failures"), name, count) if (json_integer_value(count) > 0 && used < sizeof text)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%lld %s", kinds++ ? ", " : " (",
+                                 (long long)json_integer_value(count), name);
+    if (kinds && used < sizeof text - 1)
+        snprintf(text + used, sizeof text - used, ")");
+    prf_table_cell(table, "%s", text);
+}
+
 static void print_boards(const json_t *answer)
 {
     prf_terminal_t terminal;
@@ -31,7 +46,7 @@ static void print_boards(const json_t *answer)
                 prf_table_cell(table, "-");
         }
         prf_table_cell(table, "%.0f", prf_json_number(b, "done", 0));
-        prf_table_cell(table, "%.0f", prf_json_number(b, "failed", 0));
+        failures_cell(table, b);
         prf_table_cell(table, "%s", prf_human_seconds(prf_json_number(b, "seconds_silent", NAN), time));
         prf_table_cell(table, "%.60s", prf_json_text(b, "fingerprint", ""));
     }
@@ -40,7 +55,7 @@ static void print_boards(const json_t *answer)
     {
         const char *note = prf_json_text(b, "note", "");
         if (note[0])
-            printf("%s %s\n", prf_json_text(b, "board", "?"), note);
+            printf("%s: %s\n", prf_json_text(b, "board", "?"), note);
     }
 }
 
@@ -48,8 +63,9 @@ static const prf_usage_t usage = {
     .name = "boards",
     .synopsis = "[--farm FARM | --dir DIR]",
     .purpose = "Lists the boards of a farm: what each does and which version of its model it runs.",
-    .text = "A board is idle, busy or lost (silent for too long; its jobs went to others). Its model\n"
-            "is up to date when the columns model and current agree.\n\n"
+    .text = "A board is idle, busy, quarantined (it failed on one layer after the other, or by hand) or lost\n"
+            "(silent for too long; its jobs went to others). Its model is up to date when the columns model\n"
+            "and current agree.\n\n"
             "  prfarm boards --farm tcp://127.0.0.1:7700\n",
 };
 

@@ -16,7 +16,7 @@ static const prf_command_t *find(const char *name)
 static void print_commands(FILE *stream)
 {
     for (const prf_command_t *c = prf_commands; c->name; c++)
-        fprintf(stream, "  %-10s %s\n", c->name, c->summary);
+        fprintf(stream, "  %-11s %s\n", c->name, c->summary);
 }
 
 static int print_help(void)

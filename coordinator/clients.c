@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "guard.h"
 #include "net/frames.h"
+#include "triage.h"
 
 enum { READ_AT_ONCE = 128, READ_MS = 20, REPLY_BYTES = PRF_FRAME_BYTES - 4096 };
 
@@ -183,6 +184,21 @@ static void op_summary(prf_clients_t *self, const json_t *args, ticket_t *ticket
         not_found(text_of(args, "campaign"), ticket);
 }
 
+static void op_quarantine(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    prf_triage_quarantine(self->queries.hub->triage, text_of(args, "board"), text_of(args, "why"), reply, ticket);
+}
+
+static void op_release(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    prf_triage_release(self->queries.hub->triage, text_of(args, "board"), reply, ticket);
+}
+
+static void op_power_cycle(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    prf_triage_power_cycle(self->queries.hub->triage, text_of(args, "board"), reply, ticket);
+}
+
 static void op_shutdown(prf_clients_t *self, const json_t *args, ticket_t *ticket)
 {
     (void)args;
@@ -203,11 +219,15 @@ static const struct {
     {"models", PRF_ROLE_VIEWER, NULL, prf_query_models},
     {"results", PRF_ROLE_VIEWER, NULL, prf_query_results},
     {"export", PRF_ROLE_VIEWER, NULL, prf_query_export},
+    {"events", PRF_ROLE_VIEWER, NULL, prf_query_events},
     {"submit", PRF_ROLE_OPERATOR, op_submit, NULL},
     {"pause", PRF_ROLE_OPERATOR, op_pause, NULL},
     {"resume", PRF_ROLE_OPERATOR, op_resume, NULL},
     {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL},
     {"rollback", PRF_ROLE_OPERATOR, op_rollback, NULL},
+    {"quarantine", PRF_ROLE_OPERATOR, op_quarantine, NULL},
+    {"release", PRF_ROLE_OPERATOR, op_release, NULL},
+    {"power-cycle", PRF_ROLE_OPERATOR, op_power_cycle, NULL},
     {"measure", PRF_ROLE_OPERATOR, NULL, prf_query_measure},
     {"shutdown", PRF_ROLE_OPERATOR, op_shutdown, NULL},
 };

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "clients.h"
 #include "net/endpoint.h"
+#include "triage.h"
 
 enum {
     WORKER_QUEUE = 256, /* messages that wait for one worker: what it does not read takes that much memory */
@@ -260,10 +261,12 @@ static prf_status_t build_memory(daemon_t *d, prf_error_t *err)
         status = prf_plan_new(&hub->plan, err);
     if (!status)
         status = load(d, err);
+    if (!status)
+        status = prf_events_new(&hub->events, hub->store, hub->commits, err);
     return status;
 }
 
-static prf_status_t build_services(daemon_t *d, const prf_daemon_options_t *options, prf_error_t *err)
+static prf_status_t build_services(daemon_t *d, const prf_daemon_options_t *options, prf_hook_list_t *hooks, prf_error_t *err)
 {
     prf_hub_t *hub = &d->hub;
     prf_status_t status = prf_sched_new(&hub->sched, JOBS_AT_MOST, d->first, err);
@@ -273,6 +276,8 @@ static prf_status_t build_services(daemon_t *d, const prf_daemon_options_t *opti
         status = prf_publisher_new(&hub->publisher, hub->store, hub->commits, d->broadcast, err);
     if (!status)
         status = prf_trainer_new(&hub->trainer, err);
+    if (!status)
+        status = prf_triage_new(&hub->triage, hub, hooks, options->quarantine_ms, err);
     if (!status)
         status = prf_results_new(&d->results, hub, err);
     if (!status)
@@ -311,6 +316,8 @@ static void demolish(daemon_t *d)
     prf_campaigns_destroy(&d->campaigns);
     prf_sessions_destroy(&d->sessions);
     prf_results_destroy(&d->results);
+    prf_triage_destroy(&d->hub.triage);
+    prf_events_destroy(&d->hub.events);
     prf_trainer_destroy(&d->hub.trainer, TRAINER_STOP_MS);
     prf_publisher_destroy(&d->hub.publisher);
     prf_store_close(&d->hub.store);
@@ -339,7 +346,10 @@ static void raise_descriptors(void)
 
 static prf_status_t serve(daemon_t *d, const prf_daemon_options_t *options, const prf_endpoints_t *wanted, prf_error_t *err)
 {
-    prf_status_t status = prf_loop_new(&d->loop, err);
+    prf_hook_list_t hooks = {.count = 0};
+    prf_status_t status = options->hooks ? prf_hook_list_load(&hooks, options->hooks, err) : PRF_OK;
+    if (!status)
+        status = prf_loop_new(&d->loop, err);
     if (!status)
         status = prf_loop_on_signals(d->loop, on_stop, d, err);
     if (!status)
@@ -349,7 +359,8 @@ static prf_status_t serve(daemon_t *d, const prf_daemon_options_t *options, cons
     if (!status)
         status = bind_all(d, wanted, err);
     if (!status)
-        status = build_services(d, options, err);
+        status = build_services(d, options, &hooks, err);
+    prf_hook_list_release(&hooks);
     if (!status)
         status = listen_to_all(d, err);
     if (status)

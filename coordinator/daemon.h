@@ -15,6 +15,8 @@ typedef struct {
     uint32_t heartbeat_ms;             /* 20 .. 60000 */
     size_t sessions;                   /* workers at once */
     const char *key_file, *allow_file; /* NULL: a farm without keys */
+    const char *hooks;                 /* file of power-cycle commands; NULL: none */
+    uint32_t quarantine_ms;            /* first delay of a quarantine */
     bool insecure;                     /* other machines may connect although there are no keys */
 } prf_daemon_options_t;
 

@@ -5,7 +5,9 @@
 #ifndef PRF_FLEET_H
 #define PRF_FLEET_H
 
+#include "failure.h"
 #include "net/net.h"
+#include "trust.h"
 #include "wire/wire.h"
 
 typedef struct prf_fleet prf_fleet_t;
@@ -21,14 +23,11 @@ typedef struct prf_fleet_board {
     uint32_t klass;    /* the scheduler's, while live */
     uint32_t credit;   /* jobs that it would take */
     uint64_t heard_ms; /* monotonic; 0: not since this coordinator started */
-    uint64_t done, failed;
+    uint64_t done, failures[PRF_FAILURES];
     unsigned broken; /* malformed frames of this session */
     unsigned unread; /* heartbeats in a row that found its queue full */
 
-    uint32_t streak;          /* failures in a row, on different points */
-    prf_digest_t last_failed; /* the point of the last one */
-    uint64_t paused_until_ms;
-    uint64_t pause_ms; /* length of the last pause; 0: none since a success */
+    prf_trust_t trust; /* triage.h keeps it */
 
     prf_model_version_t model; /* the one that it said it runs */
     uint64_t offered_ms;       /* when it was last told of a newer one */

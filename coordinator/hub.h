@@ -5,6 +5,7 @@
 
 #include "auth.h"
 #include "commits.h"
+#include "events.h"
 #include "fleet.h"
 #include "index.h"
 #include "net/net.h"
@@ -24,6 +25,8 @@ typedef struct {
     prf_fleet_t *fleet;
     prf_publisher_t *publisher;
     prf_trainer_t *trainer;
+    prf_events_t *events;
+    struct prf_triage *triage;
     prf_socket_t *workers, *clients; /* ROUTERs */
     uint32_t heartbeat_ms;
     uint64_t started_ms; /* monotonic */

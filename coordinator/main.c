@@ -23,6 +23,8 @@ static const char help[] =
     "  --key FILE         this coordinator's secret key (prfarm keygen): everything is encrypted, and only keys of the list\n"
     "                     may connect\n"
     "  --allow FILE       that list: who may do what; changes are taken within a second, without a restart\n"
+    "  --hooks FILE       commands that power-cycle boards (docs/examples/hooks.yaml)\n"
+    "  --quarantine-ms N  until a board in quarantine is tried for the first time, 1 to 3600000 (default: 1000)\n"
     "  --insecure         listen on an address that other machines can reach, although nothing is encrypted or checked\n"
     "  --log LEVEL        error, warn, info or debug (default: info)\n"
     "  --help             show this text\n"
@@ -44,12 +46,14 @@ static prf_status_t number(const char *option, const char *text, unsigned long l
     return PRF_OK;
 }
 
-enum { FARM = 1, STORE, HEARTBEAT, SESSIONS, INSECURE, KEY, ALLOW, LOG, HELP, VERSION };
+enum { FARM = 1, STORE, HEARTBEAT, SESSIONS, HOOKS, QUARANTINE, INSECURE, KEY, ALLOW, LOG, HELP, VERSION };
 
 static const struct option table[] = {{"farm", required_argument, NULL, FARM},
                                       {"store", required_argument, NULL, STORE},
                                       {"heartbeat-ms", required_argument, NULL, HEARTBEAT},
                                       {"sessions", required_argument, NULL, SESSIONS},
+                                      {"hooks", required_argument, NULL, HOOKS},
+                                      {"quarantine-ms", required_argument, NULL, QUARANTINE},
                                       {"insecure", no_argument, NULL, INSECURE},
                                       {"key", required_argument, NULL, KEY},
                                       {"allow", required_argument, NULL, ALLOW},
@@ -79,6 +83,14 @@ static prf_status_t apply(int option, prf_daemon_options_t *out, prf_log_level_t
         if (!status)
             out->sessions = value;
         break;
+    case HOOKS:
+        out->hooks = optarg;
+        break;
+    case QUARANTINE:
+        status = number("quarantine-ms", optarg, 1, 3600000, &value, err);
+        if (!status)
+            out->quarantine_ms = (uint32_t)value;
+        break;
     case INSECURE:
         out->insecure = true;
         break;
@@ -99,8 +111,12 @@ static prf_status_t apply(int option, prf_daemon_options_t *out, prf_log_level_t
 
 int main(int argc, char **argv)
 {
-    prf_daemon_options_t options = {
-        .farm = PRF_FARM_DEFAULT, .store = "prfarm-store", .heartbeat_ms = 1000, .sessions = 20000, .insecure = false};
+    prf_daemon_options_t options = {.farm = PRF_FARM_DEFAULT,
+                                    .store = "prfarm-store",
+                                    .heartbeat_ms = 1000,
+                                    .sessions = 20000,
+                                    .quarantine_ms = 1000,
+                                    .insecure = false};
     prf_log_level_t level = PRF_LOG_INFO;
     prf_error_t err = {0};
     prf_status_t status = PRF_OK;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "measure_request.h"
+#include "triage.h"
 
 enum {
     BOARDS = 1000,                              /* in a reply at most */
@@ -30,18 +31,18 @@ static prf_status_t one_board(const prf_queries_t *self, const prf_fleet_board_t
     prf_publisher_newest(self->hub->publisher, b->facts.kind, &newest);
     prf_publisher_current(self->hub->publisher, b->facts.kind, &current);
     const char *excluding = b->live ? prf_campaigns_excluding(self->campaigns, b->facts.kind, b->facts.fingerprint) : NULL;
-    char note[240] = "";
-    if (excluding)
+    char note[480];
+    prf_triage_note(self->hub->triage, b, note, sizeof note);
+    if (excluding && !*note)
         snprintf(note, sizeof note, "gets no jobs of campaign %s, which began on boards of this kind with another runtime",
                  excluding);
-    else if (b->paused_until_ms > prf_clock_mono_ms())
-        snprintf(note, sizeof note, "failed on several points in a row: paused for a while");
     json_t *silent = b->heard_ms ? json_real((double)(prf_clock_mono_ms() - b->heard_ms) / 1000) : json_null();
-    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "board", b->facts.board, "kind",
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:s}", "board", b->facts.board, "kind",
                      b->facts.kind, "state", prf_sessions_state(self->sessions, b), "fingerprint", b->facts.fingerprint, "software",
                      b->facts.software, "model_version", (json_int_t)b->model.version, "newest_version", (json_int_t)newest.version,
-                     "current_version", (json_int_t)current.version, "done", (json_int_t)b->done, "failed", (json_int_t)b->failed,
-                     "running", (json_int_t)prf_sched_leases(self->hub->sched, b->number), "seconds_silent", silent, "note", note);
+                     "current_version", (json_int_t)current.version, "done", (json_int_t)b->done, "failed",
+                     (json_int_t)prf_failure_sum(b->failures), "failures", prf_failure_counts(b->failures), "running",
+                     (json_int_t)prf_sched_leases(self->hub->sched, b->number), "seconds_silent", silent, "note", note);
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "list of boards");
 }
 
@@ -300,4 +301,14 @@ prf_status_t prf_query_export(const prf_queries_t *self, const json_t *args, jso
     *out = json_pack("{s:o, s:o, s:I}", "rows", e.rows, "next", e.more ? json_integer((json_int_t)e.last) : json_null(), "damaged",
                      (json_int_t)damaged);
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "rows");
+}
+
+prf_status_t prf_query_events(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
+{
+    json_int_t after = json_integer_value(json_object_get(args, "after"));
+    json_int_t limit = json_integer_value(json_object_get(args, "limit"));
+    if (after < 0 || limit < 0)
+        return prf_fail(err, PRF_EINVAL, "events: \"after\" and \"limit\" are whole numbers of at least 0");
+    *out = prf_events_page(self->hub->events, (uint64_t)after, (size_t)limit);
+    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "events");
 }

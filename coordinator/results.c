@@ -16,8 +16,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "triage.h"
 
-enum { ACKS = 4, STREAK = 5, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 60000 };
+enum { ACKS = 4 };
 
 typedef struct {
     prf_results_t *self;
@@ -189,34 +190,6 @@ static void unexpected(prf_results_t *self, prf_fleet_board_t *board, const prf_
         forget(self, board, result->id);
 }
 
-static void note_success(prf_fleet_board_t *board)
-{
-    board->done++;
-    board->streak = 0;
-    board->pause_ms = 0;
-}
-
-static void note_failure(prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms)
-{
-    board->failed++;
-    prf_log(PRF_LOG_INFO, "job_failed board=%s job=%llu outcome=\"%s\" error=\"%s\"", board->facts.board,
-            (unsigned long long)result->id, prf_status_name(result->outcome), result->error);
-    if (result->outcome == PRF_EUNSUPPORTED)
-        return; /* the layer's fault, not the board's */
-    if (board->streak > 0 && prf_digest_compare(&board->last_failed, &result->point) == 0)
-        return;
-    board->last_failed = result->point;
-    if (++board->streak < STREAK)
-        return;
-    board->streak = STREAK - 1; /* the next failure pauses it again */
-    board->pause_ms = board->pause_ms == 0                     ? FIRST_PAUSE_MS
-                      : board->pause_ms * 2 < LONGEST_PAUSE_MS ? board->pause_ms * 2
-                                                               : LONGEST_PAUSE_MS;
-    board->paused_until_ms = now_ms + board->pause_ms;
-    prf_log(PRF_LOG_WARN, "board_paused board=%s for_ms=%llu because=\"it failed on %d points in a row\"", board->facts.board,
-            (unsigned long long)board->pause_ms, STREAK);
-}
-
 /* The job is held: what is known of it already is its outcome, or else this failure. */
 static void give_up(prf_results_t *self, const prf_record_t *record, const prf_fleet_board_t *board, uint64_t job)
 {
@@ -239,8 +212,15 @@ static void give_up(prf_results_t *self, const prf_record_t *record, const prf_f
 
 static void failed(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms)
 {
-    note_failure(board, result, now_ms);
-    if (prf_sched_fail(self->hub->sched, &result->point, result->attempt, board->number, result->outcome == PRF_EUNSUPPORTED)) {
+    prf_log(PRF_LOG_INFO, "job_failed board=%s job=%llu outcome=\"%s\" error=\"%s\"", board->facts.board,
+            (unsigned long long)result->id, prf_status_name(result->outcome), result->error);
+    bool unsupported = result->outcome == PRF_EUNSUPPORTED, again = true;
+    if (board->trust.state == PRF_TRUSTED || unsupported)
+        again = prf_sched_fail(self->hub->sched, &result->point, result->attempt, board->number, unsupported);
+    else /* it says nothing about the point */
+        prf_sched_postpone(self->hub->sched, &result->point, result->attempt);
+    prf_triage_failure(self->hub->triage, board, &result->point, result->outcome, result->error, now_ms);
+    if (again) {
         forget(self, board, result->id);
         return;
     }
@@ -262,7 +242,8 @@ static open_t *sent_again(prf_results_t *self, const prf_fleet_board_t *board, c
 }
 
 /* A plausible measurement; `job` NULL: nobody has asked for it. */
-static void measured(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, const prf_job_view_t *job)
+static void measured(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, const prf_job_view_t *job,
+                     uint64_t now_ms)
 {
     prf_record_t record;
     prf_known_t known;
@@ -277,7 +258,7 @@ static void measured(prf_results_t *self, prf_fleet_board_t *board, const prf_re
     } else if (!job) {
         unexpected(self, board, result);
     } else if (commit(self, &record, result->epoch, board, result->id)) {
-        note_success(board);
+        prf_triage_success(self->hub->triage, board, now_ms);
         prf_sched_hold(self->hub->sched, &result->point, result->attempt);
     }
 }
@@ -291,7 +272,7 @@ void prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_r
     }
     prf_result_t judged = *result;
     if (judged.outcome == PRF_OK && !prf_sample_plausible(&judged.sample)) {
-        judged.outcome = PRF_EINVAL;
+        judged.outcome = PRF_EIMPLAUSIBLE;
         snprintf(judged.error, sizeof judged.error, "board %s told a latency of %g ns, which cannot be", board->facts.board,
                  judged.sample.latency_ns);
     }
@@ -301,7 +282,7 @@ void prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_r
     if (wanted && job.klass != board->klass)
         forget(self, board, judged.id);
     else if (judged.outcome == PRF_OK)
-        measured(self, board, &judged, wanted ? &job : NULL);
+        measured(self, board, &judged, wanted ? &job : NULL, now_ms);
     else if (wanted && job.state == PRF_JOB_LEASED && job.board == board->number && job.epoch == judged.epoch)
         failed(self, board, &judged, now_ms);
     else

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* results.h - what becomes of a result: a record in the store, another try, or a labelled duplicate. Loop thread only.
- * docs/states.md has the table.
- *
- * Also keeps account of boards that fail: five points in a row, and a board is paused, longer each time. */
+ * docs/states.md has the table. */
 #ifndef PRF_RESULTS_H
 #define PRF_RESULTS_H
 

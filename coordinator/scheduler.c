@@ -346,8 +346,10 @@ void prf_sched_leave(prf_sched_t *self, uint32_t board)
     board_t *b = &self->boards[board];
     b->present = false;
     self->classes[b->klass].present--;
-    while (b->leases.tail) /* from the end, so that they stand in their old order */
+    while (b->leases.tail) { /* from the end, so that they stand in their old order */
+        revoke(self, b->leases.tail);
         requeue(self, b->leases.tail, PRF_JOB_LOSE);
+    }
 }
 
 size_t prf_sched_leases(const prf_sched_t *self, uint32_t board)
@@ -503,6 +505,13 @@ bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
     else
         requeue(self, job, PRF_JOB_FAIL);
     return !given_up;
+}
+
+void prf_sched_postpone(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    job_t *job = find(self, point, attempt);
+    if (job && job->state == PRF_JOB_LEASED)
+        requeue(self, job, PRF_JOB_FAIL);
 }
 
 bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most)

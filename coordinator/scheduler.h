@@ -48,7 +48,7 @@ void prf_sched_disown(prf_sched_t *self, unsigned owner);
 
 /* A board is here and takes jobs of a class; it may be of another class than the last time. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_sched_join(prf_sched_t *self, uint32_t board, uint32_t klass, prf_error_t *err);
-/* It is gone: its leases go back to the head of the queue at once. */
+/* It is gone, or gets no more work: its leases go back to the head of the queue at once, and are revoked. */
 void prf_sched_leave(prf_sched_t *self, uint32_t board);
 size_t prf_sched_leases(const prf_sched_t *self, uint32_t board);
 
@@ -83,6 +83,8 @@ void prf_sched_unhold(prf_sched_t *self, const prf_digest_t *point, uint32_t att
 bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final);
 /* A held job goes to the end of its queue to be measured once more; false, and still held, when that was done `most` times. */
 bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most);
+/* Its board failed, which says nothing about the job: back to the end of its queue as if it had not been tried. */
+void prf_sched_postpone(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
 /* It has its outcome: forgotten. */
 void prf_sched_done(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
 

@@ -19,6 +19,7 @@
 #include "board_facts.h"
 #include "guard.h"
 #include "net/frames.h"
+#include "triage.h"
 
 enum {
     READ_AT_ONCE = 512,    /* frames between two looks at the rest of the loop, */
@@ -165,7 +166,7 @@ static bool printable(const char *text)
 
 static void store_facts(prf_sessions_t *self, const prf_fleet_board_t *board)
 {
-    char *text = prf_board_facts_encode(&board->facts);
+    char *text = prf_board_facts_encode(board);
     prf_error_t err = {0};
     prf_status_t status = text ? prf_commits_value(self->hub->commits, PRF_TABLE_BOARD, board->facts.board, text, strlen(text),
                                                    PRF_COMMIT_ONCE, NULL, NULL, &err)
@@ -247,6 +248,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->unread = 0;
     board->heard_ms = now_ms;
     drop_claim(board);
+    prf_triage_here(self->hub->triage, board, now_ms);
     prf_sched_doubt(self->hub->sched, board->number, now_ms + DOUBT_BEATS * self->hub->heartbeat_ms);
     note_model(self, board, &hello->model);
     if (changed)
@@ -488,13 +490,14 @@ bool prf_sessions_grant(prf_sessions_t *self)
     bool any = false;
     for (size_t i = 0; i < boards; i++) {
         prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
-        if (!board->live || board->credit == 0 || board->paused_until_ms > now_ms)
+        if (!board->live || board->credit == 0)
             continue;
         size_t queued = prf_sched_queued(self->hub->sched, board->klass);
         if (queued == 0)
             continue;
-        size_t share = queued / prf_fleet_live(self->hub->fleet) + 1;
-        any = grant_board(self, board, share < board->credit ? share : board->credit, now_ms) > 0 || any;
+        size_t share = queued / prf_fleet_live(self->hub->fleet) + 1, most = prf_triage_most(self->hub->triage, board, now_ms);
+        most = share < most ? share : most;
+        any = grant_board(self, board, most < board->credit ? most : board->credit, now_ms) > 0 || any;
     }
     return any;
 }
@@ -524,6 +527,7 @@ static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool beat
     }
     if (now_ms - board->heard_ms >= PRF_SESSIONS_SILENT * period) {
         lose(self, board, PRF_SESSION_SILENT);
+        prf_triage_lost(self->hub->triage, board, now_ms);
         return;
     }
     if (beat) {
@@ -551,6 +555,7 @@ void prf_sessions_tick(prf_sessions_t *self)
         if (board->live || board->claim)
             tick_board(self, board, beat, stalled, now_ms);
     }
+    prf_triage_tick(self->hub->triage, now_ms);
     /* While the store takes nothing, leases stay: their results may be what waits for it. */
     if (!stalled && !prf_commits_blocked(self->hub->commits, NULL))
         prf_results_expire(self->results, now_ms);
@@ -583,9 +588,9 @@ const char *prf_sessions_state(const prf_sessions_t *self, const prf_fleet_board
 {
     if (!board->live)
         return "lost";
-    if (prf_sched_leases(self->hub->sched, board->number) > 0)
-        return "busy";
-    return board->paused_until_ms > prf_clock_mono_ms() ? "paused" : "idle";
+    if (board->trust.state != PRF_TRUSTED)
+        return "quarantined";
+    return prf_sched_leases(self->hub->sched, board->number) > 0 ? "busy" : "idle";
 }
 
 uint64_t prf_sessions_broken(const prf_sessions_t *self)

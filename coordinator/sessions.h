@@ -37,7 +37,7 @@ void prf_sessions_tick(prf_sessions_t *self);
 void prf_sessions_judge(prf_sessions_t *self);
 void prf_sessions_goodbye(prf_sessions_t *self);
 
-/* What a board is doing: "idle", "busy", "paused" or "lost". */
+/* What a board is doing: "idle", "busy", "quarantined" or "lost". */
 const char *prf_sessions_state(const prf_sessions_t *self, const prf_fleet_board_t *board);
 uint64_t prf_sessions_broken(const prf_sessions_t *self);  /* malformed frames since the start */
 uint64_t prf_sessions_ignored(const prf_sessions_t *self); /* frames of peers that were ignored for such */

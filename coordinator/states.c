@@ -81,8 +81,25 @@ const prf_machine_t prf_machine_session = {.name = "Session",
                                            .event_count = PRF_SESSION_EVENTS,
                                            .move_count = COUNT(session_moves)};
 
+static const char *const trust_states[PRF_TRUST_STATES] = {"trusted", "quarantined", "barred"};
+static const char *const trust_events[PRF_TRUST_EVENTS] = {"condemn", "fail", "succeed", "bar", "release"};
+static const prf_transition_t trust_moves[] = {
+    {PRF_TRUSTED, PRF_TRUST_CONDEMN, PRF_QUARANTINED}, {PRF_QUARANTINED, PRF_TRUST_FAIL, PRF_QUARANTINED},
+    {PRF_QUARANTINED, PRF_TRUST_SUCCEED, PRF_TRUSTED}, {PRF_TRUSTED, PRF_TRUST_BAR, PRF_BARRED},
+    {PRF_QUARANTINED, PRF_TRUST_BAR, PRF_BARRED},      {PRF_BARRED, PRF_TRUST_BAR, PRF_BARRED},
+    {PRF_TRUSTED, PRF_TRUST_RELEASE, PRF_TRUSTED},     {PRF_QUARANTINED, PRF_TRUST_RELEASE, PRF_TRUSTED},
+    {PRF_BARRED, PRF_TRUST_RELEASE, PRF_TRUSTED},
+};
+const prf_machine_t prf_machine_trust = {.name = "Trust",
+                                         .states = trust_states,
+                                         .events = trust_events,
+                                         .moves = trust_moves,
+                                         .state_count = PRF_TRUST_STATES,
+                                         .event_count = PRF_TRUST_EVENTS,
+                                         .move_count = COUNT(trust_moves)};
+
 const prf_machine_t *prf_machine_at(size_t index)
 {
-    static const prf_machine_t *const all[] = {&prf_machine_campaign, &prf_machine_job, &prf_machine_session};
+    static const prf_machine_t *const all[] = {&prf_machine_campaign, &prf_machine_job, &prf_machine_session, &prf_machine_trust};
     return index < COUNT(all) ? all[index] : NULL;
 }

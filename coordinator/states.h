@@ -76,4 +76,16 @@ typedef enum {
 } prf_session_event_t;
 extern const prf_machine_t prf_machine_session;
 
+/* Whether a board is trusted with work (trust.c). */
+typedef enum { PRF_TRUSTED = 0, PRF_QUARANTINED, PRF_BARRED, PRF_TRUST_STATES } prf_trust_state_t;
+typedef enum {
+    PRF_TRUST_CONDEMN = 0, /* it failed on several points in a row */
+    PRF_TRUST_FAIL,        /* it was tried, in vain */
+    PRF_TRUST_SUCCEED,     /* it was tried and measured something */
+    PRF_TRUST_BAR,         /* a person puts it in quarantine */
+    PRF_TRUST_RELEASE,     /* a person ends that */
+    PRF_TRUST_EVENTS
+} prf_trust_event_t;
+extern const prf_machine_t prf_machine_trust;
+
 #endif

@@ -163,8 +163,7 @@ static void on_frame(prf_host_t *self, const prf_frame_t *frame)
     }
     prf_status_t outcome = frame->u.results.items[0].outcome;
     self->state = IDLE;
-    /* The board told that it is broken. */
-    if (outcome == PRF_ECRASH || outcome == PRF_EHANG || outcome == PRF_EPEER) {
+    if (prf_outcome_breaks(outcome)) {
         stop_process(self);
         self->state = DOWN;
         self->due_ms = 0;

@@ -125,13 +125,18 @@ static int refuse(server_t *self, const prf_error_t *why)
     return tell(&self->pipe, &frame) ? 1 : prf_exit_code(why->code);
 }
 
+bool prf_outcome_breaks(prf_status_t outcome)
+{
+    return outcome == PRF_ECRASH || outcome == PRF_EHANG || outcome == PRF_EPEER || outcome == PRF_EIMPLAUSIBLE;
+}
+
 static void measure(server_t *self, const prf_job_t *job, prf_result_t *result)
 {
     prf_error_t err = {0};
     *result = (prf_result_t){.id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt};
     result->outcome = prf_measure(self->backend, self->board, &job->protocol, job->blocks, job->block_count, &result->sample, &err);
     if (!result->outcome && !prf_sample_plausible(&result->sample))
-        result->outcome = prf_fail(&err, PRF_EINVAL,
+        result->outcome = prf_fail(&err, PRF_EIMPLAUSIBLE,
                                    "the board answered with a latency of %.6g ns: values above 0 and below an hour "
                                    "are possible",
                                    result->sample.latency_ns);
@@ -139,7 +144,7 @@ static void measure(server_t *self, const prf_job_t *job, prf_result_t *result)
         return;
     result->sample = (prf_sample_t){0};
     snprintf(result->error, sizeof result->error, "%.*s", PRF_ERROR_TEXT - 1, err.text);
-    self->broken = result->outcome == PRF_ECRASH || result->outcome == PRF_EHANG || result->outcome == PRF_EPEER;
+    self->broken = prf_outcome_breaks(result->outcome);
 }
 
 static prf_status_t answer(server_t *self, const prf_frame_t *frame)

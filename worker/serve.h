@@ -15,6 +15,9 @@ typedef struct {
     const char *board, *kind; /* under which names it says Hello */
 } prf_serve_t;
 
+/* After such an outcome the process ends, and the worker opens the board anew: what the board does next could be as wrong. */
+bool prf_outcome_breaks(prf_status_t outcome);
+
 /* Runs until the socket `fd` is closed. Returns the process's exit code. Standard output is given to standard error, so that
  * what a driver prints is seen and harms nothing. */
 int prf_serve(const prf_serve_t *what, int fd);

@@ -24,6 +24,7 @@ enum { CHILD_SOCKET = 3, ERROR_PIPE = 4 };
 typedef struct {
     int socket[2], in[2], out[2], error[2];
     int log;
+    bool merged;
 } plumbing_t;
 
 static void close_pair(int pair[2])
@@ -48,7 +49,7 @@ static void close_all(plumbing_t *p)
 
 static prf_status_t plumb(plumbing_t *p, const prf_process_options_t *o, prf_error_t *err)
 {
-    *p = (plumbing_t){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, -1};
+    *p = (plumbing_t){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, -1, o->merged};
     bool ok = pipe2(p->error, O_CLOEXEC) == 0;
     ok = ok && (!o->socket || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p->socket) == 0);
     ok = ok && (!o->pipes || (pipe2(p->in, O_CLOEXEC) == 0 && pipe2(p->out, O_CLOEXEC) == 0));
@@ -93,7 +94,7 @@ static _Noreturn void child(const plumbing_t *p, const char *const argv[], pid_t
         in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     keep(in, 0);
     keep(out >= 0 ? out : log, 1);
-    keep(log, 2);
+    keep(p->merged && out >= 0 ? out : log, 2);
     keep(sock, CHILD_SOCKET);
     keep(error, ERROR_PIPE);
     fcntl(ERROR_PIPE, F_SETFD, FD_CLOEXEC);

@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
     bool socket;     /* give the child a socket pair on descriptor 3 */
     bool pipes;      /* connect its standard input and output to us */
+    bool merged;     /* with pipes: its standard error goes where its standard output goes */
     const char *log; /* append its standard error (and output, unless piped) to this file; NULL: inherit. Borrowed */
 } prf_process_options_t;
 

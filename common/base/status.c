@@ -30,6 +30,7 @@ static const struct {
     [PRF_ECANCELLED] = {"cancelled", 130},
     [PRF_EINTERNAL] = {"internal", 70},
     [PRF_EDENIED] = {"not allowed", 13},
+    [PRF_EIMPLAUSIBLE] = {"implausible value", 11},
 };
 
 const char *prf_status_name(prf_status_t code)

@@ -33,6 +33,7 @@ typedef enum {
     PRF_ECANCELLED,   /* a person or a signal stopped it */
     PRF_EINTERNAL,    /* our own bug */
     PRF_EDENIED,      /* this key, or a program without one, is not allowed to do that */
+    PRF_EIMPLAUSIBLE, /* a board told a latency that cannot be */
     PRF_STATUS_COUNT
 } prf_status_t;
 

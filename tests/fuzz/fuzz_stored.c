@@ -27,7 +27,7 @@ static bool try_board(const char *key, const void *value, size_t len)
     FUZZ_CHECK(prf_board_facts_decode(fleet, key, value, len, &err) == PRF_OK, "%s", err.text);
     bool found = prf_fleet_count(fleet) == 1;
     if (found) {
-        char *text = prf_board_facts_encode(&prf_fleet_at(fleet, 0)->facts);
+        char *text = prf_board_facts_encode(prf_fleet_at(fleet, 0));
         FUZZ_CHECK(text, "facts that cannot be written again");
         free(text);
     }
@@ -80,8 +80,10 @@ void fuzz_seeds(fuzz_add_fn add, void *arg)
     FUZZ_CHECK(prf_plan_encode(&planned, key, &value, &err) == PRF_OK, "%s", err.text);
     add_value(add, arg, key, value);
     free(value);
-    prf_hello_t facts = {.kind = "cpu", .fingerprint = "sim/vta", .software = "prfarm 0", .kinds = 0xfff, .dtypes = 1, .flags = 1};
-    value = prf_board_facts_encode(&facts);
+    prf_fleet_board_t board = {
+        .facts = {.kind = "cpu", .fingerprint = "sim/vta", .software = "prfarm 0", .kinds = 0xfff, .dtypes = 1, .flags = 1},
+        .trust = {.state = PRF_QUARANTINED, .why = "it failed", .since_ms = 1, .delay_ms = 1000}};
+    value = prf_board_facts_encode(&board);
     add_value(add, arg, "board-1", value);
     free(value);
     add_value(

@@ -242,8 +242,8 @@ Test(sim, a_layer_of_hours_is_refused)
 
 Test(sim, options_that_cannot_be_are_refused_with_what_would_be_right)
 {
-    refuses_options("rows=8",
-                    "unknown option 'rows=8': use KEY=VALUE with one of board, noise, slow, pace, crash, hang, wrong, seed, n");
+    refuses_options("rows=8", "unknown option 'rows=8': use KEY=VALUE with one of board, noise, slow, pace, crash, hang, wrong, "
+                              "seed, speed, drift, drift_after, n");
     refuses_options("noise", "unknown option 'noise'");
     refuses_options("noise=lots", "noise=lots: use a number from 0 to 50");
     refuses_options("noise=nan", "use a number from 0 to 50");
@@ -337,4 +337,28 @@ Test(sim, wrong_answers_come_as_often_as_asked_and_for_the_same_layers_under_a_s
     sim()->close(&board);
     sim()->close(&again);
     sim()->close(&right);
+}
+
+Test(sim, a_board_may_differ_from_its_siblings_or_begin_to_without_being_another_kind)
+{
+    prf_board_t *plain = OPEN("board=ultratrail"), *odd = OPEN("board=ultratrail", "speed=1.25"),
+                *drifting = OPEN("board=ultratrail", "drift=10", "drift_after=3");
+    const char *layer = "fc in=64 out=12";
+    double normal = run(plain, layer);
+    cr_assert_float_eq(run(odd, layer), 1.25 * normal, 1e-6);
+    for (int i = 0; i < 6; i++) {
+        double got = run(drifting, layer);
+        cr_assert_float_eq(got, (i < 3 ? 1 : 1.1) * normal, 1e-6, "run %d: %g, normally %g", i, got, normal);
+    }
+    prf_board_facts_t facts[3];
+    sim()->describe(plain, &facts[0]);
+    sim()->describe(odd, &facts[1]);
+    sim()->describe(drifting, &facts[2]);
+    for (int i = 1; i < 3; i++) {
+        cr_assert_str_eq(facts[i].fingerprint, facts[0].fingerprint);
+        cr_assert_eq(facts[i].flags, facts[0].flags);
+    }
+    sim()->close(&plain);
+    sim()->close(&odd);
+    sim()->close(&drifting);
 }

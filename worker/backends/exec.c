@@ -282,6 +282,8 @@ static prf_status_t exec_run(prf_kernel_t *kernel, uint32_t iterations, double *
     prf_error_t why;
     status = prf_exec_answer_latency(latency_ns, answer, &why);
     json_decref(answer);
+    if (status == PRF_EIMPLAUSIBLE)
+        return prf_fail(err, status, "exec: the program told %s", why.text);
     return status ? garbage(self, "run", why.text, err) : PRF_OK;
 }
 

@@ -88,10 +88,13 @@ prf_status_t prf_exec_answer_facts(prf_board_facts_t *out, const json_t *answer,
 
 prf_status_t prf_exec_answer_latency(double *out_ns, const json_t *answer, prf_error_t *err)
 {
-    double ns = json_number_value(json_object_get(answer, "latency_ns"));
+    const json_t *told = json_object_get(answer, "latency_ns");
+    double ns = json_number_value(told);
     prf_sample_t sample = {.latency_ns = ns, .min_ns = ns};
-    if (!prf_sample_plausible(&sample))
+    if (!json_is_number(told))
         return prf_fail(err, PRF_EPEER, "\"latency_ns\" must be a number above 0 and below an hour");
+    if (!prf_sample_plausible(&sample))
+        return prf_fail(err, PRF_EIMPLAUSIBLE, "a latency of %.6g ns: above 0 and below an hour is possible", ns);
     *out_ns = ns;
     return PRF_OK;
 }

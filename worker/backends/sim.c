@@ -5,8 +5,8 @@
  * often this board has measured it, so that it does not depend on the order in which jobs arrive, yet a second measurement
  * differs from the first. Faults belong to the block, too, when a seed is given (the same layers fail each time); without one
  * they are drawn anew each time, as a flaky board would. Slow states belong to time: they last over many runs and cover
- * whatever is measured meanwhile. Faults and pace are no part of the fingerprint: a flaky board of a kind is still one of the
- * kind. */
+ * whatever is measured meanwhile. A board may also be faster or slower than its siblings, or become so (drift). Faults, pace, speed
+ * and drift are no part of the fingerprint: a flaky or a throttled board of a kind is still one of the kind. */
 #include "backends/sim.h"
 
 #include <inttypes.h>
@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 
-enum { BOARDS = 5, FAULT_OPTIONS = 8 };
+enum { BOARDS = 5, COMMON_OPTIONS = 11 };
 static const prf_sim_board_t *const boards[BOARDS] = {&prf_sim_ultratrail, &prf_sim_systolic, &prf_sim_vta, &prf_sim_ncs2,
                                                       &prf_sim_zcu102};
 
@@ -38,12 +38,15 @@ struct prf_board {
     const prf_sim_board_t *sim;
     double set[PRF_SIM_SETTINGS];
     double noise, slow, crash, hang, wrong; /* shares of 1 */
+    double speed, drift;                    /* times as long: always; after `drift_after` runs */
+    int64_t drift_after;
     bool real_pace;
     uint64_t seed, fault_seed;
     prf_rng_t slow_rng;
     bool is_slow;
     double slow_factor;  /* while it is slow */
     uint32_t state_left; /* runs until that changes */
+    int64_t runs;        /* so far */
     seen_t *seen;        /* owned; NULL on boards without noise */
 };
 
@@ -65,13 +68,20 @@ static prf_status_t read_options(prf_board_t *self, const char *const *options, 
 {
     const char *board = NULL, *pace = "off";
     int64_t seed = 0;
-    prf_option_t table[PRF_SIM_SETTINGS + FAULT_OPTIONS] = {
-        {"board", PRF_OPTION_TEXT, &board, 0, 0},         {"noise", PRF_OPTION_NUMBER, &self->noise, 0, 50},
-        {"slow", PRF_OPTION_NUMBER, &self->slow, 0, 90},  {"pace", PRF_OPTION_TEXT, &pace, 0, 0},
-        {"crash", PRF_OPTION_NUMBER, &self->crash, 0, 1}, {"hang", PRF_OPTION_NUMBER, &self->hang, 0, 1},
-        {"wrong", PRF_OPTION_NUMBER, &self->wrong, 0, 1}, {"seed", PRF_OPTION_INTEGER, &seed, 0, 9007199254740992.0},
+    prf_option_t table[PRF_SIM_SETTINGS + COMMON_OPTIONS] = {
+        {"board", PRF_OPTION_TEXT, &board, 0, 0},
+        {"noise", PRF_OPTION_NUMBER, &self->noise, 0, 50},
+        {"slow", PRF_OPTION_NUMBER, &self->slow, 0, 90},
+        {"pace", PRF_OPTION_TEXT, &pace, 0, 0},
+        {"crash", PRF_OPTION_NUMBER, &self->crash, 0, 1},
+        {"hang", PRF_OPTION_NUMBER, &self->hang, 0, 1},
+        {"wrong", PRF_OPTION_NUMBER, &self->wrong, 0, 1},
+        {"seed", PRF_OPTION_INTEGER, &seed, 0, 9007199254740992.0},
+        {"speed", PRF_OPTION_NUMBER, &self->speed, 0.01, 100},
+        {"drift", PRF_OPTION_NUMBER, &self->drift, 0, 1000},
+        {"drift_after", PRF_OPTION_INTEGER, &self->drift_after, 0, 1e9},
     };
-    size_t entries = FAULT_OPTIONS;
+    size_t entries = COMMON_OPTIONS;
     for (size_t i = 0; i < self->sim->setting_count; i++) {
         const prf_sim_setting_t *s = &self->sim->settings[i];
         self->set[i] = s->fallback;
@@ -85,6 +95,7 @@ static prf_status_t read_options(prf_board_t *self, const char *const *options, 
     self->real_pace = strcmp(pace, "real") == 0;
     self->noise /= 100;
     self->slow /= 100;
+    self->drift = 1 + self->drift / 100;
     self->seed = (uint64_t)seed;
     self->fault_seed = seed ? self->seed : prf_clock_mono_ns() ^ (uint64_t)getpid();
     return PRF_OK;
@@ -110,6 +121,7 @@ static prf_status_t sim_open(const char *const *options, size_t count, prf_board
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "sim: board");
     self->sim = sim;
+    self->speed = 1;
     self->is_slow = true; /* so that the first change is to the normal state */
     prf_status_t status = read_options(self, options, count, err);
     if (!status && self->noise > 0 && !(self->seen = calloc(SEEN, sizeof *self->seen)))
@@ -256,7 +268,9 @@ static prf_status_t sim_run(prf_kernel_t *kernel, uint32_t iterations, double *l
     if (prf_rng_double(&faults) < board->hang)
         for (;;)
             pause();
-    double ns = kernel->latency_ns * slowness(board);
+    double ns = kernel->latency_ns * board->speed * slowness(board);
+    if (++board->runs > board->drift_after)
+        ns *= board->drift;
     if (board->noise > 0)
         ns *= exp(board->noise * prf_rng_normal(&kernel->noise));
     if (board->real_pace)
@@ -275,7 +289,7 @@ const prf_backend_t prf_backend_sim = {
     .abi = PRF_BACKEND_ABI,
     .name = "sim",
     .options = "board=ultratrail|systolic|vta|ncs2|zcu102, the board's settings (docs/backends.md), noise=PERCENT slow=PERCENT "
-               "pace=off|real crash=P hang=P wrong=P seed=N",
+               "pace=off|real crash=P hang=P wrong=P seed=N speed=FACTOR drift=PERCENT drift_after=RUNS",
     .open = sim_open,
     .describe = sim_describe,
     .prepare = sim_prepare,

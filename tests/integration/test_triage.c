@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Boards that fail, with the real programs: quarantine and power-cycling; points that fail everywhere; values that cannot be. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "tests/support/farm.h"
+
+static farm_t farm;
+
+static void tear_down(void)
+{
+    farm_stop(&farm);
+}
+
+TestSuite(triage, .fini = tear_down, .timeout = 240);
+
+static const char campaign[] = "campaign: hand\n"
+                               "boards:\n"
+                               "  - {kind: hand, backend: sim}\n"
+                               "layers:\n"
+                               "  - kind: fc\n"
+                               "    params: {in: 1..64, out: 1..64}\n"
+                               "    knowledge: white\n"
+                               "    steps: {in: 8, out: 8}\n"
+                               "budget: {samples: 20}\n"
+                               "validation: {layers: 4, repeats: 1}\n"
+                               "baseline: false\n";
+
+static json_int_t number(const json_t *json, const char *key)
+{
+    const json_t *value = json_object_get(json, key);
+    cr_assert(json_is_integer(value), "%s is no number", key);
+    return json_integer_value(value);
+}
+
+static const char *text(const json_t *json, const char *key)
+{
+    const char *value = json_string_value(json_object_get(json, key));
+    cr_assert(value, "%s is no text", key);
+    return value;
+}
+
+/* Waits until the board is in this state. Returns its entry, a new reference. */
+static json_t *wait_board(const char *name, const char *state)
+{
+    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    for (;;) {
+        json_t *board = farm_board(&farm, name);
+        if (board && strcmp(text(board, "state"), state) == 0)
+            return board;
+        char *all = board ? json_dumps(board, JSON_COMPACT) : NULL;
+        cr_assert_lt(prf_clock_mono_ms(), until, "%s is not %s: %s", name, state, all ? all : "unknown");
+        free(all);
+        json_decref(board);
+    }
+}
+
+/* How many events of this kind there are about the subject; *last (may be NULL) receives the text of the last one. */
+static unsigned events(const char *what, const char *subject, char last[400])
+{
+    json_t *page = farm_ask(&farm, "events", NULL), *e;
+    unsigned count = 0;
+    size_t i;
+    json_array_foreach(json_object_get(page, "events"), i, e)
+    {
+        if (strcmp(text(e, "event"), what) != 0 || strcmp(text(e, "subject"), subject) != 0)
+            continue;
+        count++;
+        if (last)
+            snprintf(last, 400, "%s", text(e, "text"));
+    }
+    json_decref(page);
+    return count;
+}
+
+static void wait_event(const char *what, const char *subject)
+{
+    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    while (events(what, subject, NULL) == 0)
+        cr_assert_lt(prf_clock_mono_ms(), until, "no event %s about %s", what, subject);
+}
+
+static void write_file(char path[FARM_PATH + 32], const char *name, const char *content)
+{
+    prf_error_t err = {0};
+    snprintf(path, FARM_PATH + 32, "%s/%s", farm.dir, name);
+    cr_assert_eq(prf_file_write(path, content, strlen(content), &err), PRF_OK, "%s", err.text);
+}
+
+Test(triage, a_board_that_fails_everything_is_quarantined_power_cycled_within_limits_and_comes_back_when_it_is_well)
+{
+    char script[FARM_PATH + 32], hooks[FARM_PATH + 32], content[800], record[FARM_PATH + 32];
+    farm_start(&farm, NULL);
+    farm_kill_coordinator(&farm);
+    snprintf(record, sizeof record, "%s/cycled", farm.dir);
+    snprintf(content, sizeof content, "#!/bin/sh\necho \"$1 $2\" >> %s\necho done\n", record);
+    write_file(script, "cycle.sh", content);
+    cr_assert_eq(chmod(script, 0755), 0);
+    snprintf(content, sizeof content, "- {boards: 'sick*', command: [%s, '{board}', '{kind}'], at_most_per_day: 1, delay_s: 1}\n",
+             script);
+    write_file(hooks, "hooks.yaml", content);
+    const char *options[] = {"--hooks", hooks, "--quarantine-ms", "50", NULL};
+    farm_start_coordinator(&farm, options);
+    size_t place = farm_add_worker(&farm, "sick", "hand", "ultratrail", "crash=1");
+    json_decref(farm_submit(&farm, campaign));
+    json_t *board = wait_board("sick", "quarantined");
+    cr_assert_geq(number(json_object_get(board, "failures"), "crash"), 5);
+    cr_assert_eq(number(board, "failed"), number(json_object_get(board, "failures"), "crash"));
+    cr_assert(strstr(text(board, "note"), "failed on 5 points in a row"), "%s", text(board, "note"));
+    json_decref(board);
+    wait_event("board_power_cycled", "sick");
+    wait_event("board_tried_in_vain", "sick"); /* more failures, no more power-cycles */
+    char *recorded = NULL;
+    size_t len;
+    cr_assert_eq(prf_file_read(record, 1000, &recorded, &len, NULL), PRF_OK);
+    cr_assert_str_eq(recorded, "sick hand\n");
+    free(recorded);
+    json_t *over = farm_campaign(&farm, "hand");
+    cr_assert_str_eq(text(over, "state"), "running");
+    cr_assert_eq(number(json_array_get(json_object_get(over, "boards"), 0), "poisoned"), 0,
+                 "a board in quarantine says nothing about points");
+    json_decref(over);
+    /* Somebody repairs it. */
+    farm_kill_worker(&farm, place);
+    farm_add_worker(&farm, "sick", "hand", "ultratrail", NULL);
+    over = farm_wait(&farm, "hand", farm_is_over);
+    cr_assert_str_eq(text(over, "state"), "done");
+    json_decref(over);
+    json_decref(wait_board("sick", "idle"));
+    wait_event("board_released", "sick");
+}
+
+static bool gets_a_job(farm_peer_t *peer)
+{
+    prf_frame_t jobs;
+    bool got = farm_peer_receive(peer, PRF_FRAME_JOB_BATCH, &jobs, 200);
+    if (got)
+        prf_frame_release(&jobs);
+    return got;
+}
+
+Test(triage, a_quarantine_by_hand_returns_the_jobs_and_outlives_the_coordinator_until_it_is_released)
+{
+    farm_start(&farm, NULL);
+    farm_peer_t a, b;
+    farm_peer_connect(&a, &farm);
+    farm_peer_connect(&b, &farm);
+    farm_peer_hello(&a, "a", "hand");
+    json_decref(farm_submit(&farm, campaign));
+    farm_peer_credit(&a, 1);
+    prf_frame_t mine, theirs;
+    cr_assert(farm_peer_receive(&a, PRF_FRAME_JOB_BATCH, &mine, FARM_WAIT_MS));
+    json_t *reply = farm_ask(&farm, "quarantine", json_pack("{s:s, s:s}", "board", "a", "why", "its fan is broken"));
+    cr_assert_str_eq(text(reply, "state"), "quarantined");
+    json_decref(reply);
+    farm_peer_hello(&b, "b", "hand");
+    farm_peer_credit(&b, 1);
+    cr_assert(farm_peer_receive(&b, PRF_FRAME_JOB_BATCH, &theirs, FARM_WAIT_MS));
+    cr_assert_eq(prf_digest_compare(&mine.u.jobs.items[0].point, &theirs.u.jobs.items[0].point), 0, "its job went to b");
+    prf_frame_release(&mine);
+    prf_frame_release(&theirs);
+    farm_peer_credit(&a, 10);
+    cr_assert_not(gets_a_job(&a));
+
+    farm_kill_coordinator(&farm);
+    farm_start_coordinator(&farm, NULL);
+    farm_peer_hello(&a, "a", "hand");
+    farm_peer_credit(&a, 10);
+    cr_assert_not(gets_a_job(&a));
+    json_t *board = farm_board(&farm, "a");
+    cr_assert_str_eq(text(board, "state"), "quarantined");
+    cr_assert(strstr(text(board, "note"), "its fan is broken"), "%s", text(board, "note"));
+    json_decref(board);
+    char why[400];
+    cr_assert_eq(events("board_quarantined", "a", why), 1, "events outlive the coordinator, too");
+    cr_assert(strstr(why, "its fan is broken"), "%s", why);
+
+    reply = farm_ask(&farm, "release", json_pack("{s:s}", "board", "a"));
+    cr_assert_str_eq(text(reply, "state"), "released");
+    json_decref(reply);
+    cr_assert(gets_a_job(&a));
+    prf_status_t status;
+    cr_assert_null(farm_request(&farm, "quarantine", json_pack("{s:s}", "board", "nobody"), &status, NULL));
+    cr_assert_eq(status, PRF_ENOTFOUND);
+    cr_assert_null(farm_request(&farm, "power-cycle", json_pack("{s:s}", "board", "a"), &status, NULL));
+    cr_assert_eq(status, PRF_ENOTFOUND, "there is no hook");
+    farm_peer_close(&a);
+    farm_peer_close(&b);
+}
