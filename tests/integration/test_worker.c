@@ -492,7 +492,7 @@ static void ends_at_once(prf_status_t code, const char *text, const char *const 
 Test(worker, what_cannot_work_ends_it_with_one_clear_message)
 {
     ENDS(PRF_ENOTFOUND, "prfarm-worker: plug-in /nowhere/b.so: there is no such file", "--plugin", "/nowhere/b.so");
-    ENDS(PRF_EINVAL, "prfarm-worker: sim: unknown option 'speed=9'", SIM, "--option", "speed=9");
+    ENDS(PRF_EINVAL, "prfarm-worker: sim: unknown option 'wings=2'", SIM, "--option", "wings=2");
     ENDS(PRF_ENOTFOUND, "backend 'tpu' is not part of this build", "--backend", "tpu");
     ENDS(PRF_EUSAGE, "--backend is missing", "--log", "info");
     ENDS(PRF_EUSAGE, "--credit 0: use a number from 1 to 256", SIM, "--credit", "0");
