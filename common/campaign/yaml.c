@@ -296,6 +296,19 @@ static size_t utf8_length(const unsigned char *s, size_t room)
     return len;
 }
 
+/* Nothing stands before it but what ends a line for any version of YAML, or a byte order mark. */
+static bool begins_line(const char *text, size_t at)
+{
+    static const char *const ends[] = {"\n", "\r", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t len = strlen(ends[i]);
+        if (at >= len && memcmp(text + at - len, ends[i], len) == 0)
+            return true;
+    }
+    return at == 0;
+}
+
+/* libfyaml 0.7 loops for ever over some directives: none reaches it. */
 static prf_status_t check_text(const char *text, size_t len, const char *name, prf_error_t *err)
 {
     unsigned line = 1;
@@ -303,6 +316,9 @@ static prf_status_t check_text(const char *text, size_t len, const char *name, p
         size_t step = utf8_length((const unsigned char *)text + i, len - i);
         if (step == 0)
             return prf_fail(err, PRF_EPARSE, "%.150s:%u: holds bytes that are not UTF-8 text: is this the right file?", name, line);
+        if (text[i] == '%' && begins_line(text, i))
+            return prf_fail(err, PRF_EPARSE, "%.150s:%u: directives (a line that begins with '%%') are not taken: leave it out",
+                            name, line);
         line += text[i] == '\n';
         i += step;
     }

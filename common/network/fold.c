@@ -373,7 +373,7 @@ prf_status_t prf_fold_binary(graph_t *g, const node_t *n, prf_error_t *err)
     while (op < OPS && strcmp(n->onnx->op, binary_names[op]) != 0)
         op++;
     bool aligned = g->opset < 7 && prf_node_int(n, "broadcast", 0); /* by an axis that is not looked at here */
-    if (op == OPS || n->input_count != 2 || aligned)
+    if (op == OPS || n->input_count != 2 || !b || aligned)          /* Max and its like may leave one out */
         return give_up(out);
     for (size_t i = 0; i < out->count; i++) {
         prf_onnx_number_t left = a->values[broadcast_index(&out->shape, &a->shape, i)];

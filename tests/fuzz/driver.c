@@ -13,14 +13,14 @@ enum { INPUT_BYTES = 64 << 20, PATH = 1024 };
 static void run_seed(void *arg, const void *bytes, size_t len)
 {
     size_t *count = arg;
-    FUZZ_CHECK(fuzz_one(bytes, len), "seed %zu of %zu bytes was refused", *count, len);
+    MUST(fuzz_one(bytes, len), "seed %zu of %zu bytes was refused", *count, len);
     (*count)++;
 }
 
 static size_t run_folder(const char *folder)
 {
     DIR *dir = opendir(folder);
-    FUZZ_CHECK(dir || errno == ENOENT, "%s: %s", folder, strerror(errno));
+    MUST(dir || errno == ENOENT, "%s: %s", folder, strerror(errno));
     size_t count = 0;
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         char path[PATH], *bytes;
@@ -29,7 +29,7 @@ static size_t run_folder(const char *folder)
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        FUZZ_CHECK(prf_file_read(path, INPUT_BYTES, &bytes, &len, &err) == PRF_OK, "%s", err.text);
+        MUST(prf_file_read(path, INPUT_BYTES, &bytes, &len, &err) == PRF_OK, "%s", err.text);
         printf("%s\n", path);
         fflush(stdout); /* before the crash that it may bring */
         fuzz_one((const uint8_t *)bytes, len);
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
 {
     size_t seeds = 0, found = 0;
     fuzz_seeds(run_seed, &seeds);
-    FUZZ_CHECK(seeds > 0, "a target without seeds");
+    MUST(seeds > 0, "a target without seeds");
     for (int i = 1; i < argc; i++)
         found += run_folder(argv[i]);
     printf("%zu seeds, %zu found before\n", seeds, found);

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+
+#include "tests/support/must.h"
 
 /* Hands one input to the code under test and uses what comes out as its callers would. True: the input was accepted. Whatever it
  * makes is gone when it returns. */
@@ -21,16 +21,5 @@ bool fuzz_one(const uint8_t *bytes, size_t len);
 /* Calls `add` with inputs that fuzz_one accepts, made by our own encoders so that a change of a format changes them too. */
 typedef void (*fuzz_add_fn)(void *arg, const void *bytes, size_t len);
 void fuzz_seeds(fuzz_add_fn add, void *arg);
-
-/* What must hold for every input. */
-#define FUZZ_CHECK(condition, ...)                                                                                                 \
-    do {                                                                                                                           \
-        if (!(condition)) {                                                                                                        \
-            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                                                        \
-            fprintf(stderr, __VA_ARGS__);                                                                                          \
-            fputc('\n', stderr);                                                                                                   \
-            abort();                                                                                                               \
-        }                                                                                                                          \
-    } while (0)
 
 #endif

@@ -17,18 +17,18 @@ static void begin(prf_campaign_t *campaign, bool plan)
     size_t boards = campaign->board_count;
     campaign->samples = campaign->samples < SAMPLES ? campaign->samples : SAMPLES;
     campaign->validation = campaign->validation < VALIDATION ? campaign->validation : VALIDATION;
-    FUZZ_CHECK(prf_engine_new(&engine, campaign, NULL, 0, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_engine_new(&engine, campaign, NULL, 0, &err) == PRF_OK, "%s", err.text);
     if (plan && prf_engine_pin(engine, boards - 1, "fuzz", UINT32_MAX, UINT32_MAX, &err) == PRF_OK) {
         prf_want_t want;
         for (int i = 0; i < WANTS && prf_engine_next(engine, &want); i++) {
             prf_sample_t sample = {.latency_ns = 1000 + i, .min_ns = 1000, .repeats = 1, .busy_ns = 1000};
-            FUZZ_CHECK(want.block_count == 1 && prf_block_check(want.blocks, &err) == PRF_OK, "%s", err.text);
+            MUST(want.block_count == 1 && prf_block_check(want.blocks, &err) == PRF_OK, "%s", err.text);
             prf_digest_t point = want.point;
-            FUZZ_CHECK(prf_engine_answer(engine, &point, want.attempt, &sample, false, "", &err) == PRF_OK, "%s", err.text);
+            MUST(prf_engine_answer(engine, &point, want.attempt, &sample, false, "", &err) == PRF_OK, "%s", err.text);
         }
     }
     json_t *status = prf_engine_status(engine);
-    FUZZ_CHECK(status, "no status");
+    MUST(status, "no status");
     json_decref(status);
     prf_engine_destroy(&engine);
 }
@@ -48,7 +48,7 @@ static void add_file(fuzz_add_fn add, void *arg, const char *path)
     char *text;
     size_t len;
     prf_error_t err;
-    FUZZ_CHECK(prf_file_read(path, PRF_CAMPAIGN_BYTES, &text, &len, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_file_read(path, PRF_CAMPAIGN_BYTES, &text, &len, &err) == PRF_OK, "%s", err.text);
     add(arg, text, len);
     free(text);
 }

@@ -12,13 +12,13 @@ bool fuzz_one(const uint8_t *bytes, size_t len)
     prf_board_facts_t facts;
     double ns;
     prf_status_t status = prf_exec_answer_read(&answer, (const char *)bytes, len, &err);
-    FUZZ_CHECK(!status || status == PRF_EPEER || status == PRF_EUNSUPPORTED || status == PRF_EIO, "%s", prf_status_name(status));
+    MUST(!status || status == PRF_EPEER || status == PRF_EUNSUPPORTED || status == PRF_EIO, "%s", prf_status_name(status));
     if (status)
         return status != PRF_EPEER;
     if (prf_exec_answer_facts(&facts, answer, &err) == PRF_OK)
-        FUZZ_CHECK(facts.kinds && facts.dtypes && strncmp(facts.fingerprint, "exec/", 5) == 0, "%s", facts.fingerprint);
+        MUST(facts.kinds && facts.dtypes && strncmp(facts.fingerprint, "exec/", 5) == 0, "%s", facts.fingerprint);
     if (prf_exec_answer_latency(&ns, answer, &err) == PRF_OK)
-        FUZZ_CHECK(ns > 0 && ns < 3.6e12, "%g ns", ns);
+        MUST(ns > 0 && ns < 3.6e12, "%g ns", ns);
     json_decref(answer);
     return true;
 }

@@ -13,11 +13,11 @@ static void use_job(const prf_job_t *job)
         const prf_block_t *block = &job->blocks[i];
         prf_block_t again;
         prf_error_t err;
-        FUZZ_CHECK(prf_block_format(block, text) < sizeof text, "%s", text);
-        FUZZ_CHECK(prf_block_parse(&again, text, &err) == PRF_OK, "%s: %s", text, err.text);
-        FUZZ_CHECK(prf_block_equal(block, &again), "%s", text);
+        MUST(prf_block_format(block, text) < sizeof text, "%s", text);
+        MUST(prf_block_parse(&again, text, &err) == PRF_OK, "%s: %s", text, err.text);
+        MUST(prf_block_equal(block, &again), "%s", text);
         for (uint32_t k = 0; k < block->count; k++)
-            FUZZ_CHECK(prf_layer_bytes(&block->layers[k], block->dtype) > 0 && prf_layer_ops(&block->layers[k]) >= 0, "%s", text);
+            MUST(prf_layer_bytes(&block->layers[k], block->dtype) > 0 && prf_layer_ops(&block->layers[k]) >= 0, "%s", text);
     }
     prf_digest_t point;
     prf_point_id(&point, "kind", "fingerprint", &job->protocol, job->blocks, job->block_count);
@@ -29,10 +29,10 @@ static void encode_again(const prf_frame_t *frame)
     size_t first_len, second_len;
     prf_frame_t copy;
     prf_error_t err;
-    FUZZ_CHECK(prf_frame_encode(frame, &first, &first_len, &err) == PRF_OK, "%s", err.text);
-    FUZZ_CHECK(prf_frame_decode(&copy, first, first_len, &err) == PRF_OK, "%s", err.text);
-    FUZZ_CHECK(prf_frame_encode(&copy, &second, &second_len, &err) == PRF_OK, "%s", err.text);
-    FUZZ_CHECK(first_len == second_len && memcmp(first, second, first_len) == 0, "%zu and %zu bytes", first_len, second_len);
+    MUST(prf_frame_encode(frame, &first, &first_len, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_frame_decode(&copy, first, first_len, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_frame_encode(&copy, &second, &second_len, &err) == PRF_OK, "%s", err.text);
+    MUST(first_len == second_len && memcmp(first, second, first_len) == 0, "%zu and %zu bytes", first_len, second_len);
     prf_frame_release(&copy);
     free(first);
     free(second);
@@ -58,7 +58,7 @@ static void add_frame(fuzz_add_fn add, void *arg, const prf_frame_t *frame)
     uint8_t *bytes;
     size_t len;
     prf_error_t err;
-    FUZZ_CHECK(prf_frame_encode(frame, &bytes, &len, &err) == PRF_OK, "%s: %s", prf_frame_name(frame->type), err.text);
+    MUST(prf_frame_encode(frame, &bytes, &len, &err) == PRF_OK, "%s: %s", prf_frame_name(frame->type), err.text);
     add(arg, bytes, len);
     free(bytes);
 }
@@ -75,7 +75,7 @@ static void add_jobs(fuzz_add_fn add, void *arg)
     prf_block_t blocks[COUNT];
     prf_error_t err;
     for (size_t i = 0; i < COUNT; i++)
-        FUZZ_CHECK(prf_block_parse(&blocks[i], texts[i], &err) == PRF_OK, "%s: %s", texts[i], err.text);
+        MUST(prf_block_parse(&blocks[i], texts[i], &err) == PRF_OK, "%s: %s", texts[i], err.text);
     prf_job_t jobs[2] = {{.id = 1, .epoch = 7, .deadline_ms = 1000, .blocks = &blocks[0], .block_count = 1},
                          {.id = 2, .epoch = 8, .attempt = 1, .deadline_ms = 5000, .blocks = blocks, .block_count = COUNT}};
     prf_protocol_default(&jobs[0].protocol);

@@ -14,11 +14,11 @@ bool fuzz_one(const uint8_t *bytes, size_t len)
     prf_error_t err;
     if (prf_network_decode(&net, bytes, len, "input", PRF_F32, 1, &err))
         return false;
-    FUZZ_CHECK(isfinite(net.total_macs) && net.total_macs >= 0, "%g MACs", net.total_macs);
+    MUST(isfinite(net.total_macs) && net.total_macs >= 0, "%g MACs", net.total_macs);
     for (size_t i = 0; i < net.block_count; i++) {
         char text[PRF_BLOCK_TEXT];
-        FUZZ_CHECK(prf_block_check(&net.blocks[i].block, &err) == PRF_OK, "%s", err.text);
-        FUZZ_CHECK(prf_block_format(&net.blocks[i].block, text) < sizeof text, "%s", text);
+        MUST(prf_block_check(&net.blocks[i].block, &err) == PRF_OK, "%s", err.text);
+        MUST(prf_block_format(&net.blocks[i].block, text) < sizeof text, "%s", text);
     }
     prf_network_release(&net);
     return true;

@@ -15,9 +15,9 @@ static bool try_record(const uint8_t *bytes, size_t len)
         return false;
     uint8_t first[PRF_RECORD_BYTES], second[PRF_RECORD_BYTES];
     size_t first_len = prf_record_encode(&record, first);
-    FUZZ_CHECK(prf_record_decode(&again, first, first_len, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_record_decode(&again, first, first_len, &err) == PRF_OK, "%s", err.text);
     size_t second_len = prf_record_encode(&again, second);
-    FUZZ_CHECK(first_len == second_len && memcmp(first, second, first_len) == 0, "%zu and %zu bytes", first_len, second_len);
+    MUST(first_len == second_len && memcmp(first, second, first_len) == 0, "%zu and %zu bytes", first_len, second_len);
     return true;
 }
 
@@ -28,10 +28,10 @@ bool fuzz_one(const uint8_t *bytes, size_t len)
     if (payload)
         try_record(payload, payload_len);
     unsigned char *value = malloc(PRF_VALUE_HEADER + len);
-    FUZZ_CHECK(value, "%zu bytes", len);
+    MUST(value, "%zu bytes", len);
     prf_value_seal(value, bytes, len);
     payload = prf_value_unseal(value, PRF_VALUE_HEADER + len, &payload_len);
-    FUZZ_CHECK(payload && payload_len == len && (!len || memcmp(payload, bytes, len) == 0), "a seal does not hold");
+    MUST(payload && payload_len == len && (!len || memcmp(payload, bytes, len) == 0), "a seal does not hold");
     bool ok = try_record(payload, payload_len);
     free(value);
     return ok;

@@ -19,8 +19,8 @@ static bool load(const char *spec_path, const char *data_path)
         return false;
     bool ok = prf_recorded_load(&data, spec, data_path, &err) == PRF_OK;
     if (ok) {
-        FUZZ_CHECK(data.train_count > 0 && data.train_count + data.spare_count + data.test_count <= data.rows, "%zu, %zu, %zu",
-                   data.train_count, data.spare_count, data.test_count);
+        MUST(data.train_count > 0 && data.train_count + data.spare_count + data.test_count <= data.rows, "%zu, %zu, %zu",
+             data.train_count, data.spare_count, data.test_count);
         prf_recorded_release(&data);
     }
     prf_recorded_spec_destroy(&spec);

@@ -17,8 +17,8 @@ static bool submit(const json_t *args)
     prf_engine_destroy(&engine);
     char *text = json_dumps(doc, JSON_COMPACT);
     json_decref(doc);
-    FUZZ_CHECK(text && prf_campaign_doc_decode(text, strlen(text), &read, &state, &err) == PRF_OK, "%s", err.text);
-    FUZZ_CHECK(prf_campaign_doc_engine(read, &engine, &err) == PRF_OK, "%s", err.text);
+    MUST(text && prf_campaign_doc_decode(text, strlen(text), &read, &state, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_campaign_doc_engine(read, &engine, &err) == PRF_OK, "%s", err.text);
     prf_engine_destroy(&engine);
     json_decref(read);
     free(text);
@@ -32,8 +32,7 @@ static bool measure(const json_t *args)
     if (prf_measure_request_parse(&request, args, &err))
         return false;
     for (size_t i = 0; i < request.count; i++)
-        FUZZ_CHECK(prf_protocol_check(&request.jobs[i].protocol, &err) == PRF_OK && request.jobs[i].block_count > 0, "%s",
-                   err.text);
+        MUST(prf_protocol_check(&request.jobs[i].protocol, &err) == PRF_OK && request.jobs[i].block_count > 0, "%s", err.text);
     prf_measure_request_release(&request);
     return true;
 }

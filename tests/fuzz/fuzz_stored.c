@@ -12,9 +12,9 @@ static bool try_plan(const char *key, const void *value, size_t len)
 {
     prf_plan_t *plan;
     prf_error_t err;
-    FUZZ_CHECK(prf_plan_new(&plan, &err) == PRF_OK, "%s", err.text);
-    FUZZ_CHECK(prf_plan_decode(plan, key, value, len, &err) == PRF_OK, "%s", err.text);
-    FUZZ_CHECK(prf_plan_decode(plan, key, value, len, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_plan_new(&plan, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_plan_decode(plan, key, value, len, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_plan_decode(plan, key, value, len, &err) == PRF_OK, "%s", err.text);
     prf_plan_destroy(&plan);
     return strstr(key, "/plan/") != NULL;
 }
@@ -23,12 +23,12 @@ static bool try_board(const char *key, const void *value, size_t len)
 {
     prf_fleet_t *fleet;
     prf_error_t err;
-    FUZZ_CHECK(prf_fleet_new(&fleet, 4, &err) == PRF_OK, "%s", err.text);
-    FUZZ_CHECK(prf_board_facts_decode(fleet, key, value, len, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_fleet_new(&fleet, 4, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_board_facts_decode(fleet, key, value, len, &err) == PRF_OK, "%s", err.text);
     bool found = prf_fleet_count(fleet) == 1;
     if (found) {
         char *text = prf_board_facts_encode(prf_fleet_at(fleet, 0));
-        FUZZ_CHECK(text, "facts that cannot be written again");
+        MUST(text, "facts that cannot be written again");
         free(text);
     }
     prf_fleet_destroy(&fleet);
@@ -43,7 +43,7 @@ static bool try_campaign(const void *value, size_t len)
     prf_error_t err;
     if (prf_campaign_doc_decode(value, len, &doc, &state, &err))
         return false;
-    FUZZ_CHECK((unsigned)state < PRF_CAMPAIGN_STATES, "state %d", (int)state);
+    MUST((unsigned)state < PRF_CAMPAIGN_STATES, "state %d", (int)state);
     if (prf_campaign_doc_engine(doc, &engine, &err) == PRF_OK)
         prf_engine_destroy(&engine);
     json_decref(doc);
@@ -65,7 +65,7 @@ static void add_value(fuzz_add_fn add, void *arg, const char *key, const char *v
 {
     char text[1024];
     size_t key_len = strlen(key) + 1, len = strlen(value);
-    FUZZ_CHECK(key_len + len < sizeof text, "%s", value);
+    MUST(key_len + len < sizeof text, "%s", value);
     memcpy(text, key, key_len);
     memcpy(text + key_len, value, len);
     add(arg, text, key_len + len);
@@ -77,7 +77,7 @@ void fuzz_seeds(fuzz_add_fn add, void *arg)
     prf_planned_t planned = {.campaign = "c", .kind = "cpu", .role = "sweep", .blocks = "fc n=1 in=8 out=4 dtype=f32"};
     prf_digest(&planned.point, "point", 5);
     prf_error_t err;
-    FUZZ_CHECK(prf_plan_encode(&planned, key, &value, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_plan_encode(&planned, key, &value, &err) == PRF_OK, "%s", err.text);
     add_value(add, arg, key, value);
     free(value);
     prf_fleet_board_t board = {

@@ -27,7 +27,7 @@ static void write_seed(void *arg, const void *bytes, size_t len)
     char path[PATH];
     prf_error_t err;
     snprintf(path, sizeof path, "%s/seed-%zu", writer->folder, writer->count++);
-    FUZZ_CHECK(prf_file_write(path, bytes, len, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_file_write(path, bytes, len, &err) == PRF_OK, "%s", err.text);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

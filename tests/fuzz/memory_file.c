@@ -12,8 +12,8 @@
 void memory_file_open(memory_file_t *file, const void *bytes, size_t len)
 {
     file->fd = memfd_create("fuzz", MFD_CLOEXEC);
-    FUZZ_CHECK(file->fd >= 0, "memfd_create");
-    FUZZ_CHECK(write(file->fd, bytes, len) == (ssize_t)len, "write");
+    MUST(file->fd >= 0, "memfd_create");
+    MUST(write(file->fd, bytes, len) == (ssize_t)len, "write");
     snprintf(file->path, sizeof file->path, "/proc/self/fd/%d", file->fd);
 }
 

@@ -103,7 +103,7 @@ static size_t change(uint8_t *bytes, size_t len, size_t cap, const field_t *f, p
 {
     size_t size = f->end - f->content, room = size + 64, head = 0;
     uint8_t tag[2 * VARINT], *copy = malloc(room + sizeof tag);
-    FUZZ_CHECK(copy, "%zu bytes", room);
+    MUST(copy, "%zu bytes", room);
     memcpy(copy, bytes + f->content, size);
     switch (f->tag & 7) {
     case 0:
@@ -139,7 +139,7 @@ static size_t copy_field(uint8_t *bytes, size_t len, size_t cap, const field_t *
 {
     size_t size = f->end - f->begin;
     uint8_t *copy = malloc(size + 1);
-    FUZZ_CHECK(copy, "%zu bytes", size);
+    MUST(copy, "%zu bytes", size);
     memcpy(copy, bytes + f->begin, size);
     len = replace(bytes, len, cap, to, to, copy, size);
     free(copy);
@@ -149,7 +149,7 @@ static size_t copy_field(uint8_t *bytes, size_t len, size_t cap, const field_t *
 static size_t mutate(uint8_t *bytes, size_t len, size_t cap, prf_rng_t *rng, int depth)
 {
     field_t *fields = malloc(FIELDS * sizeof *fields);
-    FUZZ_CHECK(fields, "fields");
+    MUST(fields, "fields");
     size_t count = depth < DEPTH && prf_rng_below(rng, 16) ? get_fields(bytes, len, fields) : 0;
     if (count == 0) {
         free(fields);

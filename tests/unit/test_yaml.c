@@ -145,6 +145,10 @@ Test(yaml, faults_of_the_text_tell_their_place)
     refused("a: &x [1]\nb: *x\n", PRF_EPARSE, "f.yaml:1: column", "anchors");
     refused("a: 1\nb: *x\n", PRF_EPARSE, "f.yaml:2: column", "aliases");
     refused("a: !!int 3\n", PRF_EPARSE, "f.yaml:1", "tags");
+    refused("%YAML 1.2\n---\na: 1\n", PRF_EPARSE, "f.yaml:1", "directives");
+    refused("\n%\xf0\x8c\x9a\x9a"
+            "d:t",
+            PRF_EPARSE, "f.yaml:2", "directives"); /* libfyaml would never come back */
     refused("a: 1\n---\nb: 2\n", PRF_EPARSE, "f.yaml:", "second document");
     refused("[1, 2]: 3\n", PRF_EPARSE, "f.yaml:1", "key");
     refused("{a: 1}: 3\n", PRF_EPARSE, "f.yaml:1", "key");
