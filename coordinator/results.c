@@ -119,7 +119,7 @@ static void committed(void *arg, prf_status_t status)
         if (!open->record.duplicate)
             settle(self, &open->record);
         for (size_t i = 0; i < open->ack_count; i++)
-            self->ack(self->ack_arg, open->acks[i].board, open->acks[i].job, true);
+            self->ack(self->ack_arg, open->acks[i].board, open->acks[i].job, !open->record.duplicate);
     }
     free(open);
 }
@@ -304,7 +304,7 @@ static void expired(void *arg, const prf_digest_t *point, uint32_t attempt, uint
         prf_log(PRF_LOG_ERROR, "failure_not_stored board=%s", board->facts.board);
 }
 
-void prf_results_expire(prf_results_t *self, uint64_t now_ms)
+void prf_results_expire(prf_results_t *self, uint64_t now_ms, uint64_t unlisted_ms)
 {
-    prf_sched_expire(self->hub->sched, now_ms, expired, self);
+    prf_sched_expire(self->hub->sched, now_ms, unlisted_ms, expired, self);
 }

@@ -10,7 +10,8 @@ typedef struct prf_results prf_results_t;
 
 /* A point has its outcome: it is in the index (a failure record when it was given up). */
 typedef void (*prf_outcome_fn)(void *arg, const prf_digest_t *point, uint32_t attempt);
-/* The board may forget this job's result: the point's outcome is stored (`durable`), or nothing of it needs to be. */
+/* The board may forget this job's result: the point has its outcome, durably, or else it is a duplicate
+ * or nothing that needs to be stored. */
 typedef void (*prf_ack_fn)(void *arg, uint32_t board, uint64_t job, bool durable);
 
 /* Errors: PRF_ENOMEM. */
@@ -21,7 +22,7 @@ void prf_results_notify(prf_results_t *self, prf_outcome_fn outcome, void *outco
 
 /* A result as a live board sent it. */
 void prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms);
-/* Ends leases that are over. */
-void prf_results_expire(prf_results_t *self, uint64_t now_ms);
+/* Ends leases that are over, or that their boards did not name for `unlisted_ms`. */
+void prf_results_expire(prf_results_t *self, uint64_t now_ms, uint64_t unlisted_ms);
 
 #endif

@@ -37,6 +37,8 @@ typedef struct job {
     uint32_t avoid_count, tries, expiries, again;
     double work; /* of its blocks: operations and bytes */
     uint64_t deadline, latest;
+    uint64_t listed_ms; /* when its board last named it, or got it */
+    bool listed;        /* in the heartbeat that is coming in */
     prf_block_t blocks[];
 } job_t;
 
@@ -399,6 +401,8 @@ bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t
     job->job.deadline_ms = deadline_of(job, self->classes[b->klass].ns_per_work);
     move(self, job, PRF_JOB_GRANT);
     b->deadlines_ms += job->job.deadline_ms;
+    job->listed = false;
+    job->listed_ms = now_ms;
     job->deadline = now_ms + job->job.deadline_ms + slack_ms;
     job->latest = now_ms + 2 * (b->deadlines_ms + slack_ms);
     *out = job->job;
@@ -421,31 +425,48 @@ void prf_sched_renew(prf_sched_t *self, uint32_t board, const uint64_t *ids, siz
             if (ids[i] == job->job.id) {
                 uint64_t until = now_ms + job->job.deadline_ms + slack_ms;
                 job->deadline = until < job->latest ? until : job->latest;
+                job->listed = true;
+                job->listed_ms = now_ms;
                 break;
             }
 }
 
-void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t until_ms)
+size_t prf_sched_unlisted(prf_sched_t *self, uint32_t board)
+{
+    size_t count = 0;
+    if (board >= self->board_cap)
+        return 0;
+    for (job_t *job = self->boards[board].leases.head; job; job = job->next) {
+        count += !job->listed;
+        job->listed = false;
+    }
+    return count;
+}
+
+void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t now_ms)
 {
     if (board >= self->board_cap)
         return;
     for (job_t *job = self->boards[board].leases.head; job; job = job->next)
-        if (job->deadline > until_ms)
-            job->deadline = until_ms;
+        job->listed_ms = now_ms;
 }
 
-void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, prf_sched_expired_fn fn, void *arg)
+void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t unlisted_ms, prf_sched_expired_fn fn, void *arg)
 {
     for (uint32_t i = 0; i < self->board_cap; i++)
         for (job_t *job = self->boards[i].leases.head, *next; job; job = next) {
             next = job->next;
-            if (job->deadline > now_ms)
+            bool over = job->deadline <= now_ms;
+            if (!over && now_ms - job->listed_ms < unlisted_ms)
                 continue;
             prf_digest_t point = job->job.point;
             uint32_t attempt = job->job.attempt;
-            avoid(job, i);
             revoke(self, job);
-            bool given_up = ++job->expiries >= PRF_SCHED_EXPIRIES && job->owners != 0;
+            if (over) {
+                avoid(job, i);
+                job->expiries++;
+            }
+            bool given_up = job->expiries >= PRF_SCHED_EXPIRIES && job->owners != 0;
             if (given_up)
                 move(self, job, PRF_JOB_HOLD);
             else

@@ -62,13 +62,17 @@ void prf_sched_return(prf_sched_t *self, const prf_digest_t *point, uint32_t att
 /* The board has these jobs: their leases run from now. A lease cannot be renewed for ever: it ends at the latest when the board
  * could have worked through everything it held when the lease began, twice. */
 void prf_sched_renew(prf_sched_t *self, uint32_t board, const uint64_t *ids, size_t count, uint64_t now_ms, uint64_t slack_ms);
-/* The board has begun anew and may have forgotten its jobs: what it does not renew until then is given to others. */
-void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t until_ms);
+/* How many jobs were granted to the board that it did not name in its last whole heartbeat, which ends with this call: they are
+ * on their way, or lost. */
+size_t prf_sched_unlisted(prf_sched_t *self, uint32_t board);
+/* The board has begun anew and may have forgotten its jobs: from now on it has the usual time to name them. */
+void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t now_ms);
 
-/* Ends the leases that are over. Each is told to `fn`, which must not call the scheduler; with `given_up` the job is held (too
- * many of its leases passed) and its failure is for the caller to store, else it is queued again. */
+/* Ends the leases that are over, and those that their board did not name for `unlisted_ms`: it never got them or lost them, which
+ * is not the job's fault. Each is told to `fn`, which must not call the scheduler; with `given_up` the job is held (too many of its
+ * leases passed) and its failure is for the caller to store, else it is queued again. */
 typedef void (*prf_sched_expired_fn)(void *arg, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool given_up);
-void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, prf_sched_expired_fn fn, void *arg);
+void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t unlisted_ms, prf_sched_expired_fn fn, void *arg);
 
 /* A board of the job's class measured it: what the class's pace is known by. */
 void prf_sched_pace(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, double latency_ns);

@@ -28,7 +28,6 @@ enum {
     FRAME_BLOCKS = 2048,   /* blocks in a frame of jobs: well within its bytes */
     BROKEN_AT_MOST = 10,   /* malformed frames of a session */
     CLAIM_BEATS = 2,       /* silence after which a newcomer has the name */
-    DOUBT_BEATS = 3,       /* time for a returned worker to say which jobs it has */
     OFFER_AGAIN_MS = 3000, /* until a model that was not acknowledged is offered again */
     LOGS_A_SECOND = 10
 };
@@ -249,7 +248,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->heard_ms = now_ms;
     drop_claim(board);
     prf_triage_here(self->hub->triage, board, now_ms);
-    prf_sched_doubt(self->hub->sched, board->number, now_ms + DOUBT_BEATS * self->hub->heartbeat_ms);
+    prf_sched_doubt(self->hub->sched, board->number, now_ms);
     note_model(self, board, &hello->model);
     if (changed)
         store_facts(self, board);
@@ -334,6 +333,17 @@ static uint64_t slack_ms(const prf_sessions_t *self)
     return (uint64_t)PRF_SESSIONS_SILENT * self->hub->heartbeat_ms + 1000;
 }
 
+/* Credit that came by itself can be lost with the connection, and so can jobs: the heartbeat tells anew how many the worker takes,
+ * on top of those that it names. Those that it does not name may still be on their way. */
+static void heartbeat(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame, uint64_t now_ms)
+{
+    prf_sched_renew(self->hub->sched, board->number, frame->u.ids.items, frame->u.ids.count, now_ms, slack_ms(self));
+    if (frame->u.ids.takes == 0)
+        return;
+    size_t takes = frame->u.ids.takes - 1, coming = prf_sched_unlisted(self->hub->sched, board->number);
+    board->credit = takes > coming ? (uint32_t)(takes - coming) : 0;
+}
+
 static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame_t *frame, uint64_t now_ms)
 {
     if (frame->type == PRF_FRAME_HELLO) {
@@ -363,7 +373,7 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
         break;
     case PRF_FRAME_HEARTBEAT:
         if (frame->u.ids.session == board->session)
-            prf_sched_renew(self->hub->sched, board->number, frame->u.ids.items, frame->u.ids.count, now_ms, slack_ms(self));
+            heartbeat(self, board, frame, now_ms);
         break;
     case PRF_FRAME_MODEL_ACK:
         note_model(self, board, &frame->u.model);
@@ -558,7 +568,7 @@ void prf_sessions_tick(prf_sessions_t *self)
     prf_triage_tick(self->hub->triage, now_ms);
     /* While the store takes nothing, leases stay: their results may be what waits for it. */
     if (!stalled && !prf_commits_blocked(self->hub->commits, NULL))
-        prf_results_expire(self->results, now_ms);
+        prf_results_expire(self->results, now_ms, (uint64_t)PRF_SESSIONS_SILENT * self->hub->heartbeat_ms);
 }
 
 void prf_sessions_judge(prf_sessions_t *self)

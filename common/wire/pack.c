@@ -236,6 +236,7 @@ static prf_status_t pack_ids(Prf__Wire__Frame *out, const prf_frame_t *frame, pr
     static const Prf__Wire__Heartbeat fresh = PRF__WIRE__HEARTBEAT__INIT;
     NEW_BODY(out->heartbeat, fresh);
     out->heartbeat->session = frame->u.ids.session;
+    out->heartbeat->takes = frame->u.ids.takes;
     out->heartbeat->n_running = frame->u.ids.count;
     out->heartbeat->running = frame->u.ids.items;
     return PRF_OK;

@@ -339,6 +339,9 @@ prf_status_t prf_unpack_frame(prf_frame_t *out, const Prf__Wire__Frame *frame, p
         return unpack_ids(out, frame->revoke->ids, frame->revoke->n_ids, err);
     case PRF_FRAME_HEARTBEAT:
         out->u.ids.session = frame->heartbeat->session;
+        out->u.ids.takes = frame->heartbeat->takes;
+        if (out->u.ids.takes > PRF_FRAME_JOBS + 1)
+            return prf_fail(err, PRF_EPEER, "a heartbeat that takes %u jobs: %d at most", out->u.ids.takes, PRF_FRAME_JOBS);
         return unpack_ids(out, frame->heartbeat->running, frame->heartbeat->n_running, err);
     case PRF_FRAME_MODEL_OFFER:
         return unpack_named_model(out, frame->model_offer, err);

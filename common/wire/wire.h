@@ -94,7 +94,8 @@ typedef struct {
             size_t count;
         } results;
         struct {
-            uint64_t session; /* heartbeat only */
+            uint64_t session; /* heartbeat only, as is the next */
+            uint32_t takes;   /* 0: not told; else 1 + how many jobs the worker takes beyond those listed */
             uint64_t *items;
             size_t count;
         } ids;                     /* committed, forget, revoke, heartbeat */

@@ -257,7 +257,7 @@ Test(farm, only_the_newest_lease_of_a_point_counts_and_what_others_bring_is_a_la
     /* a comes back and is first, but its lease is not the newest; b's result counts; a second one of a's is not even kept. */
     farm_peer_hello(&a, "a", "hand");
     farm_peer_result(&a, &job, PRF_OK, 2000);
-    farm_peer_committed(&a, job.id);
+    farm_peer_told(&a, PRF_FRAME_FORGET, job.id);
     farm_peer_result(&b, &again.u.jobs.items[0], PRF_OK, 1000);
     farm_peer_committed(&b, again.u.jobs.items[0].id);
     farm_peer_result(&a, &job, PRF_OK, 3000);

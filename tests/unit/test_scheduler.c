@@ -5,7 +5,7 @@
 #include "base/rng.h"
 #include "scheduler.h"
 
-enum { SLACK = 1000, DEADLINE = 5200 };
+enum { SLACK = 1000, DEADLINE = 5200, UNLISTED = 1 << 30 };
 
 static prf_sched_t *sched;
 static uint32_t klass;
@@ -75,7 +75,7 @@ static void count_expired(void *arg, const prf_digest_t *p, uint32_t attempt, ui
 static count_t expire(uint64_t now)
 {
     count_t count = {0, 0};
-    prf_sched_expire(sched, now, count_expired, &count);
+    prf_sched_expire(sched, now, UNLISTED, count_expired, &count);
     return count;
 }
 
@@ -224,10 +224,33 @@ Test(scheduler, a_board_that_returned_keeps_only_the_jobs_that_it_names)
     cr_assert(next(0, 0, &second));
     join(0); /* again, same class */
     cr_assert_eq(prf_sched_leases(sched, 0), 2);
-    prf_sched_doubt(sched, 0, 300);
+    prf_sched_doubt(sched, 0, 100);
     prf_sched_renew(sched, 0, &second.id, 1, 200, SLACK);
-    cr_assert_eq(expire(300).expired, 1);
-    cr_assert_eq(prf_sched_leases(sched, 0), 1);
+    count_t count = {0, 0};
+    prf_sched_expire(sched, 399, 300, count_expired, &count);
+    cr_assert_eq(count.expired, 0);
+    for (uint64_t now = 400, i = 0; i < PRF_SCHED_EXPIRIES; i++, now += 500) {
+        prf_sched_renew(sched, 0, &second.id, 1, now, SLACK);
+        prf_sched_expire(sched, now, 300, count_expired, &count);
+        cr_assert_eq(count.expired, i + 1);
+        cr_assert_eq(prf_sched_leases(sched, 0), 1);
+        cr_assert(next(0, now, &first), "what was never heard of is not the job's fault: it is not given up");
+    }
+    cr_assert_eq(count.given_up, 0);
+}
+
+Test(scheduler, jobs_that_a_heartbeat_does_not_name_are_on_their_way)
+{
+    want(0, 3);
+    join(0);
+    prf_job_t jobs[3];
+    for (int i = 0; i < 3; i++)
+        cr_assert(next(0, 0, &jobs[i]));
+    prf_sched_renew(sched, 0, &jobs[0].id, 1, 10, SLACK);
+    prf_sched_renew(sched, 0, &jobs[2].id, 1, 10, SLACK); /* one heartbeat in two frames */
+    cr_assert_eq(prf_sched_unlisted(sched, 0), 1);
+    prf_sched_renew(sched, 0, &jobs[1].id, 1, 20, SLACK);
+    cr_assert_eq(prf_sched_unlisted(sched, 0), 2, "each heartbeat counts anew");
 }
 
 Test(scheduler, a_failed_job_is_retried_on_other_boards_first_and_given_up_at_the_third_failure)
@@ -379,7 +402,7 @@ Test(scheduler, whatever_happens_no_job_is_lost_or_doubled)
             prf_sched_leave(sched, board);
             break;
         case 1:
-            prf_sched_doubt(sched, board, now + 10);
+            prf_sched_doubt(sched, board, now);
             break;
         case 2:
         case 3:
@@ -398,7 +421,7 @@ Test(scheduler, whatever_happens_no_job_is_lost_or_doubled)
             }
         }
         if (step % 100 == 99) { /* held ones of leases that passed too often */
-            prf_sched_expire(sched, now, count_expired, &(count_t){0, 0});
+            prf_sched_expire(sched, now, 10, count_expired, &(count_t){0, 0});
             for (uint32_t i = 0; i < JOBS; i++) {
                 prf_digest_t p = point(i);
                 prf_job_view_t view;
