@@ -148,23 +148,6 @@ static void kill_and_start_again(void)
     }
 }
 
-/* Every point and attempt that the store has, once: {"POINT.ATTEMPT": sequence}. */
-static json_t *measured(const char *campaign)
-{
-    json_t *rows = farm_rows(&farm, campaign), *row, *seen = json_object();
-    size_t i;
-    json_array_foreach(rows, i, row)
-    {
-        char key[64];
-        cr_assert_str_eq(text(row, "outcome"), "ok");
-        snprintf(key, sizeof key, "%s.%lld", text(row, "point"), (long long)number(row, "attempt"));
-        cr_assert_not(json_object_get(seen, key), "%s was measured twice", key);
-        json_object_set(seen, key, json_object_get(row, "sequence"));
-    }
-    json_decref(rows);
-    return seen;
-}
-
 static json_t *submit(const char *file, bool update)
 {
     return farm_ask(&farm, "submit", json_pack("{s:s, s:b}", "campaign", file, "update", update));
@@ -186,14 +169,14 @@ Test(campaigns, a_paused_one_measures_nothing_over_kills_and_ends_in_the_same_by
     json_decref(submit(file, false));
     run_to_the_end("edited");
     digests_t calm = digests();
-    json_t *all = measured("edited");
+    json_t *all = farm_counted(&farm, "edited");
     farm_stop(&farm);
 
     start_farm();
     json_decref(submit(file, false));
     wait_some("edited", 200);
     cr_assert_str_eq(order("pause", "edited", state), "paused");
-    json_t *before = measured("edited");
+    json_t *before = farm_counted(&farm, "edited");
     kill_and_start_again();
     json_t *reply = submit(file, false);
     cr_assert_str_eq(text(reply, "state"), "paused", "the same file does not end a pause");
@@ -204,7 +187,7 @@ Test(campaigns, a_paused_one_measures_nothing_over_kills_and_ends_in_the_same_by
                        "budget: {samples: 20}\nvalidation: {layers: 5, repeats: 1}\nmeasure: {warmup: 1}\n",
                        false));
     run_to_the_end("other");
-    json_t *after = measured("edited");
+    json_t *after = farm_counted(&farm, "edited");
     cr_assert_leq(json_object_size(after), json_object_size(before) + IN_HAND, "a paused campaign was measured");
     cr_assert_str_eq(order("pause", "edited", state), "paused");
     cr_assert_str_eq(order("resume", "edited", state), "running");
@@ -212,7 +195,7 @@ Test(campaigns, a_paused_one_measures_nothing_over_kills_and_ends_in_the_same_by
     kill_and_start_again();
     run_to_the_end("edited");
     digests_t resumed = digests();
-    json_t *in_the_end = measured("edited");
+    json_t *in_the_end = farm_counted(&farm, "edited");
     cr_assert_eq(json_object_size(in_the_end), json_object_size(all));
     cr_assert_str_eq(calm.zcu, resumed.zcu);
     prf_status_t status;
@@ -249,7 +232,7 @@ static digests_t undisturbed(const char *file, json_t **points)
     json_decref(submit(file, false));
     run_to_the_end("edited");
     digests_t out = digests();
-    *points = measured("edited");
+    *points = farm_counted(&farm, "edited");
     farm_stop(&farm);
     return out;
 }
@@ -258,7 +241,7 @@ static digests_t undisturbed(const char *file, json_t **points)
  * what the boards had in hand. */
 static void assert_only_what_was_needed(const json_t *plan, json_int_t edited_at)
 {
-    json_t *have = measured("edited"), *sequence;
+    json_t *have = farm_counted(&farm, "edited"), *sequence;
     const char *key;
     size_t late = 0;
     json_object_foreach((json_t *)plan, key, sequence) cr_assert(json_object_get(have, key), "%s was not measured", key);
@@ -286,7 +269,7 @@ Test(campaigns, edited_in_the_middle_of_it_all_a_campaign_ends_like_an_undisturb
     cr_assert_null(farm_request(&farm, "submit", json_pack("{s:s}", "campaign", second), &status, error));
     cr_assert_eq(status, PRF_EEXISTS);
     cr_assert(strstr(error, "--update"), "%s", error);
-    json_t *reply = submit(second, true), *then = measured("edited");
+    json_t *reply = submit(second, true), *then = farm_counted(&farm, "edited");
     json_int_t edited_at = (json_int_t)json_object_size(then);
     cr_assert(json_is_true(json_object_get(reply, "updated")));
     cr_assert_gt(number(reply, "known"), 0);
@@ -333,7 +316,7 @@ Test(campaigns, a_changed_budget_takes_what_is_known_and_measures_the_rest)
     digests_t now = digests();
     assert_same(&now, &most);
     cr_assert_eq(version_of("zcu"), 2);
-    json_t *have = measured("edited");
+    json_t *have = farm_counted(&farm, "edited");
 
     json_decref(submit(remark, true));
     run_to_the_end("edited");
@@ -344,7 +327,7 @@ Test(campaigns, a_changed_budget_takes_what_is_known_and_measures_the_rest)
     run_to_the_end("edited");
     now = digests();
     assert_same(&now, &least);
-    json_t *still = measured("edited");
+    json_t *still = farm_counted(&farm, "edited");
     cr_assert_eq(json_object_size(still), json_object_size(have), "a smaller budget was measured again");
     json_decref(have);
     json_decref(still);

@@ -350,6 +350,25 @@ void farm_peer_connect_as(farm_peer_t *peer, const farm_t *farm, const char *nam
     *peer = (farm_peer_t){connect_as(farm, true, name, 1000), 0};
 }
 
+json_t *farm_counted(farm_t *farm, const char *campaign)
+{
+    json_t *rows = farm_rows(farm, campaign), *row, *counted = json_object();
+    size_t i;
+    json_array_foreach(rows, i, row)
+    {
+        char key[64];
+        if (json_is_true(json_object_get(row, "duplicate")))
+            continue;
+        cr_assert_str_eq(json_string_value(json_object_get(row, "outcome")), "ok");
+        snprintf(key, sizeof key, "%s.%lld", json_string_value(json_object_get(row, "point")),
+                 (long long)json_integer_value(json_object_get(row, "attempt")));
+        cr_assert_not(json_object_get(counted, key), "%s counts twice", key);
+        json_object_set(counted, key, json_object_get(row, "sequence"));
+    }
+    json_decref(rows);
+    return counted;
+}
+
 void farm_peer_connect(farm_peer_t *peer, const farm_t *farm)
 {
     farm_peer_connect_as(peer, farm, farm->keyed ? "worker" : NULL);

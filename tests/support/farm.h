@@ -68,6 +68,9 @@ bool farm_is_over(json_t *campaign);                /* its state is no longer ru
 json_t *farm_board(farm_t *farm, const char *name); /* the board's entry of `boards`, NULL when there is none. New reference */
 /* All rows of `export`. New reference. */
 json_t *farm_rows(farm_t *farm, const char *campaign);
+/* What counts, asserting that every point and attempt does so only once and was measured: {"POINT.ATTEMPT": sequence}. Labelled
+ * duplicates do not count: one board had begun when the coordinator was killed, and another began afterwards. New reference. */
+json_t *farm_counted(farm_t *farm, const char *campaign);
 
 /* A worker by hand. */
 typedef struct {
