@@ -29,7 +29,11 @@ struct prf_auth {
     bool missing;     /* it was not there then */
     prf_error_t trouble;
     uint64_t refused_logged;
+    prf_key_t logged_key;
+    unsigned logged_ago; /* seconds */
 };
+
+enum { STRANGER_SECONDS = 60 }; /* between two lines about the same one */
 
 /* Whoever can change the list can let himself in. */
 static prf_status_t check_owner(const char *path, const struct stat *st, prf_error_t *err)
@@ -144,8 +148,11 @@ static void log_strangers(prf_auth_t *self)
 {
     prf_key_t last;
     uint64_t refused = prf_gate_refused(self->gate, &last);
-    if (refused == self->refused_logged)
+    self->logged_ago++;
+    if (refused == self->refused_logged || (prf_key_same(&last, &self->logged_key) && self->logged_ago < STRANGER_SECONDS))
         return;
+    self->logged_key = last;
+    self->logged_ago = 0;
     char text[PRF_KEY_TEXT];
     prf_key_format(&last, text);
     prf_log(PRF_LOG_WARN, "strangers_refused count=%" PRIu64 " last_key=%s", refused - self->refused_logged, text);

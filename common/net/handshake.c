@@ -19,7 +19,8 @@
 #include "base/clock.h"
 
 enum {
-    AGAIN_MS = 1000,
+    AGAIN_MS = 1000, /* after the first failure, then twice as long each time */
+    AGAIN_MOST_MS = 30000,
     HUNG_UP_TIMES = 3,
     EVENTS_A_CALL = 64,
     EVENTS = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
@@ -64,22 +65,18 @@ static bool next_event(void *monitor, uint16_t *event)
 
 static prf_status_t explain(const prf_socket_t *self, unsigned event, prf_error_t *err)
 {
+    static const char not_on_list[] =
+        "the farm at %s does not let this key in: its operator has to add the public key to the coordinator's --allow list";
+    static const char no_agreement[] =
+        "%s and this program do not agree about keys: a farm with keys needs --key and --server, one without takes neither";
+    static const char hung_up[] = "%s hangs up before it says who it is: is --server the public key of the coordinator that runs "
+                                  "there, and has it keys?";
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-        return prf_fail(
-            err, PRF_EDENIED,
-            "the farm at %s does not let this key in: its operator has to add the public key to the coordinator's --allow "
-            "list",
-            self->endpoint);
-    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
-        return prf_fail(err, PRF_EDENIED,
-                        "%s and this program do not agree about keys: a farm with keys needs --key and --server, one without takes "
-                        "neither",
-                        self->endpoint);
-    return prf_fail(
-        err, PRF_EDENIED,
-        "%s hangs up before it says who it is: is --server the public key of the coordinator that runs there, and is it "
-        "one?",
-        self->endpoint);
+        return prf_fail(err, PRF_EDENIED, not_on_list, self->endpoint);
+    /* Where the mechanisms differ, either side may notice first and hang up. */
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || !self->keyed)
+        return prf_fail(err, PRF_EDENIED, no_agreement, self->endpoint);
+    return prf_fail(err, PRF_EDENIED, hung_up, self->endpoint);
 }
 
 static void connect_again(prf_socket_t *self)
@@ -89,6 +86,12 @@ static void connect_again(prf_socket_t *self)
     self->again_ms = 0;
     zmq_disconnect(prf_socket_handle(self), self->endpoint); /* may be gone already */
     zmq_connect(prf_socket_handle(self), self->endpoint);
+}
+
+static uint64_t delay_ms(unsigned failures)
+{
+    uint64_t delay = (uint64_t)AGAIN_MS << (failures < 8 ? failures - 1 : 7);
+    return delay < AGAIN_MOST_MS ? delay : AGAIN_MOST_MS;
 }
 
 prf_status_t prf_socket_tend(prf_socket_t *self, prf_error_t *err)
@@ -103,7 +106,7 @@ prf_status_t prf_socket_tend(prf_socket_t *self, prf_error_t *err)
         }
         self->failures++;
         if (event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
-            self->again_ms = prf_clock_mono_ms() + AGAIN_MS;
+            self->again_ms = prf_clock_mono_ms() + delay_ms(self->failures);
         if (event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL || self->failures >= HUNG_UP_TIMES)
             status = explain(self, event, err);
     }

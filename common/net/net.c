@@ -122,6 +122,7 @@ prf_status_t prf_socket_identify(prf_socket_t *self, const prf_identity_t *ident
         zmq_setsockopt(handle, ZMQ_CURVE_PUBLICKEY, identity->pair.public_key.bytes, PRF_KEY_BYTES) != 0 ||
         zmq_setsockopt(handle, ZMQ_CURVE_SECRETKEY, identity->pair.secret, PRF_KEY_BYTES) != 0)
         return prf_fail(err, PRF_EIO, "keys: %s", zmq_strerror(errno));
+    self->keyed = true;
     return PRF_OK;
 }
 

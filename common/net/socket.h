@@ -11,6 +11,7 @@ struct prf_socket {
     uint64_t dropped;
     /* Of a socket that connects: */
     char endpoint[PRF_ENDPOINT]; /* "": it does not */
+    bool keyed;                  /* it has an identity */
     void *monitor;               /* owned; NULL: it does not */
     unsigned failures;           /* handshakes in a row */
     uint64_t again_ms;           /* when to connect again because libzmq has given up; 0: it has not */

@@ -4,7 +4,7 @@
  *
  *   build/dev/tests/hostile [ROUNDS]
  *
- * The coordinator is the real one, with keys, on loopback. The honest workers are played by one loop: a board takes 5 ms for a job
+ * The coordinator is the real one, with keys, on loopback. The honest workers are played by one loop: a board takes 10 ms for a job
  * whatever else the machine does, as a real one would. Attacks run in a process of their own (this program again), which has to
  * share the machine's cores: part of what they take is that. No part of ctest, because timed. */
 #include <arpa/inet.h>
@@ -26,7 +26,7 @@
 
 enum {
     BOARDS = 16,
-    JOB_MS = 5,
+    JOB_MS = 10,
     HELD = 32, /* jobs that a board keeps */
     WINDOW_MS = 2000,
     SETTLE_MS = 500,
@@ -42,10 +42,10 @@ static const char campaign[] = "campaign: endless\n"
                                "  - {kind: hand, backend: sim}\n"
                                "layers:\n"
                                "  - kind: fc\n"
-                               "    params: {in: 1..1024, out: 1..1024}\n"
+                               "    params: {in: 1..2048, out: 1..2048}\n"
                                "    knowledge: white\n"
                                "    steps: {in: 2, out: 2}\n"
-                               "budget: {samples: 150000}\n"
+                               "budget: {samples: 400000}\n"
                                "validation: {layers: 4, repeats: 1}\n"
                                "baseline: false\n";
 
@@ -58,7 +58,7 @@ static void die(const char *what, const prf_error_t *err)
     exit(1);
 }
 
-static prf_socket_t *connect_as(const char *name, const char *endpoint)
+static prf_socket_t *connect_as(const char *name, const char *endpoint, int queue)
 {
     char key[128], server[128];
     prf_identity_t identity;
@@ -66,7 +66,7 @@ static prf_socket_t *connect_as(const char *name, const char *endpoint)
     prf_error_t err = {0};
     snprintf(key, sizeof key, "%s/%s.key", dir, name);
     snprintf(server, sizeof server, "%s/coordinator.pub", dir);
-    if (prf_identity_load(&identity, key, server, &err) || prf_socket_new(&socket, PRF_DEALER, 1000, 4 << 20, &err) ||
+    if (prf_identity_load(&identity, key, server, &err) || prf_socket_new(&socket, PRF_DEALER, queue, 4 << 20, &err) ||
         prf_socket_identify(socket, &identity, &err) || prf_socket_connect(socket, endpoint, &err))
         die(name, &err);
     return socket;
@@ -84,10 +84,11 @@ static void pace(uint64_t began_ms, uint64_t done)
 
 static void attack_bytes(const prf_endpoints_t *at, const void *bytes, size_t len)
 {
-    prf_socket_t *socket = connect_as("rude", at->workers);
+    prf_socket_t *socket = connect_as("rude", at->workers, len < PRF_FRAME_BYTES ? 1000 : 2);
     uint64_t began = prf_clock_mono_ms();
     for (uint64_t i = 1;; i++) {
-        (void)!prf_socket_send(socket, NULL, bytes, len, NULL);
+        if (prf_socket_send(socket, NULL, bytes, len, NULL))
+            poll(NULL, 0, 1); /* nobody takes more at the moment */
         (void)!prf_socket_tend(socket, NULL);
         if (i % 100 == 0)
             pace(began, i);
@@ -174,7 +175,7 @@ static void attack_strangers(const prf_endpoints_t *at)
     prf_socket_t *sockets[STRANGERS] = {NULL};
     for (size_t i = 0;; i = (i + 1) % STRANGERS) {
         prf_socket_destroy(&sockets[i]);
-        sockets[i] = connect_as("stranger", at->workers);
+        sockets[i] = connect_as("stranger", at->workers, 10);
         poll(NULL, 0, 1);
     }
 }
@@ -348,7 +349,7 @@ static void submit(const prf_endpoints_t *at)
     for (const char *c = campaign; *c; c++)
         snprintf(escaped + strlen(escaped), sizeof escaped - strlen(escaped), *c == '\n' ? "\\n" : "%c", *c);
     snprintf(json, sizeof json, "{\"campaign\": \"%s\", \"file\": \"endless.yaml\", \"networks\": []}", escaped);
-    prf_socket_t *socket = connect_as("operator", at->clients);
+    prf_socket_t *socket = connect_as("operator", at->clients, 10);
     prf_frame_t frame = {.type = PRF_FRAME_REQUEST, .u.request = {.id = 1, .op = "submit", .json = json}}, reply = {0};
     prf_error_t err = {0};
     if (prf_frame_send(socket, NULL, &frame, &err))
@@ -446,7 +447,7 @@ int main(int argc, char **argv)
     submit(&at);
     for (int i = 0; i < BOARDS; i++) {
         snprintf(boards[i].name, sizeof boards[i].name, "honest-%d", i);
-        boards[i].socket = connect_as("honest", at.workers);
+        boards[i].socket = connect_as("honest", at.workers, 1000);
     }
     work(2 * WINDOW_MS);
     compare(argv[0], (unsigned)rounds);

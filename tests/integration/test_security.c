@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "net/endpoint.h"
+#include "net/frames.h"
 #include "tests/support/farm.h"
 
 enum { TICK_MS = 20, TEXT = 4096 };
@@ -695,6 +696,23 @@ static void check_process(pid_t pid)
     }
 }
 
+/* The process that the backend runs in. */
+static void check_children(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", (long)pid, (long)pid);
+    FILE *file = fopen(path, "re");
+    long child;
+    int count = 0;
+    while (file && fscanf(file, "%ld", &child) == 1) {
+        check_process((pid_t)child);
+        count++;
+    }
+    if (file)
+        fclose(file);
+    cr_assert(!file || count > 0, "%s names no child", path);
+}
+
 Test(security, secrets_are_in_no_log_command_line_or_environment)
 {
     char said[TEXT];
@@ -703,6 +721,7 @@ Test(security, secrets_are_in_no_log_command_line_or_environment)
     campaign("short", 64);
     check_process(farm.coordinator.pid);
     check_process(farm.workers[0].pid);
+    check_children(farm.workers[0].pid);
     RUN(said, "prfarm", "status", "--farm", farm.name, "--key", in_dir("worker.key"), "--server", in_dir("coordinator.pub"),
         "--json");
     assert_free_of_secrets("what prfarm prints", said, strlen(said));
@@ -714,6 +733,42 @@ Test(security, secrets_are_in_no_log_command_line_or_environment)
         assert_free_of_secrets(logs[i], log, strlen(log));
         free(log);
     }
+}
+
+/* It asks and asks, which is as good as a heartbeat, and reads no answer. */
+Test(security, a_worker_that_does_not_read_loses_its_session)
+{
+    static const char *const fast[] = {"--heartbeat-ms", "300", NULL};
+    farm_start(&farm, fast);
+    farm_peer_t mute;
+    farm_peer_connect(&mute, &farm);
+    farm_peer_hello(&mute, "mute", "hand");
+    prf_frame_t fetch = {.type = PRF_FRAME_FETCH, .u.fetch = {.offset = 0}};
+    uint64_t until = prf_clock_mono_ms() + 2 * FARM_WAIT_MS;
+    char *log = content(in_dir("coordinator.log"));
+    while (!strstr(log, "board_gone board=mute")) {
+        cr_assert_lt(prf_clock_mono_ms(), until, "it still has its session");
+        free(log);
+        for (int i = 0; i < 2000; i++)
+            (void)!prf_frame_send(mute.socket, NULL, &fetch, NULL);
+        poll(NULL, 0, TICK_MS);
+        log = content(in_dir("coordinator.log"));
+    }
+    cr_assert(strstr(log, "board_gone board=mute because=mute"), "%s", strstr(log, "board_gone board=mute"));
+    free(log);
+    farm_peer_close(&mute);
+}
+
+Test(security, a_farm_of_ones_own_has_no_keys_whatever_the_environment_names)
+{
+    char said[TEXT];
+    farm_make(&farm);
+    setenv("PRFARM_FARM", "tcp://127.0.0.1:1", 1);
+    setenv("PRFARM_KEY", "/nonexistent/key", 1);
+    setenv("PRFARM_SERVER", "/nonexistent/server", 1);
+    int code = RUN(said, "prfarm", "measure", PRF_SOURCE_DIR "/docs/examples/networks/tcresnet8.onnx", "--board", "ultra",
+                   "--backend", "sim", "--option", "board=ultratrail", "--dir", in_dir("own"));
+    cr_assert_eq(code, 0, "%s", said);
 }
 
 Test(security, without_keys_an_ipc_farm_is_for_its_owner_only)

@@ -290,7 +290,7 @@ Test(keys, keys_that_do_not_fit_are_told_within_seconds)
     open_door(&door, NULL, "tcp://127.0.0.1:*");
     knock(&door, &pair, &server.public_key);
     cr_assert_eq(outcome(&door, &from), PRF_EDENIED);
-    cr_assert(strstr(err.text, "one without takes neither"), "%s", err.text);
+    cr_assert(strstr(err.text, "one without takes neither") || strstr(err.text, "has it keys?"), "%s", err.text);
     close_door(&door);
 }
 
