@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* hostile.c - what strangers and rude peers cost honest workers. Prints, for each attack, how many results a second sixteen honest
- * workers get committed while it goes on, and without it right before: medians of several rounds and their ratio.
+ * workers get committed while it goes on, and without it right before: medians of several rounds and their ratio; and how much of
+ * the attack there was (messages, connections, handshakes).
  *
  *   build/dev/tests/hostile [ROUNDS]
  *
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,6 +76,21 @@ static prf_socket_t *connect_as(const char *name, const char *endpoint, int queu
 
 /* -- attacks: until they are killed -- */
 
+static uint64_t *actions; /* of the attack, in a file that both processes have mapped */
+
+static void map_actions(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/actions", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || ftruncate(fd, sizeof *actions) != 0)
+        die(path, &(prf_error_t){.text = "cannot be made"});
+    actions = mmap(NULL, sizeof *actions, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (actions == MAP_FAILED)
+        die(path, &(prf_error_t){.text = "cannot be mapped"});
+}
+
 /* Sleeps so that `done` actions have taken done / RATE seconds. */
 static void pace(uint64_t began_ms, uint64_t done)
 {
@@ -89,6 +106,8 @@ static void attack_bytes(const prf_endpoints_t *at, const void *bytes, size_t le
     for (uint64_t i = 1;; i++) {
         if (prf_socket_send(socket, NULL, bytes, len, NULL))
             poll(NULL, 0, 1); /* nobody takes more at the moment */
+        else
+            ++*actions;
         (void)!prf_socket_tend(socket, NULL);
         if (i % 100 == 0)
             pace(began, i);
@@ -134,6 +153,7 @@ static void attack_oversized(const prf_endpoints_t *at)
         (void)!send(fd, bytes, sizeof bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         close(fd);
+        ++*actions;
         if (i % 100 == 0)
             pace(began, i);
     }
@@ -163,6 +183,7 @@ static void attack_half_open(const prf_endpoints_t *at)
             if (fds[i].fd >= 0)
                 close(fds[i].fd);
             fds[i].fd = dial(at->workers, 0);
+            ++*actions;
             if (i % 2)
                 (void)!send(fds[i].fd, "\xff\0\0\0\0\0\0\0\1\x7f\3", 11, MSG_NOSIGNAL);
         }
@@ -175,6 +196,7 @@ static void attack_strangers(const prf_endpoints_t *at)
     prf_socket_t *sockets[STRANGERS] = {NULL};
     for (size_t i = 0;; i = (i + 1) % STRANGERS) {
         prf_socket_destroy(&sockets[i]);
+        ++*actions;
         sockets[i] = connect_as("stranger", at->workers, 10);
         poll(NULL, 0, 1);
     }
@@ -380,15 +402,18 @@ static double median(double *values, unsigned count)
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-static double with_attack(const char *self, const char *name)
+/* `pressed` receives what the attack did, a second. */
+static double with_attack(const char *self, const char *name, double *pressed)
 {
     const char *const argv[] = {self, "--attack", name, dir, farm, NULL};
     prf_process_t process;
     prf_error_t err = {0};
     if (prf_process_start(&process, argv, &(prf_process_options_t){.log = "/dev/null"}, &err))
         die(name, &err);
+    *actions = 0;
     work(SETTLE_MS);
     double rate = work(WINDOW_MS);
+    *pressed = (double)*actions * 1000 / (SETTLE_MS + WINDOW_MS);
     prf_process_stop(&process, 0);
     work(SETTLE_MS);
     return rate;
@@ -396,17 +421,18 @@ static double with_attack(const char *self, const char *name)
 
 static void compare(const char *self, unsigned rounds)
 {
-    static double quiet[ATTACKS][ROUNDS_MOST], loud[ATTACKS][ROUNDS_MOST];
+    static double quiet[ATTACKS][ROUNDS_MOST], loud[ATTACKS][ROUNDS_MOST], pressed[ATTACKS][ROUNDS_MOST];
     for (unsigned r = 0; r < rounds; r++)
         for (size_t a = 0; a < ATTACKS; a++) {
             quiet[a][r] = work(WINDOW_MS);
-            loud[a][r] = with_attack(self, attacks[a].name);
+            loud[a][r] = with_attack(self, attacks[a].name, &pressed[a][r]);
         }
     printf("%u rounds of %.1f s; results a second of %d honest workers, medians\n\n", rounds, WINDOW_MS / 1000.0, BOARDS);
-    printf("%-62s %8s %8s %7s\n", "attack", "without", "with", "ratio");
+    printf("%-62s %9s %8s %8s %7s\n", "attack", "reached", "without", "with", "ratio");
     for (size_t a = 0; a < ATTACKS; a++) {
         double before = median(quiet[a], rounds), during = median(loud[a], rounds);
-        printf("%-62s %8.0f %8.0f %6.1f%%\n", attacks[a].what, before, during, 100 * during / before);
+        printf("%-62s %7.0f/s %8.0f %8.0f %6.1f%%\n", attacks[a].what, median(pressed[a], rounds), before, during,
+               100 * during / before);
     }
 }
 
@@ -427,6 +453,7 @@ int main(int argc, char **argv)
     if (argc == 5 && strcmp(argv[1], "--attack") == 0) {
         snprintf(dir, sizeof dir, "%s", argv[3]);
         snprintf(farm, sizeof farm, "%s", argv[4]);
+        map_actions();
         return attack(argv[2]);
     }
     int rounds = argc > 1 ? atoi(argv[1]) : 5;
@@ -437,6 +464,7 @@ int main(int argc, char **argv)
     snprintf(dir, sizeof dir, "/tmp/prfarm-hostile-XXXXXX");
     if (!mkdtemp(dir))
         die(dir, &(prf_error_t){.text = "cannot be made"});
+    map_actions();
     prf_process_t coordinator;
     prf_endpoints_t at;
     prf_error_t err = {0};

@@ -184,9 +184,9 @@ Test(security, keys_that_do_not_fit_the_farm_are_told_within_seconds)
 
 Test(security, a_viewer_looks_and_an_operator_acts)
 {
-    static const char *const looks[] = {"status", "boards", "models", "export"}, *const acts[] = {"submit",  "pause",    "resume",
-                                                                                                  "cancel",  "rollback", "measure",
-                                                                                                  "shutdown"};
+    static const char *const looks[] = {"status", "boards", "models", "events", "export"};
+    static const char *const acts[] = {"submit",     "pause",   "resume",      "cancel",  "rollback",
+                                       "quarantine", "release", "power-cycle", "measure", "shutdown"};
     char said[TEXT], error[480];
     prf_status_t status;
     farm_start_keyed(&farm, NULL, NULL);
