@@ -3,11 +3,11 @@
  * workers get committed while it goes on, and without it right before: medians of several rounds and their ratio; and how much of
  * the attack there was (messages, connections, handshakes).
  *
- *   build/dev/tests/hostile [ROUNDS]
+ *   build/dev/tests/hostile [ROUNDS [JOB_MS]]
  *
- * The coordinator is the real one, with keys, on loopback. The honest workers are played by one loop: a board takes 10 ms for a job
- * whatever else the machine does, as a real one would. Attacks run in a process of their own (this program again), which has to
- * share the machine's cores: part of what they take is that. No part of ctest, because timed. */
+ * The coordinator is the real one, with keys, on loopback. The honest workers are played by one loop: a board takes JOB_MS (10) for
+ * a job whatever else the machine does, as a real one would. Attacks run in a process of their own (this program again), which has
+ * to share the machine's cores: part of what they take is that. No part of ctest, because timed. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -29,6 +29,7 @@
 enum {
     BOARDS = 16,
     JOB_MS = 10,
+    JOB_MOST_MS = 1000,
     HELD = 32, /* jobs that a board keeps */
     WINDOW_MS = 2000,
     SETTLE_MS = 500,
@@ -227,6 +228,7 @@ typedef struct {
 
 static board_t boards[BOARDS];
 static uint64_t committed;
+static unsigned job_ms = JOB_MS;
 
 static void send_frame(board_t *b, const prf_frame_t *frame)
 {
@@ -272,7 +274,7 @@ static void measure(board_t *b, uint64_t now)
         results[done] = (prf_result_t){.id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt};
         results[done++].sample = (prf_sample_t){
             .latency_ns = 1000, .min_ns = 1000, .repeats = 5, .ci_percent = 0.5, .wall_ms = prf_clock_wall_ms(), .busy_ns = 1000};
-        b->due_ms += JOB_MS;
+        b->due_ms += job_ms;
     }
     if (done == 0)
         return;
@@ -456,15 +458,16 @@ int main(int argc, char **argv)
         map_actions();
         return attack(argv[2]);
     }
-    int rounds = argc > 1 ? atoi(argv[1]) : 5;
-    if (argc > 2 || rounds < 1 || rounds > ROUNDS_MOST) {
-        fprintf(stderr, "usage: hostile [ROUNDS, 1 to %d]\n", ROUNDS_MOST);
+    int rounds = argc > 1 ? atoi(argv[1]) : 5, ms = argc > 2 ? atoi(argv[2]) : JOB_MS;
+    if (argc > 3 || rounds < 1 || rounds > ROUNDS_MOST || ms < 1 || ms > JOB_MOST_MS) {
+        fprintf(stderr, "usage: hostile [ROUNDS, 1 to %d [JOB_MS, 1 to %d]]\n", ROUNDS_MOST, JOB_MOST_MS);
         return 2;
     }
     snprintf(dir, sizeof dir, "/tmp/prfarm-hostile-XXXXXX");
     if (!mkdtemp(dir))
         die(dir, &(prf_error_t){.text = "cannot be made"});
     map_actions();
+    job_ms = (unsigned)ms;
     prf_process_t coordinator;
     prf_endpoints_t at;
     prf_error_t err = {0};
