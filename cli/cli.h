@@ -25,6 +25,8 @@ int prf_cmd_submit(int argc, char **argv);
 int prf_cmd_boards(int argc, char **argv);
 int prf_cmd_pause(int argc, char **argv);
 int prf_cmd_resume(int argc, char **argv);
+int prf_cmd_poisoned(int argc, char **argv);
+int prf_cmd_retry(int argc, char **argv);
 int prf_cmd_events(int argc, char **argv);
 int prf_cmd_quarantine(int argc, char **argv);
 int prf_cmd_release(int argc, char **argv);

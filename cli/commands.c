@@ -15,6 +15,8 @@ const prf_command_t prf_commands[] = {
     {"boards", "list a farm's boards and the models they run", prf_cmd_boards},
     {"pause", "stop measuring for a campaign until it is resumed", prf_cmd_pause},
     {"resume", "set a paused campaign going again", prf_cmd_resume},
+    {"poisoned", "points that failed wherever they were tried", prf_cmd_poisoned},
+    {"retry", "measure a campaign's poisoned points again", prf_cmd_retry},
     {"events", "what happened to boards, points and campaigns", prf_cmd_events},
     {"quarantine", "give a board no more work", prf_cmd_quarantine},
     {"release", "give a board work again", prf_cmd_release},

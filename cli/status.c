@@ -8,6 +8,24 @@
 #include "progress.h"
 #include "summary.h"
 
+/* What a person may want to do something about. */
+static void print_troubles(const json_t *campaign, const json_t *board, const prf_terminal_t *t)
+{
+    const char *name = prf_json_text(campaign, "name", "?"), *kind = prf_json_text(board, "kind", "?");
+    double quarantined = prf_json_number(board, "quarantined", 0), poisoned = prf_json_number(board, "poisoned", 0);
+    if (poisoned > 0)
+        fprintf(t->stream, "%s: %.0f points on %s were given up: 'prfarm poisoned %s' tells why, 'prfarm retry %s' tries again\n",
+                name, poisoned, kind, name, name);
+    if (quarantined > 0)
+        fprintf(t->stream, "%s: %.0f of %.0f boards of kind %s are in quarantine: 'prfarm boards' tells why\n", name, quarantined,
+                prf_json_number(board, "boards_live", 0), kind);
+    if (json_is_true(json_object_get(board, "stale")))
+        fprintf(t->stream,
+                "%s: the model of %s may be stale, since boards of the kind drift or differ ('prfarm boards'): "
+                "'prfarm refresh %s' checks it\n",
+                name, kind, name);
+}
+
 static void print_status(const json_t *status, const prf_terminal_t *t)
 {
     prf_table_t *table = prf_table_new("campaign|state|board|stage|done>|planned>|busy>|time left>|MAPE>|model|runs on>");
@@ -39,6 +57,13 @@ static void print_status(const json_t *status, const prf_terminal_t *t)
     else
         prf_table_print(&table, t);
     prf_table_destroy(&table);
+    json_array_foreach(json_object_get(status, "campaigns"), i, campaign)
+    {
+        json_array_foreach(json_object_get(campaign, "boards"), k, board)
+        {
+            print_troubles(campaign, board, t);
+        }
+    }
     const json_t *coordinator = json_object_get(status, "coordinator");
     const char *note = prf_json_text(coordinator, "note", "");
     if (note[0])

@@ -285,6 +285,8 @@ static void fetch(prf_running_t *self, const prf_want_t *want)
     note_plan(self, want);
     prf_known_t known;
     if (prf_index_get(self->hub->index, &want->point, want->attempt, &known)) {
+        if (known.outcome == PRF_OK && want->block_count == 1)
+            prf_plausible_note(self->hub->plausible, self->sides[want->board].klass, want->blocks, known.sample.latency_ns);
         answer(self, &want->point, want->attempt, &known, true, NULL);
         return;
     }

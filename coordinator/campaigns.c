@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "health.h"
+#include "triage.h"
 
 enum { SAVE_SECONDS = 10 };
 
@@ -188,7 +190,7 @@ static json_t *summary_of(const one_t *one)
     return summary;
 }
 
-/* What holds now, whenever the rest was noted: which model the kind's boards are to run, and how many do. */
+/* What holds now, whenever the rest was noted: which model the kind's boards are to run, how many do, and how the boards are. */
 static void note_models(const prf_campaigns_t *self, json_t *boards)
 {
     size_t i;
@@ -202,6 +204,8 @@ static void note_models(const prf_campaigns_t *self, json_t *boards)
         json_object_set_new(board, "current_version", json_integer(current.version));
         json_object_set_new(board, "current_runs_on", json_integer(census.current));
         json_object_set_new(board, "boards_live", json_integer(census.workers));
+        json_object_set_new(board, "quarantined", json_integer((json_int_t)prf_triage_count(self->hub->triage, kind)));
+        json_object_set_new(board, "stale", json_boolean(current.version > 0 && prf_health_flagged(self->hub->health, kind)));
     }
 }
 
@@ -269,6 +273,28 @@ const char *prf_campaigns_excluding(const prf_campaigns_t *self, const char *kin
         }
     }
     return NULL;
+}
+
+static const prf_space_t *space_of(const prf_engine_t *engine, const char *kind, const char *fingerprint, uint32_t kinds)
+{
+    const prf_campaign_t *campaign = prf_engine_campaign(engine);
+    for (size_t b = 0; b < campaign->board_count; b++) {
+        if (strcmp(campaign->boards[b].kind, kind) != 0 || strcmp(prf_engine_fingerprint(engine, b), fingerprint) != 0)
+            continue;
+        for (size_t i = 0; i < campaign->layer_count; i++)
+            if (campaign->layers[i].boards >> b & 1 && kinds >> campaign->layers[i].space.kind & 1)
+                return &campaign->layers[i].space;
+    }
+    return NULL;
+}
+
+const prf_space_t *prf_campaigns_space(const prf_campaigns_t *self, const char *kind, const char *fingerprint, uint32_t kinds)
+{
+    const prf_space_t *space = NULL;
+    for (size_t i = 0; i < self->count && !space; i++)
+        if (self->ones[i]->running)
+            space = space_of(prf_running_engine(self->ones[i]->running), kind, fingerprint, kinds);
+    return space;
 }
 
 bool prf_campaigns_pump(prf_campaigns_t *self)

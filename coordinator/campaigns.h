@@ -31,6 +31,10 @@ bool prf_campaigns_exists(const prf_campaigns_t *self, const char *name);
 /* The running campaign, if any, that keeps boards of this kind with another runtime from its jobs; else NULL. */
 const char *prf_campaigns_excluding(const prf_campaigns_t *self, const char *kind, const char *fingerprint);
 
+/* The first space of layers that a running campaign, pinned to this kind and runtime, has for boards that run these layer kinds (a
+ * bit each); else NULL. Borrowed. */
+const prf_space_t *prf_campaigns_space(const prf_campaigns_t *self, const char *kind, const char *fingerprint, uint32_t kinds);
+
 /* Does what is due; true when something was done. */
 bool prf_campaigns_pump(prf_campaigns_t *self);
 /* A point has its outcome in the index (prf_outcome_fn; arg is the prf_campaigns_t). */

@@ -256,7 +256,8 @@ void prf_campaigns_order(prf_campaigns_t *self, prf_campaign_event_t event, cons
     prf_campaign_state_t to;
     if (!may(one, name, event, &to, &asker))
         return;
-    if (to == one->state) {
+    /* A running one that is to ask for cleared points begins anew from its document. */
+    if (to == one->state && !(event == PRF_CAMPAIGN_RETRY && one->running)) {
         fn(arg, PRF_OK, reply_of(one, false), NULL);
         return;
     }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "guard.h"
 #include "net/frames.h"
+#include "retry.h"
 #include "triage.h"
 
 enum { READ_AT_ONCE = 128, READ_MS = 20, REPLY_BYTES = PRF_FRAME_BYTES - 4096 };
@@ -184,6 +185,11 @@ static void op_summary(prf_clients_t *self, const json_t *args, ticket_t *ticket
         not_found(text_of(args, "campaign"), ticket);
 }
 
+static void op_retry(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    prf_retry(self->queries.hub, self->queries.campaigns, text_of(args, "campaign"), reply, ticket);
+}
+
 static void op_quarantine(prf_clients_t *self, const json_t *args, ticket_t *ticket)
 {
     prf_triage_quarantine(self->queries.hub->triage, text_of(args, "board"), text_of(args, "why"), reply, ticket);
@@ -220,11 +226,13 @@ static const struct {
     {"results", PRF_ROLE_VIEWER, NULL, prf_query_results},
     {"export", PRF_ROLE_VIEWER, NULL, prf_query_export},
     {"events", PRF_ROLE_VIEWER, NULL, prf_query_events},
+    {"poisoned", PRF_ROLE_VIEWER, NULL, prf_query_poisoned},
     {"submit", PRF_ROLE_OPERATOR, op_submit, NULL},
     {"pause", PRF_ROLE_OPERATOR, op_pause, NULL},
     {"resume", PRF_ROLE_OPERATOR, op_resume, NULL},
     {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL},
     {"rollback", PRF_ROLE_OPERATOR, op_rollback, NULL},
+    {"retry", PRF_ROLE_OPERATOR, op_retry, NULL},
     {"quarantine", PRF_ROLE_OPERATOR, op_quarantine, NULL},
     {"release", PRF_ROLE_OPERATOR, op_release, NULL},
     {"power-cycle", PRF_ROLE_OPERATOR, op_power_cycle, NULL},

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "clients.h"
+#include "health.h"
 #include "net/endpoint.h"
 #include "triage.h"
 
@@ -114,6 +115,7 @@ static void on_beat(void *arg)
 {
     daemon_t *d = arg;
     prf_sessions_tick(d->sessions);
+    prf_health_tick(d->hub.health, prf_clock_mono_ms());
     settle(d);
 }
 
@@ -163,6 +165,8 @@ static bool load_record(void *arg, uint64_t sequence, const prf_record_t *record
     (void)sequence;
     loading_t *l = arg;
     l->status = prf_index_add(l->d->hub.index, record, l->err);
+    if (!l->status)
+        l->status = prf_poison_add(l->d->hub.poison, record, l->err);
     return l->status == PRF_OK;
 }
 
@@ -260,6 +264,10 @@ static prf_status_t build_memory(daemon_t *d, prf_error_t *err)
     if (!status)
         status = prf_plan_new(&hub->plan, err);
     if (!status)
+        status = prf_poison_new(&hub->poison, err);
+    if (!status)
+        status = prf_plausible_new(&hub->plausible, err);
+    if (!status)
         status = load(d, err);
     if (!status)
         status = prf_events_new(&hub->events, hub->store, hub->commits, err);
@@ -279,6 +287,8 @@ static prf_status_t build_services(daemon_t *d, const prf_daemon_options_t *opti
     if (!status)
         status = prf_triage_new(&hub->triage, hub, hooks, options->quarantine_ms, err);
     if (!status)
+        status = prf_health_new(&hub->health, hub, options->sentinel_ms, err);
+    if (!status)
         status = prf_results_new(&d->results, hub, err);
     if (!status)
         status = prf_sessions_new(&d->sessions, hub, d->results, options->sessions, d->first, err);
@@ -288,6 +298,7 @@ static prf_status_t build_services(daemon_t *d, const prf_daemon_options_t *opti
         return status;
     prf_sched_notify(hub->sched, prf_sessions_revoke, d->sessions);
     prf_results_notify(d->results, prf_campaigns_answer, d->campaigns, prf_sessions_ack, d->sessions);
+    prf_health_connect(hub->health, d->campaigns, prf_sessions_send_job, d->sessions);
     prf_queries_t queries = {hub, d->campaigns, d->sessions};
     return prf_clients_new(&d->clients, &queries, on_stop, d, err);
 }
@@ -317,6 +328,7 @@ static void demolish(daemon_t *d)
     prf_sessions_destroy(&d->sessions);
     prf_results_destroy(&d->results);
     prf_triage_destroy(&d->hub.triage);
+    prf_health_destroy(&d->hub.health);
     prf_events_destroy(&d->hub.events);
     prf_trainer_destroy(&d->hub.trainer, TRAINER_STOP_MS);
     prf_publisher_destroy(&d->hub.publisher);
@@ -324,6 +336,8 @@ static void demolish(daemon_t *d)
     prf_fleet_destroy(&d->hub.fleet);
     prf_sched_destroy(&d->hub.sched);
     prf_plan_destroy(&d->hub.plan);
+    prf_poison_destroy(&d->hub.poison);
+    prf_plausible_destroy(&d->hub.plausible);
     prf_index_destroy(&d->hub.index);
     prf_loop_destroy(&d->loop);
     prf_socket_destroy(&d->hub.workers);

@@ -17,6 +17,7 @@ typedef struct {
     const char *key_file, *allow_file; /* NULL: a farm without keys */
     const char *hooks;                 /* file of power-cycle commands; NULL: none */
     uint32_t quarantine_ms;            /* first delay of a quarantine */
+    uint64_t sentinel_ms;              /* period of each board's sentinel layer; 0: none */
     bool insecure;                     /* other machines may connect although there are no keys */
 } prf_daemon_options_t;
 

@@ -16,7 +16,7 @@
 
 #include "base/process.h"
 
-enum { AT_ONCE = 4, OUTPUT = 400, DAY_MS = 86400000 };
+enum { AT_ONCE = 4, OUTPUT = 400, READS = 32, DAY_MS = 86400000 };
 
 typedef struct {
     bool open, running;
@@ -123,14 +123,13 @@ static void finish(account_t *a, uint32_t number, bool ok, const char *how, cons
 
 static void read_output(place_t *place)
 {
-    char rest[512];
-    for (;;) {
-        size_t room = OUTPUT - 1 - place->len;
-        ssize_t n = read(place->process.out, room ? place->output + place->len : rest, room ? room : sizeof rest);
-        if (n <= 0)
-            return;
-        if (room)
-            place->len += (size_t)n;
+    char some[4096];
+    ssize_t n = 1;
+    /* One that prints without end must not hold the loop. */
+    for (int i = 0; i < READS && (n = read(place->process.out, some, sizeof some)) > 0; i++) {
+        size_t room = OUTPUT - 1 - place->len, kept = (size_t)n < room ? (size_t)n : room;
+        memcpy(place->output + place->len, some, kept);
+        place->len += kept;
     }
 }
 

@@ -10,6 +10,8 @@
 #include "index.h"
 #include "net/net.h"
 #include "plan.h"
+#include "plausible.h"
+#include "poison.h"
 #include "publisher.h"
 #include "scheduler.h"
 #include "trainer.h"
@@ -21,12 +23,15 @@ typedef struct {
     prf_commits_t *commits;
     prf_index_t *index;
     prf_plan_t *plan;
+    prf_poison_t *poison;
+    prf_plausible_t *plausible;
     prf_sched_t *sched;
     prf_fleet_t *fleet;
     prf_publisher_t *publisher;
     prf_trainer_t *trainer;
     prf_events_t *events;
     struct prf_triage *triage;
+    struct prf_health *health;
     prf_socket_t *workers, *clients; /* ROUTERs */
     uint32_t heartbeat_ms;
     uint64_t started_ms; /* monotonic */

@@ -134,6 +134,12 @@ prf_status_t prf_index_add(prf_index_t *self, const prf_record_t *record, prf_er
         entry->duplicate_kept = true;
         return PRF_OK;
     }
+    if (record->outcome == PRF_ECANCELLED) {
+        bool failure = entry->known && entry->outcome != PRF_OK;
+        self->known -= failure;
+        entry->known = entry->known && !failure;
+        return PRF_OK;
+    }
     entry->busy_ns += record->sample.busy_ns;
     if (!better(record, entry))
         return PRF_OK;

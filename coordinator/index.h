@@ -4,7 +4,7 @@
  *
  * Which record is the best depends on the set of them, not on their order: a sample before a failure, an untainted sample before
  * a tainted one, of two tainted ones the faster (disturbance only ever adds), else the narrower interval, the earlier record.
- * Duplicates (results of an old lease) never count. */
+ * Duplicates (results of an old lease) never count. A record with outcome PRF_ECANCELLED makes the failures before it forgotten. */
 #ifndef PRF_INDEX_H
 #define PRF_INDEX_H
 

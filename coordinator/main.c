@@ -25,6 +25,8 @@ static const char help[] =
     "  --allow FILE       that list: who may do what; changes are taken within a second, without a restart\n"
     "  --hooks FILE       commands that power-cycle boards (docs/examples/hooks.yaml)\n"
     "  --quarantine-ms N  until a board in quarantine is tried for the first time, 1 to 3600000 (default: 1000)\n"
+    "  --sentinel-s N     seconds between two measurements of a board's sentinel layer, which shows whether it drifts;\n"
+    "                     0: none, at most 86400, also 0.5 (default: 60)\n"
     "  --insecure         listen on an address that other machines can reach, although nothing is encrypted or checked\n"
     "  --log LEVEL        error, warn, info or debug (default: info)\n"
     "  --help             show this text\n"
@@ -46,7 +48,17 @@ static prf_status_t number(const char *option, const char *text, unsigned long l
     return PRF_OK;
 }
 
-enum { FARM = 1, STORE, HEARTBEAT, SESSIONS, HOOKS, QUARANTINE, INSECURE, KEY, ALLOW, LOG, HELP, VERSION };
+static prf_status_t seconds(const char *option, const char *text, double most, uint64_t *out_ms, prf_error_t *err)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (*text < '0' || *text > '9' || *end || !(value <= most))
+        return prf_fail(err, PRF_EUSAGE, "--%s %s: use a number of seconds from 0 to %g", option, text, most);
+    *out_ms = (uint64_t)(value * 1000);
+    return PRF_OK;
+}
+
+enum { FARM = 1, STORE, HEARTBEAT, SESSIONS, HOOKS, QUARANTINE, SENTINEL, INSECURE, KEY, ALLOW, LOG, HELP, VERSION };
 
 static const struct option table[] = {{"farm", required_argument, NULL, FARM},
                                       {"store", required_argument, NULL, STORE},
@@ -54,6 +66,7 @@ static const struct option table[] = {{"farm", required_argument, NULL, FARM},
                                       {"sessions", required_argument, NULL, SESSIONS},
                                       {"hooks", required_argument, NULL, HOOKS},
                                       {"quarantine-ms", required_argument, NULL, QUARANTINE},
+                                      {"sentinel-s", required_argument, NULL, SENTINEL},
                                       {"insecure", no_argument, NULL, INSECURE},
                                       {"key", required_argument, NULL, KEY},
                                       {"allow", required_argument, NULL, ALLOW},
@@ -91,6 +104,9 @@ static prf_status_t apply(int option, prf_daemon_options_t *out, prf_log_level_t
         if (!status)
             out->quarantine_ms = (uint32_t)value;
         break;
+    case SENTINEL:
+        status = seconds("sentinel-s", optarg, 86400, &out->sentinel_ms, err);
+        break;
     case INSECURE:
         out->insecure = true;
         break;
@@ -116,6 +132,7 @@ int main(int argc, char **argv)
                                     .heartbeat_ms = 1000,
                                     .sessions = 20000,
                                     .quarantine_ms = 1000,
+                                    .sentinel_ms = 60000,
                                     .insecure = false};
     prf_log_level_t level = PRF_LOG_INFO;
     prf_error_t err = {0};

@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "health.h"
 #include "measure_request.h"
 #include "triage.h"
 
 enum {
+    POISONED = 200,                             /* points in a reply at most */
     BOARDS = 1000,                              /* in a reply at most */
     MODELS = 1000,                              /* too */
     ROWS = 2000,                                /* of an export in a reply at most */
@@ -33,6 +35,8 @@ static prf_status_t one_board(const prf_queries_t *self, const prf_fleet_board_t
     const char *excluding = b->live ? prf_campaigns_excluding(self->campaigns, b->facts.kind, b->facts.fingerprint) : NULL;
     char note[480];
     prf_triage_note(self->hub->triage, b, note, sizeof note);
+    if (!*note)
+        prf_health_note(self->hub->health, b, note, sizeof note);
     if (excluding && !*note)
         snprintf(note, sizeof note, "gets no jobs of campaign %s, which began on boards of this kind with another runtime",
                  excluding);
@@ -311,4 +315,38 @@ prf_status_t prf_query_events(const prf_queries_t *self, const json_t *args, jso
         return prf_fail(err, PRF_EINVAL, "events: \"after\" and \"limit\" are whole numbers of at least 0");
     *out = prf_events_page(self->hub->events, (uint64_t)after, (size_t)limit);
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "events");
+}
+
+static json_t *poisoned_json(const prf_poisoned_t *p, const prf_planned_t *planned)
+{
+    char hex[PRF_DIGEST_HEX];
+    prf_digest_hex(&p->point, hex);
+    json_t *errors = json_array();
+    for (size_t i = 0; i < p->count; i++)
+        json_array_append_new(errors, json_pack("{s:s, s:s, s:s}", "board", p->errors[i].board, "outcome",
+                                                prf_status_name(p->errors[i].outcome), "error", p->errors[i].text));
+    json_t *json = json_pack("{s:s, s:I, s:s, s:s, s:o}", "point", hex, "attempt", (json_int_t)p->attempt, "kind", planned->kind,
+                             "role", planned->role, "errors", errors);
+    describe(json, planned->blocks);
+    return json;
+}
+
+prf_status_t prf_query_poisoned(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
+{
+    const char *campaign = text_of(args, "campaign");
+    json_int_t after = json_integer_value(json_object_get(args, "after"));
+    if (after < 0)
+        return prf_fail(err, PRF_EINVAL, "poisoned: \"after\" is a whole number of at least 0");
+    if (!prf_campaigns_exists(self->campaigns, campaign))
+        return prf_fail(err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", campaign);
+    json_t *points = json_array();
+    size_t i = (size_t)after;
+    const prf_poisoned_t *p;
+    for (; (p = prf_poison_at(self->hub->poison, i)) && json_array_size(points) < POISONED; i++) {
+        prf_planned_t planned;
+        if (prf_plan_find(self->hub->plan, &p->point, p->attempt, campaign, &planned))
+            json_array_append_new(points, poisoned_json(p, &planned));
+    }
+    *out = json_pack("{s:o, s:o}", "points", points, "next", p ? json_integer((json_int_t)i) : json_null());
+    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "poisoned points");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* queries.h - the ops that are about single points and boards: boards, model, models, measure, results, export, events
+/* queries.h - the ops that are about single points and boards: boards, model, models, measure, results, export, events, poisoned
  * (docs/protocol.md).
  * Each takes the request's JSON object and gives the reply's. Loop thread only. */
 #ifndef PRF_QUERIES_H
@@ -25,6 +25,7 @@ prf_status_t prf_query_models(const prf_queries_t *self, const json_t *args, jso
 prf_status_t prf_query_measure(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 prf_status_t prf_query_export(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
+prf_status_t prf_query_poisoned(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 prf_status_t prf_query_events(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 
 #endif

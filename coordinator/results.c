@@ -5,7 +5,13 @@
  * and who knows in which state it was: it is stored once as a labelled duplicate, for people, and used for nothing.
  *
  * A result on its way to the store holds its job, so that no board gets it meanwhile; the same result sent again only waits to be
- * acknowledged with the first. Failures count only from the board that has the lease now. Rejected: to store leases, so that a
+ * acknowledged with the first. Failures count only from the board that has the lease now.
+ *
+ * A latency that fits none of its neighbours (plausible.h) is neither stored nor acknowledged but measured again, elsewhere if
+ * possible: two that agree are believed, else the odd one counts as a failure of its board. What is believed in the end does not
+ * depend on the order in which results arrive, only how often a point is measured does.
+ *
+ * Rejected: to store leases, so that a
  * restart would not forget them. It costs a write a job, and a restart already costs no more than what boards had just begun. */
 #include "results.h"
 
@@ -17,6 +23,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "triage.h"
+#include "trouble.h"
 
 enum { ACKS = 4 };
 
@@ -35,6 +42,7 @@ struct prf_results {
     const prf_hub_t *hub;
     /* point, attempt -> open_t *, owned by its commit: the outcome that counts, and a labelled duplicate. */
     prf_map_t open, late;
+    prf_trouble_t *trouble;
     prf_outcome_fn outcome;
     prf_ack_fn ack;
     void *outcome_arg, *ack_arg;
@@ -48,6 +56,11 @@ prf_status_t prf_results_new(prf_results_t **out, const prf_hub_t *hub, prf_erro
     self->hub = hub;
     prf_map_init(&self->open);
     prf_map_init(&self->late);
+    prf_status_t status = prf_trouble_new(&self->trouble, err);
+    if (status) {
+        prf_results_destroy(&self);
+        return status;
+    }
     *out = self;
     return PRF_OK;
 }
@@ -58,6 +71,7 @@ void prf_results_destroy(prf_results_t **self)
         return;
     prf_map_release(&(*self)->open);
     prf_map_release(&(*self)->late);
+    prf_trouble_destroy(&(*self)->trouble);
     free(*self);
     *self = NULL;
 }
@@ -102,6 +116,14 @@ static void settle(prf_results_t *self, const prf_record_t *record)
     self->outcome(self->outcome_arg, &record->point, record->attempt);
 }
 
+/* What a committed record changes in memory. */
+static void learn(prf_results_t *self, const prf_record_t *record)
+{
+    prf_error_t err = {0};
+    if (prf_index_add(self->hub->index, record, &err) || prf_poison_add(self->hub->poison, record, &err))
+        prf_log(PRF_LOG_ERROR, "result_not_indexed error=\"%s\" it_is_stored=true", err.text);
+}
+
 static prf_map_t *under_way(prf_results_t *self, const prf_record_t *record)
 {
     return record->duplicate ? &self->late : &self->open;
@@ -113,9 +135,7 @@ static void committed(void *arg, prf_status_t status)
     prf_results_t *self = open->self;
     prf_map_remove(under_way(self, &open->record), &open->record.point, open->record.attempt);
     if (status == PRF_OK) {
-        prf_error_t err = {0};
-        if (prf_index_add(self->hub->index, &open->record, &err))
-            prf_log(PRF_LOG_ERROR, "result_not_indexed error=\"%s\" it_is_stored=true", err.text);
+        learn(self, &open->record);
         if (!open->record.duplicate)
             settle(self, &open->record);
         for (size_t i = 0; i < open->ack_count; i++)
@@ -190,43 +210,190 @@ static void unexpected(prf_results_t *self, prf_fleet_board_t *board, const prf_
         forget(self, board, result->id);
 }
 
-/* The job is held: what is known of it already is its outcome, or else this failure. */
-static void give_up(prf_results_t *self, const prf_record_t *record, const prf_fleet_board_t *board, uint64_t job)
+/* One of several failures of a point that is given up; the last one is the point's outcome. */
+typedef struct {
+    prf_results_t *self;
+    prf_record_t record;
+} evidence_t;
+
+static void evidence_committed(void *arg, prf_status_t status)
 {
-    prf_known_t known;
-    if (!prf_index_get(self->hub->index, &record->point, record->attempt, &known)) {
-        char hex[PRF_DIGEST_HEX];
-        prf_digest_hex(&record->point, hex);
-        prf_log(PRF_LOG_WARN, "point_given_up point=%s attempt=%u outcome=\"%s\" error=\"%s\"", hex, record->attempt,
-                prf_status_name(record->outcome), record->error);
-        /* What could not be stored is not acknowledged: the board sends it again. */
-        if (!commit(self, record, 0, board, job))
-            prf_sched_unhold(self->hub->sched, &record->point, record->attempt);
+    evidence_t *evidence = arg;
+    if (status == PRF_OK)
+        learn(evidence->self, &evidence->record);
+    free(evidence);
+}
+
+static void commit_evidence(prf_results_t *self, const prf_record_t *record)
+{
+    prf_error_t err = {0};
+    evidence_t *evidence = malloc(sizeof *evidence);
+    if (evidence)
+        *evidence = (evidence_t){self, *record};
+    if (!evidence || prf_commits_record(self->hub->commits, record, evidence_committed, evidence, &err)) {
+        free(evidence);
+        prf_log(PRF_LOG_WARN, "failure_not_stored board=%s error=\"%s\"", record->board, err.text);
+    }
+}
+
+/* What a board told as a failure; of a latency that is not believed, why it is one. */
+static prf_result_t failure_of(const prf_result_t *told)
+{
+    prf_result_t failure = *told;
+    if (told->outcome == PRF_OK) {
+        failure.outcome = PRF_EIMPLAUSIBLE;
+        failure.sample = (prf_sample_t){0};
+        snprintf(failure.error, sizeof failure.error,
+                 "a latency of %.6g ns, which fits no similar layer and no other measurement of this one", told->sample.latency_ns);
+    }
+    return failure;
+}
+
+/* A latency that no other measurement confirmed is its board's failure, and its worker need not keep it. */
+static void disbelieve(prf_results_t *self, const prf_said_t *said, uint64_t now_ms)
+{
+    prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, said->board);
+    prf_result_t failure = failure_of(&said->result);
+    prf_log(PRF_LOG_WARN, "result_not_believed board=%s error=\"%s\"", board->facts.board, failure.error);
+    forget(self, board, said->result.id);
+    prf_triage_failure(self->hub->triage, board, &failure.point, failure.outcome, failure.error, now_ms);
+}
+
+/* The point has a latency that is believed: what was told before is settled by it. */
+static void resolve(prf_results_t *self, const prf_result_t *believed, uint64_t now_ms)
+{
+    size_t count;
+    const prf_said_t *said = prf_trouble_of(self->trouble, &believed->point, believed->attempt, &count);
+    for (size_t i = 0; i < count; i++)
+        if (said[i].result.outcome == PRF_OK && prf_plausible_agree(said[i].result.sample.latency_ns, believed->sample.latency_ns))
+            forget(self, prf_fleet_at(self->hub->fleet, said[i].board), said[i].result.id);
+        else if (said[i].result.outcome == PRF_OK)
+            disbelieve(self, &said[i], now_ms);
+    prf_trouble_forget(self->trouble, &believed->point, believed->attempt);
+}
+
+/* For people: what kind of layer it was and how each board failed on it. */
+static void tell_poisoned(prf_results_t *self, const prf_record_t *last, const prf_said_t *said, size_t count)
+{
+    char errors[300] = "", hex[PRF_DIGEST_HEX];
+    size_t used = 0;
+    bool alone = true;
+    for (size_t i = 0; i < count && used < sizeof errors; i++) {
+        const char *board = prf_fleet_at(self->hub->fleet, said[i].board)->facts.board;
+        alone = alone && strcmp(board, last->board) == 0;
+        used += (size_t)snprintf(errors + used, sizeof errors - used, "%s%s: %s", i ? ", " : "", board,
+                                 prf_status_name(failure_of(&said[i].result).outcome));
+    }
+    prf_planned_t planned = {.kind = "?", .blocks = "?"};
+    prf_plan_find(self->hub->plan, &last->point, last->attempt, NULL, &planned);
+    prf_digest_hex(&last->point, hex);
+    prf_log(PRF_LOG_WARN, "point_given_up point=%s attempt=%u outcome=\"%s\" error=\"%s\" boards=\"%s\"", hex, last->attempt,
+            prf_status_name(last->outcome), last->error, errors);
+    if (last->outcome != PRF_EUNSUPPORTED)
+        prf_events_add(self->hub->events, "point_poisoned", planned.kind, "%.*s (%s)%s", (int)strcspn(planned.blocks, "\n"),
+                       planned.blocks, errors, alone ? ": no other board tried it" : "");
+}
+
+/* The job is held. All failures are stored, of which `last`, told by `board` (NULL: none), is the point's outcome. False: could not
+ * be stored, and is not acknowledged: the board sends it again. */
+static bool give_up(prf_results_t *self, const prf_record_t *last, const prf_fleet_board_t *board, uint64_t job)
+{
+    size_t count;
+    const prf_said_t *said = prf_trouble_of(self->trouble, &last->point, last->attempt, &count);
+    tell_poisoned(self, last, said, count);
+    for (size_t i = 0; i < count; i++) {
+        const prf_fleet_board_t *teller = prf_fleet_at(self->hub->fleet, said[i].board);
+        prf_record_t record;
+        prf_result_t failure = failure_of(&said[i].result);
+        fill(&record, teller, &failure);
+        if (teller != board || said[i].result.id != job)
+            commit_evidence(self, &record);
+    }
+    return commit(self, last, 0, board, job);
+}
+
+static void fail(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *told, bool unsupported, uint64_t now_ms)
+{
+    prf_result_t failure = failure_of(told);
+    prf_record_t record;
+    fill(&record, board, &failure);
+    prf_trouble_add(self->trouble, board->number, told);
+    if (prf_sched_fail(self->hub->sched, &told->point, told->attempt, board->number, unsupported)) {
+        if (told->outcome)
+            forget(self, board, told->id);
         return;
     }
-    prf_sched_done(self->hub->sched, &record->point, record->attempt);
-    self->outcome(self->outcome_arg, &record->point, record->attempt);
-    if (board)
-        forget(self, board, job);
+    prf_known_t known;
+    if (prf_index_get(self->hub->index, &told->point, told->attempt, &known)) { /* a doubtful sample is better than none */
+        prf_sched_done(self->hub->sched, &told->point, told->attempt);
+        self->outcome(self->outcome_arg, &told->point, told->attempt);
+        forget(self, board, told->id);
+    } else if (!give_up(self, &record, board, told->id)) {
+        prf_sched_unhold(self->hub->sched, &told->point, told->attempt);
+        return;
+    }
+    size_t count;
+    const prf_said_t *said = prf_trouble_of(self->trouble, &told->point, told->attempt, &count);
+    for (size_t i = 0; i < count; i++)
+        if (said[i].result.outcome == PRF_OK)
+            disbelieve(self, &said[i], now_ms);
+    prf_trouble_forget(self->trouble, &told->point, told->attempt);
 }
 
 static void failed(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms)
 {
     prf_log(PRF_LOG_INFO, "job_failed board=%s job=%llu outcome=\"%s\" error=\"%s\"", board->facts.board,
             (unsigned long long)result->id, prf_status_name(result->outcome), result->error);
-    bool unsupported = result->outcome == PRF_EUNSUPPORTED, again = true;
-    if (board->trust.state == PRF_TRUSTED || unsupported)
-        again = prf_sched_fail(self->hub->sched, &result->point, result->attempt, board->number, unsupported);
-    else /* it says nothing about the point */
+    bool unsupported = result->outcome == PRF_EUNSUPPORTED;
+    if (board->trust.state == PRF_TRUSTED || unsupported) {
+        fail(self, board, result, unsupported, now_ms);
+    } else { /* it says nothing about the point */
         prf_sched_postpone(self->hub->sched, &result->point, result->attempt);
-    prf_triage_failure(self->hub->triage, board, &result->point, result->outcome, result->error, now_ms);
-    if (again) {
         forget(self, board, result->id);
-        return;
     }
+    prf_triage_failure(self->hub->triage, board, &result->point, result->outcome, result->error, now_ms);
+}
+
+/* Fits no neighbour, and nobody has told the same of this point. A chain of blocks has no neighbours. */
+static bool odd(prf_results_t *self, const prf_result_t *result, const prf_job_view_t *job)
+{
+    if (job->block_count != 1 || !prf_plausible_odd(self->hub->plausible, job->klass, job->blocks, result->sample.latency_ns))
+        return false;
+    size_t count;
+    const prf_said_t *said = prf_trouble_of(self->trouble, &result->point, result->attempt, &count);
+    for (size_t i = 0; i < count; i++)
+        if (said[i].result.outcome == PRF_OK && prf_plausible_agree(said[i].result.sample.latency_ns, result->sample.latency_ns))
+            return false;
+    return true;
+}
+
+/* It is measured again before it is believed. What the board is kept waiting for is its acknowledgement. */
+static void doubt(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, const prf_job_view_t *job,
+                  uint64_t now_ms)
+{
+    prf_log(PRF_LOG_INFO, "result_doubted board=%s job=%llu latency_ns=%.6g", board->facts.board, (unsigned long long)result->id,
+            result->sample.latency_ns);
+    prf_result_t failure = failure_of(result);
+    if (board->trust.state != PRF_TRUSTED)
+        failed(self, board, &failure, now_ms);
+    else if (job->state == PRF_JOB_LEASED)
+        fail(self, board, result, false, now_ms);
+    else /* of a lease of the coordinator before: it is in the queue already */
+        prf_trouble_add(self->trouble, board->number, result);
+}
+
+static void believe(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, const prf_job_view_t *job,
+                    uint64_t now_ms)
+{
     prf_record_t record;
     fill(&record, board, result);
-    give_up(self, &record, board, result->id);
+    if (!commit(self, &record, result->epoch, board, result->id))
+        return;
+    if (job->block_count == 1)
+        prf_plausible_note(self->hub->plausible, job->klass, job->blocks, result->sample.latency_ns);
+    prf_triage_success(self->hub->triage, board, now_ms);
+    prf_sched_hold(self->hub->sched, &result->point, result->attempt);
+    resolve(self, result, now_ms);
 }
 
 /* The same result sent again while it is on its way to the store. */
@@ -257,9 +424,10 @@ static void measured(prf_results_t *self, prf_fleet_board_t *board, const prf_re
         keep_duplicate(self, &record, result->epoch, board, result->id);
     } else if (!job) {
         unexpected(self, board, result);
-    } else if (commit(self, &record, result->epoch, board, result->id)) {
-        prf_triage_success(self->hub->triage, board, now_ms);
-        prf_sched_hold(self->hub->sched, &result->point, result->attempt);
+    } else if (odd(self, result, job)) {
+        doubt(self, board, result, job, now_ms);
+    } else {
+        believe(self, board, result, job, now_ms);
     }
 }
 
@@ -270,20 +438,29 @@ void prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_r
         add_ack(open, board, result->id);
         return;
     }
+    prf_job_view_t job;
+    bool wanted = prf_sched_get(self->hub->sched, &result->point, result->attempt, &job);
+    if (prf_trouble_knows(self->trouble, board->number, result)) {
+        /* It waits for another measurement of its point, or for nothing any more. */
+        if (!wanted) {
+            prf_trouble_forget(self->trouble, &result->point, result->attempt);
+            forget(self, board, result->id);
+        }
+        return;
+    }
     prf_result_t judged = *result;
+    if (judged.outcome == PRF_ECANCELLED) /* means something else in a record */
+        judged.outcome = PRF_EPEER;
     if (judged.outcome == PRF_OK && !prf_sample_plausible(&judged.sample)) {
         judged.outcome = PRF_EIMPLAUSIBLE;
         snprintf(judged.error, sizeof judged.error, "board %s told a latency of %g ns, which cannot be", board->facts.board,
                  judged.sample.latency_ns);
     }
-    prf_job_view_t job;
-    bool wanted = prf_sched_get(self->hub->sched, &result->point, result->attempt, &job);
     /* Of another class: the board's runtime changed under it, and the result is of no use to anybody. */
-    if (wanted && job.klass != board->klass)
-        forget(self, board, judged.id);
-    else if (judged.outcome == PRF_OK)
+    bool usable = !wanted || job.klass == board->klass;
+    if (usable && judged.outcome == PRF_OK)
         measured(self, board, &judged, wanted ? &job : NULL, now_ms);
-    else if (wanted && job.state == PRF_JOB_LEASED && job.board == board->number && job.epoch == judged.epoch)
+    else if (usable && wanted && job.state == PRF_JOB_LEASED && job.board == board->number && job.epoch == judged.epoch)
         failed(self, board, &judged, now_ms);
     else
         forget(self, board, judged.id);
@@ -300,8 +477,9 @@ static void expired(void *arg, const prf_digest_t *point, uint32_t attempt, uint
     prf_record_t record = {.point = *point, .attempt = attempt, .outcome = PRF_ETIMEOUT};
     snprintf(record.error, sizeof record.error, "no board brought a result in time, the last one was %s", board->facts.board);
     snprintf(record.board, sizeof record.board, "%s", board->facts.board);
-    if (!commit(self, &record, 0, NULL, 0))
+    if (!give_up(self, &record, NULL, 0))
         prf_log(PRF_LOG_ERROR, "failure_not_stored board=%s", board->facts.board);
+    prf_trouble_forget(self->trouble, point, attempt);
 }
 
 void prf_results_expire(prf_results_t *self, uint64_t now_ms, uint64_t unlisted_ms)

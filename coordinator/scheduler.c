@@ -496,7 +496,9 @@ bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t 
                             .klass = job->klass,
                             .board = job->board,
                             .tries = job->tries,
-                            .again = job->again};
+                            .again = job->again,
+                            .blocks = job->blocks,
+                            .block_count = job->job.block_count};
     return true;
 }
 
@@ -514,6 +516,11 @@ void prf_sched_unhold(prf_sched_t *self, const prf_digest_t *point, uint32_t att
         requeue(self, job, PRF_JOB_AGAIN);
 }
 
+uint64_t prf_sched_number(prf_sched_t *self)
+{
+    return ++self->last;
+}
+
 bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final)
 {
     job_t *job = find(self, point, attempt);
@@ -521,6 +528,7 @@ bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
         return false;
     avoid(job, board);
     bool given_up = ++job->tries >= PRF_SCHED_TRIES || final;
+    job->job.id = ++self->last; /* its board may still hold a result under the old one */
     if (given_up)
         move(self, job, PRF_JOB_HOLD);
     else

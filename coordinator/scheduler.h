@@ -24,6 +24,8 @@ typedef struct {
     uint64_t id, epoch;    /* epoch: the newest that was issued; 0: none */
     uint32_t klass, board; /* board only while it is leased */
     uint32_t tries, again;
+    const prf_block_t *blocks; /* borrowed until the job ends */
+    size_t block_count;
 } prf_job_view_t;
 
 /* A scheduler of at most `cap` jobs whose ids and epochs are above `first`. Errors: PRF_ENOMEM. */
@@ -35,6 +37,9 @@ PRF_CHECKED prf_status_t prf_sched_class(prf_sched_t *self, const char *kind, co
                                          prf_error_t *err);
 size_t prf_sched_queued(const prf_sched_t *self, uint32_t klass);
 size_t prf_sched_count(const prf_sched_t *self); /* jobs in any state */
+
+/* A number that no job, lease or session has. */
+uint64_t prf_sched_number(prf_sched_t *self);
 
 /* Wants a job measured: its point, attempt, protocol and blocks (copied) are taken from `job`; id, epoch and deadline are not. A
  * job that is there already only gets one more owner (0 .. PRF_SCHED_OWNERS - 1). Errors: PRF_EBUSY (full), PRF_ENOMEM. */
@@ -82,8 +87,8 @@ bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t 
 void prf_sched_hold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
 /* The outcome could not be stored after all: back to the end of its queue. */
 void prf_sched_unhold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
-/* A board failed on it. True: it was queued again, for another board if possible. False: it is held, and given up. `final`: give
- * it up whatever its number of tries. */
+/* A board failed on it. True: it was queued again under a new id, for another board if possible. False: it is held, and given up.
+ * `final`: give it up whatever its number of tries. */
 bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final);
 /* A held job goes to the end of its queue to be measured once more; false, and still held, when that was done `most` times. */
 bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most);

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "board_facts.h"
 #include "guard.h"
+#include "health.h"
 #include "net/frames.h"
 #include "triage.h"
 
@@ -325,7 +326,10 @@ static void fetch(prf_sessions_t *self, const prf_peer_t *peer, const prf_digest
 static void results(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame, uint64_t now_ms)
 {
     for (size_t i = 0; i < frame->u.results.count; i++)
-        prf_results_take(self->results, board, &frame->u.results.items[i], now_ms);
+        if (prf_health_take(self->hub->health, board, &frame->u.results.items[i]))
+            prf_sessions_ack(self, board->number, frame->u.results.items[i].id, false);
+        else
+            prf_results_take(self->results, board, &frame->u.results.items[i], now_ms);
 }
 
 static uint64_t slack_ms(const prf_sessions_t *self)
@@ -487,6 +491,17 @@ static size_t grant_board(prf_sessions_t *self, prf_fleet_board_t *board, size_t
     }
     board->credit -= (uint32_t)count;
     return count;
+}
+
+bool prf_sessions_send_job(void *arg, prf_fleet_board_t *board, const prf_job_t *job)
+{
+    prf_sessions_t *self = arg;
+    prf_job_t copy = *job;
+    prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = &copy, .count = 1}};
+    if (board->credit == 0 || send_frame(self, &board->peer, &frame))
+        return false;
+    board->credit--;
+    return true;
 }
 
 bool prf_sessions_grant(prf_sessions_t *self)

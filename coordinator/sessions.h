@@ -28,6 +28,8 @@ bool prf_sessions_grant(prf_sessions_t *self);
 /* Job ids to be told as committed (or, not durable, to be forgotten); sent by prf_sessions_flush (prf_ack_fn; arg is the
  * prf_sessions_t). */
 void prf_sessions_ack(void *arg, uint32_t board, uint64_t job, bool durable);
+/* Hands a board that has credit a job of its own, past the queue of its class (prf_health_send_fn). False: not sent. */
+bool prf_sessions_send_job(void *arg, prf_fleet_board_t *board, const prf_job_t *job);
 /* A job that the board need not begin any more (prf_sched_revoked_fn). */
 void prf_sessions_revoke(void *arg, uint32_t board, uint64_t job);
 void prf_sessions_flush(prf_sessions_t *self);

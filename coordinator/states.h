@@ -56,6 +56,7 @@ typedef enum {
     PRF_CAMPAIGN_EDIT,       /* another file in the place of its file */
     PRF_CAMPAIGN_PAUSE,
     PRF_CAMPAIGN_RESUME,
+    PRF_CAMPAIGN_RETRY, /* its poisoned points were cleared */
     PRF_CAMPAIGN_CANCEL,
     PRF_CAMPAIGN_FINISH, /* its engine is through, with a model */
     PRF_CAMPAIGN_FAIL,   /* its engine is through, without */

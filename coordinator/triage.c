@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "board_facts.h"
 #include "events.h"
+#include "health.h"
 
 struct prf_triage {
     const prf_hub_t *hub;
@@ -222,6 +223,7 @@ void prf_triage_release(prf_triage_t *self, const char *name, prf_reply_fn fn, v
         return;
     }
     prf_trust_release(&board->trust);
+    prf_health_forget(self->hub->health, board);
     let_in(self, board);
     prf_events_add(self->hub->events, "board_released", board->facts.board, "by hand");
     answer_when_stored(self, board, fn, arg);

@@ -192,3 +192,193 @@ Test(triage, a_quarantine_by_hand_returns_the_jobs_and_outlives_the_coordinator_
     farm_peer_close(&a);
     farm_peer_close(&b);
 }
+
+static json_t *kind_of(json_t *entry)
+{
+    return json_array_get(json_object_get(entry, "boards"), 0);
+}
+
+Test(triage, a_point_that_crashes_every_board_is_poisoned_with_each_ones_error_until_a_person_has_it_tried_again)
+{
+    farm_start(&farm, NULL);
+    /* With a seed the same layers crash wherever they are tried. */
+    size_t a = farm_add_worker(&farm, "a", "hand", "ultratrail", "crash=0.1 seed=5");
+    size_t b = farm_add_worker(&farm, "b", "hand", "ultratrail", "crash=0.1 seed=5");
+    json_decref(farm_submit(&farm, campaign));
+    json_t *over = farm_wait(&farm, "hand", farm_is_over);
+    cr_assert_str_eq(text(over, "state"), "done", "the campaign goes on without them");
+    json_int_t poisoned = number(kind_of(over), "poisoned");
+    cr_assert_gt(poisoned, 0, "no layer crashed: choose another seed");
+    json_decref(over);
+    for (int restart = 0; restart < 2; restart++) {
+        json_t *page = farm_ask(&farm, "poisoned", json_pack("{s:s}", "campaign", "hand")), *point, *error;
+        cr_assert_eq((json_int_t)json_array_size(json_object_get(page, "points")), poisoned);
+        size_t i, k;
+        json_array_foreach(json_object_get(page, "points"), i, point)
+        {
+            unsigned of_a = 0, of_b = 0;
+            json_array_foreach(json_object_get(point, "errors"), k, error)
+            {
+                of_a += strcmp(text(error, "board"), "a") == 0;
+                of_b += strcmp(text(error, "board"), "b") == 0;
+                cr_assert_str_eq(text(error, "outcome"), "crash");
+                cr_assert(strstr(text(error, "error"), "signal"), "%s", text(error, "error"));
+            }
+            cr_assert(of_a > 0 && of_b > 0 && of_a + of_b == 3, "%u of a, %u of b", of_a, of_b);
+            cr_assert(strstr(text(point, "block"), "fc"), "%s", text(point, "block"));
+        }
+        json_decref(page);
+        if (restart == 0) {
+            farm_kill_coordinator(&farm);
+            farm_start_coordinator(&farm, NULL);
+        }
+    }
+    cr_assert_eq(events("point_poisoned", "hand", NULL), poisoned);
+    /* The boards are repaired. */
+    farm_kill_worker(&farm, a);
+    farm_kill_worker(&farm, b);
+    farm_add_worker(&farm, "a", "hand", "ultratrail", NULL);
+    json_t *reply = farm_ask(&farm, "retry", json_pack("{s:s}", "campaign", "hand"));
+    cr_assert_eq(number(reply, "cleared"), poisoned);
+    cr_assert_str_eq(text(reply, "state"), "running");
+    json_decref(reply);
+    farm_kill_coordinator(&farm);
+    farm_start_coordinator(&farm, NULL);
+    over = farm_wait(&farm, "hand", farm_is_over);
+    cr_assert_str_eq(text(over, "state"), "done");
+    cr_assert_eq(number(kind_of(over), "poisoned"), 0);
+    cr_assert_eq(number(kind_of(over), "measured"), poisoned, "only those were measured again");
+    json_decref(over);
+    reply = farm_ask(&farm, "retry", json_pack("{s:s}", "campaign", "hand"));
+    cr_assert_eq(number(reply, "cleared"), 0);
+    json_decref(reply);
+}
+
+/* The peer's next job; what it points to is gone. */
+static prf_job_t take_one(farm_peer_t *peer)
+{
+    prf_frame_t jobs;
+    farm_peer_credit(peer, 1);
+    cr_assert(farm_peer_receive(peer, PRF_FRAME_JOB_BATCH, &jobs, FARM_WAIT_MS), "no job came");
+    prf_job_t job = jobs.u.jobs.items[0];
+    prf_frame_release(&jobs);
+    return job;
+}
+
+static void answer(farm_peer_t *peer, const prf_job_t *job, double latency_ns)
+{
+    farm_peer_result(peer, job, PRF_OK, latency_ns);
+    farm_peer_committed(peer, job->id);
+}
+
+/* What the store has for the point; NaN: nothing yet. */
+static double stored(const prf_digest_t *point)
+{
+    char hex[PRF_DIGEST_HEX];
+    prf_digest_hex(point, hex);
+    json_t *results = farm_ask(&farm, "results", json_pack("{s:[s]}", "points", hex));
+    json_t *result = json_array_get(json_object_get(results, "results"), 0);
+    double ns = json_is_object(result) ? json_number_value(json_object_get(result, "latency_ns")) : 0;
+    json_decref(results);
+    return ns;
+}
+
+Test(triage, a_latency_far_off_is_measured_elsewhere_before_it_is_believed)
+{
+    farm_start(&farm, NULL);
+    farm_peer_t a, b;
+    farm_peer_connect(&a, &farm);
+    farm_peer_connect(&b, &farm);
+    farm_peer_hello(&a, "a", "hand");
+    farm_peer_hello(&b, "b", "hand");
+    json_decref(farm_submit(&farm, campaign));
+    for (int i = 0; i < 8; i++) {
+        prf_job_t job = take_one(&a);
+        answer(&a, &job, 1000 + i);
+    }
+    /* One that the other board will not confirm, and one that it will. */
+    prf_job_t nonsense = take_one(&a), cliff = take_one(&a);
+    farm_peer_result(&a, &nonsense, PRF_OK, 1e9);
+    farm_peer_result(&a, &cliff, PRF_OK, 1e9);
+    for (int seen = 0; seen < 2;) {
+        cr_assert(seen > 0 || stored(&nonsense.point) == 0, "it was believed");
+        prf_job_t job = take_one(&b);
+        bool is_cliff = prf_digest_compare(&job.point, &cliff.point) == 0;
+        seen += is_cliff || prf_digest_compare(&job.point, &nonsense.point) == 0;
+        answer(&b, &job, is_cliff ? 1.2e9 : 1000);
+    }
+    cr_assert_eq(stored(&nonsense.point), 1000);
+    cr_assert_eq(stored(&cliff.point), 1.2e9);
+    json_t *board = farm_board(&farm, "a");
+    cr_assert_eq(number(json_object_get(board, "failures"), "implausible"), 1, "the cliff was no failure");
+    cr_assert_eq(number(board, "done"), 8);
+    json_decref(board);
+    farm_peer_close(&a);
+    farm_peer_close(&b);
+}
+
+static const char two_kinds[] = "campaign: health\n"
+                                "boards:\n"
+                                "  - {kind: exact, backend: sim}\n"
+                                "  - {kind: noisy, backend: sim}\n"
+                                "layers:\n"
+                                "  - kind: fc\n"
+                                "    params: {in: 1..64, out: 1..64}\n"
+                                "    knowledge: white\n"
+                                "    steps: {in: 8, out: 8}\n"
+                                "budget: {samples: 20}\n"
+                                "validation: {layers: 4, repeats: 1}\n"
+                                "baseline: false\n";
+
+static bool noted(const char *name, const char *words)
+{
+    json_t *board = farm_board(&farm, name);
+    bool found = board && strstr(text(board, "note"), words);
+    json_decref(board);
+    return found;
+}
+
+static void wait_note(const char *name, const char *words)
+{
+    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    while (!noted(name, words))
+        cr_assert_lt(prf_clock_mono_ms(), until, "%s is not noted as '%s'", name, words);
+}
+
+Test(triage, boards_that_drift_or_differ_are_flagged_over_restarts_and_honest_noisy_ones_are_not)
+{
+    const char *options[] = {"--sentinel-s", "0.05", "--heartbeat-ms", "100", NULL};
+    farm_start(&farm, options);
+    farm_add_worker(&farm, "steady-1", "exact", "ultratrail", NULL);
+    farm_add_worker(&farm, "steady-2", "exact", "ultratrail", NULL);
+    farm_add_worker(&farm, "odd", "exact", "ultratrail", "speed=1.2");
+    farm_add_worker(&farm, "drifting", "exact", "ultratrail", "drift=4 drift_after=80");
+    farm_add_worker(&farm, "noisy", "noisy", "ultratrail", "noise=5");
+    json_decref(farm_submit(&farm, two_kinds));
+    wait_note("odd", "differs from its siblings");
+    wait_note("drifting", "drifts: ");
+    json_t *over = farm_wait(&farm, "health", farm_is_over);
+    cr_assert_str_eq(text(over, "state"), "done");
+    json_decref(over);
+    over = farm_campaign(&farm, "health");
+    cr_assert(json_is_true(json_object_get(kind_of(over), "stale")));
+    json_decref(over);
+    const char *well[] = {"steady-1", "steady-2", "noisy"};
+    for (int i = 0; i < 3; i++) {
+        cr_assert_not(noted(well[i], "drifts"), "%s", well[i]);
+        cr_assert_not(noted(well[i], "differs"), "%s", well[i]);
+    }
+    /* Sentinels are in no table of results. */
+    json_t *rows = farm_rows(&farm, NULL), *row;
+    size_t i;
+    json_array_foreach(rows, i, row) cr_assert_str_neq(text(row, "campaign"), "", "a measurement that no campaign asked for");
+    json_decref(rows);
+    cr_assert_geq(events("board_drifts", "drifting", NULL), 1);
+    cr_assert_geq(events("board_odd", "odd", NULL), 1);
+    farm_kill_coordinator(&farm);
+    farm_start_coordinator(&farm, options);
+    wait_note("odd", "differs from its siblings");
+    wait_note("drifting", "drifts: ");
+    json_decref(farm_ask(&farm, "release", json_pack("{s:s}", "board", "drifting")));
+    cr_assert_not(noted("drifting", "drifts: "), "what it is now is its normal");
+}

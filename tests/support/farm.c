@@ -53,8 +53,9 @@ void farm_start_coordinator(farm_t *farm, const char *const *extra)
     char store[FARM_PATH + 16], log[FARM_PATH + 32], key[FARM_PATH + 32], allow[FARM_PATH + 32], name[FARM_PATH];
     snprintf(store, sizeof store, "%s/store", farm->dir);
     snprintf(log, sizeof log, "%s/coordinator.log", farm->dir);
-    const char *argv[ARGS] = {coordinator_path, "--farm", farm->name, "--store", store, "--heartbeat-ms", "1000", "--log", "debug"};
-    size_t count = 9;
+    const char *argv[ARGS] = {coordinator_path, "--farm", farm->name, "--store",      store, "--heartbeat-ms",
+                              "1000",           "--log",  "debug",    "--sentinel-s", "0"};
+    size_t count = 11;
     if (farm->keyed) {
         snprintf(key, sizeof key, "%s/coordinator.key", farm->dir);
         snprintf(allow, sizeof allow, "%s/allow", farm->dir);
@@ -172,9 +173,11 @@ static size_t start_worker(farm_t *farm, const char *name, const char *kind, con
     const char *argv[ARGS] = {worker_path, "--farm", farm->name, "--board", name,       "--kind",    kind,
                               "--backend", "sim",    "--state",  state,     "--option", board_option};
     size_t count = 13;
-    if (option) {
+    char words[FARM_PATH], *rest = words;
+    snprintf(words, sizeof words, "%s", option ? option : "");
+    for (char *word = strtok_r(rest, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         argv[count++] = "--option";
-        argv[count++] = option;
+        argv[count++] = word;
     }
     const char *const keyed[] = {"--key", key, "--server", server};
     for (size_t i = 0; identity && i < sizeof keyed / sizeof *keyed; i++)

@@ -48,7 +48,8 @@ void farm_connect_client(farm_t *farm, const char *name);
 /* The temporary folder only; farm_start and farm_start_keyed do it. */
 void farm_make(farm_t *farm);
 
-/* A prfarm-worker with the sim backend of this board, `option` (may be NULL) a further one of the backend. Returns its place. */
+/* A prfarm-worker with the sim backend of this board, `option` (may be NULL) further ones of the backend, apart by spaces. Returns
+ * its place. */
 size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option);
 /* The same with the key of `identity`, not waiting until it is welcome. */
 size_t farm_start_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *identity);

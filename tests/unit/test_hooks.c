@@ -143,6 +143,7 @@ Test(hooks, limits_hold_for_each_board_and_end_with_the_day)
 Test(hooks, a_command_that_does_not_end_is_killed_and_one_that_cannot_start_is_told)
 {
     prf_hooks_t *hooks = runner("- {boards: slow, command: [sh, -c, 'echo begun >&2; sleep 1000 & wait'], timeout_s: 5}\n"
+                                "- {boards: endless, command: ['yes'], timeout_s: 1}\n"
                                 "- {boards: none, command: [/no/such/program]}\n- {boards: bad, command: ['false']}\n");
     told_t told = {0};
     cr_assert_eq(prf_hooks_ask(hooks, 0, "slow", "k", PRF_HOOK_QUARANTINED, 0, NULL), PRF_OK);
@@ -166,6 +167,10 @@ Test(hooks, a_command_that_does_not_end_is_killed_and_one_that_cannot_start_is_t
     run(hooks, 0, &told, 3);
     cr_assert_not(told.ok);
     cr_assert_str_eq(told.how, "exit code 1");
+    cr_assert_eq(prf_hooks_ask(hooks, 3, "endless", "k", PRF_HOOK_QUARANTINED, 0, NULL), PRF_OK);
+    prf_hooks_tick(hooks, 0, note, &told);
+    run(hooks, 1000, &told, 4);
+    cr_assert_str_eq(told.how, "killed after 1 s");
     prf_hooks_destroy(&hooks);
 }
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+/* plausible.c - a ring of believed latencies for each class, layer kind and data type. The nearest ones are found by looking at
+ * all: a ring is short, and a latency is judged once a measurement. */
+#include "plausible.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { RING = 128, RINGS = 2048 };
+
+typedef struct {
+    double ops, bytes, ns; /* logarithms */
+} sample_t;
+
+typedef struct {
+    uint32_t klass;
+    prf_layer_kind_t kind;
+    prf_dtype_t dtype;
+    size_t count; /* ever noted */
+    sample_t samples[RING];
+} ring_t;
+
+struct prf_plausible {
+    ring_t *rings[RINGS]; /* owned */
+    size_t count;
+};
+
+prf_status_t prf_plausible_new(prf_plausible_t **out, prf_error_t *err)
+{
+    prf_plausible_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "memory of latencies");
+    *out = self;
+    return PRF_OK;
+}
+
+void prf_plausible_destroy(prf_plausible_t **self)
+{
+    if (!self || !*self)
+        return;
+    for (size_t i = 0; i < (*self)->count; i++)
+        free((*self)->rings[i]);
+    free(*self);
+    *self = NULL;
+}
+
+static ring_t *find(const prf_plausible_t *self, uint32_t klass, const prf_block_t *block)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        ring_t *r = self->rings[i];
+        if (r->klass == klass && r->kind == block->layers[0].kind && r->dtype == block->dtype)
+            return r;
+    }
+    return NULL;
+}
+
+static sample_t sample_of(const prf_block_t *block, double latency_ns)
+{
+    double ops = 1, bytes = 1;
+    for (uint32_t i = 0; i < block->count; i++) {
+        ops += prf_layer_ops(&block->layers[i]);
+        bytes += prf_layer_bytes(&block->layers[i], block->dtype);
+    }
+    return (sample_t){log(ops), log(bytes), log(latency_ns)};
+}
+
+void prf_plausible_note(prf_plausible_t *self, uint32_t klass, const prf_block_t *block, double latency_ns)
+{
+    ring_t *ring = find(self, klass, block);
+    if (!ring && self->count < RINGS && (ring = calloc(1, sizeof *ring))) {
+        ring->klass = klass;
+        ring->kind = block->layers[0].kind;
+        ring->dtype = block->dtype;
+        self->rings[self->count++] = ring;
+    }
+    if (ring)
+        ring->samples[ring->count++ % RING] = sample_of(block, latency_ns);
+}
+
+static double distance(const sample_t *a, const sample_t *b)
+{
+    return fabs(a->ops - b->ops) + fabs(a->bytes - b->bytes);
+}
+
+static bool fits(const sample_t *told, const sample_t *neighbour)
+{
+    double work = (told->ops - neighbour->ops + told->bytes - neighbour->bytes) / 2;
+    return fabs(told->ns - neighbour->ns - work / 2) <= log(PRF_PLAUSIBLE_TIMES);
+}
+
+bool prf_plausible_odd(const prf_plausible_t *self, uint32_t klass, const prf_block_t *block, double latency_ns)
+{
+    const ring_t *ring = find(self, klass, block);
+    if (!ring || ring->count < PRF_PLAUSIBLE_NEIGHBOURS)
+        return false;
+    sample_t told = sample_of(block, latency_ns);
+    const sample_t *nearest[PRF_PLAUSIBLE_NEIGHBOURS];
+    size_t found = 0, count = ring->count < RING ? ring->count : RING;
+    for (size_t i = 0; i < count; i++) {
+        const sample_t *s = &ring->samples[i];
+        size_t at = found;
+        while (at > 0 && distance(s, &told) < distance(nearest[at - 1], &told))
+            at--;
+        if (at == PRF_PLAUSIBLE_NEIGHBOURS)
+            continue;
+        found += found < PRF_PLAUSIBLE_NEIGHBOURS;
+        for (size_t k = found - 1; k > at; k--)
+            nearest[k] = nearest[k - 1];
+        nearest[at] = s;
+    }
+    for (size_t i = 0; i < found; i++)
+        if (fits(&told, nearest[i]))
+            return false;
+    return true;
+}
+
+bool prf_plausible_agree(double a_ns, double b_ns)
+{
+    return a_ns <= 2 * b_ns && b_ns <= 2 * a_ns;
+}
