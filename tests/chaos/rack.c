@@ -20,13 +20,14 @@
 #include "hosts.h"
 #include "workload.h"
 
-enum { ARGS = 48, LINE = 1024, START_MS = 60000, END_MS = 20000, TICK_MS = 5, ASK_MS = 3000 };
+enum { ARGS = 48, LINE = 1024, START_MS = 60000, END_MS = 20000, TICK_MS = 5, ASK_MS = 3000, RESTARTS = 4096 };
 
 typedef struct {
     char name[PRF_NAME];
     prf_process_t process;
     bool ready, frozen, wanted; /* wanted: it should run */
     bool down;                  /* killed and not ready again */
+    uint64_t killed_ms;
     char said[LINE];
     size_t said_len;
 } member_t;
@@ -41,6 +42,8 @@ struct rack {
     prf_farm_t *client;
     size_t workers, down_count;
     uint64_t down_since_ms, downtime_ms;
+    uint64_t restarts_ms[RESTARTS]; /* of the first so many */
+    size_t restarts;
     member_t members[1 + RACK_WORKERS]; /* the coordinator, then the workers */
 };
 
@@ -55,6 +58,10 @@ static void set_down(rack_t *self, member_t *m, bool down)
     if (m->down == down)
         return;
     m->down = down;
+    if (down)
+        m->killed_ms = now;
+    else if (self->restarts < RESTARTS)
+        self->restarts_ms[self->restarts++] = now - m->killed_ms;
     if (down && self->down_count++ == 0)
         self->down_since_ms = now;
     if (!down && --self->down_count == 0)
@@ -64,6 +71,19 @@ static void set_down(rack_t *self, member_t *m, bool down)
 uint64_t rack_downtime_ms(const rack_t *self)
 {
     return self->downtime_ms + (self->down_count ? prf_clock_mono_ms() - self->down_since_ms : 0);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+void rack_restarts(rack_t *self, uint64_t *median_ms, uint64_t *longest_ms)
+{
+    qsort(self->restarts_ms, self->restarts, sizeof *self->restarts_ms, by_size);
+    *median_ms = self->restarts ? self->restarts_ms[self->restarts / 2] : 0;
+    *longest_ms = self->restarts ? self->restarts_ms[self->restarts - 1] : 0;
 }
 
 typedef struct {

@@ -39,6 +39,8 @@ bool rack_up(const rack_t *self, int who); /* ready and not frozen */
 PRF_CHECKED prf_status_t rack_watch(rack_t *self, prf_error_t *err);
 /* Milliseconds in which at least one killed program was not ready again. */
 uint64_t rack_downtime_ms(const rack_t *self);
+/* How long a killed program took until it was ready again; 0 when none was killed. */
+void rack_restarts(rack_t *self, uint64_t *median_ms, uint64_t *longest_ms);
 
 /* One request to the coordinator; takes `in`. Errors: those of prf_farm_call. */
 PRF_CHECKED prf_status_t rack_ask(rack_t *self, const char *op, json_t *in, json_t **out, prf_error_t *err);

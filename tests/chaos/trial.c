@@ -203,6 +203,9 @@ prf_status_t trial_calm(calm_t *out, const trial_options_t *options, prf_error_t
 static size_t verdict_of_time(const trial_t *t, bool judged)
 {
     double own = (double)(t->ms - t->down_ms) / 1000, undisturbed = (double)t->reference->ms / 1000;
+    uint64_t median, longest;
+    rack_restarts(t->rack, &median, &longest);
+    printf("  a killed program was ready again after %" PRIu64 " ms (median), %" PRIu64 " ms (longest)\n", median, longest);
     printf("  %.1f s, of them %.1f s with a killed program not ready again; the rest is %.2f times the undisturbed %.1f s\n",
            (double)t->ms / 1000, (double)t->down_ms / 1000, own / undisturbed, undisturbed);
     if (!judged || own * 100 <= undisturbed * SLOWEST_PERCENT)
