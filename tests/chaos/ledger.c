@@ -128,18 +128,19 @@ static void note_job(ledger_t *self, size_t worker, const prf_job_t *job)
     if (!entry)
         return;
     entry->granted++;
+    entry->epoch = job->epoch > entry->epoch ? job->epoch : entry->epoch;
     write_line(self, worker, entry->acked ? "job-again" : "job", job->id, job->epoch, entry);
 }
 
-const ledger_result_t *ledger_result(const ledger_t *self, const ledger_entry_t *entry, size_t worker, uint64_t wall_ms,
-                                     uint64_t busy_ns)
+size_t ledger_find_result(const ledger_t *self, size_t entry, size_t worker, uint64_t wall_ms, uint64_t busy_ns)
 {
-    for (size_t i = entry->results; i != LEDGER_NONE; i = self->results[i].next) {
+    size_t i = self->entries[entry].results;
+    for (; i != LEDGER_NONE; i = self->results[i].next) {
         const ledger_result_t *r = &self->results[i];
         if (r->worker == worker && r->wall_ms == wall_ms && r->busy_ns == busy_ns)
-            return r;
+            break;
     }
-    return NULL;
+    return i;
 }
 
 static void note_result(ledger_t *self, size_t worker, const prf_result_t *told)
@@ -150,20 +151,21 @@ static void note_result(ledger_t *self, size_t worker, const prf_result_t *told)
     self->results = results;
     if (!entry || !fits)
         return;
-    const ledger_result_t *known = ledger_result(self, entry, worker, told->sample.wall_ms, told->sample.busy_ns);
-    size_t place = known ? (size_t)(known - self->results) : self->result_count;
-    if (!known) {
-        self->results[self->result_count++] = (ledger_result_t){.worker = worker,
-                                                                .job = told->id,
-                                                                .wall_ms = told->sample.wall_ms,
-                                                                .busy_ns = told->sample.busy_ns,
-                                                                .latency_ns = told->sample.latency_ns,
-                                                                .good = told->outcome == PRF_OK,
-                                                                .entry = (size_t)(entry - self->entries),
-                                                                .next = entry->results};
+    size_t number = (size_t)(entry - self->entries);
+    size_t place = ledger_find_result(self, number, worker, told->sample.wall_ms, told->sample.busy_ns);
+    if (place == LEDGER_NONE) {
+        place = self->result_count++;
+        self->results[place] = (ledger_result_t){.worker = worker,
+                                                 .entry = number,
+                                                 .epoch = told->epoch,
+                                                 .wall_ms = told->sample.wall_ms,
+                                                 .busy_ns = told->sample.busy_ns,
+                                                 .latency_ns = told->sample.latency_ns,
+                                                 .good = told->outcome == PRF_OK,
+                                                 .next = entry->results};
+        entry->results = place;
         self->measured += told->outcome == PRF_OK && !entry->measured;
         entry->measured = entry->measured || told->outcome == PRF_OK;
-        entry->results = place;
     }
     prf_digest_t key = key_of(told->id);
     if (prf_map_put(&self->by_id, &key, (uint32_t)worker, place, NULL))
@@ -181,11 +183,12 @@ static void note_ack(ledger_t *self, size_t worker, uint64_t id)
     }
     ledger_result_t *result = &self->results[place];
     ledger_entry_t *entry = &self->entries[result->entry];
-    write_line(self, worker, result->good ? "acknowledged" : "failure-acknowledged", id, 0, entry);
+    write_line(self, worker, result->good ? "acknowledged" : "failure-acknowledged", id, result->epoch, entry);
     if (!result->good || result->acked)
         return;
     result->acked = true;
     result->acked_ms = now_ms(self);
+    result->late = result->epoch < entry->epoch;
     result->granted_then = entry->granted;
     self->acked_by[worker]++;
     self->acked += !entry->acked;
@@ -245,17 +248,28 @@ size_t ledger_acked_by(ledger_t *self, size_t worker)
     return read_locked(self, &self->acked_by[worker]);
 }
 
-size_t ledger_count(const ledger_t *self)
+size_t ledger_entries(const ledger_t *self)
 {
     return self->count;
 }
 
-const ledger_entry_t *ledger_at(const ledger_t *self, size_t index)
+const ledger_entry_t *ledger_entry(const ledger_t *self, size_t place)
 {
-    return &self->entries[index];
+    return &self->entries[place];
 }
 
-size_t ledger_told(const ledger_t *self)
+size_t ledger_find(const ledger_t *self, const prf_digest_t *point, uint32_t attempt)
+{
+    uint64_t place;
+    return prf_map_get(&self->by_point, point, attempt, &place) ? place : LEDGER_NONE;
+}
+
+size_t ledger_results(const ledger_t *self)
 {
     return self->result_count;
+}
+
+const ledger_result_t *ledger_result(const ledger_t *self, size_t place)
+{
+    return &self->results[place];
 }

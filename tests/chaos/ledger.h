@@ -2,7 +2,7 @@
 /* ledger.h - what was promised: every job handed out, every result told, every result acknowledged, as they passed between the
  * workers and the coordinator. It is what a storm is judged by, and knows nothing of how the programs keep their word.
  *
- * Written by the proxy's thread, counted by the storm's: a lock is inside. Entries may be walked when the proxy has ended. */
+ * Written by the proxy's thread, counted by the storm's: a lock is inside. */
 #ifndef PRF_CHAOS_LEDGER_H
 #define PRF_CHAOS_LEDGER_H
 
@@ -12,14 +12,15 @@ typedef struct ledger ledger_t;
 
 /* One result as its worker told it, however often; (worker, wall_ms, busy_ns) tells it from all others. */
 typedef struct {
-    size_t worker;
-    uint64_t job, wall_ms, busy_ns;
+    size_t worker, entry; /* entry: the measurement's */
+    uint64_t epoch, wall_ms, busy_ns;
     double latency_ns;
     bool good; /* a measurement, no failure */
     bool acked;
-    uint64_t acked_ms;     /* the first time, since the ledger began */
-    uint32_t granted_then; /* times that the measurement had been handed out by then */
-    size_t entry, next;    /* next: of the same measurement, LEDGER_NONE at the end */
+    uint64_t acked_ms;     /* this and what follows: the first time. Since the ledger began */
+    bool late;             /* the measurement had been handed out again by then, under a newer epoch */
+    uint32_t granted_then; /* times that it had been handed out by then */
+    size_t next;           /* of the same measurement, LEDGER_NONE at the end */
 } ledger_result_t;
 #define LEDGER_NONE SIZE_MAX
 
@@ -28,6 +29,7 @@ typedef struct {
     prf_digest_t point;
     uint32_t attempt;
     uint32_t granted; /* times it was handed to a worker */
+    uint64_t epoch;   /* the newest of these */
     bool measured;    /* a result of it was told, no failure */
     bool acked;       /* one was acknowledged */
     size_t results;   /* the newest, LEDGER_NONE: none */
@@ -45,11 +47,13 @@ void ledger_say(ledger_t *self, const char *fmt, ...) PRF_PRINTF(2, 3);
 size_t ledger_measured(ledger_t *self); /* measurements of which a worker told a result so far */
 size_t ledger_acked(ledger_t *self);    /* of these: acknowledged; it may remain fewer, for whom to tell may be dead */
 size_t ledger_acked_by(ledger_t *self, size_t worker); /* acknowledgements that this worker was sent */
-size_t ledger_told(const ledger_t *self);              /* different results */
-size_t ledger_count(const ledger_t *self);
-const ledger_entry_t *ledger_at(const ledger_t *self, size_t index);
-/* The result of a measurement that a record is of; NULL: no worker told it. */
-const ledger_result_t *ledger_result(const ledger_t *self, const ledger_entry_t *entry, size_t worker, uint64_t wall_ms,
-                                     uint64_t busy_ns);
+
+/* All below is for when the proxy has ended. Places are 0 .. count - 1, or LEDGER_NONE: not there. */
+size_t ledger_entries(const ledger_t *self);
+const ledger_entry_t *ledger_entry(const ledger_t *self, size_t place);
+size_t ledger_find(const ledger_t *self, const prf_digest_t *point, uint32_t attempt);
+size_t ledger_results(const ledger_t *self);
+const ledger_result_t *ledger_result(const ledger_t *self, size_t place);
+size_t ledger_find_result(const ledger_t *self, size_t entry, size_t worker, uint64_t wall_ms, uint64_t busy_ns);
 
 #endif

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* verdict.c - the store is read as any client would read it, by `export`. What is judged, measurement by measurement:
+/* verdict.c - the store is read as any client would read it, by `export`. What is judged:
  *
- *   acknowledged    => the store has exactly one good record of it: a measurement that is no labelled duplicate
- *   in the store    => at most one good record
- *   a good record   => is a result that a worker told, with its latency; and when that one was acknowledged, the measurement was
- * not handed out after that
+ *   a good record (a measurement that is no labelled duplicate)
+ *       is a result that a worker told, with its latency; and once that was acknowledged, the measurement was not handed out again
+ *   a measurement of which a result was acknowledged
+ *       has exactly one good record: more would count it twice
+ *   a result that was acknowledged
+ *       is in the store, unless it was late: of a lease that was over and given anew. Late results are acknowledged, too; the first
+ *       of a measurement is kept as a labelled duplicate, none counts, and the measurement may be handed out after them
  *
- * A late result, of a lease that is over, is acknowledged too, and kept as a labelled duplicate. It does not count, and its point
- * may be handed out again; that is why the good record decides whose acknowledgement is meant. One good record is what "counted
- * once" means on boards that never need a second look. */
+ * One good record is what "counted once" means on boards that never need a second look. */
 #include "verdict.h"
 
 #include <math.h>
@@ -17,26 +18,27 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/map.h"
 #include "cli/output.h"
 #include "model/model.h"
 #include "workload.h"
 
 enum { PAGE = 500, SHOWN = 10 };
 
+typedef enum { GOOD, DUPLICATE, FAILURE, SORTS } sort_t;
+
 typedef struct {
     prf_digest_t point;
     uint32_t attempt;
-    size_t good, duplicates, failures;
-    size_t worker; /* this and what follows: of the good one */
+    sort_t sort;
+    size_t worker;
     uint64_t wall_ms, busy_ns;
     double latency_ns;
-} stored_t;
+} row_t;
 
 struct verdict {
-    stored_t *stored;
-    size_t count, cap, records, damaged;
-    prf_map_t places;
+    row_t *rows;
+    size_t count, cap, damaged;
+    size_t sorts[SORTS];
 };
 
 prf_status_t verdict_new(verdict_t **out, prf_error_t *err)
@@ -52,56 +54,41 @@ void verdict_destroy(verdict_t **self)
 {
     if (!*self)
         return;
-    prf_map_release(&(*self)->places);
-    free((*self)->stored);
+    free((*self)->rows);
     free(*self);
     *self = NULL;
 }
 
-static prf_status_t stored_of(verdict_t *self, const prf_digest_t *point, uint32_t attempt, stored_t **out, prf_error_t *err)
+static uint64_t whole(const json_t *row, const char *key)
 {
-    uint64_t place;
-    if (!prf_map_get(&self->places, point, attempt, &place)) {
-        if (self->count == self->cap) {
-            size_t cap = self->cap ? 2 * self->cap : 1024;
-            stored_t *stored = realloc(self->stored, cap * sizeof *stored);
-            if (!stored)
-                return prf_fail(err, PRF_ENOMEM, "%zu records", cap);
-            self->stored = stored;
-            self->cap = cap;
-        }
-        place = self->count;
-        prf_status_t status = prf_map_put(&self->places, point, attempt, place, err);
-        if (status)
-            return status;
-        self->stored[self->count++] = (stored_t){.point = *point, .attempt = attempt};
-    }
-    *out = &self->stored[place];
-    return PRF_OK;
+    return (uint64_t)json_integer_value(json_object_get(row, key));
 }
 
 static prf_status_t take_row(verdict_t *self, const json_t *row, prf_error_t *err)
 {
-    prf_digest_t point;
-    stored_t *stored;
-    if (!prf_digest_parse(&point, prf_json_text(row, "point", "")))
-        return prf_fail(err, PRF_EPEER, "export: a row without a point");
-    prf_status_t status = stored_of(self, &point, (uint32_t)json_integer_value(json_object_get(row, "attempt")), &stored, err);
-    if (status)
-        return status;
-    self->records++;
-    if (strcmp(prf_json_text(row, "outcome", ""), prf_status_name(PRF_OK)) != 0) {
-        stored->failures++;
-    } else if (json_is_true(json_object_get(row, "duplicate"))) {
-        stored->duplicates++;
-    } else {
-        const char *number = strrchr(prf_json_text(row, "board", ""), '-'); /* "array-3" is worker 3 */
-        stored->good++;
-        stored->worker = number ? strtoul(number + 1, NULL, 10) : SIZE_MAX;
-        stored->wall_ms = (uint64_t)json_integer_value(json_object_get(row, "wall_ms"));
-        stored->busy_ns = (uint64_t)json_integer_value(json_object_get(row, "busy_ns"));
-        stored->latency_ns = prf_json_number(row, "latency_ns", NAN);
+    if (self->count == self->cap) {
+        size_t cap = self->cap ? 2 * self->cap : 1024;
+        row_t *rows = realloc(self->rows, cap * sizeof *rows);
+        if (!rows)
+            return prf_fail(err, PRF_ENOMEM, "%zu records", cap);
+        self->rows = rows;
+        self->cap = cap;
     }
+    const char *number = strrchr(prf_json_text(row, "board", ""), '-'); /* "array-3" is worker 3 */
+    bool failed = strcmp(prf_json_text(row, "outcome", ""), prf_status_name(PRF_OK)) != 0;
+    row_t *r = &self->rows[self->count];
+    *r = (row_t){.attempt = (uint32_t)whole(row, "attempt"),
+                 .sort = failed                                            ? FAILURE
+                         : json_is_true(json_object_get(row, "duplicate")) ? DUPLICATE
+                                                                           : GOOD,
+                 .worker = number ? strtoul(number + 1, NULL, 10) : SIZE_MAX,
+                 .wall_ms = whole(row, "wall_ms"),
+                 .busy_ns = whole(row, "busy_ns"),
+                 .latency_ns = prf_json_number(row, "latency_ns", NAN)};
+    if (!prf_digest_parse(&r->point, prf_json_text(row, "point", "")))
+        return prf_fail(err, PRF_EPEER, "export: a row without a point");
+    self->sorts[r->sort]++;
+    self->count++;
     return PRF_OK;
 }
 
@@ -167,39 +154,61 @@ static bool same_latency(double a, double b)
 }
 
 typedef struct {
-    size_t missing, twice, strange, again;
-} breaches_t;
+    const ledger_t *ledger; /* borrowed */
+    bool *stored;           /* of each result: there is a record of it */
+    uint32_t *good;         /* of each measurement: its good records */
+    size_t lost, twice, strange, again;
+} judgement_t;
 
-/* The one good record of a measurement, and the result that it is of. */
-static void judge_record(const ledger_t *ledger, const ledger_entry_t *e, const stored_t *stored, breaches_t *b)
+static void judge_row(judgement_t *j, const row_t *row)
 {
-    const ledger_result_t *result = ledger_result(ledger, e, stored->worker, stored->wall_ms, stored->busy_ns);
-    if (!result || !same_latency(stored->latency_ns, result->latency_ns))
-        show(&b->strange, "a record that no worker told like that; latency", &e->point, e->attempt, stored->latency_ns);
-    else if (result->acked && e->granted > result->granted_then)
-        show(&b->again, "handed out after it was acknowledged, at ms", &e->point, e->attempt, (double)result->acked_ms);
+    size_t entry = ledger_find(j->ledger, &row->point, row->attempt);
+    size_t place =
+        entry == LEDGER_NONE ? LEDGER_NONE : ledger_find_result(j->ledger, entry, row->worker, row->wall_ms, row->busy_ns);
+    if (row->sort == FAILURE)
+        return;
+    if (place == LEDGER_NONE || !same_latency(row->latency_ns, ledger_result(j->ledger, place)->latency_ns)) {
+        show(&j->strange, "a record that no worker told like that; latency", &row->point, row->attempt, row->latency_ns);
+        return;
+    }
+    const ledger_result_t *result = ledger_result(j->ledger, place);
+    j->stored[place] = true;
+    j->good[entry] += row->sort == GOOD;
+    if (row->sort == GOOD && result->acked && ledger_entry(j->ledger, entry)->granted > result->granted_then)
+        show(&j->again, "handed out after it was acknowledged, at ms", &row->point, row->attempt, (double)result->acked_ms);
 }
 
-size_t verdict_of_results(const verdict_t *self, const ledger_t *ledger, size_t lost)
+static void judge_entry(judgement_t *j, size_t place)
 {
-    breaches_t b = {0};
-    for (size_t i = 0; i < ledger_count(ledger); i++) {
-        const ledger_entry_t *e = ledger_at(ledger, i);
-        uint64_t place;
-        const stored_t *stored = prf_map_get(&self->places, &e->point, e->attempt, &place) ? &self->stored[place] : NULL;
-        size_t good = stored ? stored->good : 0;
-        if (e->acked && good == 0)
-            show(&b.missing, "acknowledged, but not in the store; handed out times", &e->point, e->attempt, e->granted);
-        if (good > 1)
-            show(&b.twice, "counted more than once; records", &e->point, e->attempt, (double)good);
-        if (good == 1)
-            judge_record(ledger, e, stored, &b);
+    const ledger_entry_t *e = ledger_entry(j->ledger, place);
+    bool lost = e->acked && j->good[place] == 0;
+    if (lost)
+        show(&j->lost, "acknowledged, but not in the store; handed out times", &e->point, e->attempt, e->granted);
+    for (size_t i = e->results; i != LEDGER_NONE && !lost; i = ledger_result(j->ledger, i)->next) {
+        const ledger_result_t *r = ledger_result(j->ledger, i);
+        if (r->good && r->acked && !r->late && !j->stored[i])
+            show(&j->lost, "acknowledged, but another one is in the store; at ms", &e->point, e->attempt, (double)r->acked_ms);
     }
-    b.again = b.again > lost ? b.again - lost : 0;
-    size_t sum = b.missing + b.twice + b.strange + b.again;
+    if (j->good[place] > 1)
+        show(&j->twice, "counted more than once; records", &e->point, e->attempt, j->good[place]);
+}
+
+size_t verdict_of_results(const verdict_t *self, const ledger_t *ledger, size_t damaged)
+{
+    judgement_t j = {.ledger = ledger,
+                     .stored = calloc(ledger_results(ledger) + 1, sizeof *j.stored),
+                     .good = calloc(ledger_entries(ledger) + 1, sizeof *j.good)};
+    for (size_t i = 0; j.stored && j.good && i < self->count; i++)
+        judge_row(&j, &self->rows[i]);
+    for (size_t i = 0; j.stored && j.good && i < ledger_entries(ledger); i++)
+        judge_entry(&j, i);
+    bool judged = j.stored && j.good;
+    free(j.stored);
+    free(j.good);
     printf("  acknowledged and lost: %zu; counted twice: %zu; not as told: %zu; measured again after it was acknowledged: %zu\n",
-           b.missing, b.twice, b.strange, b.again);
-    return sum;
+           j.lost, j.twice, j.strange, j.again);
+    size_t costs = j.lost + j.again; /* of damage */
+    return judged ? j.twice + j.strange + (costs > damaged ? costs - damaged : 0) : 1;
 }
 
 /* Where two model files part. */
@@ -239,16 +248,12 @@ size_t verdict_of_models(const char *dir, const char *reference)
 
 void verdict_print(const verdict_t *self, const ledger_t *ledger)
 {
-    size_t acked = 0, granted = 0, duplicates = 0, failures = 0;
-    for (size_t i = 0; i < ledger_count(ledger); i++) {
-        acked += ledger_at(ledger, i)->acked;
-        granted += ledger_at(ledger, i)->granted;
-    }
-    for (size_t i = 0; i < self->count; i++) {
-        duplicates += self->stored[i].duplicates;
-        failures += self->stored[i].failures;
+    size_t acked = 0, granted = 0;
+    for (size_t i = 0; i < ledger_entries(ledger); i++) {
+        acked += ledger_entry(ledger, i)->acked;
+        granted += ledger_entry(ledger, i)->granted;
     }
     printf("  measurements acknowledged: %zu; jobs handed out: %zu, results told: %zu; records: %zu, of them late duplicates %zu, "
            "failures %zu, damaged %zu\n",
-           acked, granted, ledger_told(ledger), self->records, duplicates, failures, self->damaged);
+           acked, granted, ledger_results(ledger), self->count, self->sorts[DUPLICATE], self->sorts[FAILURE], self->damaged);
 }

@@ -13,10 +13,10 @@ void verdict_destroy(verdict_t **self);
 /* Takes the models (into DIR/models) and all that the store has. The farm has to run. Errors: those of rack_ask, PRF_EIO. */
 PRF_CHECKED prf_status_t verdict_collect(verdict_t *self, rack_t *rack, prf_error_t *err);
 
-/* Prints every breach with what is known of it. `lost`: records that damage took, which may be measured again. Each returns how
- * many breaches there are. After rack_end. */
-size_t verdict_of_results(const verdict_t *self, const ledger_t *ledger, size_t lost);
+/* The following print every breach with what is known of it, and return how many there are. After rack_end. `damaged`: records that
+ * damage may have taken, which may be measured again. */
+size_t verdict_of_results(const verdict_t *self, const ledger_t *ledger, size_t damaged);
 size_t verdict_of_models(const char *dir, const char *reference);
-void verdict_print(const verdict_t *self, const ledger_t *ledger);
+void verdict_print(const verdict_t *self, const ledger_t *ledger); /* the figures */
 
 #endif
