@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+enum { LEAST_SAMPLES = 60, MOST_SAMPLES = 200 };
+
 const workload_board_t workload_boards[WORKLOAD_KINDS] = {
     {"array", {"board=ultratrail", "cycle_ns=20000", "pace=real", NULL}},
     {"tiles", {"board=vta", "cycle_ns=1000", "pace=real", NULL}},
@@ -38,10 +40,12 @@ static const char form[] =
     "budget: {samples: %zu}\n"
     "validation: {layers: %zu, repeats: 2}\n";
 
-/* A kind's share is a tenth for the sample, a tenth for the baseline, the rest for validation layers, each measured twice. */
+/* Of a kind's share a tenth is the sample, but no more than a trainer is done with in a few seconds, and as much the baseline; the
+ * rest are validation layers, each measured twice. */
 void workload_write(char text[WORKLOAD_TEXT], size_t points, unsigned seed)
 {
-    size_t share = points / WORKLOAD_KINDS, samples = share / 10 < 60 ? 60 : share / 10;
+    size_t share = points / WORKLOAD_KINDS, tenth = share / 10;
+    size_t samples = tenth < LEAST_SAMPLES ? LEAST_SAMPLES : tenth > MOST_SAMPLES ? MOST_SAMPLES : tenth;
     size_t validation = share > 2 * samples + 20 ? (share - 2 * samples) / 2 : 10;
     snprintf(text, WORKLOAD_TEXT, form, seed, samples, validation);
 }
