@@ -27,9 +27,9 @@ enum {
     TICK_MS = 5,
     ASK_EVERY_MS = 300,
     SAY_EVERY_MS = 10000,
-    STALL_MS = 180000, /* training takes a while, on a machine that has other work, too */
-    STANDS_MS = 5000,  /* then the campaign is asked for before it can be done */
-    DISK_MIB = 96,
+    STALL_MS = 180000,    /* training takes a while, on a machine that has other work, too */
+    STANDS_MS = 5000,     /* then the campaign is asked for before it can be done */
+    DISK_MIB = 256,       /* a coordinator gives no work out below 64 */
     SLOWEST_PERCENT = 150 /* of the undisturbed time, restarts aside */
 };
 
