@@ -24,7 +24,7 @@ bool prf_where_parse(prf_where_t *where, const prf_usage_t *usage, const prf_opt
     enum { SHARED = sizeof shared / sizeof *shared };
     prf_option_t all[OPTIONS];
     size_t count = 0;
-    for (; options[count].name && count < OPTIONS - SHARED; count++)
+    for (; count < OPTIONS - SHARED && options[count].name; count++)
         all[count] = options[count];
     memcpy(all + count, shared, sizeof shared);
     return prf_options_parse(usage, all, argc, argv, words, exit_code);

@@ -90,7 +90,8 @@ static void connect_again(prf_socket_t *self)
 
 static uint64_t delay_ms(unsigned failures)
 {
-    uint64_t delay = (uint64_t)AGAIN_MS << (failures < 8 ? failures - 1 : 7);
+    unsigned doublings = failures > 7 ? 7 : (failures ? failures - 1 : 0);
+    uint64_t delay = (uint64_t)AGAIN_MS << doublings;
     return delay < AGAIN_MOST_MS ? delay : AGAIN_MOST_MS;
 }
 

@@ -47,7 +47,7 @@ static bool parse_hex(uint8_t out[PRF_KEY_BYTES], const char *text)
 
 bool prf_key_parse(prf_key_t *out, const char *text)
 {
-    prf_key_t key;
+    prf_key_t key = {{0}};
     if (strlen(text) != HEX || !parse_hex(key.bytes, text))
         return false;
     *out = key;
