@@ -23,6 +23,7 @@ typedef struct prf_fleet_board {
     uint32_t klass;    /* the scheduler's, while live */
     uint32_t credit;   /* jobs that it would take */
     uint64_t heard_ms; /* monotonic; 0: not since this coordinator started */
+    uint32_t owed;     /* results that its Hello told of and that have not come yet */
     uint64_t done, failures[PRF_FAILURES];
     unsigned broken; /* malformed frames of this session */
     unsigned unread; /* heartbeats in a row that found its queue full */

@@ -6,6 +6,9 @@
  * is cannot be seen from the frame, so the newcomer is held back until the old peer has spoken (refused) or has been silent for
  * two heartbeats (takes over).
  *
+ * After a start nothing is granted for up to two heartbeats, until the boards that the store knows are back and have handed over
+ * what they kept: a result that only waits in somebody's spool is not to be measured again.
+ *
  * Grants go round: no board gets more than its share of what is queued, so that a stage's last jobs are not all on one board. */
 #include "sessions.h"
 
@@ -28,6 +31,7 @@ enum {
     MUTE_BEATS = 10,       /* with a full queue: the worker does not read */
     FRAME_BLOCKS = 2048,   /* blocks in a frame of jobs: well within its bytes */
     BROKEN_AT_MOST = 10,   /* malformed frames of a session */
+    SETTLE_BEATS = 2,      /* for known boards to come back after a start */
     CLAIM_BEATS = 2,       /* silence after which a newcomer has the name */
     OFFER_AGAIN_MS = 3000, /* until a model that was not acknowledged is offered again */
     LOGS_A_SECOND = 10
@@ -37,7 +41,9 @@ struct prf_sessions {
     const prf_hub_t *hub;
     prf_results_t *results;
     size_t cap;
-    uint64_t last_session, broken;
+    uint64_t first, last_session, broken;
+    size_t known;        /* boards that the store told of */
+    uint64_t settled_ms; /* when waiting for them ends at the latest; 0: nobody is waited for */
     uint64_t ticked_ms, beat_ms;
     uint64_t log_second;
     unsigned logged;
@@ -74,13 +80,16 @@ prf_status_t prf_sessions_new(prf_sessions_t **out, const prf_hub_t *hub, prf_re
     prf_sessions_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "sessions");
-    *self = (prf_sessions_t){.hub = hub, .results = results, .cap = cap, .last_session = first};
+    *self = (prf_sessions_t){.hub = hub, .results = results, .cap = cap, .first = first, .last_session = first};
     self->ticked_ms = prf_clock_mono_ms();
     prf_status_t status = prf_store_scan(hub->store, PRF_TABLE_BOARD, NULL, load_board, self, NULL, err);
     if (status) {
         free(self);
         return status;
     }
+    self->known = prf_fleet_count(hub->fleet);
+    if (self->known > 0)
+        self->settled_ms = self->ticked_ms + SETTLE_BEATS * (uint64_t)hub->heartbeat_ms;
     *out = self;
     return PRF_OK;
 }
@@ -192,8 +201,9 @@ static void note_model(prf_sessions_t *self, prf_fleet_board_t *board, const prf
 
 static void welcome(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_ms)
 {
-    prf_frame_t frame = {.type = PRF_FRAME_WELCOME,
-                         .u.welcome = {.session = board->session, .heartbeat_ms = self->hub->heartbeat_ms}};
+    prf_frame_t frame = {
+        .type = PRF_FRAME_WELCOME,
+        .u.welcome = {.session = board->session, .heartbeat_ms = self->hub->heartbeat_ms, .first_epoch = self->first}};
     prf_publisher_current(self->hub->publisher, board->facts.kind, &frame.u.welcome.model);
     board->offered_ms = now_ms;
     send_frame(self, &board->peer, &frame);
@@ -246,6 +256,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->broken = 0;
     board->committed.count = board->forget.count = board->revoke.count = 0;
     board->unread = 0;
+    board->owed = hello->spooled;
     board->heard_ms = now_ms;
     drop_claim(board);
     prf_triage_here(self->hub->triage, board, now_ms);
@@ -253,8 +264,8 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     note_model(self, board, &hello->model);
     if (changed)
         store_facts(self, board);
-    prf_log(PRF_LOG_INFO, "board_here board=%s kind=%s session=%llu fingerprint=\"%s\"", hello->board, hello->kind,
-            (unsigned long long)board->session, hello->fingerprint);
+    prf_log(PRF_LOG_INFO, "board_here board=%s kind=%s session=%llu spooled=%u fingerprint=\"%s\"", hello->board, hello->kind,
+            (unsigned long long)board->session, hello->spooled, hello->fingerprint);
     welcome(self, board, now_ms);
 }
 
@@ -325,6 +336,7 @@ static void fetch(prf_sessions_t *self, const prf_peer_t *peer, const prf_digest
 
 static void results(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame, uint64_t now_ms)
 {
+    board->owed -= frame->u.results.count < board->owed ? (uint32_t)frame->u.results.count : board->owed;
     for (size_t i = 0; i < frame->u.results.count; i++)
         if (prf_health_take(self->hub->health, board, &frame->u.results.items[i]))
             prf_sessions_ack(self, board->number, frame->u.results.items[i].id, false);
@@ -504,9 +516,26 @@ bool prf_sessions_send_job(void *arg, prf_fleet_board_t *board, const prf_job_t 
     return true;
 }
 
+/* Whether boards may still come back with what would be measured again. */
+static bool settling(prf_sessions_t *self)
+{
+    if (self->settled_ms == 0)
+        return false;
+    size_t back = 0;
+    for (size_t i = 0; i < self->known; i++) {
+        const prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        back += board->heard_ms > 0 && board->owed == 0;
+    }
+    if (back < self->known && prf_clock_mono_ms() < self->settled_ms)
+        return true;
+    self->settled_ms = 0;
+    prf_log(PRF_LOG_INFO, "settled boards=%zu back=%zu", self->known, back);
+    return false;
+}
+
 bool prf_sessions_grant(prf_sessions_t *self)
 {
-    if (self->hub->stopping || prf_commits_blocked(self->hub->commits, NULL))
+    if (self->hub->stopping || prf_commits_blocked(self->hub->commits, NULL) || settling(self))
         return false;
     /* A worker passes over a job that it still has a result of: it must hear first that it may forget that one. */
     prf_sessions_flush(self);

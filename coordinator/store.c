@@ -23,12 +23,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/lock.h"
 #include "store_check.h"
 #include "store_queue.h"
 #include "store_value.h"
@@ -101,26 +101,15 @@ static prf_status_t path_of(const prf_store_t *self, const char *name, char path
 
 static prf_status_t lock_owner(prf_store_t *self, prf_error_t *err)
 {
-    char path[PATH_MAX], owner[32] = "";
+    char path[PATH_MAX];
+    long owner = 0;
     prf_status_t status = path_of(self, "owner", path, err);
-    if (status)
-        return status;
-    self->owner = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (self->owner < 0)
-        return prf_fail_sys(err, errno, "%s", path);
-    if (flock(self->owner, LOCK_EX | LOCK_NB) != 0) {
-        int e = errno;
-        if (e != EWOULDBLOCK)
-            return prf_fail_sys(err, e, "%s", path);
-        (void)!pread(self->owner, owner, sizeof owner - 1, 0);
-        return prf_fail(err, PRF_EBUSY, "store %s is in use by process %d: stop that coordinator, or choose another folder",
-                        self->dir, atoi(owner));
-    }
-    /* For the message above only. */
-    int len = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-    (void)!ftruncate(self->owner, 0);
-    (void)!pwrite(self->owner, owner, (size_t)len, 0);
-    return PRF_OK;
+    if (!status)
+        status = prf_lock_take(&self->owner, path, &owner, err);
+    if (status == PRF_EBUSY)
+        return prf_fail(err, PRF_EBUSY, "store %s is in use by process %ld: stop that coordinator, or choose another folder",
+                        self->dir, owner);
+    return status;
 }
 
 /* LMDB makes its lock file with holes and writes to them through its map: on a full disk that would kill the process. So the file

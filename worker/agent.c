@@ -3,28 +3,36 @@
  *
  * A job's way: queue (bounded by the credit that was granted) -> the backend's process -> outbox -> forgotten when the coordinator
  * has committed it. A new session changes nothing about that: jobs that are held stay held and are listed in the heartbeat,
- * results that are not confirmed are sent again. Credit is granted anew as jobs leave the board, not as they are committed, so
+ * results that are not confirmed are sent again. Only a coordinator that was started anew knows nothing of the jobs before it:
+ * those that have not begun are dropped, and it gets the results before it is granted credit, so that it can plan with them.
+ *
+ * While nobody is there the board works through what it holds, and the results wait in the outbox and its spool, for hours if need
+ * be. Credit is granted anew as jobs leave the board, not as they are committed, so
  * that the board never waits for the disk; but with a full outbox none is granted at all.
  *
  * The only timer ticks every 50 ms; what is due is decided by comparing times. */
 #include "agent.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "host.h"
 #include "models.h"
 #include "net/frames.h"
 #include "outbox.h"
+#include "state.h"
 
 enum {
     TICK_MS = 50,
-    HELLO_MS = 1000,
-    CROWDED_MS = 5000, /* until the next Hello when the coordinator has no room */
+    FIRST_HELLO_MS = 500, /* the longest wait before the first Hello of a session, */
+    LAST_HELLO_MS = 8000, /* and between two that were sent and not answered */
+    SAVE_MS = 2000,
     FETCH_MS = 2000,
     SILENT_PERIODS = 5,
     RESEND_PERIODS = 10,
@@ -37,6 +45,7 @@ enum {
 typedef struct {
     const prf_agent_options_t *options;
     prf_loop_t *loop;
+    int lock; /* on the state folder; -1: none */
     prf_socket_t *dealer, *sub;
     prf_host_t *host;
     prf_outbox_t *outbox;
@@ -50,9 +59,11 @@ typedef struct {
     bool busy;
     uint64_t session; /* 0: none */
     uint32_t heartbeat_ms;
-    uint32_t open_credit; /* granted and not used yet */
-    uint64_t next_hello_ms, next_heartbeat_ms, heard_ms, fetch_ms;
+    uint32_t open_credit;  /* granted and not used yet */
+    prf_backoff_t backoff; /* between Hellos */
+    uint64_t next_hello_ms, next_heartbeat_ms, heard_ms, fetch_ms, save_ms;
     uint64_t denied_ms;   /* when it was last logged that the farm does not let us in; 0: not since it did */
+    bool disk_full;       /* results are kept in memory only */
     uint64_t farewell_ms; /* 0, or when to end whatever is unconfirmed */
     prf_status_t end;     /* why it ended */
     prf_error_t why;
@@ -76,45 +87,53 @@ static bool send_frame(agent_t *self, const prf_frame_t *frame)
     return status == PRF_OK;
 }
 
+/* One that could not leave, because nobody is there, is not one that was not answered. */
 static void send_hello(agent_t *self, uint64_t now)
 {
     prf_frame_t frame = {.type = PRF_FRAME_HELLO, .u.hello = self->facts};
     frame.u.hello.model = *prf_models_current(self->models);
-    self->next_hello_ms = now + HELLO_MS;
-    send_frame(self, &frame);
+    frame.u.hello.spooled = (uint32_t)prf_outbox_count(self->outbox);
+    if (!send_frame(self, &frame))
+        prf_backoff_reset(&self->backoff);
+    self->next_hello_ms = now + prf_backoff_next(&self->backoff);
 }
 
-static void lose_session(agent_t *self, const char *why, uint64_t hello_ms)
+static void lose_session(agent_t *self, const char *why)
 {
     if (self->session)
-        prf_log(PRF_LOG_WARN, "session_lost why=\"%s\" next=\"says hello again\"", why);
+        prf_log(PRF_LOG_WARN, "session_lost why=\"%s\" unconfirmed=%zu next=\"says hello again\"", why,
+                prf_outbox_count(self->outbox));
     self->session = 0;
     self->open_credit = 0;
-    self->next_hello_ms = hello_ms;
+    self->next_hello_ms = prf_clock_mono_ms() + prf_backoff_next(&self->backoff);
 }
 
-/* Every job that is held or granted needs a place in the outbox one day. */
-static void grant_credit(agent_t *self)
-{
-    uint32_t held = (uint32_t)self->queued + (self->busy ? 1 : 0) + self->open_credit;
-    uint32_t promised = (uint32_t)prf_outbox_count(self->outbox) + held;
-    /* In halves rather than one by one, so that jobs come in batches. */
-    if (!self->session || self->board_down || self->farewell_ms || held > self->options->credit / 2 || promised >= PRF_OUTBOX_FULL)
-        return;
-    uint32_t room = PRF_OUTBOX_FULL - promised, more = self->options->credit - held;
-    prf_frame_t frame = {.type = PRF_FRAME_CREDIT, .u.credit = more < room ? more : room};
-    if (send_frame(self, &frame))
-        self->open_credit += frame.u.credit;
-}
-
-static void send_results(agent_t *self, uint64_t now)
+/* False when some could not leave. */
+static bool send_results(agent_t *self, uint64_t now)
 {
     uint64_t patience = (uint64_t)RESEND_PERIODS * self->heartbeat_ms;
     size_t count;
     while (self->session &&
            (count = prf_outbox_due(self->outbox, now > patience ? now - patience : 0, now, self->batch, PRF_FRAME_JOBS)) > 0)
         if (!send_frame(self, &(prf_frame_t){.type = PRF_FRAME_RESULT_BATCH, .u.results = {.items = self->batch, .count = count}}))
-            return;
+            return false;
+    return true;
+}
+
+/* Every job that is held or granted needs a place in the outbox one day. Results go first: the coordinator must not grant what is
+ * measured already. */
+static void grant_credit(agent_t *self)
+{
+    uint32_t held = (uint32_t)self->queued + (self->busy ? 1 : 0) + self->open_credit;
+    uint32_t promised = (uint32_t)prf_outbox_count(self->outbox) + held;
+    /* In halves rather than one by one, so that jobs come in batches. */
+    if (!self->session || self->board_down || self->farewell_ms || held > self->options->credit / 2 ||
+        promised >= PRF_OUTBOX_FULL || !send_results(self, prf_clock_mono_ms()))
+        return;
+    uint32_t room = PRF_OUTBOX_FULL - promised, more = self->options->credit - held;
+    prf_frame_t frame = {.type = PRF_FRAME_CREDIT, .u.credit = more < room ? more : room};
+    if (send_frame(self, &frame))
+        self->open_credit += frame.u.credit;
 }
 
 static void finish_job(agent_t *self, const prf_result_t *result)
@@ -147,19 +166,47 @@ static void feed_board(agent_t *self)
     grant_credit(self);
 }
 
+/* The outbox of the board that it turned out to be. False, and the worker ends, when it cannot be had. */
+static bool open_outbox(agent_t *self, const prf_hello_t *facts)
+{
+    char folder[PATH_MAX];
+    prf_spool_found_t found;
+    prf_error_t err = {0};
+    prf_status_t status = snprintf(folder, sizeof folder, "%s/spool", self->options->state_dir) < (int)sizeof folder
+                              ? prf_outbox_keep(self->outbox, folder, facts, &found, &err)
+                              : prf_fail(&err, PRF_EINVAL, "state folder %.60s...: path too long", self->options->state_dir);
+    if (status) {
+        prf_fail_prefix(&err, status, "results cannot be kept, choose another folder with --state");
+        end_with(self, &err);
+        return false;
+    }
+    if (found.taken > 0)
+        prf_log(PRF_LOG_INFO, "spool_taken_up results=%zu next=\"they are handed over\"", found.taken);
+    if (found.damaged > 0)
+        prf_log(PRF_LOG_WARN, "spool_damaged entries=%zu next=\"they are measured again\"", found.damaged);
+    if (found.others > 0)
+        prf_log(PRF_LOG_WARN,
+                "spool_set_aside files=%zu one=\"%s/%s\" why=\"of another board, kind, runtime or prfarm\" next=\"start a worker "
+                "as that one to hand them over, or delete them\"",
+                found.others, folder, found.other);
+    return true;
+}
+
 static void on_board_ready(void *arg, const prf_hello_t *facts)
 {
     agent_t *self = arg;
-    bool changed = strcmp(facts->fingerprint, self->facts.fingerprint) != 0 || facts->kinds != self->facts.kinds;
+    bool other = strcmp(facts->fingerprint, self->facts.fingerprint) != 0, changed = other || facts->kinds != self->facts.kinds;
     prf_log(self->was_ready && !changed ? PRF_LOG_DEBUG : PRF_LOG_INFO, "board_open backend=%s fingerprint=\"%s\"",
             self->options->serve.backend, facts->fingerprint);
+    if (other && !open_outbox(self, facts))
+        return;
     self->facts = *facts;
     self->board_down = false;
     /* The jobs are of another runtime's points. */
     while (changed && self->was_ready && self->queued > 0)
         free(self->queue[--self->queued].blocks);
     if (changed && self->was_ready)
-        lose_session(self, "the board came back with another fingerprint", 0);
+        lose_session(self, "the board came back with another fingerprint");
     self->was_ready = true;
     feed_board(self);
 }
@@ -243,10 +290,28 @@ static void on_chunk(agent_t *self, const prf_frame_t *frame)
     model_step(self, step, status, &err);
 }
 
+/* A coordinator that was started anew does not know of them, and may give them to others. */
+static void drop_jobs_before(agent_t *self, uint64_t first_epoch)
+{
+    size_t kept = 0, held = self->queued;
+    for (size_t i = 0; i < held; i++) {
+        if (self->queue[i].epoch > first_epoch)
+            self->queue[kept++] = self->queue[i];
+        else
+            free(self->queue[i].blocks);
+    }
+    self->queued = kept;
+    if (kept < held)
+        prf_log(PRF_LOG_INFO, "jobs_dropped count=%zu why=\"they had not begun, and this coordinator does not know of them\"",
+                held - kept);
+}
+
 static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
 {
     bool first = self->session == 0;
     self->denied_ms = 0;
+    drop_jobs_before(self, frame->u.welcome.first_epoch);
+    prf_backoff_reset(&self->backoff);
     self->session = frame->u.welcome.session;
     self->heartbeat_ms = frame->u.welcome.heartbeat_ms ? frame->u.welcome.heartbeat_ms : DEFAULT_HEARTBEAT_MS;
     self->open_credit = 0;
@@ -281,13 +346,10 @@ static void on_refusal(agent_t *self, const prf_frame_t *frame, uint64_t now)
     prf_fail(&why, status, "the coordinator refuses this worker: %s", frame->u.refusal.text);
     if (status == PRF_EEXISTS || status == PRF_EVERSION)
         end_with(self, &why);
-    else if (status == PRF_ENOTFOUND)
-        lose_session(self, frame->u.refusal.text, now);
-    else if (status == PRF_EBUSY)
-        lose_session(self, frame->u.refusal.text, now + CROWDED_MS);
-    else if (status == PRF_EDENIED) {
-        on_denied(self, frame->u.refusal.text, now);
-        lose_session(self, frame->u.refusal.text, now + CROWDED_MS);
+    else if (status == PRF_ENOTFOUND || status == PRF_EBUSY || status == PRF_EDENIED) {
+        if (status == PRF_EDENIED)
+            on_denied(self, frame->u.refusal.text, now);
+        lose_session(self, frame->u.refusal.text);
     } else
         prf_log(PRF_LOG_WARN, "refused status=\"%s\" text=\"%s\"", prf_status_name(status), frame->u.refusal.text);
 }
@@ -369,7 +431,7 @@ static void on_frame(agent_t *self, prf_frame_t *frame, uint64_t now)
         on_chunk(self, frame);
         break;
     case PRF_FRAME_GOODBYE:
-        lose_session(self, "the coordinator said goodbye", now + HELLO_MS);
+        lose_session(self, "the coordinator said goodbye");
         break;
     default:
         prf_log(PRF_LOG_WARN, "frame_ignored type=%s", prf_frame_name(frame->type));
@@ -410,8 +472,8 @@ static void on_sub(void *arg)
     read_socket(arg, ((agent_t *)arg)->sub);
 }
 
-/* Lists every job that is held, in as many frames as that takes, and at least one. */
-static void send_heartbeat(agent_t *self, uint64_t now)
+/* Lists every job that is held, in as many frames as that takes, and at least one. False when there is no connection. */
+static bool send_heartbeat(agent_t *self, uint64_t now)
 {
     uint64_t ids[PRF_FRAME_JOBS];
     size_t count = 0, results = prf_outbox_count(self->outbox), total = self->queued + self->busy + results;
@@ -426,9 +488,24 @@ static void send_heartbeat(agent_t *self, uint64_t now)
             count = 0;
         }
     }
-    send_frame(self,
-               &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids = {.session = self->session, .items = ids, .count = count}});
     self->next_heartbeat_ms = now + self->heartbeat_ms;
+    return send_frame(
+        self, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids = {.session = self->session, .items = ids, .count = count}});
+}
+
+/* A full disk is told once, and once when it is over. */
+static void save_outbox(agent_t *self, uint64_t now)
+{
+    prf_error_t err;
+    bool failed = prf_outbox_save(self->outbox, &err) != PRF_OK;
+    self->save_ms = now;
+    if (failed && !self->disk_full)
+        prf_log(PRF_LOG_ERROR,
+                "spool_not_written error=\"%s\" next=\"up to %d results are kept in memory; tried again every %d ms\"", err.text,
+                PRF_OUTBOX_FULL, SAVE_MS);
+    if (!failed && self->disk_full)
+        prf_log(PRF_LOG_INFO, "spool_written_again results=%zu", prf_outbox_count(self->outbox));
+    self->disk_full = failed;
 }
 
 static void on_tick(void *arg)
@@ -443,13 +520,15 @@ static void on_tick(void *arg)
         return;
     }
     if (self->session && now - self->heard_ms > (uint64_t)SILENT_PERIODS * self->heartbeat_ms)
-        lose_session(self, "nothing was heard of the coordinator", now);
+        lose_session(self, "nothing was heard of the coordinator");
     if (!self->session && self->was_ready && now >= self->next_hello_ms)
         send_hello(self, now);
+    if (now - self->save_ms >= SAVE_MS)
+        save_outbox(self, now);
+    if (self->session && now >= self->next_heartbeat_ms && !send_heartbeat(self, now))
+        lose_session(self, "there is no connection to the coordinator");
     if (!self->session)
         return;
-    if (now >= self->next_heartbeat_ms)
-        send_heartbeat(self, now);
     send_results(self, now);
     if (now - self->fetch_ms >= FETCH_MS)
         send_fetch(self, now);
@@ -473,8 +552,10 @@ static prf_status_t connect_farm(agent_t *self, prf_error_t *err)
 {
     const prf_endpoints_t *farm = &self->options->farm;
     prf_status_t status = prf_socket_new(&self->dealer, PRF_DEALER, SOCKET_QUEUE, PRF_FRAME_BYTES, err);
-    if (!status)
+    if (!status) {
+        prf_socket_hold_nothing(self->dealer);
         status = prf_socket_new(&self->sub, PRF_SUB, SOCKET_QUEUE, PRF_FRAME_BYTES, err);
+    }
     if (!status)
         status = prf_socket_identify(self->dealer, &self->options->identity, err);
     if (!status)
@@ -492,7 +573,9 @@ static prf_status_t set_up(agent_t *self, prf_error_t *err)
 {
     prf_error_t warning = {0};
     const prf_host_handler_t handler = {self, on_board_ready, on_board_refused, on_board_result};
-    prf_status_t status = prf_loop_new(&self->loop, err);
+    prf_status_t status = prf_state_lock(&self->lock, self->options->state_dir, err);
+    if (!status)
+        status = prf_loop_new(&self->loop, err);
     if (!status)
         status = prf_loop_on_signals(self->loop, on_signal, self, err);
     if (!status)
@@ -522,6 +605,8 @@ static void tear_down(agent_t *self)
     for (size_t i = 0; i < self->queued; i++)
         free(self->queue[i].blocks);
     prf_loop_destroy(&self->loop);
+    if (self->lock >= 0)
+        close(self->lock);
     free(self);
 }
 
@@ -531,6 +616,8 @@ prf_status_t prf_agent_run(const prf_agent_options_t *options, prf_error_t *err)
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "worker");
     self->options = options;
+    self->lock = -1;
+    prf_backoff_init(&self->backoff, prf_clock_mono_ns() ^ prf_rng_stream(options->serve.board), FIRST_HELLO_MS, LAST_HELLO_MS);
     self->heartbeat_ms = DEFAULT_HEARTBEAT_MS;
     prf_status_t status = set_up(self, err);
     if (!status)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +41,10 @@ static const char help[] =
     "  --farm FARM         the coordinator: tcp://HOST:PORT, ipc://PATH (default " PRF_FARM_DEFAULT ")\n"
     "  --key FILE          this board's secret key, for a farm with keys (prfarm keygen makes one)\n"
     "  --server KEY        that farm's public key, or its file\n"
-    "  --board NAME        this board's name, unique in the farm (default: host name and process id)\n"
-    "  --state DIR         keeps the model here (default: $STATE_DIRECTORY, or ~/.local/state/prfarm/BOARD)\n"
+    "  --board NAME        this board's name, unique in the farm (default: host name and process id); with a fixed one a worker\n"
+    "                      that is started again hands over the results that it had not handed over before\n"
+    "  --state DIR         keeps the model and results that wait for the coordinator here, for this worker alone\n"
+    "                      (default: $STATE_DIRECTORY, or ~/.local/state/prfarm/BOARD)\n"
     "  --credit N          jobs to hold at a time, 1 to 256 (default 4)\n"
     "  --log LEVEL         error, warn, info or debug (default info); the log goes to standard error\n"
     "  --list-backends     prints the built-in backends and their options\n"
@@ -207,6 +210,7 @@ int main(int argc, char **argv)
         return prf_serve(&(prf_serve_t){args.text[BACKEND], args.options, args.option_count, args.text[BOARD], args.text[KIND]},
                          HOST_FD);
     prf_log_init("prfarm-worker", level);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no reason to die */
     if (!status)
         status = run(&args, &err);
     if (status)

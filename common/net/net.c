@@ -28,7 +28,7 @@
 enum {
     LINGER_MS = 300,
     RECONNECT_MS = 50,
-    RECONNECT_MAX_MS = 2000,
+    RECONNECT_MAX_MS = 1000,
     PING_MS = 5000,
     PING_TIMEOUT_MS = 20000,
     HANDSHAKE_MS = 5000, /* a connection that has not said who it is by then is closed */
@@ -232,6 +232,11 @@ prf_status_t prf_socket_rebind(prf_socket_t *self, const char *bound, prf_error_
     return e ? bind_failed(bound, e, err) : PRF_OK;
 }
 
+void prf_socket_hold_nothing(prf_socket_t *self)
+{
+    zsock_set_immediate(self->zsock, 1);
+}
+
 prf_status_t prf_socket_connect(prf_socket_t *self, const char *endpoint, prf_error_t *err)
 {
     prf_status_t status = prf_endpoint_check(endpoint, err);
@@ -255,7 +260,7 @@ static prf_status_t send_part(prf_socket_t *self, const void *bytes, size_t len,
     if (rc >= 0)
         return PRF_OK;
     if (errno == EAGAIN)
-        return prf_fail(err, PRF_EBUSY, "the peer's queue is full");
+        return prf_fail(err, PRF_EBUSY, "the peer's queue is full, or it is not connected");
     if (errno == EHOSTUNREACH)
         return prf_fail(err, PRF_ENOTFOUND, "the peer is gone");
     return prf_fail(err, PRF_EIO, "sending: %s", zmq_strerror(errno));

@@ -42,6 +42,9 @@ PRF_CHECKED prf_status_t prf_socket_bind(prf_socket_t *self, const char *endpoin
 /* Ends every connection of a bound socket and lets new ones in under its old endpoint; takes a few milliseconds.
  * Errors: PRF_EBUSY (the endpoint did not become free in time: it is not bound now, call again later), PRF_EIO. */
 PRF_CHECKED prf_status_t prf_socket_rebind(prf_socket_t *self, const char *bound, prf_error_t *err);
+/* Before connecting: messages are taken only while there is a connection, else refused (PRF_EBUSY). Nothing piles up for a peer
+ * that is away, to fall on it all at once when it is back. */
+void prf_socket_hold_nothing(prf_socket_t *self);
 /* Connects in the background and reconnects with growing delay, one endpoint a socket. Errors: PRF_EINVAL, PRF_EIO. */
 PRF_CHECKED prf_status_t prf_socket_connect(prf_socket_t *self, const char *endpoint, prf_error_t *err);
 /* To be called every now and then on a socket that connects, because libzmq says nothing when the other side does not let us in,

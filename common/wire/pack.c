@@ -178,6 +178,7 @@ static prf_status_t pack_hello(Prf__Wire__Frame *out, const prf_hello_t *hello, 
     out->hello->dtypes = hello->dtypes;
     out->hello->flags = hello->flags;
     out->hello->model = pack_model(&hello->model, arena);
+    out->hello->spooled = hello->spooled;
     return out->hello->fingerprint && out->hello->software && out->hello->model ? PRF_OK : no_memory(err);
 }
 
@@ -288,6 +289,7 @@ static prf_status_t pack_session(Prf__Wire__Frame *out, const prf_frame_t *frame
         NEW_BODY(out->welcome, welcome);
         out->welcome->session = frame->u.welcome.session;
         out->welcome->heartbeat_ms = frame->u.welcome.heartbeat_ms;
+        out->welcome->first_epoch = frame->u.welcome.first_epoch;
         out->welcome->model = pack_model(&frame->u.welcome.model, arena);
         return out->welcome->model ? PRF_OK : no_memory(err);
     case PRF_FRAME_REFUSAL:

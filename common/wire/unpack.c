@@ -176,6 +176,7 @@ static prf_status_t unpack_hello(prf_hello_t *out, const Prf__Wire__Hello *hello
     out->kinds = hello->kinds;
     out->dtypes = hello->dtypes;
     out->flags = hello->flags;
+    out->spooled = hello->spooled;
     prf_status_t status = prf_unpack_name(out->board, "board", hello->board, err);
     if (!status)
         status = prf_unpack_name(out->kind, "board kind", hello->kind, err);
@@ -192,6 +193,7 @@ static prf_status_t unpack_welcome(prf_frame_t *out, const Prf__Wire__Welcome *w
 {
     out->u.welcome.session = welcome->session;
     out->u.welcome.heartbeat_ms = welcome->heartbeat_ms;
+    out->u.welcome.first_epoch = welcome->first_epoch;
     if (welcome->heartbeat_ms < 1)
         return prf_fail(err, PRF_EPEER, "a heartbeat every 0 ms");
     return unpack_model(&out->u.welcome.model, welcome->model, err);

@@ -48,6 +48,7 @@ typedef struct {
     char board[PRF_NAME], kind[PRF_NAME], fingerprint[PRF_FINGERPRINT], software[PRF_NAME];
     uint32_t kinds, dtypes, flags; /* as in worker/backends/backend.h */
     prf_model_version_t model;
+    uint32_t spooled; /* results that wait to be handed over */
 } prf_hello_t;
 
 typedef enum {
@@ -79,6 +80,7 @@ typedef struct {
             uint64_t session;
             uint32_t heartbeat_ms;
             prf_model_version_t model;
+            uint64_t first_epoch; /* epochs up to it are of a coordinator that is gone; 0: not told */
         } welcome;
         struct {
             prf_status_t status;

@@ -170,6 +170,7 @@ Test(triage, a_quarantine_by_hand_returns_the_jobs_and_outlives_the_coordinator_
     farm_kill_coordinator(&farm);
     farm_start_coordinator(&farm, NULL);
     farm_peer_hello(&a, "a", "hand");
+    farm_peer_hello(&b, "b", "hand"); /* both are back: nobody is waited for before jobs are granted */
     farm_peer_credit(&a, 10);
     cr_assert_not(gets_a_job(&a));
     json_t *board = farm_board(&farm, "a");

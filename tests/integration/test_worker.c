@@ -500,5 +500,5 @@ Test(worker, what_cannot_work_ends_it_with_one_clear_message)
     ENDS(PRF_EINVAL, "--board 'a b': use 1 to 63 letters", SIM, "--board", "a b");
     ENDS(PRF_EUSAGE, "log level 'loud'", SIM, "--log", "loud");
     ENDS(PRF_EINVAL, "http://here", SIM, "--farm", "http://here");
-    ENDS(PRF_EIO, "/log/models: Not a directory", SIM, "--state", log_path);
+    ENDS(PRF_EIO, "/log: is a file, not a folder", SIM, "--state", log_path);
 }
