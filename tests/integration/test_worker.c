@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* prfarm-worker as a coordinator sees it: the test is the coordinator, the worker is the real program with a simulated board. */
+#define _GNU_SOURCE /* prlimit */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -501,4 +503,142 @@ Test(worker, what_cannot_work_ends_it_with_one_clear_message)
     ENDS(PRF_EUSAGE, "log level 'loud'", SIM, "--log", "loud");
     ENDS(PRF_EINVAL, "http://here", SIM, "--farm", "http://here");
     ENDS(PRF_EIO, "/log: is a file, not a folder", SIM, "--state", log_path);
+}
+
+/* --- results outlive the worker --- */
+
+static prf_frame_t hello_with(uint32_t spooled)
+{
+    prf_frame_t hello = expect(PRF_FRAME_HELLO);
+    while (hello.u.hello.spooled != spooled && !late) { /* a killed worker's last words may still come */
+        prf_frame_release(&hello);
+        hello = expect(PRF_FRAME_HELLO);
+    }
+    cr_assert_eq(hello.u.hello.spooled, spooled);
+    return hello;
+}
+
+/* Killed while the coordinator is away. What it had measured comes first, and is known before new work is asked for. */
+Test(worker, a_killed_workers_results_are_handed_over_by_its_successor_before_it_asks_for_jobs)
+{
+    START(SIM);
+    welcome(1);
+    for (uint64_t id = 11; id <= 13; id++) {
+        give_job(id, "fc in=8 out=8", 10000);
+        cr_assert_eq(result().id, id);
+    }
+    commit(12);
+    prf_frame_t heartbeat;
+    do { /* until it has heard */
+        heartbeat = expect(PRF_FRAME_HEARTBEAT);
+        cr_assert(!late);
+        prf_frame_release(&heartbeat);
+    } while (heartbeat.u.ids.count > 2);
+    prf_process_stop(&worker, 0);
+    unbind_farm();
+    bind_farm();
+    START(SIM);
+    prf_frame_t hello = hello_with(2);
+    prf_frame_release(&hello);
+    tell(&(prf_frame_t){.type = PRF_FRAME_WELCOME, .u.welcome = {.session = 2, .heartbeat_ms = HEARTBEAT_MS}});
+    prf_frame_t frame = {0};
+    while (next_frame(&frame) && frame.type == PRF_FRAME_HELLO)
+        prf_frame_release(&frame);
+    cr_assert_eq(frame.type, PRF_FRAME_RESULT_BATCH, "%s came before the results", prf_frame_name(frame.type));
+    cr_assert_eq(frame.u.results.count, 2);
+    cr_assert(frame.u.results.items[0].id == 11 && frame.u.results.items[1].id == 13);
+    cr_assert_eq(frame.u.results.items[0].sample.latency_ns, 8);
+    prf_frame_release(&frame);
+    cr_assert_gt(credit(), 0);
+    says("spool_taken_up results=2");
+}
+
+Test(worker, jobs_of_a_coordinator_that_is_gone_are_dropped_unless_they_have_begun)
+{
+    START(SIM, "--option", "hang=1");
+    welcome(1);
+    credit();
+    for (uint64_t id = 11; id <= 13; id++) /* the first hangs on the board, the others wait */
+        give_job(id, "fc in=8 out=8", 60000);
+    size_t held = 0;
+    while (held != 3) {
+        prf_frame_t heartbeat = expect(PRF_FRAME_HEARTBEAT);
+        held = heartbeat.u.ids.count;
+        prf_frame_release(&heartbeat);
+    }
+    tell(&(prf_frame_t){.type = PRF_FRAME_GOODBYE});
+    prf_frame_t hello = expect(PRF_FRAME_HELLO);
+    prf_frame_release(&hello);
+    tell(&(prf_frame_t){.type = PRF_FRAME_WELCOME, .u.welcome = {.session = 2, .heartbeat_ms = HEARTBEAT_MS, .first_epoch = 1}});
+    prf_frame_t frame;
+    do {
+        frame = expect(PRF_FRAME_HEARTBEAT);
+        held = frame.u.ids.count;
+        cr_assert(held == 0 || frame.u.ids.items[0] == 11);
+        prf_frame_release(&frame);
+    } while (held != 1 && !late);
+    says("jobs_dropped count=2");
+}
+
+Test(worker, jobs_survive_a_lost_session_with_the_same_coordinator)
+{
+    START(SIM, "--option", "hang=1");
+    welcome(1);
+    credit();
+    for (uint64_t id = 11; id <= 12; id++)
+        give_job(id, "fc in=8 out=8", 60000);
+    tell(&(prf_frame_t){.type = PRF_FRAME_REFUSAL, .u.refusal = {.status = PRF_ENOTFOUND, .text = "no session"}});
+    prf_frame_t hello = expect(PRF_FRAME_HELLO);
+    prf_frame_release(&hello);
+    tell(&(prf_frame_t){.type = PRF_FRAME_WELCOME, .u.welcome = {.session = 2, .heartbeat_ms = HEARTBEAT_MS, .first_epoch = 0}});
+    prf_frame_t heartbeat = expect(PRF_FRAME_HEARTBEAT);
+    while (heartbeat.u.ids.session != 2) {
+        prf_frame_release(&heartbeat);
+        heartbeat = expect(PRF_FRAME_HEARTBEAT);
+    }
+    cr_assert_eq(heartbeat.u.ids.count, 2);
+    prf_frame_release(&heartbeat);
+}
+
+Test(worker, two_workers_do_not_share_a_state_folder)
+{
+    START(SIM);
+    welcome(1);
+    prf_process_t first = worker;
+    START(SIM, "--board", "b2");
+    cr_assert_eq(exit_code(), prf_exit_code(PRF_EBUSY));
+    char text[160];
+    snprintf(text, sizeof text, "is in use by process %ld: stop that worker, or give this one another --state", (long)first.pid);
+    says(text);
+    prf_process_stop(&first, 0);
+}
+
+/* A limit on its files is set and lifted from outside, as a disk fills and is emptied: it lies behind the log and the first
+ * results. */
+Test(worker, a_full_disk_is_told_once_and_results_go_on)
+{
+    enum { BEFORE = 16, SLOT = 512 };
+    START(SIM, "--credit", "20");
+    welcome(1);
+    for (uint64_t id = 1; id <= BEFORE; id++) {
+        give_job(id, "fc in=8 out=8", 10000);
+        cr_assert_eq(result().id, id);
+    }
+    struct rlimit little = {.rlim_cur = BEFORE * SLOT, .rlim_max = RLIM_INFINITY}, before;
+    cr_assert_eq(prlimit(worker.pid, RLIMIT_FSIZE, &little, &before), 0);
+    give_job(21, "fc in=8 out=8", 10000);
+    cr_assert_eq(result().id, 21);
+    while (!strstr(log_text(), "spool_not_written")) {
+        prf_frame_t frame = expect(PRF_FRAME_HEARTBEAT);
+        prf_frame_release(&frame);
+    }
+    give_job(22, "fc in=8 out=8", 10000);
+    while (result().id != 22)
+        cr_assert(!late);
+    cr_assert_eq(prlimit(worker.pid, RLIMIT_FSIZE, &before, NULL), 0);
+    while (!strstr(log_text(), "spool_written_again results=18")) {
+        prf_frame_t frame = expect(PRF_FRAME_HEARTBEAT);
+        prf_frame_release(&frame);
+    }
+    cr_assert_null(strstr(strstr(log_text(), "spool_not_written") + 1, "spool_not_written"), "told twice:\n%s", log_text());
 }

@@ -92,20 +92,22 @@ Test(wire, hello_and_welcome_come_back_as_they_were)
                                  .kinds = 0xfff,
                                  .dtypes = 9,
                                  .flags = 2,
-                                 .model = a_model()}};
+                                 .model = a_model(),
+                                 .spooled = 7}};
     prf_frame_t back = there_and_back(&f);
     const prf_hello_t *got = &back.u.hello;
     cr_expect_str_eq(got->board, "rack1-3");
     cr_expect_str_eq(got->kind, "vta");
     cr_expect_str_eq(got->fingerprint, f.u.hello.fingerprint);
     cr_expect_str_eq(got->software, "0.1.0");
-    cr_expect(got->kinds == 0xfff && got->dtypes == 9 && got->flags == 2);
+    cr_expect(got->kinds == 0xfff && got->dtypes == 9 && got->flags == 2 && got->spooled == 7);
     cr_expect(same_model(&got->model, &f.u.hello.model));
     prf_frame_release(&back);
-    f = (prf_frame_t){.type = PRF_FRAME_WELCOME, .u.welcome = {.session = UINT64_MAX, .heartbeat_ms = 1000}};
+    f = (prf_frame_t){.type = PRF_FRAME_WELCOME, .u.welcome = {.session = UINT64_MAX, .heartbeat_ms = 1000, .first_epoch = 3}};
     back = there_and_back(&f);
     cr_expect_eq(back.u.welcome.session, UINT64_MAX);
     cr_expect_eq(back.u.welcome.heartbeat_ms, 1000);
+    cr_expect_eq(back.u.welcome.first_epoch, 3);
     cr_expect_eq(back.u.welcome.model.version, 0, "no model became one");
     prf_frame_release(&back);
 }
