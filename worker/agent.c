@@ -87,12 +87,13 @@ static bool send_frame(agent_t *self, const prf_frame_t *frame)
     return status == PRF_OK;
 }
 
-/* One that could not leave, because nobody is there, is not one that was not answered. */
+/* The job on the board counts as a result, since it will be one. A Hello that could not leave, because nobody is there, is not one
+ * that was not answered. */
 static void send_hello(agent_t *self, uint64_t now)
 {
     prf_frame_t frame = {.type = PRF_FRAME_HELLO, .u.hello = self->facts};
     frame.u.hello.model = *prf_models_current(self->models);
-    frame.u.hello.spooled = (uint32_t)prf_outbox_count(self->outbox);
+    frame.u.hello.spooled = (uint32_t)prf_outbox_count(self->outbox) + self->busy;
     if (!send_frame(self, &frame))
         prf_backoff_reset(&self->backoff);
     self->next_hello_ms = now + prf_backoff_next(&self->backoff);

@@ -48,7 +48,7 @@ typedef struct {
     char board[PRF_NAME], kind[PRF_NAME], fingerprint[PRF_FINGERPRINT], software[PRF_NAME];
     uint32_t kinds, dtypes, flags; /* as in worker/backends/backend.h */
     prf_model_version_t model;
-    uint32_t spooled; /* results that wait to be handed over */
+    uint32_t spooled; /* results that wait to be handed over, and the one of the job that runs */
 } prf_hello_t;
 
 typedef enum {
