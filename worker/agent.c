@@ -53,8 +53,7 @@ typedef struct {
     prf_hello_t facts; /* board "": not open yet */
     bool board_down;   /* its process could not be started again */
     bool was_ready, was_welcome;
-    prf_job_t queue[PRF_AGENT_MAX_CREDIT]; /* blocks owned */
-    size_t queued;
+    prf_waiting_t waiting;
     uint64_t running; /* id of the job on the board */
     bool busy;
     uint64_t session; /* 0: none */
@@ -125,7 +124,7 @@ static bool send_results(agent_t *self, uint64_t now)
  * measured already. */
 static void grant_credit(agent_t *self)
 {
-    uint32_t held = (uint32_t)self->queued + (self->busy ? 1 : 0) + self->open_credit;
+    uint32_t held = (uint32_t)self->waiting.count + (self->busy ? 1 : 0) + self->open_credit;
     uint32_t promised = (uint32_t)prf_outbox_count(self->outbox) + held;
     /* In halves rather than one by one, so that jobs come in batches. */
     if (!self->session || self->board_down || self->farewell_ms || held > self->options->credit / 2 ||
@@ -149,9 +148,8 @@ static void finish_job(agent_t *self, const prf_result_t *result)
 /* Hands the board its next job; a job that cannot even be handed over has failed. */
 static void feed_board(agent_t *self)
 {
-    while (self->queued > 0 && prf_host_idle(self->host)) {
-        prf_job_t job = self->queue[0];
-        memmove(self->queue, self->queue + 1, --self->queued * sizeof *self->queue);
+    prf_job_t job;
+    while (prf_host_idle(self->host) && prf_waiting_take(&self->waiting, &job)) {
         prf_error_t err = {0};
         prf_status_t status = prf_host_submit(self->host, &job, &err);
         free(job.blocks);
@@ -203,11 +201,10 @@ static void on_board_ready(void *arg, const prf_hello_t *facts)
         return;
     self->facts = *facts;
     self->board_down = false;
-    /* The jobs are of another runtime's points. */
-    while (changed && self->was_ready && self->queued > 0)
-        free(self->queue[--self->queued].blocks);
-    if (changed && self->was_ready)
+    if (changed && self->was_ready) {
+        prf_waiting_clear(&self->waiting); /* of another runtime's points */
         lose_session(self, "the board came back with another fingerprint");
+    }
     self->was_ready = true;
     feed_board(self);
 }
@@ -229,12 +226,11 @@ static void on_board_refused(void *arg, const prf_error_t *why, unsigned retry_m
     prf_log(PRF_LOG_ERROR, "board_not_opened error=\"%s\" next=\"tried again in %u ms\"", why->text, retry_ms);
     self->board_down = true;
     /* Others can measure these meanwhile. */
-    while (self->queued > 0) {
-        const prf_job_t *job = &self->queue[--self->queued];
-        prf_result_t failed = {
-            .id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt, .outcome = PRF_ECRASH};
+    prf_job_t job;
+    while (prf_waiting_take(&self->waiting, &job)) {
+        prf_result_t failed = {.id = job.id, .epoch = job.epoch, .point = job.point, .attempt = job.attempt, .outcome = PRF_ECRASH};
         snprintf(failed.error, sizeof failed.error, "the board cannot be opened: %.*s", PRF_ERROR_TEXT - 40, why->text);
-        free(job->blocks);
+        free(job.blocks);
         finish_job(self, &failed);
     }
 }
@@ -291,27 +287,14 @@ static void on_chunk(agent_t *self, const prf_frame_t *frame)
     model_step(self, step, status, &err);
 }
 
-/* A coordinator that was started anew does not know of them, and may give them to others. */
-static void drop_jobs_before(agent_t *self, uint64_t first_epoch)
-{
-    size_t kept = 0, held = self->queued;
-    for (size_t i = 0; i < held; i++) {
-        if (self->queue[i].epoch > first_epoch)
-            self->queue[kept++] = self->queue[i];
-        else
-            free(self->queue[i].blocks);
-    }
-    self->queued = kept;
-    if (kept < held)
-        prf_log(PRF_LOG_INFO, "jobs_dropped count=%zu why=\"they had not begun, and this coordinator does not know of them\"",
-                held - kept);
-}
-
 static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
 {
     bool first = self->session == 0;
     self->denied_ms = 0;
-    drop_jobs_before(self, frame->u.welcome.first_epoch);
+    size_t dropped = prf_waiting_drop_until(&self->waiting, frame->u.welcome.first_epoch);
+    if (dropped > 0)
+        prf_log(PRF_LOG_INFO, "jobs_dropped count=%zu why=\"they had not begun, and this coordinator does not know of them\"",
+                dropped);
     prf_backoff_reset(&self->backoff);
     self->session = frame->u.welcome.session;
     self->heartbeat_ms = frame->u.welcome.heartbeat_ms ? frame->u.welcome.heartbeat_ms : DEFAULT_HEARTBEAT_MS;
@@ -319,7 +302,7 @@ static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
     self->next_heartbeat_ms = now;
     if (first)
         prf_log(PRF_LOG_INFO, "welcome session=%llu unconfirmed=%zu held=%zu", (unsigned long long)self->session,
-                prf_outbox_count(self->outbox), self->queued + self->busy);
+                prf_outbox_count(self->outbox), self->waiting.count + self->busy);
     if (!self->was_welcome) {
         printf("ready board=%s kind=%s\n", self->options->serve.board, self->options->serve.kind);
         fflush(stdout);
@@ -357,13 +340,10 @@ static void on_refusal(agent_t *self, const prf_frame_t *frame, uint64_t now)
 
 static bool holds(const agent_t *self, uint64_t id)
 {
-    for (size_t i = 0; i < self->queued; i++)
-        if (self->queue[i].id == id)
-            return true;
     for (size_t i = 0; i < prf_outbox_count(self->outbox); i++)
         if (prf_outbox_at(self->outbox, i)->id == id)
             return true;
-    return self->busy && self->running == id;
+    return prf_waiting_has(&self->waiting, id) || (self->busy && self->running == id);
 }
 
 /* Takes jobs over from the frame as far as the queue reaches; a coordinator that sends more than it was granted gets those back by
@@ -375,32 +355,10 @@ static void on_jobs(agent_t *self, prf_frame_t *frame)
         self->open_credit -= self->open_credit > 0;
         if (holds(self, job->id))
             continue;
-        if (self->queued == PRF_AGENT_MAX_CREDIT) {
+        if (!prf_waiting_push(&self->waiting, job))
             prf_log(PRF_LOG_WARN, "job_ignored job=%llu why=\"more jobs than were granted\"", (unsigned long long)job->id);
-            continue;
-        }
-        self->queue[self->queued++] = *job;
-        job->blocks = NULL;
-        job->block_count = 0;
     }
     feed_board(self);
-}
-
-/* What is on the board already goes on: a result is never thrown away. */
-static void on_revoke(agent_t *self, const uint64_t *ids, size_t count)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < self->queued; i++) {
-        bool revoked = false;
-        for (size_t k = 0; k < count && !revoked; k++)
-            revoked = ids[k] == self->queue[i].id;
-        if (revoked)
-            free(self->queue[i].blocks);
-        else
-            self->queue[kept++] = self->queue[i];
-    }
-    self->queued = kept;
-    grant_credit(self);
 }
 
 static void on_frame(agent_t *self, prf_frame_t *frame, uint64_t now)
@@ -420,8 +378,9 @@ static void on_frame(agent_t *self, prf_frame_t *frame, uint64_t now)
         prf_outbox_forget(self->outbox, frame->u.ids.items, frame->u.ids.count);
         grant_credit(self);
         break;
-    case PRF_FRAME_REVOKE:
-        on_revoke(self, frame->u.ids.items, frame->u.ids.count);
+    case PRF_FRAME_REVOKE: /* what is on the board already goes on: a result is never thrown away */
+        prf_waiting_drop(&self->waiting, frame->u.ids.items, frame->u.ids.count);
+        grant_credit(self);
         break;
     case PRF_FRAME_HEARTBEAT:
         break; /* hearing it was all */
@@ -477,12 +436,12 @@ static void on_sub(void *arg)
 static bool send_heartbeat(agent_t *self, uint64_t now)
 {
     uint64_t ids[PRF_FRAME_JOBS];
-    size_t count = 0, results = prf_outbox_count(self->outbox), total = self->queued + self->busy + results;
+    size_t count = 0, results = prf_outbox_count(self->outbox), total = self->waiting.count + self->busy + results;
     for (size_t i = 0; i < total; i++) {
         if (i < results)
             ids[count++] = prf_outbox_at(self->outbox, i)->id;
         else
-            ids[count++] = i - results < self->queued ? self->queue[i - results].id : self->running;
+            ids[count++] = i - results < self->waiting.count ? self->waiting.jobs[i - results].id : self->running;
         if (count == PRF_FRAME_JOBS && i + 1 < total) {
             send_frame(self, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT,
                                             .u.ids = {.session = self->session, .items = ids, .count = count}});
@@ -603,8 +562,7 @@ static void tear_down(agent_t *self)
     prf_socket_destroy(&self->sub);
     prf_models_close(&self->models);
     prf_outbox_destroy(&self->outbox);
-    for (size_t i = 0; i < self->queued; i++)
-        free(self->queue[i].blocks);
+    prf_waiting_clear(&self->waiting);
     prf_loop_destroy(&self->loop);
     if (self->lock >= 0)
         close(self->lock);

@@ -6,8 +6,9 @@
 
 #include "net/endpoint.h"
 #include "serve.h"
+#include "waiting.h"
 
-enum { PRF_AGENT_CREDIT = 4, PRF_AGENT_MAX_CREDIT = 256 };
+enum { PRF_AGENT_CREDIT = 4, PRF_AGENT_MAX_CREDIT = PRF_WAITING_CAP };
 
 /* All borrowed for the call. */
 typedef struct {
