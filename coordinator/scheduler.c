@@ -397,6 +397,7 @@ bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t
     if (!job)
         return false;
     job->board = board;
+    job->job.id = ++self->last; /* so that an old lease's acknowledgement is not taken for the new one's */
     job->job.epoch = ++self->last;
     job->job.deadline_ms = deadline_of(job, self->classes[b->klass].ns_per_work);
     move(self, job, PRF_JOB_GRANT);
@@ -549,7 +550,6 @@ bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t atte
     if (!job || job->state != PRF_JOB_HELD || job->again >= most || job->owners == 0)
         return false;
     job->again++;
-    job->job.id = ++self->last; /* so that the old result's acknowledgement is not taken for the new one's */
     move(self, job, PRF_JOB_AGAIN);
     return true;
 }

@@ -120,18 +120,31 @@ static bool send_results(agent_t *self, uint64_t now)
     return true;
 }
 
+static uint32_t held_jobs(const agent_t *self)
+{
+    return (uint32_t)self->waiting.count + (self->busy ? 1 : 0);
+}
+
+/* How many jobs it takes beside `held` ones. */
+static uint32_t room_beside(const agent_t *self, uint32_t held)
+{
+    uint32_t promised = (uint32_t)prf_outbox_count(self->outbox) + held;
+    if (self->board_down || self->farewell_ms || promised >= PRF_OUTBOX_FULL || held >= self->options->credit)
+        return 0;
+    uint32_t room = PRF_OUTBOX_FULL - promised, more = self->options->credit - held;
+    return more < room ? more : room;
+}
+
 /* Every job that is held or granted needs a place in the outbox one day. Results go first: the coordinator must not grant what is
  * measured already. */
 static void grant_credit(agent_t *self)
 {
-    uint32_t held = (uint32_t)self->waiting.count + (self->busy ? 1 : 0) + self->open_credit;
-    uint32_t promised = (uint32_t)prf_outbox_count(self->outbox) + held;
+    uint32_t held = held_jobs(self) + self->open_credit;
     /* In halves rather than one by one, so that jobs come in batches. */
-    if (!self->session || self->board_down || self->farewell_ms || held > self->options->credit / 2 ||
-        promised >= PRF_OUTBOX_FULL || !send_results(self, prf_clock_mono_ms()))
+    if (!self->session || held > self->options->credit / 2 || room_beside(self, held) == 0 ||
+        !send_results(self, prf_clock_mono_ms()))
         return;
-    uint32_t room = PRF_OUTBOX_FULL - promised, more = self->options->credit - held;
-    prf_frame_t frame = {.type = PRF_FRAME_CREDIT, .u.credit = more < room ? more : room};
+    prf_frame_t frame = {.type = PRF_FRAME_CREDIT, .u.credit = room_beside(self, held)};
     if (send_frame(self, &frame))
         self->open_credit += frame.u.credit;
 }
@@ -449,8 +462,11 @@ static bool send_heartbeat(agent_t *self, uint64_t now)
         }
     }
     self->next_heartbeat_ms = now + self->heartbeat_ms;
+    /* Credit that was lost with a connection is told anew; what is on its way already, the coordinator takes off. */
+    self->open_credit = room_beside(self, held_jobs(self));
     return send_frame(
-        self, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids = {.session = self->session, .items = ids, .count = count}});
+        self, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT,
+                             .u.ids = {.session = self->session, .takes = 1 + self->open_credit, .items = ids, .count = count}});
 }
 
 /* A full disk is told once, and once when it is over. */

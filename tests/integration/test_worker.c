@@ -246,6 +246,7 @@ Test(worker, introduces_its_board_asks_for_jobs_and_hands_results_back)
     commit(11);
     prf_frame_t heartbeat = expect(PRF_FRAME_HEARTBEAT);
     cr_assert_eq(heartbeat.u.ids.session, 5);
+    cr_assert_eq(heartbeat.u.ids.takes, 1 + 3 - heartbeat.u.ids.count, "what it takes beside what it holds");
     prf_frame_release(&heartbeat);
 }
 
