@@ -277,17 +277,25 @@ Test(worker, without_commits_it_stops_asking_before_it_would_lose_a_result)
     static uint64_t ids[2000];
     START(SIM, "--credit", "64");
     welcome(1);
-    size_t granted = 0, beats = 0;
+    size_t granted = 0, beats = 0, listed = 0, credit_left = 0;
     prf_frame_t frame;
     while (beats < 20 && next_frame(&frame)) {
-        if (frame.type == PRF_FRAME_CREDIT) {
-            beats = 0;
-            for (uint32_t i = 0; i < frame.u.credit && granted < 2000; i++, granted++) {
-                ids[granted] = granted + 1;
-                give_job(ids[granted], "fc in=8 out=8", 10000);
+        if (frame.type == PRF_FRAME_CREDIT)
+            credit_left += frame.u.credit;
+        if (frame.type == PRF_FRAME_HEARTBEAT) {
+            listed += frame.u.ids.count;
+            if (frame.u.ids.takes > 0) { /* the last frame of this heartbeat */
+                size_t takes = frame.u.ids.takes - 1, coming = granted - listed;
+                credit_left = takes > coming ? takes - coming : 0;
+                listed = 0;
+                beats += granted >= 1000;
             }
         }
-        beats += frame.type == PRF_FRAME_HEARTBEAT && granted >= 1000;
+        for (; credit_left > 0 && granted < 2000; granted++, credit_left--) {
+            beats = 0;
+            ids[granted] = granted + 1;
+            give_job(ids[granted], "fc in=8 out=8", 10000);
+        }
         prf_frame_release(&frame);
     }
     cr_assert_eq(granted, 1000, "%zu jobs were asked for", granted);
