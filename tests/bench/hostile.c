@@ -65,7 +65,7 @@ static prf_socket_t *connect_as(const char *name, const char *endpoint, int queu
 {
     char key[128], server[128];
     prf_identity_t identity;
-    prf_socket_t *socket;
+    prf_socket_t *socket = NULL;
     prf_error_t err = {0};
     snprintf(key, sizeof key, "%s/%s.key", dir, name);
     snprintf(server, sizeof server, "%s/coordinator.pub", dir);

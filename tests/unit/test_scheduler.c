@@ -232,7 +232,7 @@ Test(scheduler, a_board_that_returned_keeps_only_the_jobs_that_it_names)
     for (uint64_t now = 400, i = 0; i < PRF_SCHED_EXPIRIES; i++, now += 500) {
         prf_sched_renew(sched, 0, &second.id, 1, now, SLACK);
         prf_sched_expire(sched, now, 300, count_expired, &count);
-        cr_assert_eq(count.expired, i + 1);
+        cr_assert_eq((uint64_t)count.expired, i + 1);
         cr_assert_eq(prf_sched_leases(sched, 0), 1);
         cr_assert(next(0, now, &first), "what was never heard of is not the job's fault: it is not given up");
     }
