@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* trainer.c - two mailboxes and a thread between them. One thread is enough: training itself uses all processors. */
-#define _GNU_SOURCE /* pthread_clockjoin_np: a training cannot be interrupted, so the end must not wait for it for ever */
+/* trainer.c - two mailboxes and a thread between them. One thread is enough: training itself uses all processors. A training cannot
+ * be interrupted, so the end must not wait for the thread for ever: it leaves word in a third mailbox when it is about to end.
+ * (pthread_clockjoin_np could wait as well, but ThreadSanitizer does not know it, and takes the thread for one that still runs.) */
 #include "trainer.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "net/net.h"
 
@@ -18,7 +18,7 @@ typedef struct {
 } item_t;
 
 struct prf_trainer {
-    prf_mailbox_t *in, *out;
+    prf_mailbox_t *in, *out, *ended;
     pthread_t thread;
 };
 
@@ -38,6 +38,7 @@ static void *work(void *arg)
         if (prf_mailbox_put(self->out, item, NULL))
             drop(item);
     }
+    (void)!prf_mailbox_put(self->ended, self, NULL);
     return NULL;
 }
 
@@ -45,6 +46,7 @@ static void release(prf_trainer_t *self)
 {
     prf_mailbox_destroy(&self->in, drop);
     prf_mailbox_destroy(&self->out, drop);
+    prf_mailbox_destroy(&self->ended, NULL);
     free(self);
 }
 
@@ -67,6 +69,8 @@ prf_status_t prf_trainer_new(prf_trainer_t **out, prf_error_t *err)
     prf_status_t status = prf_mailbox_new(&self->in, WAITING_AT_MOST, err);
     if (!status)
         status = prf_mailbox_new(&self->out, WAITING_AT_MOST, err);
+    if (!status)
+        status = prf_mailbox_new(&self->ended, 1, err);
     if (!status) {
         int error = start(self);
         if (error)
@@ -91,18 +95,12 @@ void prf_trainer_destroy(prf_trainer_t **self, unsigned grace_ms)
         drop(item);
     prf_mailbox_close(t->in);
     prf_mailbox_close(t->out);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += grace_ms / 1000;
-    until.tv_nsec += (long)(grace_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    if (pthread_clockjoin_np(t->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+    if (prf_mailbox_take(t->ended, (int)grace_ms)) {
+        pthread_join(t->thread, NULL);
         release(t);
-    else
+    } else {
         pthread_detach(t->thread);
+    }
 }
 
 prf_status_t prf_trainer_put(prf_trainer_t *self, uint64_t owner, prf_training_t *task, prf_error_t *err)
