@@ -128,7 +128,7 @@ static void note_job(ledger_t *self, size_t worker, const prf_job_t *job)
     if (!entry)
         return;
     entry->granted++;
-    entry->epoch = job->epoch > entry->epoch ? job->epoch : entry->epoch;
+    entry->regrants += entry->acked;
     write_line(self, worker, entry->acked ? "job-again" : "job", job->id, job->epoch, entry);
 }
 
@@ -181,18 +181,28 @@ static void note_ack(ledger_t *self, size_t worker, uint64_t id)
         fprintf(self->file, "%" PRIu64 " w%zu acknowledged-unknown id=%" PRIx64 "\n", now_ms(self), worker, id);
         return;
     }
-    ledger_result_t *result = &self->results[place];
+    const ledger_result_t *result = &self->results[place];
     ledger_entry_t *entry = &self->entries[result->entry];
     write_line(self, worker, result->good ? "acknowledged" : "failure-acknowledged", id, result->epoch, entry);
-    if (!result->good || result->acked)
+    if (!result->good)
         return;
-    result->acked = true;
-    result->acked_ms = now_ms(self);
-    result->late = result->epoch < entry->epoch;
-    result->granted_then = entry->granted;
     self->acked_by[worker]++;
-    self->acked += !entry->acked;
+    if (entry->acked)
+        return;
+    self->acked++;
     entry->acked = true;
+    entry->acked_ms = now_ms(self);
+}
+
+static void note_forget(ledger_t *self, size_t worker, uint64_t id)
+{
+    fprintf(self->file, "%" PRIu64 " w%zu to-be-forgotten id=%" PRIx64 "\n", now_ms(self), worker, id);
+}
+
+static void note_ids(ledger_t *self, size_t worker, const prf_frame_t *frame, void (*note)(ledger_t *, size_t, uint64_t))
+{
+    for (size_t i = 0; i < frame->u.ids.count; i++)
+        note(self, worker, frame->u.ids.items[i]);
 }
 
 void ledger_note(ledger_t *self, size_t worker, const prf_frame_t *frame)
@@ -205,8 +215,9 @@ void ledger_note(ledger_t *self, size_t worker, const prf_frame_t *frame)
         for (size_t i = 0; i < frame->u.results.count; i++)
             note_result(self, worker, &frame->u.results.items[i]);
     else if (frame->type == PRF_FRAME_COMMITTED)
-        for (size_t i = 0; i < frame->u.ids.count; i++)
-            note_ack(self, worker, frame->u.ids.items[i]);
+        note_ids(self, worker, frame, note_ack);
+    else if (frame->type == PRF_FRAME_FORGET)
+        note_ids(self, worker, frame, note_forget);
     else if (frame->type != PRF_FRAME_HEARTBEAT && frame->type != PRF_FRAME_CHUNK)
         fprintf(self->file, "%" PRIu64 " w%zu %s\n", now_ms(self), worker, prf_frame_name(frame->type));
     pthread_mutex_unlock(&self->lock);

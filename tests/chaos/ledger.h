@@ -15,12 +15,8 @@ typedef struct {
     size_t worker, entry; /* entry: the measurement's */
     uint64_t epoch, wall_ms, busy_ns;
     double latency_ns;
-    bool good; /* a measurement, no failure */
-    bool acked;
-    uint64_t acked_ms;     /* this and what follows: the first time. Since the ledger began */
-    bool late;             /* the measurement had been handed out again by then, under a newer epoch */
-    uint32_t granted_then; /* times that it had been handed out by then */
-    size_t next;           /* of the same measurement, LEDGER_NONE at the end */
+    bool good;   /* a measurement, no failure */
+    size_t next; /* of the same measurement, LEDGER_NONE at the end */
 } ledger_result_t;
 #define LEDGER_NONE SIZE_MAX
 
@@ -28,11 +24,12 @@ typedef struct {
 typedef struct {
     prf_digest_t point;
     uint32_t attempt;
-    uint32_t granted; /* times it was handed to a worker */
-    uint64_t epoch;   /* the newest of these */
-    bool measured;    /* a result of it was told, no failure */
-    bool acked;       /* one was acknowledged */
-    size_t results;   /* the newest, LEDGER_NONE: none */
+    uint32_t granted;  /* times it was handed to a worker */
+    uint32_t regrants; /* of these: after it had been acknowledged */
+    bool measured;     /* a result of it was told, no failure */
+    bool acked;        /* one was acknowledged */
+    uint64_t acked_ms; /* the first time, since the ledger began */
+    size_t results;    /* the newest, LEDGER_NONE: none */
 } ledger_entry_t;
 
 /* `path`: every event becomes a line of this file. Errors: PRF_ENOMEM, PRF_EIO. */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* storm.c - the command line of the chaos harness: an undisturbed campaign first, then the same one in each storm that was asked
  * for. docs/chaos.md tells what is done and how to read it. */
-#define _GNU_SOURCE /* nftw */
-#include <ftw.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,6 +11,7 @@
 #include "base/clock.h"
 #include "cli/signals.h"
 #include "hosts.h"
+#include "tool.h"
 #include "trial.h"
 
 enum { SKIPPED = 77 }; /* what ctest takes for it */
@@ -121,12 +120,6 @@ static bool possible(const scenario_t *scenario, const permitted_t *permitted)
     return ok;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info, (void)type, (void)at;
-    return remove(path);
-}
-
 typedef struct {
     unsigned long held, broken, skipped;
 } score_t;
@@ -178,7 +171,7 @@ static int run(const args_t *args)
     if (score.broken)
         return 1;
     if (!args->keep)
-        nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        tool_remove(root);
     return score.held ? 0 : SKIPPED;
 }
 

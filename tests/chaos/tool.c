@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE /* nftw */
 #include "tool.h"
 
+#include <ftw.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/wait.h>
 
 #include "base/process.h"
@@ -23,4 +26,15 @@ prf_status_t tool_run(const char *const argv[], const char *log, int *code, prf_
     }
     *code = WEXITSTATUS(how);
     return PRF_OK;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    (void)info, (void)type, (void)at;
+    return remove(path);
+}
+
+void tool_remove(const char *dir)
+{
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -4,10 +4,8 @@
  *
  * Whatever keeps a storm from its end - a program that ended by itself, a campaign that stands still - is a breach like any other.
  */
-#define _GNU_SOURCE /* nftw */
 #include "trial.h"
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -19,6 +17,7 @@
 #include "cli/signals.h"
 #include "damage.h"
 #include "hosts.h"
+#include "tool.h"
 #include "verdict.h"
 #include "weather.h"
 #include "workload.h"
@@ -150,12 +149,6 @@ static prf_status_t carry_out(trial_t *t, prf_error_t *err)
     return status ? status : rack_end(t->rack, err);
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info, (void)type, (void)at;
-    return remove(path);
-}
-
 static void end_trial(trial_t *t, bool keep)
 {
     weather_destroy(&t->weather);
@@ -164,7 +157,7 @@ static void end_trial(trial_t *t, bool keep)
     if (keep)
         return;
     hosts_unmount_disk(t->store); /* if there is one */
-    nftw(t->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    tool_remove(t->dir);
 }
 
 static prf_status_t begin_trial(trial_t *t, const char *name, const rack_options_t *rack, bool disk, prf_error_t *err)

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* verdict.c - the store is read as any client would read it, by `export`. What is judged:
  *
- *   a good record (a measurement that is no labelled duplicate)
- *       is a result that a worker told, with its latency; and once that was acknowledged, the measurement was not handed out again
- *   a measurement of which a result was acknowledged
- *       has exactly one good record: more would count it twice
- *   a result that was acknowledged
- *       is in the store, unless it was late: of a lease that was over and given anew. Late results are acknowledged, too; the first
- *       of a measurement is kept as a labelled duplicate, none counts, and the measurement may be handed out after them
+ *   a measurement of which a result was acknowledged has exactly one good record (one that is no failure and no labelled
+ * duplicate): none is a loss, more count it twice; it is not handed out any more after that, to whomever; a good record is a result
+ * that a worker told, with its latency.
  *
- * One good record is what "counted once" means on boards that never need a second look. */
+ * A result that was acknowledged, lost, and measured again shows by the second of these. One good record is what "counted once"
+ * means on boards that never need a second look. */
 #include "verdict.h"
 
 #include <math.h>
@@ -155,60 +152,49 @@ static bool same_latency(double a, double b)
 
 typedef struct {
     const ledger_t *ledger; /* borrowed */
-    bool *stored;           /* of each result: there is a record of it */
     uint32_t *good;         /* of each measurement: its good records */
     size_t lost, twice, strange, again;
 } judgement_t;
 
 static void judge_row(judgement_t *j, const row_t *row)
 {
-    size_t entry = ledger_find(j->ledger, &row->point, row->attempt);
-    size_t place =
-        entry == LEDGER_NONE ? LEDGER_NONE : ledger_find_result(j->ledger, entry, row->worker, row->wall_ms, row->busy_ns);
+    size_t entry = ledger_find(j->ledger, &row->point, row->attempt), place = LEDGER_NONE;
     if (row->sort == FAILURE)
         return;
-    if (place == LEDGER_NONE || !same_latency(row->latency_ns, ledger_result(j->ledger, place)->latency_ns)) {
+    if (entry != LEDGER_NONE)
+        place = ledger_find_result(j->ledger, entry, row->worker, row->wall_ms, row->busy_ns);
+    if (place == LEDGER_NONE || !same_latency(row->latency_ns, ledger_result(j->ledger, place)->latency_ns))
         show(&j->strange, "a record that no worker told like that; latency", &row->point, row->attempt, row->latency_ns);
-        return;
-    }
-    const ledger_result_t *result = ledger_result(j->ledger, place);
-    j->stored[place] = true;
-    j->good[entry] += row->sort == GOOD;
-    if (row->sort == GOOD && result->acked && ledger_entry(j->ledger, entry)->granted > result->granted_then)
-        show(&j->again, "handed out after it was acknowledged, at ms", &row->point, row->attempt, (double)result->acked_ms);
+    else
+        j->good[entry] += row->sort == GOOD;
 }
 
 static void judge_entry(judgement_t *j, size_t place)
 {
     const ledger_entry_t *e = ledger_entry(j->ledger, place);
-    bool lost = e->acked && j->good[place] == 0;
-    if (lost)
-        show(&j->lost, "acknowledged, but not in the store; handed out times", &e->point, e->attempt, e->granted);
-    for (size_t i = e->results; i != LEDGER_NONE && !lost; i = ledger_result(j->ledger, i)->next) {
-        const ledger_result_t *r = ledger_result(j->ledger, i);
-        if (r->good && r->acked && !r->late && !j->stored[i])
-            show(&j->lost, "acknowledged, but another one is in the store; at ms", &e->point, e->attempt, (double)r->acked_ms);
-    }
+    if (e->acked && j->good[place] == 0)
+        show(&j->lost, "acknowledged, but not in the store; at ms", &e->point, e->attempt, (double)e->acked_ms);
     if (j->good[place] > 1)
         show(&j->twice, "counted more than once; records", &e->point, e->attempt, j->good[place]);
+    if (e->regrants > 0)
+        show(&j->again, "handed out after it was acknowledged; at ms", &e->point, e->attempt, (double)e->acked_ms);
 }
 
 size_t verdict_of_results(const verdict_t *self, const ledger_t *ledger, size_t damaged)
 {
-    judgement_t j = {.ledger = ledger,
-                     .stored = calloc(ledger_results(ledger) + 1, sizeof *j.stored),
-                     .good = calloc(ledger_entries(ledger) + 1, sizeof *j.good)};
-    for (size_t i = 0; j.stored && j.good && i < self->count; i++)
+    judgement_t j = {.ledger = ledger, .good = calloc(ledger_entries(ledger) + 1, sizeof *j.good)};
+    if (!j.good) {
+        fprintf(stderr, "BREACH out of memory: nothing was judged\n");
+        return 1;
+    }
+    for (size_t i = 0; i < self->count; i++)
         judge_row(&j, &self->rows[i]);
-    for (size_t i = 0; j.stored && j.good && i < ledger_entries(ledger); i++)
+    for (size_t i = 0; i < ledger_entries(ledger); i++)
         judge_entry(&j, i);
-    bool judged = j.stored && j.good;
-    free(j.stored);
     free(j.good);
-    printf("  acknowledged and lost: %zu; counted twice: %zu; not as told: %zu; measured again after it was acknowledged: %zu\n",
+    printf("  acknowledged and lost: %zu; counted twice: %zu; not as told: %zu; handed out after it was acknowledged: %zu\n",
            j.lost, j.twice, j.strange, j.again);
-    size_t costs = j.lost + j.again; /* of damage */
-    return judged ? j.twice + j.strange + (costs > damaged ? costs - damaged : 0) : 1;
+    return j.lost + j.twice + j.strange + (j.again > damaged ? j.again - damaged : 0);
 }
 
 /* Where two model files part. */
