@@ -98,11 +98,12 @@ static void send_hello(agent_t *self, uint64_t now)
     self->next_hello_ms = now + prf_backoff_next(&self->backoff);
 }
 
+/* Without one there is nothing to do: what was sent before may be answered by many refusals, and the next Hello has its time. */
 static void lose_session(agent_t *self, const char *why)
 {
-    if (self->session)
-        prf_log(PRF_LOG_WARN, "session_lost why=\"%s\" unconfirmed=%zu next=\"says hello again\"", why,
-                prf_outbox_count(self->outbox));
+    if (!self->session)
+        return;
+    prf_log(PRF_LOG_WARN, "session_lost why=\"%s\" unconfirmed=%zu next=\"says hello again\"", why, prf_outbox_count(self->outbox));
     self->session = 0;
     self->open_credit = 0;
     self->next_hello_ms = prf_clock_mono_ms() + prf_backoff_next(&self->backoff);

@@ -334,6 +334,23 @@ Test(worker, a_coordinator_that_forgot_the_session_is_greeted_again)
     cr_assert_gt(credit(), 0);
 }
 
+/* Behind a healed partition all frames of many seconds arrive at once, and each is refused. */
+Test(worker, many_refusals_at_once_delay_its_return_no_more_than_one)
+{
+    const prf_frame_t refusal = {.type = PRF_FRAME_REFUSAL, .u.refusal = {.status = PRF_ENOTFOUND, .text = "no session"}};
+    START(SIM);
+    for (uint64_t session = 1; session <= 6; session++) {
+        welcome(session);
+        credit();
+        uint64_t begin = prf_clock_mono_ms();
+        for (int i = 0; i < 20; i++)
+            tell(&refusal);
+        prf_frame_t hello = expect(PRF_FRAME_HELLO);
+        prf_frame_release(&hello);
+        cr_assert_lt(prf_clock_mono_ms() - begin, 3000, "said hello after %u ms", (unsigned)(prf_clock_mono_ms() - begin));
+    }
+}
+
 Test(worker, a_name_that_is_taken_ends_it_with_the_reason)
 {
     START(SIM);
