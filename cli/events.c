@@ -5,15 +5,11 @@
 #include "access.h"
 #include "cli.h"
 
+/* Lines rather than a table: texts are long, and their ends matter. */
 static void print_events(const json_t *events)
 {
-    prf_terminal_t terminal;
-    prf_terminal_init(&terminal, stdout);
-    if (json_array_size(events) == 0) {
+    if (json_array_size(events) == 0)
         printf("nothing has happened yet\n");
-        return;
-    }
-    prf_table_t *table = prf_table_new("when|event|about|");
     size_t i;
     json_t *e;
     json_array_foreach(events, i, e)
@@ -23,12 +19,9 @@ static void print_events(const json_t *events)
         struct tm local;
         if (localtime_r(&seconds, &local))
             strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
-        prf_table_cell(table, "%s", when);
-        prf_table_cell(table, "%s", prf_json_text(e, "event", "?"));
-        prf_table_cell(table, "%s", prf_json_text(e, "subject", ""));
-        prf_table_cell(table, "%s", prf_json_text(e, "text", ""));
+        printf("%s  %s %s: %s\n", when, prf_json_text(e, "event", "?"), prf_json_text(e, "subject", ""),
+               prf_json_text(e, "text", ""));
     }
-    prf_table_print(&table, &terminal);
 }
 
 /* All pages after number `after`. */

@@ -312,13 +312,14 @@ static bool give_up(prf_results_t *self, const prf_record_t *last, const prf_fle
     return commit(self, last, 0, board, job);
 }
 
-static void fail(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *told, bool unsupported, uint64_t now_ms)
+/* `final`: given up whatever the number of tries. */
+static void fail(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *told, bool final, uint64_t now_ms)
 {
     prf_result_t failure = failure_of(told);
     prf_record_t record;
     fill(&record, board, &failure);
     prf_trouble_add(self->trouble, board->number, told);
-    if (prf_sched_fail(self->hub->sched, &told->point, told->attempt, board->number, unsupported)) {
+    if (prf_sched_fail(self->hub->sched, &told->point, told->attempt, board->number, final)) {
         if (told->outcome)
             forget(self, board, told->id);
         return;
@@ -348,7 +349,7 @@ static void failed(prf_results_t *self, prf_fleet_board_t *board, const prf_resu
     if (board->trust.state == PRF_TRUSTED || unsupported) {
         fail(self, board, result, unsupported, now_ms);
     } else { /* it says nothing about the point */
-        prf_sched_postpone(self->hub->sched, &result->point, result->attempt);
+        prf_sched_postpone(self->hub->sched, &result->point, result->attempt, board->number);
         forget(self, board, result->id);
     }
     prf_triage_failure(self->hub->triage, board, &result->point, result->outcome, result->error, now_ms);
@@ -367,19 +368,32 @@ static bool odd(prf_results_t *self, const prf_result_t *result, const prf_job_v
     return true;
 }
 
-/* It is measured again before it is believed. What the board is kept waiting for is its acknowledgement. */
+/* How many latencies of its point are not believed so far. */
+static size_t doubted(const prf_results_t *self, const prf_result_t *result)
+{
+    size_t count, open = 0;
+    const prf_said_t *said = prf_trouble_of(self->trouble, &result->point, result->attempt, &count);
+    for (size_t i = 0; i < count; i++)
+        open += said[i].result.outcome == PRF_OK;
+    return open;
+}
+
+/* It is measured again before it is believed, and given up when no two of several agree. What the board is kept waiting for is its
+ * acknowledgement. */
 static void doubt(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, const prf_job_view_t *job,
                   uint64_t now_ms)
 {
     prf_log(PRF_LOG_INFO, "result_doubted board=%s job=%llu latency_ns=%.6g", board->facts.board, (unsigned long long)result->id,
             result->sample.latency_ns);
     prf_result_t failure = failure_of(result);
-    if (board->trust.state != PRF_TRUSTED)
+    if (board->trust.state != PRF_TRUSTED) {
         failed(self, board, &failure, now_ms);
-    else if (job->state == PRF_JOB_LEASED)
-        fail(self, board, result, false, now_ms);
-    else /* of a lease of the coordinator before: it is in the queue already */
+    } else if (job->state == PRF_JOB_LEASED && doubted(self, result) + 1 >= PRF_SCHED_TRIES) {
+        fail(self, board, result, true, now_ms);
+    } else { /* one of a lease of the coordinator before is in the queue already */
         prf_trouble_add(self->trouble, board->number, result);
+        prf_sched_postpone(self->hub->sched, &result->point, result->attempt, board->number);
+    }
 }
 
 static void believe(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, const prf_job_view_t *job,

@@ -537,11 +537,14 @@ bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
     return !given_up;
 }
 
-void prf_sched_postpone(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+void prf_sched_postpone(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board)
 {
     job_t *job = find(self, point, attempt);
-    if (job && job->state == PRF_JOB_LEASED)
-        requeue(self, job, PRF_JOB_FAIL);
+    if (!job || job->state != PRF_JOB_LEASED)
+        return;
+    avoid(job, board);
+    job->job.id = ++self->last;
+    requeue(self, job, PRF_JOB_FAIL);
 }
 
 bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most)

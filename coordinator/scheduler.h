@@ -92,8 +92,9 @@ void prf_sched_unhold(prf_sched_t *self, const prf_digest_t *point, uint32_t att
 bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final);
 /* A held job goes to the end of its queue to be measured once more; false, and still held, when that was done `most` times. */
 bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most);
-/* Its board failed, which says nothing about the job: back to the end of its queue as if it had not been tried. */
-void prf_sched_postpone(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+/* What its board told of it does not count as a failure of the job: back to the end of its queue under a new id, for another board
+ * if possible. */
+void prf_sched_postpone(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board);
 /* It has its outcome: forgotten. */
 void prf_sched_done(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
 
