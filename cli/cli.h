@@ -34,6 +34,8 @@ int prf_cmd_power_cycle(int argc, char **argv);
 int prf_cmd_cancel(int argc, char **argv);
 int prf_cmd_keygen(int argc, char **argv);
 int prf_cmd_rollback(int argc, char **argv);
+int prf_cmd_backup(int argc, char **argv);
+int prf_cmd_fsck(int argc, char **argv);
 int prf_cmd_doctor(int argc, char **argv);
 int prf_cmd_estimate(int argc, char **argv);
 int prf_cmd_model(int argc, char **argv);

@@ -24,6 +24,8 @@ const prf_command_t prf_commands[] = {
     {"cancel", "end a campaign", prf_cmd_cancel},
     {"keygen", "make a key pair for a coordinator, a worker or a person", prf_cmd_keygen},
     {"rollback", "make an earlier model of a kind the current one", prf_cmd_rollback},
+    {"backup", "copy a store, also while its coordinator works on it", prf_cmd_backup},
+    {"fsck", "check a store; bring what is whole in a damaged one into a new one", prf_cmd_fsck},
     {"doctor", "check this machine: can it measure, what would disturb it", prf_cmd_doctor},
     {NULL, NULL, NULL},
 };

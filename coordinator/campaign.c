@@ -108,7 +108,10 @@ static prf_status_t load_pins(prf_running_t *self, prf_error_t *err)
         size_t len;
         pin_key(self, i, key);
         prf_status_t status = prf_store_get(self->hub->store, PRF_TABLE_DECISION, key, &value, &len, err);
-        if (status == PRF_ENOTFOUND)
+        if (status == PRF_ECORRUPT)
+            prf_log(PRF_LOG_WARN, "pin_damaged campaign=%s kind=%s pinned_anew=true", campaign_of(self)->name,
+                    campaign_of(self)->boards[i].kind);
+        if (status == PRF_ENOTFOUND || status == PRF_ECORRUPT)
             continue;
         if (status)
             return status;

@@ -299,7 +299,7 @@ const prf_space_t *prf_campaigns_space(const prf_campaigns_t *self, const char *
 
 bool prf_campaigns_pump(prf_campaigns_t *self)
 {
-    if (self->hub->stopping || prf_commits_blocked(self->hub->commits, NULL))
+    if (!prf_hub_granting(self->hub, NULL))
         return false;
     bool moved = false;
     for (size_t i = 0; i < self->count; i++) {

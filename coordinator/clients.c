@@ -166,13 +166,13 @@ static void op_status(prf_clients_t *self, const json_t *args, ticket_t *ticket)
         not_found(name, ticket);
         return;
     }
-    bool blocked = prf_commits_blocked(hub->commits, &note);
+    bool granting = prf_hub_granting(hub, &note);
     uint64_t broken = self->broken + prf_sessions_broken(self->queries.sessions);
-    json_t *coordinator =
-        json_pack("{s:s, s:I, s:f, s:b, s:s, s:I, s:I, s:I, s:o}", "version", PRF_VERSION, "pid", (json_int_t)getpid(),
-                  "uptime_seconds", (double)(prf_clock_mono_ms() - hub->started_ms) / 1000, "granting", !blocked && !hub->stopping,
-                  "note", note, "workers", (json_int_t)prf_fleet_live(hub->fleet), "results",
-                  (json_int_t)prf_index_count(hub->index), "broken_frames", (json_int_t)broken, "access", access_status(self));
+    json_t *coordinator = json_pack("{s:s, s:I, s:f, s:b, s:s, s:I, s:I, s:I, s:I, s:o}", "version", PRF_VERSION, "pid",
+                                    (json_int_t)getpid(), "uptime_seconds", (double)(prf_clock_mono_ms() - hub->started_ms) / 1000,
+                                    "granting", granting, "note", note, "workers", (json_int_t)prf_fleet_live(hub->fleet),
+                                    "results", (json_int_t)prf_index_count(hub->index), "broken_frames", (json_int_t)broken,
+                                    "damaged_values", (json_int_t)prf_store_damaged(hub->store), "access", access_status(self));
     reply(ticket, PRF_OK, json_pack("{s:o, s:o}", "coordinator", coordinator, "campaigns", campaigns), NULL);
 }
 

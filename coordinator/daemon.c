@@ -36,8 +36,7 @@ enum {
 };
 
 /* Two counters in one 64-bit number: of the coordinator's starts, and of what it numbered since. */
-enum { INCARNATION_SHIFT = 40 };
-#define INCARNATION_KEY "-/-/incarnation"
+enum { INCARNATION_SHIFT = 40, INCARNATION_LOST = 1 << 23 };
 
 typedef struct {
     prf_hub_t hub;
@@ -139,6 +138,7 @@ static void on_second(void *arg)
     if (changed || d->broadcast_down)
         rebind_broadcast(d);
     prf_commits_retry(d->hub.commits);
+    prf_room_look(&d->hub.room);
     prf_campaigns_tick(d->campaigns);
     settle(d);
 }
@@ -201,18 +201,24 @@ static prf_status_t incarnate(daemon_t *d, prf_error_t *err)
     uint64_t incarnation = 0;
     void *value;
     size_t len;
-    prf_status_t status = prf_store_get(d->hub.store, PRF_TABLE_DECISION, INCARNATION_KEY, &value, &len, err);
-    if (status && status != PRF_ENOTFOUND)
+    prf_status_t status = prf_store_get(d->hub.store, PRF_TABLE_DECISION, PRF_STORE_INCARNATION, &value, &len, err);
+    if (status && status != PRF_ENOTFOUND && status != PRF_ECORRUPT)
         return status;
     char text[24] = "";
-    if (!status) {
+    if (status) {
+        /* Lost with a damaged page, or a new store. Each start wrote at least once, so this many there cannot have been. */
+        uint64_t writes = prf_store_writes(d->hub.store);
+        incarnation = writes < INCARNATION_LOST ? writes : INCARNATION_LOST;
+        if (writes > 0)
+            prf_log(PRF_LOG_WARN, "incarnation_lost counting_on_from=%" PRIu64, incarnation);
+    } else {
         memcpy(text, value, len < sizeof text ? len : sizeof text - 1);
         free(value);
         incarnation = strtoull(text, NULL, 10);
     }
     d->first = ++incarnation << INCARNATION_SHIFT;
     snprintf(text, sizeof text, "%" PRIu64, incarnation);
-    status = prf_commits_value(d->hub.commits, PRF_TABLE_DECISION, INCARNATION_KEY, text, strlen(text), PRF_COMMIT_ONCE,
+    status = prf_commits_value(d->hub.commits, PRF_TABLE_DECISION, PRF_STORE_INCARNATION, text, strlen(text), PRF_COMMIT_ONCE,
                                incarnation_stored, &d->incarnated, err);
     if (status)
         return status;
@@ -385,6 +391,7 @@ static prf_status_t serve(daemon_t *d, const prf_daemon_options_t *options, cons
             d->first >> INCARNATION_SHIFT, prf_index_count(d->hub.index));
     printf("ready farm=%s\n", farm);
     fflush(stdout);
+    prf_room_look(&d->hub.room);
     settle(d);
     return prf_loop_run(d->loop, err);
 }
@@ -403,6 +410,7 @@ prf_status_t prf_daemon_run(const prf_daemon_options_t *options, prf_error_t *er
             options->farm);
     raise_descriptors();
     daemon_t d = {.hub = {.dir = options->store, .heartbeat_ms = options->heartbeat_ms, .started_ms = prf_clock_mono_ms()}};
+    prf_room_init(&d.hub.room, options->store, options->low_space_mb);
     status = serve(&d, options, &wanted, err);
     demolish(&d);
     if (!status)

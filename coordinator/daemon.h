@@ -18,6 +18,7 @@ typedef struct {
     const char *hooks;                 /* file of power-cycle commands; NULL: none */
     uint32_t quarantine_ms;            /* first delay of a quarantine */
     uint64_t sentinel_ms;              /* period of each board's sentinel layer; 0: none */
+    uint64_t low_space_mb;             /* no work is granted while the store's disk has less; 0: off */
     bool insecure;                     /* other machines may connect although there are no keys */
 } prf_daemon_options_t;
 

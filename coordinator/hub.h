@@ -13,6 +13,7 @@
 #include "plausible.h"
 #include "poison.h"
 #include "publisher.h"
+#include "room.h"
 #include "scheduler.h"
 #include "trainer.h"
 
@@ -21,6 +22,7 @@ typedef struct {
     prf_auth_t *auth;
     prf_store_t *store;
     prf_commits_t *commits;
+    prf_room_t room; /* on the store's disk */
     prf_index_t *index;
     prf_plan_t *plan;
     prf_poison_t *poison;
@@ -37,6 +39,10 @@ typedef struct {
     uint64_t started_ms; /* monotonic */
     bool stopping;       /* no new work is granted */
 } prf_hub_t;
+
+/* Whether new work may be given out; if not, *note (may be NULL, borrowed, "" while the coordinator ends) tells a person why and
+ * what to do. */
+bool prf_hub_granting(const prf_hub_t *hub, const char **note);
 
 /* Owners of jobs in the scheduler: campaigns have 0 .. PRF_OWNER_REQUESTS - 1. */
 enum { PRF_OWNER_REQUESTS = PRF_SCHED_OWNERS - 1 };

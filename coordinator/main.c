@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon.h"
 #include "net/endpoint.h"
+#include "upkeep.h"
 
 static const char help[] =
     "Usage: prfarm-coordinator [OPTION]...\n"
@@ -28,9 +29,16 @@ static const char help[] =
     "  --sentinel-s N     seconds between two measurements of a board's sentinel layer, which shows whether it drifts;\n"
     "                     0: none, at most 86400, also 0.5 (default: 60)\n"
     "  --insecure         listen on an address that other machines can reach, although nothing is encrypted or checked\n"
+    "  --low-space-mb N   grant no work while the store's disk has less than N MiB left, 0 to 1000000000; 0: never\n"
+    "                     mind (default: 64)\n"
     "  --log LEVEL        error, warn, info or debug (default: info)\n"
     "  --help             show this text\n"
     "  --version          show the version\n"
+    "\n"
+    "Instead of serving, once, on the store that --store names ('prfarm fsck' and 'prfarm backup' are these):\n"
+    "  --fsck             check it; with --salvage NEW bring what is whole into a new store\n"
+    "  --backup OUT       copy it into the new folder OUT, also while a coordinator works on it\n"
+    "  --json             print the outcome as JSON\n"
     "\n"
     "Prints one line, 'ready farm=...', once it can be reached; logs to standard error. SIGTERM and SIGINT end it: what was\n"
     "measured is stored, and the next start goes on from there. Exit codes: 0 ended as asked, 2 usage, 3 a store made by a\n"
@@ -58,7 +66,26 @@ static prf_status_t seconds(const char *option, const char *text, double most, u
     return PRF_OK;
 }
 
-enum { FARM = 1, STORE, HEARTBEAT, SESSIONS, HOOKS, QUARANTINE, SENTINEL, INSECURE, KEY, ALLOW, LOG, HELP, VERSION };
+enum {
+    FARM = 1,
+    STORE,
+    HEARTBEAT,
+    SESSIONS,
+    HOOKS,
+    QUARANTINE,
+    SENTINEL,
+    LOW_SPACE,
+    INSECURE,
+    KEY,
+    ALLOW,
+    LOG,
+    FSCK,
+    SALVAGE,
+    BACKUP,
+    JSON,
+    HELP,
+    VERSION
+};
 
 static const struct option table[] = {{"farm", required_argument, NULL, FARM},
                                       {"store", required_argument, NULL, STORE},
@@ -67,15 +94,25 @@ static const struct option table[] = {{"farm", required_argument, NULL, FARM},
                                       {"hooks", required_argument, NULL, HOOKS},
                                       {"quarantine-ms", required_argument, NULL, QUARANTINE},
                                       {"sentinel-s", required_argument, NULL, SENTINEL},
+                                      {"low-space-mb", required_argument, NULL, LOW_SPACE},
                                       {"insecure", no_argument, NULL, INSECURE},
                                       {"key", required_argument, NULL, KEY},
                                       {"allow", required_argument, NULL, ALLOW},
                                       {"log", required_argument, NULL, LOG},
+                                      {"fsck", no_argument, NULL, FSCK},
+                                      {"salvage", required_argument, NULL, SALVAGE},
+                                      {"backup", required_argument, NULL, BACKUP},
+                                      {"json", no_argument, NULL, JSON},
                                       {"help", no_argument, NULL, HELP},
                                       {"version", no_argument, NULL, VERSION},
                                       {NULL, 0, NULL, 0}};
 
-static prf_status_t apply(int option, prf_daemon_options_t *out, prf_log_level_t *level, prf_error_t *err)
+typedef struct {
+    bool fsck, json;
+    const char *salvage, *backup;
+} upkeep_t;
+
+static prf_status_t apply(int option, prf_daemon_options_t *out, upkeep_t *upkeep, prf_log_level_t *level, prf_error_t *err)
 {
     unsigned long value;
     prf_status_t status = PRF_OK;
@@ -107,6 +144,11 @@ static prf_status_t apply(int option, prf_daemon_options_t *out, prf_log_level_t
     case SENTINEL:
         status = seconds("sentinel-s", optarg, 86400, &out->sentinel_ms, err);
         break;
+    case LOW_SPACE:
+        status = number("low-space-mb", optarg, 0, 1000000000, &value, err);
+        if (!status)
+            out->low_space_mb = value;
+        break;
     case INSECURE:
         out->insecure = true;
         break;
@@ -115,6 +157,18 @@ static prf_status_t apply(int option, prf_daemon_options_t *out, prf_log_level_t
         break;
     case ALLOW:
         out->allow_file = optarg;
+        break;
+    case FSCK:
+        upkeep->fsck = true;
+        break;
+    case SALVAGE:
+        upkeep->salvage = optarg;
+        break;
+    case BACKUP:
+        upkeep->backup = optarg;
+        break;
+    case JSON:
+        upkeep->json = true;
         break;
     case LOG:
         status = prf_log_level_parse(optarg, level, err);
@@ -125,6 +179,17 @@ static prf_status_t apply(int option, prf_daemon_options_t *out, prf_log_level_t
     return status;
 }
 
+static prf_status_t check_upkeep(const upkeep_t *u, prf_error_t *err)
+{
+    if (u->salvage && !u->fsck)
+        return prf_fail(err, PRF_EUSAGE, "--salvage belongs to --fsck");
+    if (u->backup && u->fsck)
+        return prf_fail(err, PRF_EUSAGE, "--fsck and --backup: one at a time");
+    if (u->json && !u->fsck && !u->backup)
+        return prf_fail(err, PRF_EUSAGE, "--json belongs to --fsck or --backup");
+    return PRF_OK;
+}
+
 int main(int argc, char **argv)
 {
     prf_daemon_options_t options = {.farm = PRF_FARM_DEFAULT,
@@ -133,7 +198,9 @@ int main(int argc, char **argv)
                                     .sessions = 20000,
                                     .quarantine_ms = 1000,
                                     .sentinel_ms = 60000,
+                                    .low_space_mb = 64,
                                     .insecure = false};
+    upkeep_t upkeep = {0};
     prf_log_level_t level = PRF_LOG_INFO;
     prf_error_t err = {0};
     prf_status_t status = PRF_OK;
@@ -143,14 +210,21 @@ int main(int argc, char **argv)
             fputs(option == HELP ? help : "prfarm-coordinator " PRF_VERSION "\n", stdout);
             return fflush(stdout) == 0 ? 0 : prf_exit_code(PRF_EIO);
         }
-        status = apply(option, &options, &level, &err);
+        status = apply(option, &options, &upkeep, &level, &err);
     }
     if (!status && optind < argc)
         status = prf_fail(&err, PRF_EUSAGE, "'%.100s' is no option; try 'prfarm-coordinator --help'", argv[optind]);
+    if (!status)
+        status = check_upkeep(&upkeep, &err);
     if (!status) {
         prf_log_init("prfarm-coordinator", level);
         signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no reason to die */
-        status = prf_daemon_run(&options, &err);
+        if (upkeep.fsck)
+            status = prf_upkeep_fsck(options.store, upkeep.salvage, upkeep.json, &err);
+        else if (upkeep.backup)
+            status = prf_upkeep_backup(options.store, upkeep.backup, upkeep.json, &err);
+        else
+            status = prf_daemon_run(&options, &err);
     }
     if (status)
         fprintf(stderr, "prfarm-coordinator: %s\n", err.text);

@@ -535,7 +535,7 @@ static bool settling(prf_sessions_t *self)
 
 bool prf_sessions_grant(prf_sessions_t *self)
 {
-    if (self->hub->stopping || prf_commits_blocked(self->hub->commits, NULL) || settling(self))
+    if (!prf_hub_granting(self->hub, NULL) || settling(self))
         return false;
     /* A worker passes over a job that it still has a result of: it must hear first that it may forget that one. */
     prf_sessions_flush(self);

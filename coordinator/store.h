@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* store.h - the farm's memory: LMDB, written by one thread in groups, nothing acknowledged before its commit. The only user of
- * lmdb.h. docs/store.md describes tables, keys, values and versions.
+/* store.h - the farm's memory: LMDB, written by one thread in groups, nothing acknowledged before its commit. docs/store.md
+ * describes tables, keys, values and versions.
  *
  * The loop thread puts writes; the store's own thread commits as many as have gathered and answers with their tokens. Reading
  * (prf_store_scan, prf_store_get) is done by the caller's thread in a read transaction of its own and copies what it hands out. */
@@ -11,6 +11,7 @@
 
 typedef struct prf_store prf_store_t;
 
+/* Stored: numbers are never used again. */
 typedef enum {
     PRF_TABLE_RESULT = 0, /* appended: key is a sequence number that the store gives; value: record.proto Record */
     PRF_TABLE_CAMPAIGN,   /* name -> specification and state */
@@ -26,9 +27,16 @@ enum {
     PRF_STORE_VALUE = 64 << 20, /* and of a value */
 };
 
+/* How often a coordinator was started on the store, in PRF_TABLE_DECISION. */
+#define PRF_STORE_INCARNATION "-/-/incarnation"
+
 /* Opens or makes the store in folder `dir`; starts its thread. Errors: PRF_EBUSY (another coordinator has it), PRF_EVERSION
  * (made by a newer prfarm), PRF_ECORRUPT, PRF_ENOSPC, PRF_EIO: each says which store and the remedy. */
 PRF_CHECKED prf_status_t prf_store_open(prf_store_t **out, const char *dir, prf_error_t *err);
+/* As the check at opening found them: values whose checksum does not hold, and the greatest number of a write. Every value gets one
+ * that is greater than all before; a store to which nothing was written has 0. */
+uint64_t prf_store_damaged(const prf_store_t *self);
+uint64_t prf_store_writes(const prf_store_t *self);
 /* Commits what is queued, joins the thread. */
 void prf_store_close(prf_store_t **self);
 

@@ -1,157 +1,185 @@
 // SPDX-License-Identifier: Apache-2.0
-/* store_check.c - a dress rehearsal: every page that reading and writing will follow is followed once by somebody expendable.
- *
- * The child opens the environment by itself (one must not cross a fork), without LMDB's lock file, since nobody else has the store.
- * It walks the table of tables, each table, and the list of free pages, which writing takes its pages from. Values are read but not
- * judged: their checksums are, each time one is used. What has another reason than damage - no permission, no memory - is left to
- * the opening that follows, which can tell it better. */
-#define _GNU_SOURCE
+/* store_check.c - the table `meta` says which format the rest has. It is read like all others, and only judged at the end: its
+ * `format` is a plain digit, so that a prfarm that knows none of this can still read it, and the sealed `created_by` at its side
+ * tells a newer format from a digit that was damaged. */
 #include "store_check.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <lmdb.h>
-#include <signal.h>
-#include <stdbool.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/digest.h"
+const char *const prf_store_table_names[PRF_TABLES] = {"result", "campaign", "decision", "model", "board", "event"};
 
-enum { SOUND = 0, DAMAGED = 1, FREE_TABLE = 0, TABLES = 64, NAME = 64 };
-
-typedef bool (*entry_fn)(void *arg, MDB_val *key, MDB_val *value);
-
-/* A tree that is bent into a ring would never end: no table has more entries than it says. */
-static int walk(MDB_txn *txn, MDB_dbi table, entry_fn fn, void *arg)
+int prf_store_table_find(const char *name)
 {
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    MDB_stat stat;
-    int rc = table == FREE_TABLE ? 0 : mdb_stat(txn, table, &stat);
-    if (!rc)
-        rc = mdb_cursor_open(txn, table, &cursor);
-    if (rc)
-        return rc;
-    size_t seen = 0;
-    rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-    while (!rc) {
-        if (!fn(arg, &key, &value) || (table != FREE_TABLE && ++seen > stat.ms_entries))
-            rc = MDB_CORRUPTED;
-        else
-            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND && (table == FREE_TABLE || seen == stat.ms_entries) ? 0 : (rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc);
+    for (int i = 0; i < PRF_TABLES; i++)
+        if (strcmp(name, prf_store_table_names[i]) == 0)
+            return i;
+    return -1;
 }
 
-static bool touch(void *arg, MDB_val *key, MDB_val *value)
+bool prf_store_table_appended(prf_table_t table)
 {
-    volatile uint32_t *sum = arg;
-    *sum ^= prf_crc32(key->mv_data, key->mv_size) ^ prf_crc32(value->mv_data, value->mv_size);
-    return true;
+    return table == PRF_TABLE_RESULT || table == PRF_TABLE_EVENT;
 }
 
-/* One transaction's freed pages: a count, then so many page numbers in falling order. */
-static bool check_free(void *arg, MDB_val *key, MDB_val *value)
+void prf_store_key_text(prf_table_t table, const void *key, size_t len, char text[PRF_STORE_KEY_TEXT])
 {
-    const MDB_envinfo *info = arg;
-    size_t words = value->mv_size / sizeof(size_t), count, page, last = info->me_last_pgno + 1;
-    const char *bytes = value->mv_data;
-    if (key->mv_size != sizeof(size_t) || words < 1)
-        return false;
-    memcpy(&count, bytes, sizeof count);
-    if (count > words - 1)
-        return false;
-    for (size_t i = 1; i <= count; i++, last = page) {
-        memcpy(&page, bytes + i * sizeof page, sizeof page);
-        if (page < 2 || page >= last)
-            return false;
+    if (prf_store_table_appended(table)) {
+        snprintf(text, PRF_STORE_KEY_TEXT, "%" PRIu64, prf_sequence_get(key, len));
+        return;
     }
-    return true;
+    size_t shown = len < PRF_STORE_KEY_TEXT - 1 ? len : PRF_STORE_KEY_TEXT - 1;
+    for (size_t i = 0; i < shown; i++)
+        text[i] = isprint(((const unsigned char *)key)[i]) ? ((const char *)key)[i] : '?';
+    text[shown] = '\0';
 }
 
 typedef struct {
-    char names[TABLES][NAME];
-    size_t count;
-} tables_t;
+    const prf_store_visitor_t *visitor;
+    prf_store_report_t *out;
+    bool unknown; /* there is a table that prfarm does not have */
+    uint64_t unknown_page;
+    char unknown_name[PRF_PAGES_NAME];
+} check_t;
 
-static bool gather(void *arg, MDB_val *key, MDB_val *value)
+static void tell(check_t *c, const char *what)
 {
-    tables_t *tables = arg;
-    (void)value;
-    if (tables->count == TABLES || key->mv_size >= NAME)
-        return false;
-    memcpy(tables->names[tables->count], key->mv_data, key->mv_size);
-    tables->names[tables->count++][key->mv_size] = '\0';
-    return true;
+    if (c->out->damages++ == 0)
+        snprintf(c->out->first, sizeof c->out->first, "%s", what);
+    if (c->visitor->damage)
+        c->visitor->damage(c->visitor->arg, what);
 }
 
-static int walk_all(MDB_env *env, MDB_txn *txn)
+static void on_damage(void *arg, uint64_t page, const char *table, const char *what)
 {
-    static tables_t tables;
-    MDB_envinfo info;
-    MDB_dbi table;
-    uint32_t sum = 0;
-    int rc = mdb_env_info(env, &info);
-    if (!rc)
-        rc = walk(txn, FREE_TABLE, check_free, &info);
-    if (!rc)
-        rc = mdb_dbi_open(txn, NULL, 0, &table);
-    if (!rc)
-        rc = walk(txn, table, gather, &tables);
-    for (size_t i = 0; !rc && i < tables.count; i++) {
-        rc = mdb_dbi_open(txn, tables.names[i], 0, &table);
-        if (!rc)
-            rc = walk(txn, table, touch, &sum);
-        if (rc == MDB_INCOMPATIBLE) /* a plain entry: somebody else's LMDB, which opening will tell */
-            rc = 0;
+    char line[240];
+    if (table)
+        snprintf(line, sizeof line, "page %" PRIu64 " (table %.63s): %s", page, table, what);
+    else
+        snprintf(line, sizeof line, "page %" PRIu64 ": %s", page, what);
+    tell(arg, line);
+}
+
+static bool is_key(const prf_pages_entry_t *entry, const char *name)
+{
+    return entry->key_len == strlen(name) && memcmp(entry->key, name, entry->key_len) == 0;
+}
+
+static void on_meta(check_t *c, const prf_pages_entry_t *entry)
+{
+    prf_value_t value;
+    if (is_key(entry, PRF_META_FORMAT)) {
+        char text[16] = "", *end;
+        memcpy(text, entry->value, entry->value_len < sizeof text ? entry->value_len : sizeof text - 1);
+        c->out->format = strtol(text, &end, 10);
+        if (end == text || *end || !isdigit((unsigned char)text[0]))
+            c->out->format = 0;
+    } else if (is_key(entry, PRF_META_CREATED)) {
+        c->out->created =
+            prf_value_unseal(&value, PRF_VALUE_TABLE_META, entry->key, entry->key_len, entry->value, entry->value_len);
+    } else {
+        on_damage(c, entry->page, entry->table, "an entry that prfarm does not write");
     }
-    return rc;
 }
 
-static _Noreturn void child(const char *dir, size_t map_bytes)
+static void on_table(void *arg, uint64_t page, const char *name)
 {
-    static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
-    struct rlimit no_core = {0, 0};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    setrlimit(RLIMIT_CORE, &no_core);
-    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
-        signal(deadly[i], SIG_DFL);
-    int quiet = open("/dev/null", O_WRONLY);
-    if (quiet >= 0)
-        dup2(quiet, STDERR_FILENO);
-    MDB_env *env;
-    MDB_txn *txn;
-    int rc = mdb_env_create(&env);
-    if (!rc)
-        rc = mdb_env_set_maxdbs(env, TABLES);
-    if (!rc)
-        rc = mdb_env_set_mapsize(env, map_bytes);
-    if (!rc)
-        rc = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOTLS | MDB_NOLOCK, 0600);
-    if (!rc)
-        rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
-    if (!rc)
-        rc = walk_all(env, txn);
-    _exit(rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_CURSOR_FULL || rc == MDB_BAD_TXN ? DAMAGED : SOUND);
+    check_t *c = arg;
+    if (strcmp(name, PRF_META) == 0) {
+        c->out->ours = true;
+    } else if (prf_store_table_find(name) < 0) {
+        c->unknown = true;
+        c->unknown_page = page;
+        snprintf(c->unknown_name, sizeof c->unknown_name, "%s", name);
+    }
 }
 
-prf_status_t prf_store_check(const char *dir, size_t map_bytes, prf_error_t *err)
+static void on_entry(void *arg, const prf_pages_entry_t *entry)
 {
-    int wait_status;
-    pid_t pid = fork();
-    if (pid < 0)
-        return prf_fail_sys(err, errno, "store %s: a process to check it", dir);
-    if (pid == 0)
-        child(dir, map_bytes);
-    while (waitpid(pid, &wait_status, 0) < 0)
-        if (errno != EINTR)
-            return prf_fail_sys(err, errno, "store %s: the process that checks it", dir);
-    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == SOUND)
+    check_t *c = arg;
+    if (strcmp(entry->table, PRF_META) == 0) {
+        on_meta(c, entry);
+        return;
+    }
+    int table = prf_store_table_find(entry->table);
+    if (table < 0)
+        return;
+    prf_value_t value;
+    if (prf_value_unseal(&value, (unsigned)table, entry->key, entry->key_len, entry->value, entry->value_len)) {
+        if (value.write > c->out->writes)
+            c->out->writes = value.write;
+    } else if (prf_value_unseal_old(&value, entry->value, entry->value_len)) {
+        c->out->old_values++;
+    } else {
+        c->out->damaged[table]++;
+        char key[PRF_STORE_KEY_TEXT], what[240];
+        prf_store_key_text((prf_table_t)table, entry->key, entry->key_len, key);
+        snprintf(what, sizeof what, "page %" PRIu64 " (table %s): the checksum of '%s' does not hold", entry->page, entry->table,
+                 key);
+        tell(c, what);
+        return;
+    }
+    c->out->values[table] += !value.erased;
+    if (c->visitor->value)
+        c->visitor->value(c->visitor->arg, (prf_table_t)table, entry, &value);
+}
+
+/* What can only be said once all is seen. */
+static void judge(check_t *c)
+{
+    prf_store_report_t *out = c->out;
+    out->newer = out->format > PRF_STORE_FORMAT && !out->created;
+    if (!out->ours || out->newer)
+        return;
+    if (c->unknown) { /* opening would take the one whose name this was for missing, and make it anew */
+        on_damage(c, c->unknown_page, c->unknown_name, "prfarm has no table of this name");
+        out->sound = false;
+    }
+    if (out->format != PRF_STORE_FORMAT && out->format != PRF_STORE_FORMAT_OLD)
+        tell(c, "table meta: the format of the store cannot be read");
+    else if (out->format == PRF_STORE_FORMAT && !out->created)
+        tell(c, "table meta: the checksum of 'created_by' does not hold");
+}
+
+void prf_store_check(const prf_pages_t *pages, const prf_store_visitor_t *visitor, prf_store_report_t *out)
+{
+    check_t c = {.visitor = visitor, .out = out};
+    *out = (prf_store_report_t){0};
+    const prf_pages_visitor_t walker = {&c, on_table, on_entry, on_damage};
+    out->empty = pages->len == 0;
+    if (out->empty)
+        return;
+    out->sound = prf_pages_walk(pages, &walker, &out->pages);
+    out->empty = out->sound && out->pages.transaction == 0;
+    if (!out->empty)
+        judge(&c);
+}
+
+prf_status_t prf_store_usable(const prf_store_report_t *report, const char *dir, prf_error_t *err)
+{
+    if (report->empty)
         return PRF_OK;
-    return prf_fail(err, PRF_ECORRUPT, "store %s is damaged: restore a backup, or choose another folder", dir);
+    if (!report->sound)
+        return prf_fail(
+            err, PRF_ECORRUPT,
+            "store %.100s is damaged (%.120s): 'prfarm fsck %.100s --salvage NEW' brings what is whole into a new store; or "
+            "restore a backup",
+            dir, report->first, dir);
+    if (!report->ours)
+        return prf_fail(err, PRF_ECORRUPT, "store %s: the folder holds an LMDB that is no store of prfarm: choose another folder",
+                        dir);
+    if (report->newer)
+        return prf_fail(err, PRF_EVERSION,
+                        "store %s has format %ld, this prfarm knows up to %d: update prfarm, or choose another folder", dir,
+                        report->format, PRF_STORE_FORMAT);
+    if (report->format != PRF_STORE_FORMAT && report->format != PRF_STORE_FORMAT_OLD)
+        return prf_fail(
+            err, PRF_ECORRUPT,
+            "store %.100s is damaged (its format cannot be read): 'prfarm fsck %.100s --salvage NEW' brings what is whole "
+            "into a new store; or restore a backup",
+            dir, dir);
+    return PRF_OK;
 }

@@ -10,6 +10,15 @@ void prf_digest(prf_digest_t *out, const void *data, size_t len)
     crypto_generichash(out->bytes, sizeof out->bytes, data, len, NULL, 0);
 }
 
+void prf_digest_parts(prf_digest_t *out, const prf_bytes_t *parts, size_t count)
+{
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, sizeof out->bytes);
+    for (size_t i = 0; i < count; i++)
+        crypto_generichash_update(&state, parts[i].data, parts[i].len);
+    crypto_generichash_final(&state, out->bytes, sizeof out->bytes);
+}
+
 void prf_digest_hex(const prf_digest_t *digest, char hex[PRF_DIGEST_HEX])
 {
     sodium_bin2hex(hex, PRF_DIGEST_HEX, digest->bytes, sizeof digest->bytes);

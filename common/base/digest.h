@@ -14,7 +14,14 @@ typedef struct {
     uint8_t bytes[PRF_DIGEST_BYTES];
 } prf_digest_t;
 
+typedef struct {
+    const void *data; /* borrowed */
+    size_t len;
+} prf_bytes_t;
+
 void prf_digest(prf_digest_t *out, const void *data, size_t len);
+/* Of what the parts come to, one behind the other. */
+void prf_digest_parts(prf_digest_t *out, const prf_bytes_t *parts, size_t count);
 void prf_digest_hex(const prf_digest_t *digest, char hex[PRF_DIGEST_HEX]);
 /* The reverse: exactly 32 lower-case hexadecimal digits. False, and *out untouched, for anything else. */
 bool prf_digest_parse(prf_digest_t *out, const char *hex);

@@ -3,6 +3,7 @@
  * sealed value, and as the payload of a seal that fits. A record that was read is written the same again. */
 #include <string.h>
 
+#include "coordinator/store.h"
 #include "coordinator/store_value.h"
 #include "fuzz.h"
 #include "wire/record.h"
@@ -23,16 +24,18 @@ static bool try_record(const uint8_t *bytes, size_t len)
 
 bool fuzz_one(const uint8_t *bytes, size_t len)
 {
-    size_t payload_len;
-    const unsigned char *payload = prf_value_unseal(bytes, len, &payload_len);
-    if (payload)
-        try_record(payload, payload_len);
+    static const unsigned char key[PRF_SEQUENCE] = {7};
+    prf_value_t read;
+    if (prf_value_unseal(&read, PRF_TABLE_RESULT, key, sizeof key, bytes, len) || prf_value_unseal_old(&read, bytes, len))
+        try_record(read.payload, read.len);
     unsigned char *value = malloc(PRF_VALUE_HEADER + len);
     MUST(value, "%zu bytes", len);
-    prf_value_seal(value, bytes, len);
-    payload = prf_value_unseal(value, PRF_VALUE_HEADER + len, &payload_len);
-    MUST(payload && payload_len == len && (!len || memcmp(payload, bytes, len) == 0), "a seal does not hold");
-    bool ok = try_record(payload, payload_len);
+    if (len)
+        memcpy(value + PRF_VALUE_HEADER, bytes, len);
+    prf_value_seal(value, PRF_VALUE_HEADER + len, PRF_TABLE_RESULT, key, sizeof key, len, false);
+    bool holds = prf_value_unseal(&read, PRF_TABLE_RESULT, key, sizeof key, value, PRF_VALUE_HEADER + len);
+    MUST(holds && read.len == len && read.write == len && (!len || memcmp(read.payload, bytes, len) == 0), "a seal does not hold");
+    bool ok = try_record(read.payload, read.len);
     free(value);
     return ok;
 }
