@@ -33,6 +33,7 @@ int prf_cmd_release(int argc, char **argv);
 int prf_cmd_power_cycle(int argc, char **argv);
 int prf_cmd_cancel(int argc, char **argv);
 int prf_cmd_keygen(int argc, char **argv);
+int prf_cmd_refresh(int argc, char **argv);
 int prf_cmd_rollback(int argc, char **argv);
 int prf_cmd_backup(int argc, char **argv);
 int prf_cmd_fsck(int argc, char **argv);

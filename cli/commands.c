@@ -23,6 +23,7 @@ const prf_command_t prf_commands[] = {
     {"power-cycle", "run a board's power-cycle command", prf_cmd_power_cycle},
     {"cancel", "end a campaign", prf_cmd_cancel},
     {"keygen", "make a key pair for a coordinator, a worker or a person", prf_cmd_keygen},
+    {"refresh", "check whether a campaign's model still holds, train anew if not", prf_cmd_refresh},
     {"rollback", "make an earlier model of a kind the current one", prf_cmd_rollback},
     {"backup", "copy a store, also while its coordinator works on it", prf_cmd_backup},
     {"fsck", "check a store; bring what is whole in a damaged one into a new one", prf_cmd_fsck},

@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define PIN "pin" /* the decision for which runtime a kind stands */
+
 enum { QUEUE_SHORT = 32, PUBLISH_SECONDS = 60 };
 
 /* Survives the campaign until the last closure lets go. */
@@ -23,7 +25,7 @@ typedef struct {
 } handle_t;
 
 typedef struct {
-    bool pinning, pinned, publishing;
+    bool pinning, pinned, deciding, publishing;
     unsigned offered_s; /* since when the model is on offer */
     uint32_t klass;
     json_int_t measured; /* at the last tick */
@@ -46,6 +48,8 @@ typedef struct {
     size_t board;
     char fingerprint[PRF_FINGERPRINT];
     uint32_t kinds, dtypes;
+    const char *decision; /* its name */
+    char *text;           /* owned; of the decision */
 } errand_t;
 
 static errand_t *errand_new(prf_running_t *self, size_t board)
@@ -68,6 +72,7 @@ static void handle_drop(handle_t *handle)
 static void errand_free(errand_t *e)
 {
     handle_drop(e->handle);
+    free(e->text);
     free(e);
 }
 
@@ -94,20 +99,44 @@ static void pin(prf_running_t *self, size_t board, const char *fingerprint, uint
         prf_log(PRF_LOG_INFO, "kind_pinned campaign=%s kind=%s fingerprint=\"%s\"", campaign_of(self)->name, kind, fingerprint);
 }
 
-static void pin_key(const prf_running_t *self, size_t board, char key[PRF_PLAN_KEY])
+static void decision_key(const prf_running_t *self, size_t board, const char *name, char key[PRF_PLAN_KEY])
 {
-    snprintf(key, PRF_PLAN_KEY, "%s/%s/pin", campaign_of(self)->name, campaign_of(self)->boards[board].kind);
+    snprintf(key, PRF_PLAN_KEY, "%s/%s/%s", campaign_of(self)->name, campaign_of(self)->boards[board].kind, name);
 }
 
-/* Pins of an earlier run of the coordinator. */
-static prf_status_t load_pins(prf_running_t *self, prf_error_t *err)
+/* What the engine decided in an earlier run of the coordinator. */
+static prf_status_t load_decisions(prf_running_t *self, size_t board, prf_error_t *err)
+{
+    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++) {
+        char key[PRF_PLAN_KEY];
+        void *text;
+        size_t len;
+        decision_key(self, board, prf_engine_decisions[i], key);
+        prf_status_t status = prf_store_get(self->hub->store, PRF_TABLE_DECISION, key, &text, &len, err);
+        if (status == PRF_ENOTFOUND)
+            continue;
+        if (status)
+            return status;
+        status = prf_engine_decide(self->engine, board, prf_engine_decisions[i], text, err);
+        free(text);
+        if (status)
+            return status;
+    }
+    return PRF_OK;
+}
+
+/* Decisions and pins of an earlier run of the coordinator. */
+static prf_status_t load(prf_running_t *self, prf_error_t *err)
 {
     for (size_t i = 0; i < self->count; i++) {
         char key[PRF_PLAN_KEY];
         void *value;
         size_t len;
-        pin_key(self, i, key);
-        prf_status_t status = prf_store_get(self->hub->store, PRF_TABLE_DECISION, key, &value, &len, err);
+        prf_status_t status = load_decisions(self, i, err);
+        if (status)
+            return status;
+        decision_key(self, i, PIN, key);
+        status = prf_store_get(self->hub->store, PRF_TABLE_DECISION, key, &value, &len, err);
         if (status == PRF_ECORRUPT)
             prf_log(PRF_LOG_WARN, "pin_damaged campaign=%s kind=%s pinned_anew=true", campaign_of(self)->name,
                     campaign_of(self)->boards[i].kind);
@@ -143,7 +172,7 @@ prf_status_t prf_running_new(prf_running_t **out, const prf_hub_t *hub, prf_engi
     *handle = (handle_t){self, 1};
     *self =
         (prf_running_t){.hub = hub, .engine = engine, .handle = handle, .owner = owner, .run = run, .sides = sides, .count = count};
-    prf_status_t status = load_pins(self, err);
+    prf_status_t status = load(self, err);
     if (status) {
         prf_running_destroy(&self);
         return status;
@@ -206,7 +235,7 @@ static void pin_to(prf_running_t *self, size_t board, const prf_hello_t *facts)
     json_decref(json);
     if (e && text) {
         char key[PRF_PLAN_KEY];
-        pin_key(self, board, key);
+        decision_key(self, board, PIN, key);
         memcpy(e->fingerprint, facts->fingerprint, sizeof e->fingerprint);
         e->kinds = facts->kinds;
         e->dtypes = facts->dtypes;
@@ -315,6 +344,51 @@ static bool feed(prf_running_t *self, size_t board)
     return moved;
 }
 
+static bool is_known(void *arg, const prf_digest_t *point, uint32_t attempt)
+{
+    const prf_running_t *self = arg;
+    prf_known_t known;
+    return prf_index_get(self->hub->index, point, attempt, &known);
+}
+
+static void decision_stored(void *arg, prf_status_t status)
+{
+    errand_t *e = arg;
+    prf_running_t *self = e->handle->running;
+    prf_error_t err = {0};
+    if (status == PRF_OK && self) {
+        self->sides[e->board].deciding = false;
+        prf_log(PRF_LOG_INFO, "campaign_decided campaign=%s kind=%s decision=%s text=\"%.200s\"", campaign_of(self)->name,
+                campaign_of(self)->boards[e->board].kind, e->decision, e->text);
+        if (prf_engine_decide(self->engine, e->board, e->decision, e->text, &err))
+            prf_log(PRF_LOG_ERROR, "kind_failed campaign=%s error=\"%s\"", campaign_of(self)->name, err.text);
+    }
+    errand_free(e);
+}
+
+/* A decision that is due is stored; the engine goes on from it when it is. */
+static void decide(prf_running_t *self, size_t board)
+{
+    const char *name;
+    char *text = self->sides[board].deciding ? NULL : prf_engine_decision(self->engine, board, is_known, self, &name);
+    if (!text)
+        return;
+    errand_t *e = errand_new(self, board);
+    if (!e) {
+        free(text);
+        return;
+    }
+    e->decision = name;
+    e->text = text;
+    char key[PRF_PLAN_KEY];
+    decision_key(self, board, name, key);
+    if (prf_commits_value(self->hub->commits, PRF_TABLE_DECISION, key, text, strlen(text), PRF_COMMIT_KEEP, decision_stored, e,
+                          NULL) == PRF_OK)
+        self->sides[board].deciding = true;
+    else
+        errand_free(e); /* the next pump tries again */
+}
+
 static bool train(prf_running_t *self)
 {
     bool moved = false;
@@ -396,18 +470,12 @@ bool prf_running_pump(prf_running_t *self)
     for (size_t i = 0; i < self->count; i++) {
         pin_if_possible(self, i);
         moved = feed(self, i) || moved;
+        decide(self, i);
     }
     moved = train(self) || moved;
     for (size_t i = 0; i < self->count; i++)
         moved = publish(self, i) || moved;
     return moved;
-}
-
-static bool is_known(void *arg, const prf_digest_t *point, uint32_t attempt)
-{
-    const prf_running_t *self = arg;
-    prf_known_t known;
-    return prf_index_get(self->hub->index, point, attempt, &known);
 }
 
 void prf_running_outlook(const prf_running_t *self, size_t *have, size_t *lack)
@@ -423,7 +491,8 @@ void prf_running_tick(prf_running_t *self)
         json_int_t measured = json_integer_value(json_object_get(json_array_get(boards, i), "measured"));
         side->rate += 0.2 * ((double)(measured - side->measured) - side->rate);
         side->measured = measured;
-        side->offered_s += prf_engine_stage(self->engine, i) == PRF_STAGE_PUBLISH && !side->publishing;
+        bool offered = prf_engine_stage(self->engine, i) == PRF_STAGE_PUBLISH && !side->publishing;
+        side->offered_s = offered ? side->offered_s + 1 : 0;
     }
     json_decref(boards);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HISTORY = 4 /* earlier files that are kept */ };
+enum { HISTORY = 4 /* earlier files that are kept */, REFRESH_POINTS = 30, REFRESH_MOST = 10000 };
 
 const char *prf_campaign_doc_text(const json_t *doc, const char *key)
 {
@@ -103,6 +103,12 @@ prf_status_t prf_campaign_doc_submit(const json_t *args, json_t **doc, prf_engin
     return PRF_OK;
 }
 
+/* How many refreshes were asked for so far: they are counted through, whatever else changes, so that no number comes twice. */
+static json_int_t refreshes_of(const json_t *doc)
+{
+    return json_integer_value(json_object_get(doc, "refreshes"));
+}
+
 bool prf_campaign_doc_same(const json_t *a, const json_t *b)
 {
     return strcmp(prf_campaign_doc_text(a, "text"), prf_campaign_doc_text(b, "text")) == 0 &&
@@ -119,13 +125,48 @@ void prf_campaign_doc_replace(json_t *doc, const json_t *old, uint64_t now_ms)
     json_array_append_new(history, json_pack("{s:s, s:s, s:I}", "file", prf_campaign_doc_text(old, "file"), "text",
                                              prf_campaign_doc_text(old, "text"), "replaced_ms", (json_int_t)now_ms));
     json_object_set_new(doc, "history", history);
+    json_object_set_new(doc, "refreshes", json_integer(refreshes_of(old)));
     json_object_set(doc, "submitted_ms", json_object_get(old, "submitted_ms"));
+}
+
+prf_status_t prf_campaign_doc_refresh(json_t *doc, const json_t *args, prf_error_t *err)
+{
+    const json_t *points = json_object_get(args, "points"), *limit = json_object_get(args, "limit_percent");
+    json_int_t count = points ? json_integer_value(points) : REFRESH_POINTS, number = refreshes_of(doc) + 1;
+    double percent = json_number_value(limit);
+    if (count < 1 || count > REFRESH_MOST)
+        return prf_fail(err, PRF_EINVAL, "refresh: points is a number from 1 to %d", REFRESH_MOST);
+    if ((limit && !json_is_number(limit)) || !(percent >= 0 && percent <= 100))
+        return prf_fail(err, PRF_EINVAL, "refresh: limit_percent is a number from 0 (as the repeatability says) to 100");
+    if (number > PRF_REFRESHES)
+        return prf_fail(err, PRF_EINVAL, "refresh: the campaign was refreshed %d times: submit it under another name",
+                        PRF_REFRESHES);
+    json_object_set_new(doc, "refreshes", json_integer(number));
+    json_object_set_new(doc, "refresh", json_pack("{s:I, s:I, s:f}", "number", number, "points", count, "limit_percent", percent));
+    return PRF_OK;
+}
+
+/* The engine is told of the refresh that the document asks for, if any. */
+static void pass_on_refresh(const json_t *doc, prf_engine_t *engine)
+{
+    const json_t *refresh = json_object_get(doc, "refresh");
+    json_int_t number = json_integer_value(json_object_get(refresh, "number")),
+               points = json_integer_value(json_object_get(refresh, "points"));
+    if (number < 1 || number > PRF_REFRESHES || points < 1 || points > REFRESH_MOST)
+        return;
+    prf_refresh_t wanted = {.number = (uint32_t)number,
+                            .points = (uint32_t)points,
+                            .limit_percent = json_number_value(json_object_get(refresh, "limit_percent"))};
+    prf_engine_refresh(engine, &wanted);
 }
 
 prf_status_t prf_campaign_doc_engine(const json_t *doc, prf_engine_t **out, prf_error_t *err)
 {
-    return make_engine(json_object_get(doc, "text"), prf_campaign_doc_text(doc, "file"), json_object_get(doc, "networks"), out,
-                       err);
+    prf_status_t status =
+        make_engine(json_object_get(doc, "text"), prf_campaign_doc_text(doc, "file"), json_object_get(doc, "networks"), out, err);
+    if (!status)
+        pass_on_refresh(doc, *out);
+    return status;
 }
 
 prf_status_t prf_campaign_doc_decode(const void *bytes, size_t len, json_t **doc, prf_campaign_state_t *state, prf_error_t *err)

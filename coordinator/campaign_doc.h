@@ -14,6 +14,8 @@ PRF_CHECKED prf_status_t prf_campaign_doc_submit(const json_t *args, json_t **do
 bool prf_campaign_doc_same(const json_t *a, const json_t *b);
 /* `doc`, just submitted, takes the place of `old`: it inherits what does not hang on the file, and remembers the last files. */
 void prf_campaign_doc_replace(json_t *doc, const json_t *old, uint64_t now_ms);
+/* A client's `refresh`: the document asks for one. Errors: PRF_EINVAL. */
+PRF_CHECKED prf_status_t prf_campaign_doc_refresh(json_t *doc, const json_t *args, prf_error_t *err);
 /* The engine that a document stands for. Errors: as above. */
 PRF_CHECKED prf_status_t prf_campaign_doc_engine(const json_t *doc, prf_engine_t **out, prf_error_t *err);
 /* Reads what the store had. Caller owns *doc. Errors: PRF_ECORRUPT. */

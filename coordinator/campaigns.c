@@ -136,7 +136,8 @@ static void resume(prf_campaigns_t *self, one_t *one)
     if (prf_store_get(self->hub->store, PRF_TABLE_DECISION, key, &value, &len, NULL) == PRF_OK) {
         char text[32] = "";
         memcpy(text, value, len < sizeof text ? len : sizeof text - 1);
-        one->seconds = strtod(text, NULL);
+        double saved = strtod(text, NULL); /* the document may have been written later, when it was paused */
+        one->seconds = saved > one->seconds ? saved : one->seconds;
         free(value);
     }
     if (prf_campaign_doc_engine(one->doc, &engine, &err)) {

@@ -21,8 +21,9 @@ void prf_campaigns_destroy(prf_campaigns_t **self);
 
 /* The ops of docs/protocol.md. */
 void prf_campaigns_submit(prf_campaigns_t *self, const json_t *args, prf_reply_fn fn, void *arg);
-/* pause, resume and cancel: where docs/states.md says they lead. */
+/* pause, resume, retry, cancel: where docs/states.md says they lead. */
 void prf_campaigns_order(prf_campaigns_t *self, prf_campaign_event_t event, const char *name, prf_reply_fn fn, void *arg);
+void prf_campaigns_refresh(prf_campaigns_t *self, const json_t *args, prf_reply_fn fn, void *arg);
 /* Array of the campaign's, or (name NULL) of all campaigns' status; NULL when there is none of that name. New reference. */
 json_t *prf_campaigns_status(const prf_campaigns_t *self, const char *name);
 /* Content of summary.json. New reference; NULL when there is none of that name. */

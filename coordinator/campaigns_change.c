@@ -167,7 +167,8 @@ static bool may(const one_t *one, const char *name, prf_campaign_event_t event, 
 {
     static const char *const remedies[PRF_CAMPAIGN_EVENTS] = {
         [PRF_CAMPAIGN_PAUSE] = "only a running one can be paused",
-        [PRF_CAMPAIGN_RESUME] = "only a paused one can be resumed; submit the file again to set a cancelled or failed one going"};
+        [PRF_CAMPAIGN_RESUME] = "only a paused one can be resumed; submit the file again to set a cancelled or failed one going",
+        [PRF_CAMPAIGN_REFRESH] = "only one that is done can be refreshed"};
     prf_error_t err = {0};
     if (!one)
         prf_fail(&err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", name);
@@ -265,6 +266,25 @@ void prf_campaigns_order(prf_campaigns_t *self, prf_campaign_event_t event, cons
     if (one->running)
         json_object_set_new(doc, "boards", prf_running_status(one->running));
     change(self, one, event, to, doc, &asker);
+}
+
+/* What the campaign came to stays in its document until the refresh has come to more. */
+void prf_campaigns_refresh(prf_campaigns_t *self, const json_t *args, prf_reply_fn fn, void *arg)
+{
+    const asker_t asker = {fn, arg};
+    const char *name = prf_campaign_doc_text(args, "campaign");
+    one_t *one = campaigns_find(self, name);
+    prf_campaign_state_t to;
+    if (!may(one, name, PRF_CAMPAIGN_REFRESH, &to, &asker))
+        return;
+    prf_error_t err = {0};
+    json_t *doc = json_copy(one->doc);
+    if (prf_campaign_doc_refresh(doc, args, &err)) {
+        json_decref(doc);
+        fn(arg, err.code, NULL, err.text);
+        return;
+    }
+    change(self, one, PRF_CAMPAIGN_REFRESH, to, doc, &asker);
 }
 
 void campaigns_finish(prf_campaigns_t *self, one_t *one)

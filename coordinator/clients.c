@@ -109,6 +109,11 @@ static void op_resume(prf_clients_t *self, const json_t *args, ticket_t *ticket)
     prf_campaigns_order(self->queries.campaigns, PRF_CAMPAIGN_RESUME, text_of(args, "campaign"), reply, ticket);
 }
 
+static void op_refresh(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    prf_campaigns_refresh(self->queries.campaigns, args, reply, ticket);
+}
+
 static void op_cancel(prf_clients_t *self, const json_t *args, ticket_t *ticket)
 {
     prf_campaigns_order(self->queries.campaigns, PRF_CAMPAIGN_CANCEL, text_of(args, "campaign"), reply, ticket);
@@ -231,6 +236,7 @@ static const struct {
     {"pause", PRF_ROLE_OPERATOR, op_pause, NULL},
     {"resume", PRF_ROLE_OPERATOR, op_resume, NULL},
     {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL},
+    {"refresh", PRF_ROLE_OPERATOR, op_refresh, NULL},
     {"rollback", PRF_ROLE_OPERATOR, op_rollback, NULL},
     {"retry", PRF_ROLE_OPERATOR, op_retry, NULL},
     {"quarantine", PRF_ROLE_OPERATOR, op_quarantine, NULL},

@@ -55,7 +55,7 @@ prf_status_t prf_engine_new(prf_engine_t **out, prf_campaign_t *campaign, prf_en
     return PRF_OK;
 }
 
-static void kind_release(kind_t *kind)
+void kind_release(kind_t *kind)
 {
     for (size_t i = 0; i < kind->track_count; i++)
         track_release(&kind->tracks[i]);
@@ -67,6 +67,10 @@ static void kind_release(kind_t *kind)
     free(kind->chains);
     free(kind->probes);
     free(kind->pending.items);
+    free(kind->stale.items);
+    free(kind->again.items);
+    prf_map_release(&kind->counted);
+    json_decref(kind->verdict);
     free(kind->file);
     prf_model_destroy(&kind->model);
 }
@@ -105,10 +109,9 @@ prf_status_t prf_engine_pin(prf_engine_t *self, size_t board, const char *finger
     if (kind->stage != PRF_STAGE_WAITING)
         return PRF_OK;
     snprintf(kind->fingerprint, sizeof kind->fingerprint, "%s", fingerprint);
-    kind->stage = PRF_STAGE_SWEEP;
-    prf_status_t status = plan_start(self, board, kinds, dtypes, err);
-    if (!status)
-        status = plan_advance(self, board, err);
+    kind->kinds = kinds;
+    kind->dtypes = dtypes;
+    prf_status_t status = plan_begin(self, board, err);
     if (status)
         kind_fail(kind, err ? err->text : prf_status_name(status));
     return status;
@@ -121,7 +124,7 @@ const char *prf_engine_fingerprint(const prf_engine_t *self, size_t board)
 
 const char *role_name(role_t role)
 {
-    static const char *const names[ROLES] = {"sweep", "representative", "validation", "random", "network"};
+    static const char *const names[ROLES] = {"sweep", "representative", "validation", "random", "network", "refresh"};
     return names[role];
 }
 
@@ -144,7 +147,7 @@ static double order_of(const prf_digest_t *point, role_t role, uint32_t attempt)
     uint32_t bits;
     memcpy(&bits, point->bytes + 8, sizeof bits);
     double shuffled = bits * 0x1.0p-32;
-    return role == ROLE_SWEEP ? shuffled - 2 : shuffled + 0.5 * attempt;
+    return role == ROLE_SWEEP ? shuffled - 2 : shuffled + 0.5 * (attempt % GENERATION_ATTEMPTS);
 }
 
 /* Networks are timed as they run, one block behind the other: their own blocks leave the cache in a network's state. */
@@ -173,6 +176,17 @@ static size_t probe_at(uint64_t place)
     return (size_t)(place & (((uint64_t)1 << BOARD_SHIFT) - 1));
 }
 
+uint32_t probe_attempt(uint32_t generation, uint32_t attempt)
+{
+    return generation * GENERATION_ATTEMPTS + attempt;
+}
+
+void probe_skip(kind_t *kind, probe_t *probe)
+{
+    probe->state = PROBE_SKIPPED;
+    kind->skipped++;
+}
+
 prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t attempt, role_t role,
                         size_t *probe, prf_error_t *err)
 {
@@ -194,8 +208,10 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
         return PRF_OK;
     }
     p.order = order_of(&p.point, role, attempt);
+    if (cut_leaves_out(kind, &p))
+        probe_skip(kind, &p);
     prf_status_t status = probe_slot(kind, err);
-    if (!status)
+    if (!status && p.state == PROBE_PENDING)
         status = list_add(&kind->pending, kind->probe_count, err);
     if (!status)
         status = prf_map_put(&self->index, &p.point, attempt, place_of(board, kind->probe_count), err);
@@ -253,24 +269,10 @@ static void sort_pending(kind_t *kind)
     free(ranked);
 }
 
-static void skip_pending(kind_t *kind)
-{
-    for (size_t i = 0; i < kind->pending.count; i++)
-        kind->probes[kind->pending.items[i]].state = PROBE_SKIPPED;
-    kind->skipped += kind->pending.count;
-    kind->pending.count = 0;
-}
-
 bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
 {
     kind_t *kind = &self->kinds[board];
-    while (kind->pending.count > 0 && plan_time_is_up(self, kind)) {
-        skip_pending(kind);
-        prf_error_t err = {0};
-        if (plan_advance(self, board, &err))
-            kind_fail(kind, err.text);
-    }
-    if (kind->pending.count == 0)
+    if (kind->pending.count == 0 || cut_is_due(self, kind))
         return false;
     sort_pending(kind);
     probe_t *probe = &kind->probes[kind->pending.items[--kind->pending.count]];
@@ -323,7 +325,7 @@ prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, ui
         probe->state = PROBE_MEASURED;
         probe->latency_ns = sample->latency_ns;
         probe->busy_ns = sample->busy_ns;
-        kind->busy_ns += sample->busy_ns;
+        kind->busy_ns += probe->role == ROLE_REFRESH ? 0 : sample->busy_ns; /* which no time budget knew of */
         kind->measured += !reused;
     } else {
         probe->state = PROBE_POISONED;
@@ -403,7 +405,7 @@ prf_stage_t prf_engine_stage(const prf_engine_t *self, size_t board)
 
 const char *prf_stage_name(prf_stage_t stage)
 {
-    static const char *const names[PRF_STAGES] = {"waiting", "sweep", "measure", "train", "publish", "done", "failed"};
+    static const char *const names[PRF_STAGES] = {"waiting", "sweep", "measure", "train", "check", "publish", "done", "failed"};
     return (unsigned)stage < PRF_STAGES ? names[stage] : "?";
 }
 

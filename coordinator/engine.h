@@ -3,10 +3,10 @@
  * outcome is. Pure: no sockets, no store, no clock. Loop thread only, except prf_training_run.
  *
  * The service around it (campaigns.c) hands in what is known - a kind's runtime fingerprint, results by point - and carries out
- * what is wanted. Everything follows from the campaign file, the fingerprints and the *set* of results, never from their order:
- * a campaign that is killed and resumed asks the same questions again, finds most of them answered in the store, and ends in the
- * same bytes. The stages of each board kind are those of METHOD section 2: sweep, steps, sample, measure, train, validate,
- * publish; layer kinds advance side by side. */
+ * what is wanted. Everything follows from the campaign file, the fingerprints, the *set* of results (never their order) and the few
+ * decisions that are written down (prf_engine_decision): a campaign that is killed and resumed asks the same questions again, finds
+ * most of them answered in the store, and ends in the same bytes. The stages of each board kind are those of METHOD section 2:
+ * sweep, steps, sample, measure, train, validate, publish; layer kinds advance side by side. */
 #ifndef PRF_ENGINE_H
 #define PRF_ENGINE_H
 
@@ -33,6 +33,7 @@ typedef enum {
     PRF_STAGE_SWEEP,
     PRF_STAGE_MEASURE,
     PRF_STAGE_TRAIN,
+    PRF_STAGE_CHECK,   /* of a refresh: some of what the model was trained on is measured again */
     PRF_STAGE_PUBLISH, /* the model is offered; waiting for acknowledgements */
     PRF_STAGE_DONE,
     PRF_STAGE_FAILED,
@@ -47,7 +48,7 @@ typedef struct {
     prf_protocol_t protocol; /* chains are timed in the cache state that they leave themselves, layers in the campaign's */
     const prf_block_t *blocks;
     size_t block_count;
-    const char *role; /* what it is for, for people: "sweep", "representative", "validation", "random", "network" */
+    const char *role; /* what it is for, for people: "sweep", "representative", "validation", "random", "network", "refresh" */
 } prf_want_t;
 
 /* Takes the campaign and the networks over (also on failure). Errors: PRF_ENOMEM. */
@@ -55,6 +56,16 @@ PRF_CHECKED prf_status_t prf_engine_new(prf_engine_t **out, prf_campaign_t *camp
                                         size_t network_count, prf_error_t *err);
 void prf_engine_destroy(prf_engine_t **self);
 const prf_campaign_t *prf_engine_campaign(const prf_engine_t *self);
+
+/* A refresh is to be made: kinds whose last one has a lower number measure `points` trained layers again once they come to their
+ * model, and decide (engine_refresh.c has the rule). Before the kinds are pinned. */
+typedef struct {
+    uint32_t number;      /* counts the campaign's refreshes, from 1; 0: none */
+    uint32_t points;      /* a board kind */
+    double limit_percent; /* 0: what the repeatability says */
+} prf_refresh_t;
+enum { PRF_REFRESHES = 1 << 20 /* of one campaign, at most */ };
+void prf_engine_refresh(prf_engine_t *self, const prf_refresh_t *refresh);
 
 /* The first board of a kind has joined (or a stored decision tells): from now on the kind stands for this runtime. Workers with
  * another fingerprint get no jobs of this campaign. `kinds`, `dtypes` as in backend.h; layers that the board cannot run fail the
@@ -78,6 +89,17 @@ PRF_CHECKED prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_
 typedef bool (*prf_known_fn)(void *arg, const prf_digest_t *point, uint32_t attempt);
 /* Of what it wants so far (the stages to come are not planned yet), how much is known and how much is not. */
 void prf_engine_outlook(const prf_engine_t *self, prf_known_fn known, void *arg, size_t *have, size_t *lack);
+
+/* Decisions: what does not follow from the file and the results, and must be durable before anything follows from it. Each has a
+ * name and a text. The service stores a due one under its name and tells with prf_engine_decide when that is done; until then it
+ * stays due, and nothing is handed out that hangs on it. Stored ones are handed in at the start, in the order of this list, before
+ * the kind is pinned; what is damaged, or was decided about another file, has no effect. prf_engine_decision: caller frees; NULL:
+ * none is due (or out of memory: ask again). */
+enum { PRF_ENGINE_DECISIONS = 2 };
+extern const char *const prf_engine_decisions[PRF_ENGINE_DECISIONS];
+char *prf_engine_decision(const prf_engine_t *self, size_t board, prf_known_fn known, void *arg, const char **name);
+/* Errors: PRF_ENOMEM; the kind has failed then. */
+PRF_CHECKED prf_status_t prf_engine_decide(prf_engine_t *self, size_t board, const char *name, const char *text, prf_error_t *err);
 
 /* Training, done elsewhere: take a task when there is one, run it on any thread, give it back. */
 typedef struct prf_training prf_training_t;

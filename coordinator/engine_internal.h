@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_internal.h - what the engine's files share. engine.c: the interface and the book of probes. engine_plan.c: what is
- * asked for next. engine_train.c: the training task. engine_report.c: status and summary.
+ * asked for next. engine_train.c: the training task. engine_decide.c: decisions, and the end of a time budget.
+ * engine_refresh.c: whether a model still holds. engine_report.c: status and summary.
  *
  * Vocabulary: a *probe* is one measurement that the campaign wants (a point and an attempt); it exists once however many lists
  * name it (a sweep's layer may also be a training layer). With several *passes* a measurement is several probes, apart in time;
@@ -13,7 +14,7 @@
 #include "model/train.h"
 
 typedef enum { PROBE_PENDING = 0, PROBE_OUT, PROBE_MEASURED, PROBE_POISONED, PROBE_SKIPPED } probe_state_t;
-typedef enum { ROLE_SWEEP = 0, ROLE_REPRESENTATIVE, ROLE_VALIDATION, ROLE_RANDOM, ROLE_NETWORK, ROLES } role_t;
+typedef enum { ROLE_SWEEP = 0, ROLE_REPRESENTATIVE, ROLE_VALIDATION, ROLE_RANDOM, ROLE_NETWORK, ROLE_REFRESH, ROLES } role_t;
 
 #define NO_CHAIN SIZE_MAX
 
@@ -56,6 +57,7 @@ typedef struct {
 
 typedef struct {
     char fingerprint[PRF_FINGERPRINT];
+    uint32_t kinds, dtypes; /* that the pinned board runs */
     prf_stage_t stage;
     char error[240];
     char note[240];  /* why a point was poisoned, the last one */
@@ -70,6 +72,12 @@ typedef struct {
     size_t out, measured, reused, poisoned, skipped;
     uint64_t busy_ns;
     uint32_t round, rounds; /* of sampling */
+    bool cut;               /* the time is up, and it is decided what counts: */
+    prf_map_t counted;      /* points and attempts; empty without a cut */
+    uint32_t generation;    /* of all its measurements; 0, or the number of the refresh that found them outdated */
+    uint32_t checked;       /* number of the last refresh that was decided */
+    json_t *verdict;        /* owned: that decision; NULL: none yet */
+    list_t stale, again;    /* of a refresh: what the model was trained on, and the same measured again */
     bool training;          /* a task is outside */
     prf_model_t *model;     /* owned: final */
     void *file;             /* owned: its bytes */
@@ -85,7 +93,8 @@ struct prf_engine {
     size_t network_count;
     kind_t *kinds;   /* owned, one a board of the campaign */
     prf_map_t index; /* point, attempt -> board and probe */
-    size_t turn;     /* the kind whose turn it is in prf_engine_next */
+    prf_refresh_t refresh;
+    size_t turn; /* the kind whose turn it is in prf_engine_next */
 };
 
 /* engine.c */
@@ -93,6 +102,12 @@ PRF_CHECKED prf_status_t list_add(list_t *list, size_t item, prf_error_t *err);
 /* The probe for a block (or chain) and attempt, made pending when it is new. */
 PRF_CHECKED prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t attempt,
                                     role_t role, size_t *probe, prf_error_t *err);
+/* Attempts are numbered through all generations: those of one lie between two multiples of a number that no measurement of a point
+ * reaches (16 repeats of 8 passes). */
+enum { GENERATION_ATTEMPTS = 128 };
+uint32_t probe_attempt(uint32_t generation, uint32_t attempt);
+void probe_skip(kind_t *kind, probe_t *probe);
+void kind_release(kind_t *kind);
 const char *role_name(role_t role);
 void kind_fail(kind_t *kind, const char *why);
 
@@ -101,11 +116,23 @@ void kind_fail(kind_t *kind, const char *why);
 bool probe_latency(const prf_engine_t *self, const kind_t *kind, size_t probe, double *latency_ns);
 
 /* engine_plan.c */
-PRF_CHECKED prf_status_t plan_start(prf_engine_t *self, size_t board, uint32_t kinds, uint32_t dtypes, prf_error_t *err);
+/* The first questions to a kind that is pinned. */
+PRF_CHECKED prf_status_t plan_begin(prf_engine_t *self, size_t board, prf_error_t *err);
 /* Goes on as far as the answers allow: next sweep rounds, sampling, stage changes. */
 PRF_CHECKED prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err);
 PRF_CHECKED prf_status_t plan_round(prf_engine_t *self, size_t board, prf_error_t *err);
 bool plan_time_is_up(const prf_engine_t *self, const kind_t *kind);
 void track_release(track_t *track);
+
+/* engine_decide.c */
+bool cut_is_due(const prf_engine_t *self, const kind_t *kind);
+bool cut_leaves_out(const kind_t *kind, const probe_t *probe);
+
+/* engine_refresh.c */
+/* The kind has its model: on to the check if a refresh is to be made, else to publishing. */
+PRF_CHECKED prf_status_t refresh_start(prf_engine_t *self, size_t board, prf_error_t *err);
+bool refresh_is_due(const kind_t *kind);
+char *refresh_text(const prf_engine_t *self, const kind_t *kind);
+PRF_CHECKED prf_status_t refresh_decide(prf_engine_t *self, size_t board, const char *text, prf_error_t *err);
 
 #endif

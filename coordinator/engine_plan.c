@@ -117,11 +117,12 @@ static prf_status_t modelled_part(const kind_t *kind, const prf_engine_network_t
 static prf_status_t want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t measurement,
                          role_t role, list_t *list, prf_error_t *err)
 {
-    uint32_t passes = self->campaign.passes;
+    uint32_t passes = self->campaign.passes, generation = self->kinds[board].generation;
     size_t first = 0;
     for (uint32_t pass = 0; pass < passes; pass++) {
         size_t probe;
-        prf_status_t status = probe_want(self, board, block, chain, measurement * passes + pass, role, &probe, err);
+        prf_status_t status =
+            probe_want(self, board, block, chain, probe_attempt(generation, measurement * passes + pass), role, &probe, err);
         if (status)
             return status;
         first = pass == 0 ? probe : first;
@@ -156,14 +157,6 @@ static prf_status_t start_chains(prf_engine_t *self, size_t board, prf_error_t *
         }
     }
     return PRF_OK;
-}
-
-prf_status_t plan_start(prf_engine_t *self, size_t board, uint32_t kinds, uint32_t dtypes, prf_error_t *err)
-{
-    kind_t *kind = &self->kinds[board];
-    kind->rounds = self->campaign.target_mape > 0 ? 3 : 1;
-    prf_status_t status = start_tracks(self, board, kinds, dtypes, err);
-    return status ? status : start_chains(self, board, err);
 }
 
 bool plan_time_is_up(const prf_engine_t *self, const kind_t *kind)
@@ -299,7 +292,7 @@ static prf_status_t sweep_track(prf_engine_t *self, size_t board, track_t *track
     for (size_t i = 0; !status && i < count; i++) {
         prf_block_t block = block_of(track, &layers[i]);
         size_t probe = 0;
-        status = probe_want(self, board, &block, NO_CHAIN, 0, ROLE_SWEEP, &probe, err);
+        status = probe_want(self, board, &block, NO_CHAIN, probe_attempt(kind->generation, 0), ROLE_SWEEP, &probe, err);
         if (!status)
             status = list_add(&track->round, probe, err);
         if (!status)
@@ -339,6 +332,17 @@ prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err)
     if (!sweeping && kind_is_quiet(kind))
         kind->stage = PRF_STAGE_TRAIN;
     return PRF_OK;
+}
+
+prf_status_t plan_begin(prf_engine_t *self, size_t board, prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    kind->stage = PRF_STAGE_SWEEP;
+    kind->rounds = self->campaign.target_mape > 0 ? 3 : 1;
+    prf_status_t status = start_tracks(self, board, kind->kinds, kind->dtypes, err);
+    if (!status)
+        status = start_chains(self, board, err);
+    return status ? status : plan_advance(self, board, err);
 }
 
 prf_status_t plan_round(prf_engine_t *self, size_t board, prf_error_t *err)

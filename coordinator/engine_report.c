@@ -125,6 +125,8 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     json_object_set_new(out, "layers", layers_json(k));
     json_object_set_new(out, "sweeps", sweeps_json(self, k));
     json_object_set_new(out, "training_seconds", json_real(k->seconds_training));
+    bool refreshed = k->verdict && self->refresh.number == k->checked;
+    json_object_set_new(out, "refresh", refreshed ? json_incref(k->verdict) : json_null());
     json_object_set_new(out, "error", json_string(k->error));
     json_object_set_new(out, "note", json_string(k->note));
     return out;

@@ -193,6 +193,20 @@ prf_training_t *prf_engine_training(prf_engine_t *self)
 
 typedef enum { ON_SAMPLED, ON_ALL, ON_RANDOM } diet_t;
 
+static const observations_t *diet_of(const snapshot_t *s, diet_t diet)
+{
+    return diet == ON_ALL ? &s->all : diet == ON_RANDOM ? &s->random : &s->sampled;
+}
+
+/* Time may be up before there is anything to compare. */
+static bool trainable(const prf_training_t *t, diet_t diet)
+{
+    for (size_t i = 0; i < t->track_count; i++)
+        if (diet_of(&t->tracks[i], diet)->count >= PRF_TRAIN_LEAST)
+            return true;
+    return false;
+}
+
 /* Trains one model on one choice of the data; `mapped[i]` for each track. */
 static prf_status_t train(const prf_training_t *t, diet_t diet, const bool *mapped, prf_model_t **out, prf_error_t *err)
 {
@@ -201,7 +215,7 @@ static prf_status_t train(const prf_training_t *t, diet_t diet, const bool *mapp
         return prf_fail(err, PRF_ENOMEM, "training data");
     for (size_t i = 0; i < t->track_count; i++) {
         const snapshot_t *s = &t->tracks[i];
-        const observations_t *data = diet == ON_ALL ? &s->all : diet == ON_RANDOM ? &s->random : &s->sampled;
+        const observations_t *data = diet_of(s, diet);
         const observations_t *judge = diet == ON_SAMPLED ? &s->swept : &s->validation;
         layers[i] = (prf_train_layer_t){.space = s->space,
                                         .steps = s->steps,
@@ -241,13 +255,14 @@ static prf_status_t choose_mapping(const prf_training_t *t, bool *mapped, prf_er
         swept = swept || t->tracks[i].swept.count > 0;
     }
     prf_status_t status = never ? PRF_OK : prf_fail(err, PRF_ENOMEM, "training data");
-    if (!status && swept)
+    bool comparable = trainable(t, ON_SAMPLED);
+    if (!status && swept && comparable)
         status = train(t, ON_SAMPLED, mapped, &with, err);
-    if (!status && swept)
+    if (!status && swept && comparable)
         status = train(t, ON_SAMPLED, never, &without, err);
     for (size_t i = 0; !status && i < t->track_count; i++)
         if (t->tracks[i].swept.count > 0)
-            mapped[i] = error_on(with, &t->tracks[i]) < error_on(without, &t->tracks[i]);
+            mapped[i] = comparable && error_on(with, &t->tracks[i]) < error_on(without, &t->tracks[i]);
     prf_model_destroy(&with);
     prf_model_destroy(&without);
     free(never);
@@ -256,10 +271,7 @@ static prf_status_t choose_mapping(const prf_training_t *t, bool *mapped, prf_er
 
 static prf_status_t train_baseline(prf_training_t *t, bool *mapped, prf_error_t *err)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < t->track_count; i++)
-        count += t->tracks[i].random.count;
-    if (count == 0)
+    if (!trainable(t, ON_RANDOM))
         return PRF_OK;
     memset(mapped, 0, t->track_count * sizeof *mapped);
     prf_model_t *model = NULL;
@@ -317,7 +329,9 @@ prf_status_t prf_engine_trained(prf_engine_t *self, prf_training_t *task, prf_er
             kind->file_len = task->file_len;
             task->model = NULL;
             task->file = NULL;
-            kind->stage = PRF_STAGE_PUBLISH;
+            status = refresh_start(self, board, err);
+            if (status)
+                kind_fail(kind, err ? err->text : prf_status_name(status));
         }
     }
     prf_training_destroy(&task);

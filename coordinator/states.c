@@ -33,8 +33,8 @@ const prf_machine_t prf_machine_job = {.name = "Job",
                                        .move_count = COUNT(job_moves)};
 
 static const char *const campaign_states[PRF_CAMPAIGN_STATES] = {"running", "paused", "done", "cancelled", "failed"};
-static const char *const campaign_events[PRF_CAMPAIGN_EVENTS] = {"submit", "edit",   "pause",  "resume",
-                                                                 "retry",  "cancel", "finish", "fail"};
+static const char *const campaign_events[PRF_CAMPAIGN_EVENTS] = {"submit", "edit",    "pause",  "resume", "retry",
+                                                                 "cancel", "refresh", "finish", "fail"};
 static const prf_transition_t campaign_moves[] = {
     {PRF_CAMPAIGN_RUNNING, PRF_CAMPAIGN_SUBMIT, PRF_CAMPAIGN_RUNNING},
     {PRF_CAMPAIGN_RUNNING, PRF_CAMPAIGN_EDIT, PRF_CAMPAIGN_RUNNING},
@@ -54,6 +54,7 @@ static const prf_transition_t campaign_moves[] = {
     {PRF_CAMPAIGN_DONE, PRF_CAMPAIGN_EDIT, PRF_CAMPAIGN_RUNNING},
     {PRF_CAMPAIGN_DONE, PRF_CAMPAIGN_RETRY, PRF_CAMPAIGN_RUNNING},
     {PRF_CAMPAIGN_DONE, PRF_CAMPAIGN_CANCEL, PRF_CAMPAIGN_DONE},
+    {PRF_CAMPAIGN_DONE, PRF_CAMPAIGN_REFRESH, PRF_CAMPAIGN_RUNNING},
     {PRF_CAMPAIGN_CANCELLED, PRF_CAMPAIGN_SUBMIT, PRF_CAMPAIGN_RUNNING},
     {PRF_CAMPAIGN_CANCELLED, PRF_CAMPAIGN_EDIT, PRF_CAMPAIGN_RUNNING},
     {PRF_CAMPAIGN_CANCELLED, PRF_CAMPAIGN_RETRY, PRF_CAMPAIGN_CANCELLED},

@@ -58,8 +58,9 @@ typedef enum {
     PRF_CAMPAIGN_RESUME,
     PRF_CAMPAIGN_RETRY, /* its poisoned points were cleared */
     PRF_CAMPAIGN_CANCEL,
-    PRF_CAMPAIGN_FINISH, /* its engine is through, with a model */
-    PRF_CAMPAIGN_FAIL,   /* its engine is through, without */
+    PRF_CAMPAIGN_REFRESH, /* does its model still hold? */
+    PRF_CAMPAIGN_FINISH,  /* its engine is through, with a model */
+    PRF_CAMPAIGN_FAIL,    /* its engine is through, without */
     PRF_CAMPAIGN_EVENTS
 } prf_campaign_event_t;
 extern const prf_machine_t prf_machine_campaign;

@@ -10,7 +10,7 @@
 
 #include "model/parts.h"
 
-enum { LEAST_TRAIN = 4, MOST_TRAIN = 20000000, CALIBRATE_FROM = 20 };
+enum { MOST_TRAIN = 20000000, CALIBRATE_FROM = 20 };
 
 static prf_status_t check_observations(const prf_train_layer_t *layer, const prf_observation_t *observations, size_t count,
                                        prf_error_t *err)
@@ -142,7 +142,7 @@ static prf_status_t train_parts(prf_model_t *model, const prf_train_input_t *inp
     if (!all.estimated || !all.measured)
         status = prf_fail(err, PRF_ENOMEM, "validation of %zu layers", rows);
     for (size_t i = 0; !status && i < input->layer_count; i++)
-        if (input->layers[i].train_count >= LEAST_TRAIN)
+        if (input->layers[i].train_count >= PRF_TRAIN_LEAST)
             status = train_part(&model->parts[trained++], input, &input->layers[i], &all, err);
     if (!status)
         prf_metrics_compute(all.estimated, all.measured, all.count, &model->provenance.validation);
@@ -158,9 +158,9 @@ prf_status_t prf_model_train(prf_model_t **out, const prf_train_input_t *input, 
         return status;
     size_t trainable = 0;
     for (size_t i = 0; i < input->layer_count; i++)
-        trainable += input->layers[i].train_count >= LEAST_TRAIN;
+        trainable += input->layers[i].train_count >= PRF_TRAIN_LEAST;
     if (trainable == 0)
-        return prf_fail(err, PRF_EINVAL, "nothing to train on: measure at least %d layers of a kind", LEAST_TRAIN);
+        return prf_fail(err, PRF_EINVAL, "nothing to train on: measure at least %d layers of a kind", PRF_TRAIN_LEAST);
     prf_model_t *self = prf_model_new(trainable);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "a model of %zu layer kinds", trainable);

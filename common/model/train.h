@@ -7,6 +7,8 @@
 #include "model/model.h"
 
 /* One measured layer. Blocks of one layer, or led by it. */
+enum { PRF_TRAIN_LEAST = 4 /* layers of a kind that a regressor needs; kinds with fewer are left out */ };
+
 typedef struct {
     prf_layer_t layer;
     double latency_ns;

@@ -93,15 +93,18 @@ typedef struct {
     char zcu[64], ultra[64];
 } digests_t;
 
+static void digest_of(const char *kind, char out[64])
+{
+    json_t *model = farm_ask(&farm, "model", json_pack("{s:s}", "kind", kind));
+    snprintf(out, 64, "%s", text(model, "digest"));
+    json_decref(model);
+}
+
 static digests_t digests(void)
 {
     digests_t out;
-    json_t *zcu = farm_ask(&farm, "model", json_pack("{s:s}", "kind", "zcu"));
-    json_t *ultra = farm_ask(&farm, "model", json_pack("{s:s}", "kind", "ultra"));
-    snprintf(out.zcu, sizeof out.zcu, "%s", text(zcu, "digest"));
-    snprintf(out.ultra, sizeof out.ultra, "%s", text(ultra, "digest"));
-    json_decref(zcu);
-    json_decref(ultra);
+    digest_of("zcu", out.zcu);
+    digest_of("ultra", out.ultra);
     return out;
 }
 
@@ -406,4 +409,147 @@ Test(campaigns, a_roll_back_reaches_the_boards_outlives_kills_and_ends_with_the_
         cr_assert_gt(number(model, "published_ms"), 0);
     }
     json_decref(list);
+}
+
+/* Two zcu and one ultra; boards of one pace, which is no part of what a runtime calls itself. */
+static void add_boards(const char *speed)
+{
+    farm_add_worker(&farm, "zcu-1", "zcu", "zcu102", speed);
+    farm_add_worker(&farm, "zcu-2", "zcu", "zcu102", speed);
+    farm_add_worker(&farm, "ultra-1", "ultra", "ultratrail", NULL);
+}
+
+static void change_boards(const char *speed)
+{
+    for (size_t w = 0; w < farm.worker_count; w++)
+        farm_kill_worker(&farm, w);
+    farm.worker_count = 0;
+    add_boards(speed);
+}
+
+static json_t *refresh(unsigned points)
+{
+    return farm_ask(&farm, "refresh", json_pack("{s:s, s:I}", "campaign", "edited", "points", (json_int_t)points));
+}
+
+static void assert_verdict(const char *kind, const char *verdict)
+{
+    json_t *summary = farm_ask(&farm, "summary", json_pack("{s:s}", "campaign", "edited")), *board;
+    size_t i;
+    json_array_foreach(json_object_get(summary, "boards"), i, board) if (strcmp(text(board, "kind"), kind) == 0)
+        cr_assert_str_eq(text(json_object_get(board, "refresh"), "verdict"), verdict, "%s", kind);
+    json_decref(summary);
+}
+
+Test(campaigns, a_refresh_of_boards_that_did_not_change_measures_what_it_was_asked_to_and_keeps_the_model)
+{
+    char file[2048], state[16];
+    file_of(file, 100, "");
+    farm_start(&farm, NULL);
+    add_boards(NULL);
+    json_decref(submit(file, false));
+    run_to_the_end("edited");
+    digests_t before = digests();
+    json_t *had = farm_counted(&farm, "edited");
+    json_decref(refresh(12));
+    prf_status_t status;
+    cr_assert_null(farm_request(&farm, "refresh", json_pack("{s:s}", "campaign", "edited"), &status, NULL), "one at a time");
+    cr_assert_neq(status, PRF_OK);
+    kill_and_start_again();
+    run_to_the_end("edited");
+    digests_t after = digests();
+    assert_same(&before, &after);
+    cr_assert_eq(version_of("zcu"), 1);
+    json_t *has_now = farm_counted(&farm, "edited");
+    cr_assert_eq(json_object_size(has_now), json_object_size(had) + 2 * 12, "12 layers of each kind");
+    assert_verdict("zcu", "holds");
+    assert_verdict("ultra", "holds");
+    cr_assert_str_eq(order("cancel", "edited", state), "done");
+    json_decref(had);
+    json_decref(has_now);
+}
+
+/* `status` shows the fleet on its way to the new version, and in the end there. */
+static bool zcu_has_converged(json_t *campaign)
+{
+    json_t *board = json_array_get(json_object_get(campaign, "boards"), 0);
+    return farm_is_over(campaign) && number(board, "current_version") == 2 && number(board, "current_runs_on") == 2 &&
+           number(board, "boards_live") == 2;
+}
+
+Test(campaigns, a_refresh_of_boards_that_became_slower_trains_anew_and_the_fleet_converges)
+{
+    char file[2048];
+    file_of(file, 100, "");
+    farm_start(&farm, NULL); /* what these boards come to when they were slow from the start */
+    add_boards("speed=1.3");
+    json_decref(submit(file, false));
+    run_to_the_end("edited");
+    digests_t slow = digests();
+    json_t *plan = farm_counted(&farm, "edited");
+    farm_stop(&farm);
+
+    farm_start(&farm, NULL);
+    add_boards(NULL);
+    json_decref(submit(file, false));
+    run_to_the_end("edited");
+    change_boards("speed=1.3");
+    json_decref(refresh(12));
+    for (unsigned most = 100; most < 600; most += 150) {
+        wait_some("edited", most);
+        farm_kill_coordinator(&farm);
+        farm_start_coordinator(&farm, NULL);
+        if (prf_rng_below(&rng, 2))
+            change_boards("speed=1.3");
+    }
+    run_to_the_end("edited");
+    assert_verdict("zcu", "drifted");
+    assert_verdict("ultra", "holds");
+    json_decref(farm_wait(&farm, "edited", zcu_has_converged));
+    digests_t now = digests();
+    assert_same(&now, &slow);
+    cr_assert_eq(version_of("ultra"), 1);
+    /* All of zcu twice (the check's layers are part of the new plan), of ultra the check's on top. */
+    json_t *all = farm_rows(&farm, "edited"), *row;
+    size_t zcu = 0, ultra = 0, i;
+    json_array_foreach(all, i, row) if (json_is_false(json_object_get(row, "duplicate"))) *
+        (strcmp(text(row, "kind"), "zcu") == 0 ? &zcu : &ultra) += 1;
+    cr_assert_eq(zcu, 2 * (json_object_size(plan) - (ultra - 12)), "%zu of zcu, %zu of ultra, %zu planned", zcu, ultra,
+                 json_object_size(plan));
+    json_decref(all);
+    json_decref(plan);
+}
+
+Test(campaigns, when_time_is_up_it_is_decided_what_counts_and_a_killed_campaign_keeps_to_it)
+{
+    static const char one[] = "campaign: %s\nboards:\n  - {kind: zcu, backend: sim}\nlayers:\n  - kind: conv2d\n"
+                              "    params: {c: 64..256, k: 64..256, h: [28, 56], r: 3, pad: r/2}\n"
+                              "validation: {layers: 40, repeats: 2}\nmeasure: {repeats: 10..20}\nbudget: {samples: %u%s}\n";
+    char file[1024], other[1024], before[64], after[64];
+    snprintf(file, sizeof file, one, "edited", 2000, ", seconds: 1");
+    snprintf(other, sizeof other, one, "other", 330, "");
+    farm_start(&farm, NULL);
+    farm_add_worker(&farm, "zcu-1", "zcu", "zcu102", "pace=real");
+    json_decref(submit(file, false));
+    run_to_the_end("edited");
+    digest_of("zcu", before);
+    json_t *had = farm_counted(&farm, "edited");
+    /* Another campaign measures more of the same layers. A refresh then goes through the whole plan again: if it counted those,
+     * too, it would come to another model, and to another version. */
+    json_decref(submit(other, false));
+    run_to_the_end("other");
+    json_int_t version = version_of("zcu");
+    farm_kill_coordinator(&farm);
+    farm_start_coordinator(&farm, NULL);
+    json_decref(refresh(10));
+    run_to_the_end("edited");
+    cr_assert_eq(version_of("zcu"), version);
+    cr_assert_eq(roll_back("zcu", 1, NULL), PRF_OK);
+    digest_of("zcu", after);
+    cr_assert_str_eq(after, before);
+    json_t *has_now = farm_counted(&farm, "edited");
+    cr_assert_eq(json_object_size(has_now), json_object_size(had) + 10);
+    cr_assert_lt(json_object_size(had), 2000, "the time was never up");
+    json_decref(had);
+    json_decref(has_now);
 }

@@ -54,12 +54,15 @@ static prf_engine_t *engine(void)
 }
 
 typedef struct {
-    prf_map_t known;   /* points that "the store" has */
+    prf_map_t known;   /* points that "the store" has, with their latency */
     size_t fresh;      /* measured and not known before */
     size_t stop_after; /* fresh measurements; then the run is killed */
     prf_rng_t rng;
-    bool poison;      /* every point whose first byte is below 8 fails */
-    bool slow_states; /* every second attempt meets one */
+    bool poison;                           /* every point whose first byte is below 8 fails */
+    bool slow_states;                      /* every second attempt meets one */
+    double pace;                           /* of boards that drifted: what was not known before takes so many times longer; 0: 1 */
+    char *decisions[PRF_ENGINE_DECISIONS]; /* that "the store" has; owned */
+    bool stop_at_decision;                 /* killed when one is durable, before anything follows from it */
 } world_t;
 
 typedef struct {
@@ -69,17 +72,46 @@ typedef struct {
 
 static void answer(prf_engine_t *e, world_t *w, const going_t *g)
 {
-    uint64_t seen;
-    bool reused = prf_map_get(&w->known, &g->want.point, g->want.attempt, &seen);
-    prf_sample_t s = {.latency_ns = g->latency_ns, .min_ns = g->latency_ns, .repeats = 1};
+    uint64_t bits;
+    double latency_ns = g->latency_ns;
+    bool reused = prf_map_get(&w->known, &g->want.point, g->want.attempt, &bits);
+    if (reused)
+        memcpy(&latency_ns, &bits, sizeof latency_ns);
+    else
+        memcpy(&bits, &latency_ns, sizeof bits);
+    prf_sample_t s = {.latency_ns = latency_ns, .min_ns = latency_ns, .repeats = 1, .busy_ns = 10000000};
     bool failed = w->poison && g->want.point.bytes[0] < 8;
     if (!reused) {
         w->fresh++;
-        cr_assert_eq(prf_map_put(&w->known, &g->want.point, g->want.attempt, 1, NULL), PRF_OK);
+        cr_assert_eq(prf_map_put(&w->known, &g->want.point, g->want.attempt, bits, NULL), PRF_OK);
     }
     cr_assert_eq(
         prf_engine_answer(e, &g->want.point, g->want.attempt, failed ? NULL : &s, reused, failed ? "it broke" : NULL, NULL),
         PRF_OK);
+}
+
+static bool is_known(void *arg, const prf_digest_t *point, uint32_t attempt)
+{
+    const world_t *w = arg;
+    uint64_t any;
+    return prf_map_get(&w->known, point, attempt, &any);
+}
+
+/* True when one was made, and is durable and told. */
+static bool decide(prf_engine_t *e, world_t *w)
+{
+    const char *name;
+    char *decision = prf_engine_decision(e, 0, is_known, w, &name);
+    if (!decision)
+        return false;
+    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
+        if (strcmp(prf_engine_decisions[i], name) == 0) {
+            free(w->decisions[i]);
+            w->decisions[i] = decision;
+        }
+    if (!w->stop_at_decision)
+        cr_assert_eq(prf_engine_decide(e, 0, name, decision, NULL), PRF_OK);
+    return true;
 }
 
 /* Runs until the model is there or the world is stopped; answers in random order. True when the model is final. */
@@ -91,11 +123,16 @@ static bool run(prf_engine_t *e, world_t *w)
     for (;;) {
         while (flying < FLIGHT && prf_engine_next(e, &going[flying].want)) {
             bool slow = w->slow_states && going[flying].want.attempt % 2 == 1;
-            going[flying].latency_ns = latency_of(going[flying].want.blocks) * (slow ? 1.3 : 1.0);
+            going[flying].latency_ns = latency_of(going[flying].want.blocks) * (slow ? 1.3 : 1.0) * (w->pace > 0 ? w->pace : 1);
             flying++;
         }
         if (w->stop_after && w->fresh >= w->stop_after)
             return false;
+        if (decide(e, w)) {
+            if (w->stop_at_decision)
+                return false;
+            continue;
+        }
         if (flying > 0) {
             size_t pick = (size_t)prf_rng_below(&w->rng, flying);
             going_t g = going[pick];
@@ -253,4 +290,219 @@ Test(engine, a_worker_that_never_takes_the_model_does_not_hold_the_campaign_for_
     json_decref(summary);
     prf_engine_destroy(&e);
     prf_map_release(&w.known);
+}
+
+/* An engine as a coordinator that starts on this store would build it. */
+static prf_engine_t *engine_in(const char *text, const world_t *w, const prf_refresh_t *refresh)
+{
+    prf_campaign_t campaign;
+    prf_engine_t *e = NULL;
+    prf_error_t err = {0};
+    cr_assert_eq(prf_campaign_parse(&campaign, text, strlen(text), "staircase.yaml", &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_engine_new(&e, &campaign, NULL, 0, &err), PRF_OK, "%s", err.text);
+    if (refresh)
+        prf_engine_refresh(e, refresh);
+    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
+        if (w->decisions[i])
+            cr_assert_eq(prf_engine_decide(e, 0, prf_engine_decisions[i], w->decisions[i], &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", UINT32_MAX, UINT32_MAX, &err), PRF_OK, "%s", err.text);
+    return e;
+}
+
+static void world_init(world_t *w, uint64_t seed)
+{
+    *w = (world_t){0};
+    prf_map_init(&w->known);
+    prf_rng_init(&w->rng, seed, 0);
+}
+
+static void world_release(world_t *w)
+{
+    prf_map_release(&w->known);
+    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
+        free(w->decisions[i]);
+}
+
+static json_int_t told(prf_engine_t *e, const char *key)
+{
+    json_t *summary = prf_engine_summary(e);
+    json_int_t value = json_integer_value(json_object_get(json_array_get(json_object_get(summary, "boards"), 0), key));
+    json_decref(summary);
+    return value;
+}
+
+/* Every answer keeps a board busy for 10 ms: 1 s is over while it sweeps, 3 s are in the middle of the sample. */
+static void time_budget(unsigned seconds)
+{
+    char text[sizeof file + 64];
+    snprintf(text, sizeof text, "%.*sbudget: {samples: 240, seconds: %u}\n%s", (int)(strstr(file, "budget:") - file), file, seconds,
+             strstr(file, "validation:"));
+    size_t len, again_len;
+    world_t w;
+    world_init(&w, 8);
+    prf_engine_t *e = engine_in(text, &w, NULL);
+    cr_assert(run(e, &w));
+    void *expected = copy_of_model(e, &len);
+    json_int_t planned = told(e, "planned");
+    size_t fresh = w.fresh;
+    cr_assert_eq((size_t)planned, fresh);
+    prf_engine_destroy(&e);
+
+    /* The same up to the decision; then killed, with 15 measurements on their way. */
+    world_t killed;
+    world_init(&killed, 8);
+    killed.stop_at_decision = true;
+    e = engine_in(text, &killed, NULL);
+    cr_assert_not(run(e, &killed));
+    prf_engine_destroy(&e);
+    cr_assert_lt(killed.fresh, fresh, "nothing was on its way");
+    /* Another campaign has measured more meanwhile: that must not count. */
+    world_t rich;
+    world_init(&rich, 9);
+    e = engine_in(file, &rich, NULL);
+    cr_assert(run(e, &rich));
+    prf_engine_destroy(&e);
+    cr_assert_lt(fresh, rich.fresh, "the time was never up");
+    rich.decisions[1] = killed.decisions[1];
+    killed.decisions[1] = NULL;
+    e = engine_in(text, &rich, NULL);
+    cr_assert(run(e, &rich));
+    void *again = copy_of_model(e, &again_len);
+    cr_assert_eq(told(e, "planned"), planned);
+    cr_assert_eq(again_len, len);
+    cr_assert_eq(memcmp(again, expected, len), 0, "a resumed campaign counted other points");
+    free(expected);
+    free(again);
+    prf_engine_destroy(&e);
+    world_release(&w);
+    world_release(&killed);
+    world_release(&rich);
+}
+
+Test(engine, what_counted_when_the_time_was_up_is_what_counts_after_a_kill)
+{
+    time_budget(1);
+    time_budget(3);
+}
+
+Test(engine, a_decision_about_another_file_or_a_damaged_one_has_no_effect)
+{
+    static const char *const bad[] = {"",
+                                      "\n",
+                                      "00000000000000000000000000000000 0\n",
+                                      "{",
+                                      "{\"generation\": 7, \"checked\": 2}",
+                                      "{\"generation\": -1}",
+                                      "{\"generation\": 1, \"checked\": 99999999}"};
+    size_t len, fresh, again_len;
+    void *expected = undisturbed(1, &len, &fresh);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        world_t w;
+        world_init(&w, 10);
+        for (size_t k = 0; k < PRF_ENGINE_DECISIONS; k++)
+            w.decisions[k] = strdup(bad[i]);
+        prf_engine_t *e = engine_in(file, &w, NULL);
+        cr_assert(run(e, &w), "'%s'", bad[i]);
+        void *again = copy_of_model(e, &again_len);
+        cr_assert(again_len == len && memcmp(again, expected, len) == 0, "'%s'", bad[i]);
+        free(again);
+        prf_engine_destroy(&e);
+        world_release(&w);
+    }
+    free(expected);
+}
+
+static void assert_verdict(prf_engine_t *e, const char *verdict, double ratio)
+{
+    json_t *summary = prf_engine_summary(e);
+    json_t *refresh = json_object_get(json_array_get(json_object_get(summary, "boards"), 0), "refresh");
+    cr_assert_str_eq(json_string_value(json_object_get(refresh, "verdict")), verdict);
+    cr_assert_float_eq(json_number_value(json_object_get(refresh, "median_ratio")), ratio, 1e-9);
+    json_decref(summary);
+}
+
+Test(engine, a_refresh_of_boards_that_did_not_change_measures_a_few_points_and_keeps_the_model)
+{
+    const prf_refresh_t first = {.number = 1, .points = 20}, second = {.number = 2, .points = 25};
+    size_t len, again_len;
+    world_t w;
+    world_init(&w, 11);
+    prf_engine_t *e = engine_in(file, &w, NULL);
+    cr_assert(run(e, &w));
+    void *expected = copy_of_model(e, &len);
+    size_t fresh = w.fresh;
+    prf_engine_destroy(&e);
+    for (size_t i = 0; i < 2; i++) {
+        e = engine_in(file, &w, i ? &second : &first);
+        cr_assert(run(e, &w));
+        assert_verdict(e, "holds", 1);
+        cr_assert_eq(w.fresh, fresh + (i ? 45 : 20), "each refresh has measurements of its own");
+        void *again = copy_of_model(e, &again_len);
+        cr_assert(again_len == len && memcmp(again, expected, len) == 0);
+        free(again);
+        prf_engine_destroy(&e);
+    }
+    free(expected);
+    world_release(&w);
+}
+
+Test(engine, a_refresh_of_boards_that_drifted_measures_everything_anew_and_killed_it_ends_in_the_same_bytes)
+{
+    const prf_refresh_t refresh = {.number = 1, .points = 20};
+    size_t len, again_len, fresh;
+    /* What a first campaign on the slower boards would come to. */
+    world_t slow;
+    world_init(&slow, 12);
+    slow.pace = 1.25;
+    prf_engine_t *e = engine_in(file, &slow, NULL);
+    cr_assert(run(e, &slow));
+    void *expected = copy_of_model(e, &len);
+    fresh = slow.fresh;
+    prf_engine_destroy(&e);
+
+    world_t w;
+    world_init(&w, 13);
+    e = engine_in(file, &w, NULL);
+    cr_assert(run(e, &w));
+    prf_engine_destroy(&e);
+    cr_assert_eq(w.fresh, fresh);
+    w.pace = 1.25;
+    w.stop_at_decision = true;
+    e = engine_in(file, &w, &refresh);
+    cr_assert_not(run(e, &w)); /* killed as soon as it was decided */
+    w.stop_at_decision = false;
+    w.stop_after = w.fresh + 50;
+    prf_engine_destroy(&e);
+    e = engine_in(file, &w, &refresh);
+    for (int kills = 0; !run(e, &w); kills++) {
+        cr_assert_lt(kills, 100);
+        prf_engine_destroy(&e);
+        e = engine_in(file, &w, &refresh);
+        w.stop_after = w.fresh + 50;
+    }
+    assert_verdict(e, "drifted", 1.25);
+    cr_assert_eq(w.fresh, 2 * fresh, "what the check measured is part of the new plan");
+    void *again = copy_of_model(e, &again_len);
+    cr_assert(again_len == len && memcmp(again, expected, len) == 0, "something of the old generation is in the new model");
+    free(again);
+    prf_engine_destroy(&e);
+
+    /* In one go it is the same: the kind begins anew within its engine. */
+    world_t calm;
+    world_init(&calm, 14);
+    e = engine_in(file, &calm, NULL);
+    cr_assert(run(e, &calm));
+    prf_engine_destroy(&e);
+    calm.pace = 1.25;
+    e = engine_in(file, &calm, &refresh);
+    cr_assert(run(e, &calm));
+    again = copy_of_model(e, &again_len);
+    cr_assert(again_len == len && memcmp(again, expected, len) == 0);
+    cr_assert_eq(calm.fresh, 2 * fresh);
+    free(again);
+    free(expected);
+    prf_engine_destroy(&e);
+    world_release(&slow);
+    world_release(&w);
+    world_release(&calm);
 }
