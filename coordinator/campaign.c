@@ -113,7 +113,9 @@ static prf_status_t load_decisions(prf_running_t *self, size_t board, prf_error_
         size_t len;
         decision_key(self, board, prf_engine_decisions[i], key);
         prf_status_t status = prf_store_get(self->hub->store, PRF_TABLE_DECISION, key, &text, &len, err);
-        if (status == PRF_ENOTFOUND)
+        if (status == PRF_ECORRUPT)
+            prf_log(PRF_LOG_WARN, "decision_damaged key=%s decided_anew=true", key);
+        if (status == PRF_ENOTFOUND || status == PRF_ECORRUPT)
             continue;
         if (status)
             return status;
