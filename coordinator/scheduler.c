@@ -223,8 +223,7 @@ prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, co
     job->job = *wanted;
     job->job.blocks = job->blocks;
     job->work = work_of(job->blocks, wanted->block_count);
-    job->job.id = ++self->last;
-    job->job.epoch = 0;
+    job->job.id = job->job.epoch = 0; /* until it is leased */
     job->owners = (uint64_t)1 << owner;
     job->klass = klass;
     prf_status_t status = prf_map_put_pointer(&self->places, &wanted->point, wanted->attempt, job, err);
@@ -529,7 +528,6 @@ bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
         return false;
     avoid(job, board);
     bool given_up = ++job->tries >= PRF_SCHED_TRIES || final;
-    job->job.id = ++self->last; /* its board may still hold a result under the old one */
     if (given_up)
         move(self, job, PRF_JOB_HOLD);
     else

@@ -4,7 +4,7 @@
  *
  * Jobs wait in one queue a *class*: boards of one kind with one runtime, among which it makes no difference who measures. A board
  * is known here by a number that the caller chooses (small, kept for ever). A job is known by its point and attempt; each time it
- * is leased it gets a new epoch. Ids and epochs only rise, from the number that the caller begins with. */
+ * is leased it gets a new id and a new epoch. Ids and epochs only rise, from the number that the caller begins with. */
 #ifndef PRF_SCHED_H
 #define PRF_SCHED_H
 

@@ -144,6 +144,22 @@ Test(scheduler, a_lease_that_passes_is_given_to_another_board)
     cr_assert(next(1, 2000, &job));
 }
 
+/* Or an acknowledgement of the earlier lease's result would make a worker forget the later one's, and a worker that still lists the
+ * earlier one would keep the later one, which it has not, alive. */
+Test(scheduler, each_lease_has_an_id_of_its_own_and_word_of_an_earlier_one_does_not_renew_it)
+{
+    want(0, 1);
+    join(0);
+    prf_job_t first, second;
+    cr_assert(next(0, 0, &first));
+    cr_assert_eq(expire(DEADLINE + SLACK).expired, 1);
+    cr_assert(next(0, 1000, &second));
+    cr_assert_gt(second.id, first.id);
+    uint64_t end = 1000 + second.deadline_ms + SLACK;
+    prf_sched_renew(sched, 0, &first.id, 1, end - 1, SLACK);
+    cr_assert_eq(expire(end).expired, 1);
+}
+
 Test(scheduler, heartbeats_renew_a_lease_but_not_for_ever)
 {
     want(0, 1);
