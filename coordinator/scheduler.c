@@ -541,7 +541,6 @@ void prf_sched_postpone(prf_sched_t *self, const prf_digest_t *point, uint32_t a
     if (!job || job->state != PRF_JOB_LEASED)
         return;
     avoid(job, board);
-    job->job.id = ++self->last;
     requeue(self, job, PRF_JOB_FAIL);
 }
 

@@ -87,13 +87,13 @@ bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t 
 void prf_sched_hold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
 /* The outcome could not be stored after all: back to the end of its queue. */
 void prf_sched_unhold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
-/* A board failed on it. True: it was queued again under a new id, for another board if possible. False: it is held, and given up.
+/* A board failed on it. True: it was queued again, for another board if possible. False: it is held, and given up.
  * `final`: give it up whatever its number of tries. */
 bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final);
 /* A held job goes to the end of its queue to be measured once more; false, and still held, when that was done `most` times. */
 bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most);
-/* What its board told of it does not count as a failure of the job: back to the end of its queue under a new id, for another board
- * if possible. */
+/* What its board told of it does not count as a failure of the job: back to the end of its queue, for another board if
+ * possible. */
 void prf_sched_postpone(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board);
 /* It has its outcome: forgotten. */
 void prf_sched_done(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
