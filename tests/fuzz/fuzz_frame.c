@@ -104,7 +104,9 @@ void fuzz_seeds(fuzz_add_fn add, void *arg)
     uint8_t data[] = {1, 2, 3, 4};
     add_frame(add, arg, &hello);
     add_jobs(add, arg);
-    add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_WELCOME, .u.welcome = {9, 1000, model}});
+    add_frame(add, arg,
+              &(prf_frame_t){.type = PRF_FRAME_WELCOME,
+                             .u.welcome = {.session = 9, .heartbeat_ms = 1000, .model = model, .first_epoch = 7}});
     add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_REFUSAL, .u.refusal = {PRF_EBUSY, "later"}});
     add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_CREDIT, .u.credit = 4});
     add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_RESULT_BATCH, .u.results = {.items = results, .count = 2}});
