@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "net/endpoint.h"
 
-enum { TICK_MS = 20, ARGS = 32 };
+enum { TICK_MS = 20, ARGS = 32, GRACE_MS = 5000 };
 
 static const char coordinator_path[] = PRF_BIN_DIR "/prfarm-coordinator", worker_path[] = PRF_BIN_DIR "/prfarm-worker";
 
@@ -126,7 +126,7 @@ void farm_stop(farm_t *farm)
 {
     prf_socket_destroy(&farm->client);
     for (size_t i = 0; i < farm->worker_count; i++)
-        prf_process_stop(&farm->workers[i], 0);
+        prf_process_stop(&farm->workers[i], GRACE_MS); /* so that a sanitizer has its say */
     /* A coordinator that a test leaves running has to end well, too: sanitizers tell what they found by the exit code. */
     int code = farm->coordinator.pid > 0 ? farm_end_coordinator(farm) : 0;
     if (code != 0)
