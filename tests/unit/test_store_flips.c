@@ -144,6 +144,25 @@ typedef struct {
     size_t found, refused, harmless, lost;
 } flips_t;
 
+static void begin_flips(flips_t *f)
+{
+    char path[STORE_PATH];
+    struct stat st;
+    cr_assert(read_store(store_dir, &f->whole));
+    f->fd = open(store_path("data.mdb", path), O_RDWR);
+    cr_assert(f->fd >= 0 && fstat(f->fd, &st) == 0);
+    f->size = (size_t)st.st_size;
+    f->good = malloc(f->size);
+    cr_assert_eq(pread(f->fd, f->good, f->size, 0), (ssize_t)f->size);
+}
+
+static void end_flips(flips_t *f)
+{
+    prf_map_release(&f->whole.values);
+    free(f->good);
+    close(f->fd);
+}
+
 static void salvage(flips_t *f, const prf_pages_t *pages, const prf_store_report_t *report, const char *where)
 {
     char to[STORE_PATH];
@@ -198,20 +217,14 @@ static unsigned long from_environment(const char *name, unsigned long otherwise)
 
 Test(store_flips, every_flipped_bit_is_found_or_harmless_and_costs_what_it_hit)
 {
-    char seed[24], path[STORE_PATH];
-    struct stat st;
+    char seed[24];
     snprintf(seed, sizeof seed, "%lu", from_environment("PRF_SEED", (unsigned long)prf_clock_wall_ms()));
     size_t flips = from_environment("PRF_FLIPS", FLIPS);
     prf_rng_t rng;
     prf_rng_init(&rng, strtoull(seed, NULL, 10), 0);
     fill(&rng, 4, 400);
     flips_t f = {.seed = seed};
-    cr_assert(read_store(store_dir, &f.whole));
-    f.fd = open(store_path("data.mdb", path), O_RDWR);
-    cr_assert(f.fd >= 0 && fstat(f.fd, &st) == 0);
-    f.size = (size_t)st.st_size;
-    f.good = malloc(f.size);
-    cr_assert_eq(pread(f.fd, f.good, f.size, 0), (ssize_t)f.size);
+    begin_flips(&f);
     for (size_t i = 0; i < flips; i++)
         flip(&f, prf_rng_below(&rng, f.size), (unsigned)prf_rng_below(&rng, 8));
     cr_log_info(
@@ -220,33 +233,31 @@ Test(store_flips, every_flipped_bit_is_found_or_harmless_and_costs_what_it_hit)
         seed, flips, f.size / 4096, f.whole.count, f.found, f.refused, f.harmless, f.lost);
     cr_expect_gt(f.found, 0);
     cr_expect_leq(f.lost, f.found);
-    prf_map_release(&f.whole.values);
-    free(f.good);
-    close(f.fd);
+    end_flips(&f);
 }
 
-/* Where one bit matters most: both meta pages, and of the number of their commit each bit. */
+/* Where one bit matters most: both meta pages, and of the number of their commit each bit. Which of them make the commit before
+ * look like the newest depends on the number's last two, so four commits in a row are tried. */
 Test(store_flips, no_bit_of_the_meta_pages_can_turn_the_store_back_unnoticed)
 {
-    char path[STORE_PATH];
-    struct stat st;
+    enum { NUMBER = 144, END = NUMBER + 8, COMMITS = 4 };
     prf_rng_t rng;
     prf_rng_init(&rng, 1, 0);
     fill(&rng, 2, 60);
-    flips_t f = {.seed = "1"};
-    cr_assert(read_store(store_dir, &f.whole));
-    f.fd = open(store_path("data.mdb", path), O_RDWR);
-    cr_assert(f.fd >= 0 && fstat(f.fd, &st) == 0);
-    f.size = (size_t)st.st_size;
-    f.good = malloc(f.size);
-    cr_assert_eq(pread(f.fd, f.good, f.size, 0), (ssize_t)f.size);
-    for (size_t at = 0; at < 152; at++)
-        for (unsigned bit = 0; bit < 8; bit += at < 136 ? 7 : 1) {
-            flip(&f, at, bit);
-            flip(&f, 4096 + at, bit);
-        }
-    cr_expect_gt(f.refused, 0);
-    prf_map_release(&f.whole.values);
-    free(f.good);
-    close(f.fd);
+    for (int commit = 0; commit < COMMITS; commit++) {
+        char text[16];
+        prf_store_t *s = store_opened();
+        snprintf(text, sizeof text, "commit %d", commit);
+        cr_assert_eq(store_put(s, PRF_TABLE_BOARD, "last", text), PRF_OK);
+        prf_store_close(&s);
+        flips_t f = {.seed = "1"};
+        begin_flips(&f);
+        for (size_t at = commit ? NUMBER : 0; at < END; at++)
+            for (unsigned bit = 0; bit < 8; bit += at < NUMBER ? 7 : 1) {
+                flip(&f, at, bit);
+                flip(&f, 4096 + at, bit);
+            }
+        cr_expect_gt(f.refused, 0);
+        end_flips(&f);
+    }
 }
