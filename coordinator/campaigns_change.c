@@ -170,16 +170,17 @@ static bool may(const one_t *one, const char *name, prf_campaign_event_t event, 
         [PRF_CAMPAIGN_RESUME] = "only a paused one can be resumed; submit the file again to set a cancelled or failed one going",
         [PRF_CAMPAIGN_REFRESH] = "only one that is done can be refreshed"};
     prf_error_t err = {0};
+    prf_status_t status = PRF_OK;
     if (!one)
-        prf_fail(&err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", name);
+        status = prf_fail(&err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", name);
     else if (one->changing)
-        prf_fail(&err, PRF_EBUSY, "the campaign is just changing its state: try again in a moment");
+        status = prf_fail(&err, PRF_EBUSY, "the campaign is just changing its state: try again in a moment");
     else if (!leads(one, event, to))
-        prf_fail(&err, PRF_EINVAL, "campaign %s is %s: %s", one->name, prf_machine_campaign.states[one->state],
-                 remedies[event] ? remedies[event] : "that is not possible now");
-    if (err.code)
-        asker->fn(asker->arg, err.code, NULL, err.text);
-    return err.code == PRF_OK;
+        status = prf_fail(&err, PRF_EINVAL, "campaign %s is %s: %s", one->name, prf_machine_campaign.states[one->state],
+                          remedies[event] ? remedies[event] : "that is not possible now");
+    if (status)
+        asker->fn(asker->arg, status, NULL, err.text);
+    return status == PRF_OK;
 }
 
 /* The same file again attaches to its campaign; another one takes its place, but only when that is what the client wants. */

@@ -82,13 +82,12 @@ void prf_retry(const prf_hub_t *hub, prf_campaigns_t *campaigns, const char *nam
 {
     prf_error_t err = {0};
     retry_t *retry = calloc(1, sizeof *retry);
-    if (!retry)
-        prf_fail(&err, PRF_ENOMEM, "retry");
-    else if (!prf_campaigns_exists(campaigns, name))
-        prf_fail(&err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", name);
-    if (err.code) {
+    prf_status_t status = retry ? PRF_OK : prf_fail(&err, PRF_ENOMEM, "retry");
+    if (!status && !prf_campaigns_exists(campaigns, name))
+        status = prf_fail(&err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", name);
+    if (status) {
         free(retry);
-        fn(arg, err.code, NULL, err.text);
+        fn(arg, status, NULL, err.text);
         return;
     }
     *retry = (retry_t){.hub = hub, .campaigns = campaigns, .open = 1, .fn = fn, .arg = arg};
