@@ -399,13 +399,13 @@ bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t
     job->job.id = ++self->last; /* so that an old lease's acknowledgement is not taken for the new one's */
     job->job.epoch = ++self->last;
     job->job.deadline_ms = deadline_of(job, self->classes[b->klass].ns_per_work);
-    move(self, job, PRF_JOB_GRANT);
     b->deadlines_ms += job->job.deadline_ms;
     job->listed = false;
     job->listed_ms = now_ms;
     job->deadline = now_ms + job->job.deadline_ms + slack_ms;
     job->latest = now_ms + 2 * (b->deadlines_ms + slack_ms);
     *out = job->job;
+    move(self, job, PRF_JOB_GRANT);
     return true;
 }
 
