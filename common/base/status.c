@@ -78,7 +78,7 @@ static prf_status_t from_errno(int sys_errno)
     }
 }
 
-prf_status_t prf_fail_sys(prf_error_t *err, int sys_errno, const char *fmt, ...)
+prf_status_t(prf_fail_sys)(prf_error_t *err, int sys_errno, const char *fmt, ...)
 {
     prf_status_t code = from_errno(sys_errno);
     if (err) {

@@ -55,6 +55,10 @@ prf_status_t prf_fail(prf_error_t *err, prf_status_t code, const char *fmt, ...)
  * EADDRINUSE PRF_EBUSY, ENOENT PRF_ENOTFOUND, everything else PRF_EIO. */
 prf_status_t prf_fail_sys(prf_error_t *err, int sys_errno, const char *fmt, ...) PRF_PRINTF(3, 4);
 
+#ifdef __clang_analyzer__ /* as above: whatever it becomes, it is a failure */
+#define prf_fail_sys(err, sys_errno, ...) ((prf_fail_sys)(err, sys_errno, __VA_ARGS__), PRF_EIO)
+#endif
+
 /* Puts "prefix: " before the text that *err already holds and returns its code. NULL-safe: then returns `code`. */
 prf_status_t prf_fail_prefix(prf_error_t *err, prf_status_t code, const char *fmt, ...) PRF_PRINTF(3, 4);
 
