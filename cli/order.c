@@ -5,7 +5,7 @@
 #include "access.h"
 #include "output.h"
 
-int prf_order_run(const prf_usage_t *usage, int argc, char **argv)
+int prf_order_run(const prf_usage_t *usage, const char *what, int argc, char **argv)
 {
     bool json = false;
     const prf_option_t options[] = {{.name = "json", .help = "print JSON", .flag = &json}, {.name = NULL}};
@@ -17,13 +17,13 @@ int prf_order_run(const prf_usage_t *usage, int argc, char **argv)
         return code;
     json_t *answer;
     prf_status_t failed =
-        prf_farm_call(access.farm, usage->name, json_pack("{s:s}", "campaign", words.items[0]), PRF_CALL_MS, &answer, &err);
+        prf_farm_call(access.farm, usage->name, json_pack("{s:s}", what, words.items[0]), PRF_CALL_MS, &answer, &err);
     prf_access_close(&access);
     if (failed)
         return prf_report(&err);
     if (json)
         return prf_print_json(answer);
-    printf("campaign %s is %s\n", prf_json_text(answer, "campaign", words.items[0]), prf_json_text(answer, "state", "?"));
+    printf("%s %s is %s\n", what, prf_json_text(answer, what, words.items[0]), prf_json_text(answer, "state", "?"));
     json_decref(answer);
     return 0;
 }

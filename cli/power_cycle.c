@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* power_cycle.c - `prfarm power-cycle`: runs a board's hook by hand. */
-#include "access.h"
 #include "cli.h"
+#include "order.h"
 
 static const prf_usage_t usage = {
     .name = "power-cycle",
@@ -16,26 +16,5 @@ static const prf_usage_t usage = {
 
 int prf_cmd_power_cycle(int argc, char **argv)
 {
-    bool json = false;
-    const prf_option_t options[] = {
-        {.name = "json", .help = "print JSON", .flag = &json},
-        {.name = NULL},
-    };
-    prf_words_t words;
-    int code = 0;
-    prf_access_t access;
-    prf_error_t err = {0};
-    if (!prf_access_start(&access, &usage, options, argc, argv, &words, &code))
-        return code;
-    json_t *answer;
-    prf_status_t failed =
-        prf_farm_call(access.farm, "power-cycle", json_pack("{s:s}", "board", words.items[0]), PRF_CALL_MS, &answer, &err);
-    prf_access_close(&access);
-    if (failed)
-        return prf_report(&err);
-    if (json)
-        return prf_print_json(answer);
-    printf("board %s is %s\n", prf_json_text(answer, "board", words.items[0]), prf_json_text(answer, "state", "?"));
-    json_decref(answer);
-    return 0;
+    return prf_order_run(&usage, "board", argc, argv);
 }

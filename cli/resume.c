@@ -16,5 +16,5 @@ static const prf_usage_t usage = {
 
 int prf_cmd_resume(int argc, char **argv)
 {
-    return prf_order_run(&usage, argc, argv);
+    return prf_order_run(&usage, "campaign", argc, argv);
 }
