@@ -54,20 +54,6 @@ static void file_of(char out[2048], unsigned samples, const char *more)
     snprintf(out, 2048, "%sbudget: {samples: %u}\n%s", head, samples, more);
 }
 
-static json_int_t number(const json_t *json, const char *key)
-{
-    const json_t *value = json_object_get(json, key);
-    cr_assert(json_is_integer(value), "%s is no number", key);
-    return json_integer_value(value);
-}
-
-static const char *text(const json_t *json, const char *key)
-{
-    const char *value = json_string_value(json_object_get(json, key));
-    cr_assert(value, "%s is no text", key);
-    return value;
-}
-
 static void add_workers(void)
 {
     farm_add_worker(&farm, "zcu-1", "zcu", "zcu102", NULL);
@@ -84,7 +70,7 @@ static void run_to_the_end(const char *campaign)
 {
     json_t *over = farm_wait(&farm, campaign, farm_is_over);
     char *all = json_dumps(over, JSON_COMPACT);
-    cr_assert_str_eq(text(over, "state"), "done", "%s", all);
+    cr_assert_str_eq(farm_text(over, "state"), "done", "%s", all);
     free(all);
     json_decref(over);
 }
@@ -96,7 +82,7 @@ typedef struct {
 static void digest_of(const char *kind, char out[64])
 {
     json_t *model = farm_ask(&farm, "model", json_pack("{s:s}", "kind", kind));
-    snprintf(out, 64, "%s", text(model, "digest"));
+    snprintf(out, 64, "%s", farm_text(model, "digest"));
     json_decref(model);
 }
 
@@ -121,7 +107,8 @@ static json_int_t has(json_t *campaign)
     json_int_t sum = 0;
     json_t *board;
     size_t i;
-    json_array_foreach(json_object_get(campaign, "boards"), i, board) sum += number(board, "measured") + number(board, "reused");
+    json_array_foreach(json_object_get(campaign, "boards"), i, board) sum +=
+        farm_number(board, "measured") + farm_number(board, "reused");
     return sum;
 }
 
@@ -159,7 +146,7 @@ static json_t *submit(const char *file, bool update)
 static const char *order(const char *op, const char *campaign, char state[16])
 {
     json_t *reply = farm_ask(&farm, op, json_pack("{s:s}", "campaign", campaign));
-    snprintf(state, 16, "%s", text(reply, "state"));
+    snprintf(state, 16, "%s", farm_text(reply, "state"));
     json_decref(reply);
     return state;
 }
@@ -182,7 +169,7 @@ Test(campaigns, a_paused_one_measures_nothing_over_kills_and_ends_in_the_same_by
     json_t *before = farm_counted(&farm, "edited");
     kill_and_start_again();
     json_t *reply = submit(file, false);
-    cr_assert_str_eq(text(reply, "state"), "paused", "the same file does not end a pause");
+    cr_assert_str_eq(farm_text(reply, "state"), "paused", "the same file does not end a pause");
     json_decref(reply);
     /* Others have the boards meanwhile. */
     json_decref(submit("campaign: other\nboards:\n  - {kind: ultra, backend: sim}\nlayers:\n  - kind: fc\n"
@@ -275,8 +262,8 @@ Test(campaigns, edited_in_the_middle_of_it_all_a_campaign_ends_like_an_undisturb
     json_t *reply = submit(second, true), *then = farm_counted(&farm, "edited");
     json_int_t edited_at = (json_int_t)json_object_size(then);
     cr_assert(json_is_true(json_object_get(reply, "updated")));
-    cr_assert_gt(number(reply, "known"), 0);
-    cr_assert_gt(number(reply, "new"), 0);
+    cr_assert_gt(farm_number(reply, "known"), 0);
+    cr_assert_gt(farm_number(reply, "new"), 0);
     for (unsigned most = 100; most < 400; most += 100) {
         kill_and_start_again();
         wait_some("edited", most);
@@ -293,7 +280,7 @@ Test(campaigns, edited_in_the_middle_of_it_all_a_campaign_ends_like_an_undisturb
 static json_int_t version_of(const char *kind)
 {
     json_t *model = farm_ask(&farm, "model", json_pack("{s:s}", "kind", kind));
-    json_int_t version = number(model, "version");
+    json_int_t version = farm_number(model, "version");
     json_decref(model);
     return version;
 }
@@ -344,7 +331,7 @@ static bool runs_version(json_t *campaign)
 {
     (void)campaign;
     json_t *board = farm_board(&farm, waited_board);
-    bool runs = number(board, "model_version") == waited_version && number(board, "current_version") == waited_version;
+    bool runs = farm_number(board, "model_version") == waited_version && farm_number(board, "current_version") == waited_version;
     json_decref(board);
     return runs;
 }
@@ -385,8 +372,8 @@ Test(campaigns, a_roll_back_reaches_the_boards_outlives_kills_and_ends_with_the_
     wait_for_version("ultra-1", 1);
     cr_assert_eq(version_of("ultra"), 1, "a client gets the current one, too");
     json_t *campaign = farm_campaign(&farm, "edited"), *board = json_array_get(json_object_get(campaign, "boards"), 0);
-    cr_assert_eq(number(board, "current_version"), 1);
-    cr_assert_eq(number(board, "current_runs_on"), 1);
+    cr_assert_eq(farm_number(board, "current_version"), 1);
+    cr_assert_eq(farm_number(board, "current_runs_on"), 1);
     json_decref(campaign);
     json_decref(submit(file, true)); /* nothing new: the roll-back stays */
     wait_for_version("ultra-1", 1);
@@ -403,10 +390,10 @@ Test(campaigns, a_roll_back_reaches_the_boards_outlives_kills_and_ends_with_the_
     cr_assert_eq(json_array_size(models), 3);
     for (size_t i = 0; i < 3; i++) {
         json_t *model = json_array_get(models, i);
-        cr_assert_eq(number(model, "version"), (json_int_t)i + 1);
+        cr_assert_eq(farm_number(model, "version"), (json_int_t)i + 1);
         cr_assert_eq(json_is_true(json_object_get(model, "current")), i == 2);
-        cr_assert_str_eq(text(model, "campaign"), "edited");
-        cr_assert_gt(number(model, "published_ms"), 0);
+        cr_assert_str_eq(farm_text(model, "campaign"), "edited");
+        cr_assert_gt(farm_number(model, "published_ms"), 0);
     }
     json_decref(list);
 }
@@ -436,8 +423,8 @@ static void assert_verdict(const char *kind, const char *verdict)
 {
     json_t *summary = farm_ask(&farm, "summary", json_pack("{s:s}", "campaign", "edited")), *board;
     size_t i;
-    json_array_foreach(json_object_get(summary, "boards"), i, board) if (strcmp(text(board, "kind"), kind) == 0)
-        cr_assert_str_eq(text(json_object_get(board, "refresh"), "verdict"), verdict, "%s", kind);
+    json_array_foreach(json_object_get(summary, "boards"), i, board) if (strcmp(farm_text(board, "kind"), kind) == 0)
+        cr_assert_str_eq(farm_text(json_object_get(board, "refresh"), "verdict"), verdict, "%s", kind);
     json_decref(summary);
 }
 
@@ -473,8 +460,8 @@ Test(campaigns, a_refresh_of_boards_that_did_not_change_measures_what_it_was_ask
 static bool zcu_has_converged(json_t *campaign)
 {
     json_t *board = json_array_get(json_object_get(campaign, "boards"), 0);
-    return farm_is_over(campaign) && number(board, "current_version") == 2 && number(board, "current_runs_on") == 2 &&
-           number(board, "boards_live") == 2;
+    return farm_is_over(campaign) && farm_number(board, "current_version") == 2 && farm_number(board, "current_runs_on") == 2 &&
+           farm_number(board, "boards_live") == 2;
 }
 
 Test(campaigns, a_refresh_of_boards_that_became_slower_trains_anew_and_the_fleet_converges)
@@ -513,7 +500,7 @@ Test(campaigns, a_refresh_of_boards_that_became_slower_trains_anew_and_the_fleet
     json_t *all = farm_rows(&farm, "edited"), *row;
     size_t zcu = 0, ultra = 0, i;
     json_array_foreach(all, i, row) if (json_is_false(json_object_get(row, "duplicate"))) *
-        (strcmp(text(row, "kind"), "zcu") == 0 ? &zcu : &ultra) += 1;
+        (strcmp(farm_text(row, "kind"), "zcu") == 0 ? &zcu : &ultra) += 1;
     cr_assert_eq(zcu, 2 * (json_object_size(plan) - (ultra - 12)), "%zu of zcu, %zu of ultra, %zu planned", zcu, ultra,
                  json_object_size(plan));
     json_decref(all);

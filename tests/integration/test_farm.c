@@ -39,37 +39,10 @@ static const char two_kinds[] = "campaign: two\n"
                                 "budget: {samples: 150}\n"
                                 "validation: {layers: 40, repeats: 2}\n";
 
-/* One kind, white box: asks for its layers all at once. */
-static const char by_hand[] = "campaign: hand\n"
-                              "boards:\n"
-                              "  - {kind: hand, backend: sim}\n"
-                              "layers:\n"
-                              "  - kind: fc\n"
-                              "    params: {in: 1..64, out: 1..64}\n"
-                              "    knowledge: white\n"
-                              "    steps: {in: 8, out: 8}\n"
-                              "budget: {samples: 20}\n"
-                              "validation: {layers: 4, repeats: 1}\n"
-                              "baseline: false\n";
-
-static json_int_t number(const json_t *json, const char *key)
-{
-    const json_t *value = json_object_get(json, key);
-    cr_assert(json_is_integer(value), "%s is no number", key);
-    return json_integer_value(value);
-}
-
-static const char *text(const json_t *json, const char *key)
-{
-    const char *value = json_string_value(json_object_get(json, key));
-    cr_assert(value, "%s is no text", key);
-    return value;
-}
-
 static void assert_state(json_t *campaign, const char *state)
 {
     char *all = json_dumps(campaign, JSON_COMPACT);
-    cr_assert_str_eq(text(campaign, "state"), state, "%s", all);
+    cr_assert_str_eq(farm_text(campaign, "state"), state, "%s", all);
     free(all);
 }
 
@@ -83,7 +56,7 @@ static void run_to_the_end(const char *campaign)
 static void digest_of(const char *kind, char out[64])
 {
     json_t *model = farm_ask(&farm, "model", json_pack("{s:s}", "kind", kind));
-    snprintf(out, 64, "%s", text(model, "digest"));
+    snprintf(out, 64, "%s", farm_text(model, "digest"));
     json_decref(model);
 }
 
@@ -101,18 +74,18 @@ Test(farm, a_campaign_on_two_kinds_ends_in_models_that_every_worker_runs)
     cr_assert_eq(json_array_size(boards), 2);
     json_array_foreach(boards, i, board)
     {
-        cr_assert_eq(number(board, "model_version"), 1);
-        cr_assert_eq(number(board, "workers"), i == 0 ? 2 : 1);
-        cr_assert_eq(number(board, "acknowledged"), number(board, "workers"));
-        cr_assert_eq(number(board, "measured"), number(board, "planned"));
-        cr_assert_eq(number(board, "reused"), 0);
+        cr_assert_eq(farm_number(board, "model_version"), 1);
+        cr_assert_eq(farm_number(board, "workers"), i == 0 ? 2 : 1);
+        cr_assert_eq(farm_number(board, "acknowledged"), farm_number(board, "workers"));
+        cr_assert_eq(farm_number(board, "measured"), farm_number(board, "planned"));
+        cr_assert_eq(farm_number(board, "reused"), 0);
     }
     cr_assert_gt(json_number_value(json_object_get(summary, "seconds")), 0);
     json_decref(summary);
     for (size_t w = 0; w < 3; w++) {
         json_t *one = farm_board(&farm, (const char *[]){"zcu-1", "zcu-2", "ultra-1"}[w]);
-        cr_assert_eq(number(one, "model_version"), 1);
-        cr_assert_gt(number(one, "done"), 0, "%s measured nothing", text(one, "board"));
+        cr_assert_eq(farm_number(one, "model_version"), 1);
+        cr_assert_gt(farm_number(one, "done"), 0, "%s measured nothing", farm_text(one, "board"));
         json_decref(one);
     }
     cr_assert_eq(farm_end_coordinator(&farm), 0);
@@ -120,8 +93,8 @@ Test(farm, a_campaign_on_two_kinds_ends_in_models_that_every_worker_runs)
 
 static bool has_measured_some(json_t *campaign)
 {
-    return farm_is_over(campaign) || number(json_array_get(json_object_get(campaign, "boards"), 0), "measured") +
-                                             number(json_array_get(json_object_get(campaign, "boards"), 0), "reused") >
+    return farm_is_over(campaign) || farm_number(json_array_get(json_object_get(campaign, "boards"), 0), "measured") +
+                                             farm_number(json_array_get(json_object_get(campaign, "boards"), 0), "reused") >
                                          60;
 }
 
@@ -134,8 +107,8 @@ static void assert_counted_once(const char *campaign)
     size_t i;
     json_array_foreach(json_object_get(summary, "boards"), i, board)
     {
-        planned += number(board, "planned");
-        cr_assert_eq(number(board, "measured") + number(board, "reused"), number(board, "planned"));
+        planned += farm_number(board, "planned");
+        cr_assert_eq(farm_number(board, "measured") + farm_number(board, "reused"), farm_number(board, "planned"));
     }
     cr_assert_eq((json_int_t)json_object_size(counted), planned);
     json_decref(summary);
@@ -209,8 +182,8 @@ Test(farm, a_finished_campaign_is_told_about_after_a_restart_and_a_second_one_me
     run_to_the_end("second");
     json_t *summary = farm_ask(&farm, "summary", json_pack("{s:s}", "campaign", "second"));
     json_t *board = json_array_get(json_object_get(summary, "boards"), 0);
-    cr_assert_eq(number(board, "measured"), 0);
-    cr_assert_eq(number(board, "reused"), number(board, "planned"));
+    cr_assert_eq(farm_number(board, "measured"), 0);
+    cr_assert_eq(farm_number(board, "reused"), farm_number(board, "planned"));
     json_decref(summary);
     prf_status_t status;
     char other[420];
@@ -233,7 +206,7 @@ Test(farm, only_the_newest_lease_of_a_point_counts_and_what_others_bring_is_a_la
     farm_peer_connect(&a, &farm);
     farm_peer_connect(&b, &farm);
     farm_peer_hello(&a, "a", "hand");
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     farm_peer_credit(&a, 1);
     prf_frame_t jobs, again;
     cr_assert_eq(take_jobs(&a, &jobs), 1, "no more than the credit");
@@ -256,9 +229,9 @@ Test(farm, only_the_newest_lease_of_a_point_counts_and_what_others_bring_is_a_la
     json_t *rows = farm_rows(&farm, "hand");
     cr_assert_eq(json_array_size(rows), 2, "the result and one duplicate");
     cr_assert(json_is_true(json_object_get(json_array_get(rows, 0), "duplicate")));
-    cr_assert_str_eq(text(json_array_get(rows, 0), "board"), "a");
+    cr_assert_str_eq(farm_text(json_array_get(rows, 0), "board"), "a");
     cr_assert(json_is_false(json_object_get(json_array_get(rows, 1), "duplicate")));
-    cr_assert_str_eq(text(json_array_get(rows, 1), "board"), "b");
+    cr_assert_str_eq(farm_text(json_array_get(rows, 1), "board"), "b");
     json_decref(rows);
     char hex[PRF_DIGEST_HEX];
     prf_digest_hex(&job.point, hex);
@@ -279,7 +252,7 @@ Test(farm, a_silent_worker_is_lost_and_its_jobs_go_to_another)
     farm_peer_connect(&silent, &farm);
     farm_peer_connect(&other, &farm);
     farm_peer_hello(&silent, "silent", "hand");
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     farm_peer_credit(&silent, 24);
     prf_frame_t mine, theirs;
     size_t count = take_jobs(&silent, &mine);
@@ -288,7 +261,7 @@ Test(farm, a_silent_worker_is_lost_and_its_jobs_go_to_another)
     const char *state = "";
     while (strcmp(state, "lost") != 0) {
         json_t *board = farm_board(&farm, "silent");
-        state = strcmp(text(board, "state"), "lost") == 0 ? "lost" : "";
+        state = strcmp(farm_text(board, "state"), "lost") == 0 ? "lost" : "";
         json_decref(board);
         cr_assert_lt(prf_clock_mono_ms(), until);
     }
@@ -348,7 +321,7 @@ Test(farm, a_point_that_fails_three_times_is_given_up_and_stays_so_after_a_resta
         farm_peer_connect(&peers[i], &farm);
         farm_peer_hello(&peers[i], names[i], "hand");
     }
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     prf_digest_t bad;
     for (int try = 0; try < 3; try++) {
         prf_frame_t jobs;
@@ -374,11 +347,11 @@ Test(farm, a_point_that_fails_three_times_is_given_up_and_stays_so_after_a_resta
     for (int restart = 0; restart < 2; restart++) {
         json_t *results = farm_ask(&farm, "results", json_pack("{s:[s]}", "points", hex));
         json_t *result = json_array_get(json_object_get(results, "results"), 0);
-        cr_assert_str_eq(text(result, "outcome"), prf_status_name(PRF_ECRASH));
-        cr_assert_str_eq(text(result, "error"), "as the test says");
+        cr_assert_str_eq(farm_text(result, "outcome"), prf_status_name(PRF_ECRASH));
+        cr_assert_str_eq(farm_text(result, "error"), "as the test says");
         json_decref(results);
         json_t *campaign = farm_campaign(&farm, "hand");
-        cr_assert_eq(number(json_array_get(json_object_get(campaign, "boards"), 0), "poisoned"), 1);
+        cr_assert_eq(farm_number(json_array_get(json_object_get(campaign, "boards"), 0), "poisoned"), 1);
         json_decref(campaign);
         if (restart == 0) {
             farm_kill_coordinator(&farm);
@@ -395,7 +368,7 @@ Test(farm, a_result_from_before_a_restart_is_taken_and_its_point_not_measured_ag
     farm_peer_t peer;
     farm_peer_connect(&peer, &farm);
     farm_peer_hello(&peer, "a", "hand");
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     farm_peer_credit(&peer, 1);
     prf_frame_t jobs, refusal;
     take_jobs(&peer, &jobs);
@@ -427,7 +400,7 @@ Test(farm, a_doubtful_sample_is_measured_again_and_the_better_one_kept)
     farm_peer_t peer;
     farm_peer_connect(&peer, &farm);
     farm_peer_hello(&peer, "a", "hand");
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     prf_digest_t doubtful = {{0}};
     bool again = false;
     for (int i = 0; !again; i++) {
@@ -473,10 +446,10 @@ Test(farm, malformed_frames_are_answered_and_counted_and_end_the_session_but_not
         prf_frame_release(&frame);
     }
     json_t *board = farm_board(&farm, "rude");
-    cr_assert_str_eq(text(board, "state"), "lost");
+    cr_assert_str_eq(farm_text(board, "state"), "lost");
     json_decref(board);
     json_t *status = farm_ask(&farm, "status", NULL);
-    cr_assert_geq(number(json_object_get(status, "coordinator"), "broken_frames"), 10);
+    cr_assert_geq(farm_number(json_object_get(status, "coordinator"), "broken_frames"), 10);
     json_decref(status);
     farm_peer_t again; /* this connection is not listened to for a while; another start is possible */
     farm_peer_connect(&again, &farm);
@@ -502,7 +475,7 @@ Test(farm, senseless_requests_get_one_clear_refusal)
         {"cancel", NULL, PRF_ENOTFOUND, "prfarm status"},
         {"submit", NULL, PRF_EINVAL, "campaign"},
         {"submit", json_pack("{s:s, s:s}", "campaign", "boards: 7\n", "file", "x.yaml"), PRF_EINVAL, "x.yaml:"},
-        {"submit", json_pack("{s:s, s:[{s:s, s:[]}]}", "campaign", by_hand, "networks", "name", "n", "blocks"), PRF_EINVAL,
+        {"submit", json_pack("{s:s, s:[{s:s, s:[]}]}", "campaign", farm_by_hand, "networks", "name", "n", "blocks"), PRF_EINVAL,
          "blocks"},
         {"model", json_pack("{s:s}", "kind", "none"), PRF_ENOTFOUND, "none"},
         {"measure", NULL, PRF_EINVAL, "items"},
@@ -526,13 +499,13 @@ Test(farm, a_cancelled_campaign_stops_and_goes_on_when_it_is_submitted_again)
     farm_peer_t peer;
     farm_peer_connect(&peer, &farm);
     farm_peer_hello(&peer, "a", "hand");
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     prf_frame_t jobs;
     farm_peer_credit(&peer, 1);
     take_jobs(&peer, &jobs);
     prf_job_t job = jobs.u.jobs.items[0];
     json_t *reply = farm_ask(&farm, "cancel", json_pack("{s:s}", "campaign", "hand"));
-    cr_assert_str_eq(text(reply, "state"), "cancelled");
+    cr_assert_str_eq(farm_text(reply, "state"), "cancelled");
     json_decref(reply);
     farm_kill_coordinator(&farm);
     farm_start_coordinator(&farm, NULL);
@@ -542,10 +515,10 @@ Test(farm, a_cancelled_campaign_stops_and_goes_on_when_it_is_submitted_again)
     farm_peer_hello(&peer, "a", "hand");
     farm_peer_result(&peer, &job, PRF_OK, 77); /* was measured: it is kept */
     farm_peer_committed(&peer, job.id);
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     campaign = farm_campaign(&farm, "hand");
     assert_state(campaign, "running");
-    cr_assert_eq(number(json_array_get(json_object_get(campaign, "boards"), 0), "reused"), 1);
+    cr_assert_eq(farm_number(json_array_get(json_object_get(campaign, "boards"), 0), "reused"), 1);
     json_decref(campaign);
     prf_frame_release(&jobs);
     farm_peer_close(&peer);
@@ -557,7 +530,7 @@ Test(farm, a_full_disk_stops_the_granting_and_the_campaign_goes_on_by_itself_whe
     farm_peer_t peer;
     farm_peer_connect(&peer, &farm);
     farm_peer_hello(&peer, "a", "hand");
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     prf_frame_t jobs;
     farm_peer_credit(&peer, 1);
     take_jobs(&peer, &jobs);
@@ -574,14 +547,14 @@ Test(farm, a_full_disk_stops_the_granting_and_the_campaign_goes_on_by_itself_whe
     while (granting && prf_clock_mono_ms() < until) {
         json_t *status = farm_ask(&farm, "status", NULL), *coordinator = json_object_get(status, "coordinator");
         granting = json_is_true(json_object_get(coordinator, "granting"));
-        cr_assert(granting || strstr(text(coordinator, "note"), "free some space"), "%s", text(coordinator, "note"));
+        cr_assert(granting || strstr(farm_text(coordinator, "note"), "free some space"), "%s", farm_text(coordinator, "note"));
         json_decref(status);
         farm_peer_heartbeat(&peer, NULL, 0);
     }
     cr_assert_not(granting);
     prf_status_t status;
     char error[480], other[600];
-    snprintf(other, sizeof other, "%s", by_hand);
+    snprintf(other, sizeof other, "%s", farm_by_hand);
     memcpy(strstr(other, "hand"), "next", 4);
     cr_assert_null(farm_request(&farm, "submit", json_pack("{s:s}", "campaign", other), &status, error));
     cr_assert_eq(status, PRF_ENOSPC, "%s", error);
@@ -601,7 +574,7 @@ Test(farm, workers_with_another_runtime_get_no_jobs_of_a_campaign_and_it_says_so
     farm_peer_t peer;
     farm_peer_connect(&peer, &farm);
     farm_peer_hello(&peer, "a", "hand");
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     prf_frame_t jobs;
     farm_peer_credit(&peer, 1);
     take_jobs(&peer, &jobs);
@@ -616,12 +589,12 @@ Test(farm, workers_with_another_runtime_get_no_jobs_of_a_campaign_and_it_says_so
     prf_frame_release(&welcome);
     farm_peer_credit(&other, 10);
     json_t *board = farm_board(&farm, "b");
-    cr_assert(strstr(text(board, "note"), "another runtime"), "%s", text(board, "note"));
-    cr_assert_eq(number(board, "running"), 0);
+    cr_assert(strstr(farm_text(board, "note"), "another runtime"), "%s", farm_text(board, "note"));
+    cr_assert_eq(farm_number(board, "running"), 0);
     json_decref(board);
     json_t *campaign = farm_campaign(&farm, "hand"), *kind = json_array_get(json_object_get(campaign, "boards"), 0);
-    cr_assert_eq(number(kind, "workers"), 1);
-    cr_assert_eq(number(kind, "other_runtime"), 1);
+    cr_assert_eq(farm_number(kind, "workers"), 1);
+    cr_assert_eq(farm_number(kind, "other_runtime"), 1);
     json_decref(campaign);
     cr_assert_not(farm_peer_receive(&other, PRF_FRAME_JOB_BATCH, &jobs, 100));
     farm_peer_close(&peer);
@@ -648,12 +621,12 @@ Test(farm, single_layers_are_measured_on_request_and_only_once)
     json_decref(points);
     json_decref(farm_ask(&farm, "measure", ask));
     json_t *board = farm_board(&farm, "zcu-1");
-    cr_assert_eq(number(board, "done"), 1);
+    cr_assert_eq(farm_number(board, "done"), 1);
     json_decref(board);
     json_t *rows = farm_rows(&farm, NULL), *row = json_array_get(rows, 0);
-    cr_assert_str_eq(text(row, "layer"), "conv2d");
-    cr_assert_eq(number(json_object_get(row, "params"), "k"), 64);
-    cr_assert_str_eq(text(row, "role"), "request");
+    cr_assert_str_eq(farm_text(row, "layer"), "conv2d");
+    cr_assert_eq(farm_number(json_object_get(row, "params"), "k"), 64);
+    cr_assert_str_eq(farm_text(row, "role"), "request");
     json_decref(rows);
 }
 

@@ -43,19 +43,12 @@ static size_t add_worker(size_t i)
     return farm_add_worker(&farm, names[i], "slow", "vta", "pace=real");
 }
 
-static json_int_t number(const json_t *json, const char *key)
-{
-    const json_t *value = json_object_get(json, key);
-    cr_assert(json_is_integer(value), "%s is no number", key);
-    return json_integer_value(value);
-}
-
 static json_int_t wanted;
 
 static bool has_enough(json_t *status)
 {
     const json_t *board = json_array_get(json_object_get(status, "boards"), 0);
-    return number(board, "measured") >= wanted;
+    return farm_number(board, "measured") >= wanted;
 }
 
 static void wait_for(json_int_t measured)
@@ -100,7 +93,7 @@ static void run_to_the_end(void)
 static bool same_row(const json_t *a, const json_t *b)
 {
     return strcmp(json_string_value(json_object_get(a, "point")), json_string_value(json_object_get(b, "point"))) == 0 &&
-           number(a, "attempt") == number(b, "attempt");
+           farm_number(a, "attempt") == farm_number(b, "attempt");
 }
 
 /* No point has two results that count. Returns how many were measured in vain, which the store keeps labelled. */
@@ -129,9 +122,9 @@ static void assert_credited(const json_t *rows, const prf_result_t *result, cons
     prf_digest_hex(&result->point, hex);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (strcmp(json_string_value(json_object_get(row, "point")), hex) != 0 || number(row, "attempt") != result->attempt)
+        if (strcmp(json_string_value(json_object_get(row, "point")), hex) != 0 || farm_number(row, "attempt") != result->attempt)
             continue;
-        if (!json_is_true(json_object_get(row, "duplicate")) && number(row, "wall_ms") == (json_int_t)result->sample.wall_ms &&
+        if (!json_is_true(json_object_get(row, "duplicate")) && farm_number(row, "wall_ms") == (json_int_t)result->sample.wall_ms &&
             strcmp(json_string_value(json_object_get(row, "board")), board) == 0)
             return;
     }

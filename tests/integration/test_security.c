@@ -37,18 +37,6 @@ static void tear_down(void)
 TestSuite(security, .fini = tear_down, .timeout = 240);
 
 /* Asks for its 24 layers at once. */
-static const char by_hand[] = "campaign: hand\n"
-                              "boards:\n"
-                              "  - {kind: hand, backend: sim}\n"
-                              "layers:\n"
-                              "  - kind: fc\n"
-                              "    params: {in: 1..64, out: 1..64}\n"
-                              "    knowledge: white\n"
-                              "    steps: {in: 8, out: 8}\n"
-                              "budget: {samples: 20}\n"
-                              "validation: {layers: 4, repeats: 1}\n"
-                              "baseline: false\n";
-
 static const char *in_dir(const char *name)
 {
     static char paths[4][FARM_PATH + 64];
@@ -190,7 +178,7 @@ Test(security, a_viewer_looks_and_an_operator_acts)
     char said[TEXT], error[480];
     prf_status_t status;
     farm_start_keyed(&farm, NULL, NULL);
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     farm_connect_client(&farm, "viewer");
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
         json_decref(farm_ask(&farm, looks[i], NULL));
@@ -254,7 +242,7 @@ Test(security, a_key_that_is_removed_loses_its_session_and_its_jobs_at_once)
     farm_start_keyed(&farm, both, NULL);
     farm_peer_connect_as(&bad, &farm, "stranger");
     farm_peer_hello(&bad, "bad", "hand");
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     cr_assert_gt(take_jobs(&bad, &jobs), 0);
     farm_allow(&farm, "worker @worker kinds=hand honest\noperator @operator operator\n");
     assert_refused(&bad, PRF_EDENIED, "not on the farm's list");
@@ -287,7 +275,7 @@ Test(security, a_demoted_key_can_only_look_from_its_next_message_on)
     char error[480];
     prf_status_t status;
     farm_start_keyed(&farm, NULL, NULL);
-    json_decref(farm_submit(&farm, by_hand));
+    json_decref(farm_submit(&farm, farm_by_hand));
     farm_allow(&farm, "viewer @operator was-operator\n");
     uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
     do {

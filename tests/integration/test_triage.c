@@ -19,39 +19,13 @@ static void tear_down(void)
 
 TestSuite(triage, .fini = tear_down, .timeout = 240);
 
-static const char campaign[] = "campaign: hand\n"
-                               "boards:\n"
-                               "  - {kind: hand, backend: sim}\n"
-                               "layers:\n"
-                               "  - kind: fc\n"
-                               "    params: {in: 1..64, out: 1..64}\n"
-                               "    knowledge: white\n"
-                               "    steps: {in: 8, out: 8}\n"
-                               "budget: {samples: 20}\n"
-                               "validation: {layers: 4, repeats: 1}\n"
-                               "baseline: false\n";
-
-static json_int_t number(const json_t *json, const char *key)
-{
-    const json_t *value = json_object_get(json, key);
-    cr_assert(json_is_integer(value), "%s is no number", key);
-    return json_integer_value(value);
-}
-
-static const char *text(const json_t *json, const char *key)
-{
-    const char *value = json_string_value(json_object_get(json, key));
-    cr_assert(value, "%s is no text", key);
-    return value;
-}
-
 /* Waits until the board is in this state. Returns its entry, a new reference. */
 static json_t *wait_board(const char *name, const char *state)
 {
     uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
     for (;;) {
         json_t *board = farm_board(&farm, name);
-        if (board && strcmp(text(board, "state"), state) == 0)
+        if (board && strcmp(farm_text(board, "state"), state) == 0)
             return board;
         char *all = board ? json_dumps(board, JSON_COMPACT) : NULL;
         cr_assert_lt(prf_clock_mono_ms(), until, "%s is not %s: %s", name, state, all ? all : "unknown");
@@ -68,11 +42,11 @@ static unsigned events(const char *what, const char *subject, char last[400])
     size_t i;
     json_array_foreach(json_object_get(page, "events"), i, e)
     {
-        if (strcmp(text(e, "event"), what) != 0 || strcmp(text(e, "subject"), subject) != 0)
+        if (strcmp(farm_text(e, "event"), what) != 0 || strcmp(farm_text(e, "subject"), subject) != 0)
             continue;
         count++;
         if (last)
-            snprintf(last, 400, "%s", text(e, "text"));
+            snprintf(last, 400, "%s", farm_text(e, "text"));
     }
     json_decref(page);
     return count;
@@ -107,11 +81,11 @@ Test(triage, a_board_that_fails_everything_is_quarantined_power_cycled_within_li
     const char *options[] = {"--hooks", hooks, "--quarantine-ms", "50", NULL};
     farm_start_coordinator(&farm, options);
     size_t place = farm_add_worker(&farm, "sick", "hand", "ultratrail", "crash=1");
-    json_decref(farm_submit(&farm, campaign));
+    json_decref(farm_submit(&farm, farm_by_hand));
     json_t *board = wait_board("sick", "quarantined");
-    cr_assert_geq(number(json_object_get(board, "failures"), "crash"), 5);
-    cr_assert_eq(number(board, "failed"), number(json_object_get(board, "failures"), "crash"));
-    cr_assert(strstr(text(board, "note"), "failed on 5 points in a row"), "%s", text(board, "note"));
+    cr_assert_geq(farm_number(json_object_get(board, "failures"), "crash"), 5);
+    cr_assert_eq(farm_number(board, "failed"), farm_number(json_object_get(board, "failures"), "crash"));
+    cr_assert(strstr(farm_text(board, "note"), "failed on 5 points in a row"), "%s", farm_text(board, "note"));
     json_decref(board);
     wait_event("board_power_cycled", "sick");
     wait_event("board_tried_in_vain", "sick"); /* more failures, no more power-cycles */
@@ -121,15 +95,15 @@ Test(triage, a_board_that_fails_everything_is_quarantined_power_cycled_within_li
     cr_assert_str_eq(recorded, "sick hand\n");
     free(recorded);
     json_t *over = farm_campaign(&farm, "hand");
-    cr_assert_str_eq(text(over, "state"), "running");
-    cr_assert_eq(number(json_array_get(json_object_get(over, "boards"), 0), "poisoned"), 0,
+    cr_assert_str_eq(farm_text(over, "state"), "running");
+    cr_assert_eq(farm_number(json_array_get(json_object_get(over, "boards"), 0), "poisoned"), 0,
                  "a board in quarantine says nothing about points");
     json_decref(over);
     /* Somebody repairs it. */
     farm_kill_worker(&farm, place);
     farm_add_worker(&farm, "sick", "hand", "ultratrail", NULL);
     over = farm_wait(&farm, "hand", farm_is_over);
-    cr_assert_str_eq(text(over, "state"), "done");
+    cr_assert_str_eq(farm_text(over, "state"), "done");
     json_decref(over);
     json_decref(wait_board("sick", "idle"));
     wait_event("board_released", "sick");
@@ -151,12 +125,12 @@ Test(triage, a_quarantine_by_hand_returns_the_jobs_and_outlives_the_coordinator_
     farm_peer_connect(&a, &farm);
     farm_peer_connect(&b, &farm);
     farm_peer_hello(&a, "a", "hand");
-    json_decref(farm_submit(&farm, campaign));
+    json_decref(farm_submit(&farm, farm_by_hand));
     farm_peer_credit(&a, 1);
     prf_frame_t mine, theirs;
     cr_assert(farm_peer_receive(&a, PRF_FRAME_JOB_BATCH, &mine, FARM_WAIT_MS));
     json_t *reply = farm_ask(&farm, "quarantine", json_pack("{s:s, s:s}", "board", "a", "why", "its fan is broken"));
-    cr_assert_str_eq(text(reply, "state"), "quarantined");
+    cr_assert_str_eq(farm_text(reply, "state"), "quarantined");
     json_decref(reply);
     farm_peer_hello(&b, "b", "hand");
     farm_peer_credit(&b, 1);
@@ -174,15 +148,15 @@ Test(triage, a_quarantine_by_hand_returns_the_jobs_and_outlives_the_coordinator_
     farm_peer_credit(&a, 10);
     cr_assert_not(gets_a_job(&a));
     json_t *board = farm_board(&farm, "a");
-    cr_assert_str_eq(text(board, "state"), "quarantined");
-    cr_assert(strstr(text(board, "note"), "its fan is broken"), "%s", text(board, "note"));
+    cr_assert_str_eq(farm_text(board, "state"), "quarantined");
+    cr_assert(strstr(farm_text(board, "note"), "its fan is broken"), "%s", farm_text(board, "note"));
     json_decref(board);
     char why[400];
     cr_assert_eq(events("board_quarantined", "a", why), 1, "events outlive the coordinator, too");
     cr_assert(strstr(why, "its fan is broken"), "%s", why);
 
     reply = farm_ask(&farm, "release", json_pack("{s:s}", "board", "a"));
-    cr_assert_str_eq(text(reply, "state"), "released");
+    cr_assert_str_eq(farm_text(reply, "state"), "released");
     json_decref(reply);
     /* The other board is not back: work is granted again when it was waited for. */
     prf_frame_t jobs;
@@ -208,10 +182,10 @@ Test(triage, a_point_that_crashes_every_board_is_poisoned_with_each_ones_error_u
     /* With a seed the same layers crash wherever they are tried. */
     size_t a = farm_add_worker(&farm, "a", "hand", "ultratrail", "crash=0.1 seed=5");
     size_t b = farm_add_worker(&farm, "b", "hand", "ultratrail", "crash=0.1 seed=5");
-    json_decref(farm_submit(&farm, campaign));
+    json_decref(farm_submit(&farm, farm_by_hand));
     json_t *over = farm_wait(&farm, "hand", farm_is_over);
-    cr_assert_str_eq(text(over, "state"), "done", "the campaign goes on without them");
-    json_int_t poisoned = number(kind_of(over), "poisoned");
+    cr_assert_str_eq(farm_text(over, "state"), "done", "the campaign goes on without them");
+    json_int_t poisoned = farm_number(kind_of(over), "poisoned");
     cr_assert_gt(poisoned, 0, "no layer crashed: choose another seed");
     json_decref(over);
     for (int restart = 0; restart < 2; restart++) {
@@ -223,13 +197,13 @@ Test(triage, a_point_that_crashes_every_board_is_poisoned_with_each_ones_error_u
             unsigned of_a = 0, of_b = 0;
             json_array_foreach(json_object_get(point, "errors"), k, error)
             {
-                of_a += strcmp(text(error, "board"), "a") == 0;
-                of_b += strcmp(text(error, "board"), "b") == 0;
-                cr_assert_str_eq(text(error, "outcome"), "crash");
-                cr_assert(strstr(text(error, "error"), "signal"), "%s", text(error, "error"));
+                of_a += strcmp(farm_text(error, "board"), "a") == 0;
+                of_b += strcmp(farm_text(error, "board"), "b") == 0;
+                cr_assert_str_eq(farm_text(error, "outcome"), "crash");
+                cr_assert(strstr(farm_text(error, "error"), "signal"), "%s", farm_text(error, "error"));
             }
             cr_assert(of_a > 0 && of_b > 0 && of_a + of_b == 3, "%u of a, %u of b", of_a, of_b);
-            cr_assert(strstr(text(point, "block"), "fc"), "%s", text(point, "block"));
+            cr_assert(strstr(farm_text(point, "block"), "fc"), "%s", farm_text(point, "block"));
         }
         json_decref(page);
         if (restart == 0) {
@@ -243,18 +217,18 @@ Test(triage, a_point_that_crashes_every_board_is_poisoned_with_each_ones_error_u
     farm_kill_worker(&farm, b);
     farm_add_worker(&farm, "a", "hand", "ultratrail", NULL);
     json_t *reply = farm_ask(&farm, "retry", json_pack("{s:s}", "campaign", "hand"));
-    cr_assert_eq(number(reply, "cleared"), poisoned);
-    cr_assert_str_eq(text(reply, "state"), "running");
+    cr_assert_eq(farm_number(reply, "cleared"), poisoned);
+    cr_assert_str_eq(farm_text(reply, "state"), "running");
     json_decref(reply);
     farm_kill_coordinator(&farm);
     farm_start_coordinator(&farm, NULL);
     over = farm_wait(&farm, "hand", farm_is_over);
-    cr_assert_str_eq(text(over, "state"), "done");
-    cr_assert_eq(number(kind_of(over), "poisoned"), 0);
-    cr_assert_eq(number(kind_of(over), "measured"), poisoned, "only those were measured again");
+    cr_assert_str_eq(farm_text(over, "state"), "done");
+    cr_assert_eq(farm_number(kind_of(over), "poisoned"), 0);
+    cr_assert_eq(farm_number(kind_of(over), "measured"), poisoned, "only those were measured again");
     json_decref(over);
     reply = farm_ask(&farm, "retry", json_pack("{s:s}", "campaign", "hand"));
-    cr_assert_eq(number(reply, "cleared"), 0);
+    cr_assert_eq(farm_number(reply, "cleared"), 0);
     json_decref(reply);
 }
 
@@ -295,7 +269,7 @@ Test(triage, a_latency_far_off_is_measured_elsewhere_before_it_is_believed)
     farm_peer_connect(&b, &farm);
     farm_peer_hello(&a, "a", "hand");
     farm_peer_hello(&b, "b", "hand");
-    json_decref(farm_submit(&farm, campaign));
+    json_decref(farm_submit(&farm, farm_by_hand));
     for (int i = 0; i < 8; i++) {
         prf_job_t job = take_one(&a);
         answer(&a, &job, 1000 + i);
@@ -326,8 +300,8 @@ Test(triage, a_latency_far_off_is_measured_elsewhere_before_it_is_believed)
     cr_assert_eq(stored(&nonsense.point), 1000);
     cr_assert_eq(stored(&cliff.point), 1.2e9);
     json_t *board = farm_board(&farm, "a");
-    cr_assert_eq(number(json_object_get(board, "failures"), "implausible"), 1, "the cliff was no failure");
-    cr_assert_eq(number(board, "done"), 8);
+    cr_assert_eq(farm_number(json_object_get(board, "failures"), "implausible"), 1, "the cliff was no failure");
+    cr_assert_eq(farm_number(board, "done"), 8);
     json_decref(board);
     farm_peer_close(&a);
     farm_peer_close(&b);
@@ -349,7 +323,7 @@ static const char two_kinds[] = "campaign: health\n"
 static bool noted(const char *name, const char *words)
 {
     json_t *board = farm_board(&farm, name);
-    bool found = board && strstr(text(board, "note"), words);
+    bool found = board && strstr(farm_text(board, "note"), words);
     json_decref(board);
     return found;
 }
@@ -374,7 +348,7 @@ Test(triage, boards_that_drift_or_differ_are_flagged_over_restarts_and_honest_no
     wait_note("odd", "differs from its siblings");
     wait_note("drifting", "drifts: ");
     json_t *over = farm_wait(&farm, "health", farm_is_over);
-    cr_assert_str_eq(text(over, "state"), "done");
+    cr_assert_str_eq(farm_text(over, "state"), "done");
     json_decref(over);
     over = farm_campaign(&farm, "health");
     cr_assert(json_is_true(json_object_get(kind_of(over), "stale")));
@@ -387,7 +361,7 @@ Test(triage, boards_that_drift_or_differ_are_flagged_over_restarts_and_honest_no
     /* Sentinels are in no table of results. */
     json_t *rows = farm_rows(&farm, NULL), *row;
     size_t i;
-    json_array_foreach(rows, i, row) cr_assert_str_neq(text(row, "campaign"), "", "a measurement that no campaign asked for");
+    json_array_foreach(rows, i, row) cr_assert_str_neq(farm_text(row, "campaign"), "", "a measurement that no campaign asked for");
     json_decref(rows);
     cr_assert_geq(events("board_drifts", "drifting", NULL), 1);
     cr_assert_geq(events("board_odd", "odd", NULL), 1);

@@ -288,6 +288,32 @@ json_t *farm_ask(farm_t *farm, const char *op, json_t *in)
     return out;
 }
 
+const char farm_by_hand[] = "campaign: hand\n"
+                            "boards:\n"
+                            "  - {kind: hand, backend: sim}\n"
+                            "layers:\n"
+                            "  - kind: fc\n"
+                            "    params: {in: 1..64, out: 1..64}\n"
+                            "    knowledge: white\n"
+                            "    steps: {in: 8, out: 8}\n"
+                            "budget: {samples: 20}\n"
+                            "validation: {layers: 4, repeats: 1}\n"
+                            "baseline: false\n";
+
+json_int_t farm_number(const json_t *json, const char *key)
+{
+    const json_t *value = json_object_get(json, key);
+    cr_assert(json_is_integer(value), "%s is no number", key);
+    return json_integer_value(value);
+}
+
+const char *farm_text(const json_t *json, const char *key)
+{
+    const char *value = json_string_value(json_object_get(json, key));
+    cr_assert(value, "%s is no text", key);
+    return value;
+}
+
 json_t *farm_submit(farm_t *farm, const char *text)
 {
     return farm_ask(farm, "submit", json_pack("{s:s, s:s, s:[]}", "campaign", text, "file", "test.yaml", "networks"));

@@ -61,6 +61,11 @@ json_t *farm_request(farm_t *farm, const char *op, json_t *in, prf_status_t *sta
 /* The same, asserting that it succeeds. */
 json_t *farm_ask(farm_t *farm, const char *op, json_t *in);
 json_t *farm_submit(farm_t *farm, const char *text);
+/* A campaign file, `hand`: one kind of board, `hand`, white box, so that it asks for its layers all at once. */
+extern const char farm_by_hand[];
+/* Members of an answer; assert that they are there. */
+json_int_t farm_number(const json_t *json, const char *key);
+const char *farm_text(const json_t *json, const char *key);
 /* The campaign's entry of `status`. New reference. */
 json_t *farm_campaign(farm_t *farm, const char *name);
 /* Asks again and again until `enough` says so of that entry. Returns it, a new reference. */
