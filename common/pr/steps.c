@@ -88,6 +88,7 @@ struct prf_sweep {
 
 void prf_steps_none(prf_steps_t *out)
 {
+    *out = (prf_steps_t){0};
     for (int i = 0; i < PRF_PARAMS; i++) {
         out->width[i] = 1;
         out->confidence[i] = 1;

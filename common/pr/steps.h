@@ -5,6 +5,7 @@
 #ifndef PRF_PR_STEPS_H
 #define PRF_PR_STEPS_H
 
+#include "layer/quantity.h"
 #include "pr/space.h"
 
 typedef enum { PRF_WHITE = 0, PRF_GREY, PRF_BLACK } prf_knowledge_kind_t;
@@ -20,10 +21,25 @@ typedef struct {
     int32_t candidates[PRF_PARAMS][PRF_STEP_CANDIDATES];
 } prf_knowledge_t;
 
-/* Step widths of one board and layer kind. width 1: no step (for parameters that are not free, too). */
+/* One more step that a board has, besides those that layers are mapped by. */
+typedef struct {
+    prf_quantity_t of;
+    int32_t width;     /* >= 2; edges lie behind its multiples */
+    double confidence; /* 0 .. 1, as below */
+    double share;      /* 0 .. 1: how much of the growth in this quantity happens at its edges; 1: level steps */
+} prf_further_step_t;
+
+enum { PRF_STEPS_FURTHER = 8 };
+
+/* Step widths of one board and layer kind. width[] is what layers are mapped to representatives by; 1: no step (for parameters
+ * that are not free, too). further[] is what a model may use as terms besides, ceil(quantity / width), and a mapping must not:
+ * steps in products of parameters or in the output's size, widths nested in (or around) a parameter's width, and steps that are a
+ * small share of the growth or seen by one edge only. A quantity is there several times when widths are nested. */
 typedef struct {
     int32_t width[PRF_PARAMS];
     double confidence[PRF_PARAMS]; /* 0 .. 1; 1 where given or not free */
+    uint32_t further_count;
+    prf_further_step_t further[PRF_STEPS_FURTHER]; /* most confident first */
 } prf_steps_t;
 
 void prf_steps_none(prf_steps_t *out);

@@ -35,6 +35,7 @@ typedef struct {
     Prf__Model__Regressor regressor;
     Prf__Model__Roofline roofline;
     Prf__Model__Ensemble ensemble;
+    Prf__Model__FurtherStep further[PRF_STEPS_FURTHER], *further_list[PRF_STEPS_FURTHER];
     uint32_t *tree_sizes; /* owned */
     uint8_t *features;    /* owned */
     float *values;        /* owned */
@@ -100,6 +101,21 @@ static bool pack_ensemble(packed_layer_t *p, const prf_ensemble_t *from)
     return true;
 }
 
+static void pack_further(packed_layer_t *p, const prf_steps_t *steps)
+{
+    for (uint32_t i = 0; i < steps->further_count; i++) {
+        const prf_further_step_t *from = &steps->further[i];
+        prf__model__further_step__init(&p->further[i]);
+        p->further[i].of = from->of;
+        p->further[i].width = from->width;
+        p->further[i].confidence = from->confidence;
+        p->further[i].share = from->share;
+        p->further_list[i] = &p->further[i];
+    }
+    p->layer.n_further = steps->further_count;
+    p->layer.further = p->further_list;
+}
+
 static bool pack_layer(packed_layer_t *p, const prf_model_part_t *part)
 {
     prf__model__layer__init(&p->layer);
@@ -123,6 +139,7 @@ static bool pack_layer(packed_layer_t *p, const prf_model_part_t *part)
     p->layer.n_width = p->layer.n_confidence = PRF_PARAMS;
     p->layer.width = (int32_t *)part->steps.width;
     p->layer.confidence = (double *)part->steps.confidence;
+    pack_further(p, &part->steps);
     p->layer.map_queries = part->map_queries;
     p->layer.samples = part->samples;
     p->layer.validation = &p->validation;
@@ -285,7 +302,7 @@ static prf_status_t unpack_space(prf_space_t *to, const Prf__Model__Space *from,
 static prf_status_t unpack_steps(prf_steps_t *to, const Prf__Model__Layer *from, prf_error_t *err)
 {
     prf_steps_none(to);
-    if (from->n_width > PRF_PARAMS || from->n_confidence > PRF_PARAMS)
+    if (from->n_width > PRF_PARAMS || from->n_confidence > PRF_PARAMS || from->n_further > PRF_STEPS_FURTHER)
         return corrupt(err, "steps of parameters that this version does not know");
     for (size_t i = 0; i < from->n_width; i++) {
         if (from->width[i] < 0)
@@ -294,6 +311,14 @@ static prf_status_t unpack_steps(prf_steps_t *to, const Prf__Model__Layer *from,
     }
     for (size_t i = 0; i < from->n_confidence; i++)
         to->confidence[i] = from->confidence[i];
+    for (size_t i = 0; i < from->n_further; i++) {
+        const Prf__Model__FurtherStep *step = from->further[i];
+        bool shares = step->confidence >= 0 && step->confidence <= 1 && step->share >= 0 && step->share <= 1;
+        if (!prf_quantity_known(step->of) || step->width < 2 || !shares)
+            return corrupt(err, "a step that cannot be, or in what this version does not know");
+        to->further[i] = (prf_further_step_t){step->of, step->width, step->confidence, step->share};
+    }
+    to->further_count = (uint32_t)from->n_further;
     return PRF_OK;
 }
 

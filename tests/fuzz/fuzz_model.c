@@ -97,6 +97,8 @@ static void small_part(prf_model_part_t *part, prf_layer_kind_t kind)
     }
     prf_steps_none(&part->steps);
     part->steps.width[kind == PRF_FC ? PRF_P_IN : PRF_P_C] = 8;
+    part->steps.further_count = 1;
+    part->steps.further[0] = (prf_further_step_t){PRF_Q_ROWS, 32, 0.97, 1};
     part->map_queries = true;
     part->samples = 40;
     prf_regressor_t *r = &part->regressor;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "layer/layer.h"
+#include "layer/quantity.h"
 
 static prf_block_t block(const char *text)
 {
@@ -67,4 +68,24 @@ Test(layer, wrong_text_is_refused_with_what_would_be_right)
     refuses("conv2d c=1 c=2 k=4 h=5 r=1", "given twice");
     refuses("fc in=1 out=1 dtype=f64", "use f32, f16, bf16 or i8");
     refuses("fc in=1 out=1 +", "use a layer kind");
+}
+
+Test(layer, quantities_that_a_machine_may_tile_follow_from_the_parameters)
+{
+    prf_block_t b;
+    cr_assert_eq(prf_block_parse(&b, "conv2d n=2 c=8 k=20 h=30 w=20 r=3 stride=2 groups=4", NULL), PRF_OK);
+    const prf_layer_t *l = &b.layers[0];
+    cr_assert_eq(prf_quantity_of(l, PRF_P_K), 20);
+    cr_assert_eq(prf_quantity_of(l, PRF_Q_OUT_H), 14);
+    cr_assert_eq(prf_quantity_of(l, PRF_Q_OUT_W), 9);
+    cr_assert_eq(prf_quantity_of(l, PRF_Q_ROWS), 2 * 14 * 9);
+    cr_assert_eq(prf_quantity_of(l, PRF_Q_TERMS), 8 / 4 * 9);
+    cr_assert_eq(prf_block_parse(&b, "matmul b=3 m=50 k=70 n=11", NULL), PRF_OK);
+    cr_assert_eq(prf_quantity_of(&b.layers[0], PRF_Q_ROWS), 150);
+    cr_assert_eq(prf_quantity_of(&b.layers[0], PRF_Q_TERMS), 70);
+    cr_assert_eq(prf_block_parse(&b, "maxpool2d c=8 h=30 r=2", NULL), PRF_OK);
+    cr_assert_eq(prf_quantity_of(&b.layers[0], PRF_Q_TERMS), 0, "nothing is multiplied");
+    cr_assert_str_eq(prf_quantity_name(PRF_Q_ROWS), "rows");
+    cr_assert_str_eq(prf_quantity_name(PRF_P_H), "h");
+    cr_assert(!prf_quantity_known(PRF_PARAMS) && !prf_quantity_known(PRF_Q_END));
 }

@@ -171,6 +171,7 @@ Test(model, mapped_queries_answer_alike_within_a_tile)
 Test(model, estimates_survive_the_file_bit_by_bit_and_so_do_its_bytes)
 {
     board_t *b = board(120, 60, 0.01);
+    b->layer.steps.further[b->layer.steps.further_count++] = (prf_further_step_t){PRF_Q_ROWS, 32, 0.75, 0.5};
     prf_model_t *m = train(b), *again = NULL;
     size_t len, len2;
     uint8_t *bytes = encode(m, &len);
@@ -197,6 +198,8 @@ Test(model, estimates_survive_the_file_bit_by_bit_and_so_do_its_bytes)
     cr_assert_str_eq(info.regressor, info2.regressor);
     cr_assert_eq(memcmp(&info.space, &info2.space, sizeof info.space), 0);
     cr_assert_eq(info.validation.rmspe_percent, info2.validation.rmspe_percent);
+    cr_assert_eq(info2.steps.further_count, 1);
+    cr_assert_eq(memcmp(&info.steps.further[0], &info2.steps.further[0], sizeof info.steps.further[0]), 0);
     free(bytes);
     free(bytes2);
     prf_model_destroy(&m);
