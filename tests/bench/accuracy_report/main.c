@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/* main.c - how good prfarm's estimates are: whole campaigns on simulated boards, in one process, judged against the exact truth.
+ *
+ *   build/dev/tests/accuracy [--board NAME]... [--budget N]... [--seeds N] [--verbose]
+ *
+ * Without options it runs everything. No part of ctest, because it takes minutes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bench.h"
+
+typedef struct {
+    const case_t *boards[CASES];
+    uint32_t sizes[16];
+    size_t board_count, size_count, seeds;
+    bool verbose;
+} options_t;
+
+static void usage(void)
+{
+    fprintf(stderr, "usage: accuracy [--board NAME]... [--budget N]... [--seeds N] [--verbose]\nboards:");
+    for (size_t i = 0; i < CASES; i++)
+        fprintf(stderr, " %s", cases[i].name);
+    fprintf(stderr, "\n");
+    exit(2);
+}
+
+static void read_options(options_t *o, int argc, char **argv)
+{
+    *o = (options_t){.seeds = 3};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--verbose") == 0) {
+            o->verbose = true;
+            continue;
+        }
+        i++;
+        unsigned long number = strtoul(value, NULL, 10);
+        const case_t *board = case_find(value);
+        if (strcmp(argv[i - 1], "--board") == 0 && board && o->board_count < CASES)
+            o->boards[o->board_count++] = board;
+        else if (strcmp(argv[i - 1], "--budget") == 0 && number >= 8 && number <= 1000000 && o->size_count < 16)
+            o->sizes[o->size_count++] = (uint32_t)number;
+        else if (strcmp(argv[i - 1], "--seeds") == 0 && number >= 1 && number <= SEEDS_MOST)
+            o->seeds = number;
+        else
+            usage();
+    }
+}
+
+static void run(const case_t *which, uint32_t budget, uint64_t seed, outcome_t *out)
+{
+    drive_t drive;
+    uint64_t begin = prf_clock_mono_ns();
+    *out = (outcome_t){.of = which, .budget = budget, .seed = seed};
+    drive_run(&drive, which, budget, seed);
+    out->training_seconds = drive.training_seconds;
+    out->seconds = (double)(prf_clock_mono_ns() - begin) / 1e9;
+    judge(&drive, which, out);
+    drive_release(&drive);
+}
+
+int main(int argc, char **argv)
+{
+    options_t o;
+    read_options(&o, argc, argv);
+    for (size_t b = 0; b < (o.board_count ? o.board_count : CASES); b++) {
+        const case_t *which = o.board_count ? o.boards[b] : &cases[b];
+        for (size_t s = 0; s < (o.size_count ? o.size_count : BUDGETS); s++)
+            for (uint64_t seed = 1; seed <= o.seeds; seed++) {
+                outcome_t *outcome = must(calloc(1, sizeof *outcome));
+                run(which, o.size_count ? o.sizes[s] : budgets[s], seed, outcome);
+                print_outcome(outcome, o.verbose);
+                free(outcome);
+            }
+    }
+    return 0;
+}
