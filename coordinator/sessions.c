@@ -4,13 +4,8 @@
  * A worker that comes back under its name takes its old session over, leases included, because it may still have the jobs; what it
  * does not list in its next heartbeats goes to others. A second worker under the same name is told so. Which of the two a Hello
  * is cannot be seen from the frame, so the newcomer is held back until the old peer has spoken (refused) or has been silent for
- * two heartbeats (takes over).
- *
- * After a start nothing is granted for up to two heartbeats, until the boards that the store knows are back and have handed over
- * what they kept: a result that only waits in somebody's spool is not to be measured again.
- *
- * Grants go round: no board gets more than its share of what is queued, so that a stage's last jobs are not all on one board. */
-#include "sessions.h"
+ * two heartbeats (takes over). */
+#include "sessions_internal.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -20,48 +15,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "board_facts.h"
-#include "guard.h"
 #include "health.h"
-#include "net/frames.h"
 #include "triage.h"
 
 enum {
-    READ_AT_ONCE = 512,    /* frames between two looks at the rest of the loop, */
-    READ_MS = 20,          /* or that much time */
-    MUTE_BEATS = 10,       /* with a full queue: the worker does not read */
-    FRAME_BLOCKS = 2048,   /* blocks in a frame of jobs: well within its bytes */
-    BROKEN_AT_MOST = 10,   /* malformed frames of a session */
-    SETTLE_BEATS = 2,      /* for known boards to come back after a start */
-    CLAIM_BEATS = 2,       /* silence after which a newcomer has the name */
-    OFFER_AGAIN_MS = 3000, /* until a model that was not acknowledged is offered again */
-    LOGS_A_SECOND = 10
+    READ_AT_ONCE = 512,   /* frames between two looks at the rest of the loop, */
+    READ_MS = 20,         /* or that much time */
+    MUTE_BEATS = 10,      /* with a full queue: the worker does not read */
+    BROKEN_AT_MOST = 10,  /* malformed frames of a session */
+    CLAIM_BEATS = 2,      /* silence after which a newcomer has the name */
+    OFFER_AGAIN_MS = 3000 /* until a model that was not acknowledged is offered again */
 };
-
-struct prf_sessions {
-    const prf_hub_t *hub;
-    prf_results_t *results;
-    size_t cap;
-    uint64_t first, last_session, broken;
-    size_t known;        /* boards that the store told of */
-    uint64_t settled_ms; /* when waiting for them ends at the latest; 0: nobody is waited for */
-    uint64_t ticked_ms, beat_ms;
-    uint64_t log_second;
-    unsigned logged;
-    prf_guard_t guard;
-};
-
-/* Peers can cause log lines at will, so they share a small ration of them. */
-static bool may_log(prf_sessions_t *self)
-{
-    uint64_t second = prf_clock_mono_ms() / 1000;
-    if (second != self->log_second) {
-        if (self->logged > LOGS_A_SECOND)
-            prf_log(PRF_LOG_WARN, "log_lines_left_out count=%u", self->logged - LOGS_A_SECOND);
-        self->log_second = second;
-        self->logged = 0;
-    }
-    return self->logged++ < LOGS_A_SECOND;
-}
 
 static bool load_board(void *arg, const char *key, const void *value, size_t len)
 {
@@ -87,9 +51,7 @@ prf_status_t prf_sessions_new(prf_sessions_t **out, const prf_hub_t *hub, prf_re
         free(self);
         return status;
     }
-    self->known = prf_fleet_count(hub->fleet);
-    if (self->known > 0)
-        self->settled_ms = self->ticked_ms + SETTLE_BEATS * (uint64_t)hub->heartbeat_ms;
+    sessions_settle(self, self->ticked_ms);
     *out = self;
     return PRF_OK;
 }
@@ -102,20 +64,11 @@ void prf_sessions_destroy(prf_sessions_t **self)
     *self = NULL;
 }
 
-static prf_status_t send_frame(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame_t *frame)
-{
-    prf_error_t err = {0};
-    prf_status_t status = prf_frame_send(self->hub->workers, peer, frame, &err);
-    if (status && may_log(self))
-        prf_log(PRF_LOG_DEBUG, "frame_not_sent frame=%s error=\"%s\"", prf_frame_name(frame->type), err.text);
-    return status;
-}
-
 static void refuse(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t status, const char *text)
 {
     prf_frame_t frame = {.type = PRF_FRAME_REFUSAL, .u.refusal.status = status};
     snprintf(frame.u.refusal.text, sizeof frame.u.refusal.text, "%s", text);
-    send_frame(self, peer, &frame);
+    sessions_send(self, peer, &frame);
 }
 
 static void drop_claim(prf_fleet_board_t *board)
@@ -144,7 +97,7 @@ static void broken(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t st
 {
     self->broken++;
     prf_fleet_board_t *board = prf_fleet_peer(self->hub->fleet, peer);
-    if (may_log(self))
+    if (sessions_may_log(self))
         prf_log(PRF_LOG_WARN, "frame_refused board=%s error=\"%s\"", board ? board->facts.board : "?", text);
     refuse(self, peer, status, text);
     prf_guard_fault(&self->guard, peer, prf_clock_mono_ms());
@@ -156,7 +109,7 @@ static void broken(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t st
 static void deny(prf_sessions_t *self, const prf_peer_t *peer, const char *text)
 {
     prf_fleet_board_t *board = prf_fleet_peer(self->hub->fleet, peer);
-    if (may_log(self))
+    if (sessions_may_log(self))
         prf_log(PRF_LOG_WARN, "worker_denied key=%s board=%s error=\"%s\"", prf_auth_name(self->hub->auth, peer),
                 board ? board->facts.board : "?", text);
     refuse(self, peer, PRF_EDENIED, text);
@@ -206,7 +159,7 @@ static void welcome(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now
         .u.welcome = {.session = board->session, .heartbeat_ms = self->hub->heartbeat_ms, .first_epoch = self->first}};
     prf_publisher_current(self->hub->publisher, board->facts.kind, &frame.u.welcome.model);
     board->offered_ms = now_ms;
-    send_frame(self, &board->peer, &frame);
+    sessions_send(self, &board->peer, &frame);
 }
 
 static prf_status_t seat(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_t *hello, prf_fleet_board_t **out,
@@ -308,7 +261,7 @@ static void defend(prf_sessions_t *self, prf_fleet_board_t *board)
     snprintf(text, sizeof text, "a worker for board %s is connected already: give this one another --board name",
              board->facts.board);
     refuse(self, &board->claimant, PRF_EEXISTS, text);
-    if (may_log(self))
+    if (sessions_may_log(self))
         prf_log(PRF_LOG_WARN, "name_taken board=%s second_worker_refused=true", board->facts.board);
     drop_claim(board);
 }
@@ -330,7 +283,7 @@ static void fetch(prf_sessions_t *self, const prf_peer_t *peer, const prf_digest
         refuse(self, peer, status, err.text);
         return;
     }
-    send_frame(self, peer, &chunk);
+    sessions_send(self, peer, &chunk);
     prf_frame_release(&chunk);
 }
 
@@ -344,16 +297,11 @@ static void results(prf_sessions_t *self, prf_fleet_board_t *board, const prf_fr
             prf_results_take(self->results, board, &frame->u.results.items[i], now_ms);
 }
 
-static uint64_t slack_ms(const prf_sessions_t *self)
-{
-    return (uint64_t)PRF_SESSIONS_SILENT * self->hub->heartbeat_ms + 1000;
-}
-
 /* Credit that came by itself can be lost with the connection, and so can jobs: the heartbeat tells anew how many the worker takes,
  * on top of those that it names. Those that it does not name may still be on their way. */
 static void heartbeat(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame, uint64_t now_ms)
 {
-    prf_sched_renew(self->hub->sched, board->number, frame->u.ids.items, frame->u.ids.count, now_ms, slack_ms(self));
+    prf_sched_renew(self->hub->sched, board->number, frame->u.ids.items, frame->u.ids.count, now_ms, sessions_slack_ms(self));
     if (frame->u.ids.takes == 0)
         return;
     size_t takes = frame->u.ids.takes - 1, coming = prf_sched_unlisted(self->hub->sched, board->number);
@@ -431,131 +379,6 @@ void prf_sessions_read(prf_sessions_t *self)
     }
 }
 
-/* Who finds no room asks again, or sends again, and is told then. */
-static void list_id(struct prf_fleet_ids *ids, uint64_t job)
-{
-    if (!ids->items && !(ids->items = calloc(PRF_FLEET_ACKS, sizeof *ids->items)))
-        return;
-    if (ids->count < PRF_FLEET_ACKS)
-        ids->items[ids->count++] = job;
-}
-
-void prf_sessions_ack(void *arg, uint32_t number, uint64_t job, bool durable)
-{
-    prf_sessions_t *self = arg;
-    prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
-    if (!board->live)
-        return; /* it sends its results again when it is back, and is told then */
-    list_id(durable ? &board->committed : &board->forget, job);
-}
-
-void prf_sessions_revoke(void *arg, uint32_t number, uint64_t job)
-{
-    prf_sessions_t *self = arg;
-    prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
-    if (board->live)
-        list_id(&board->revoke, job);
-}
-static void flush_ids(prf_sessions_t *self, const prf_fleet_board_t *board, prf_frame_type_t type, struct prf_fleet_ids *ids)
-{
-    size_t sent = 0;
-    while (sent < ids->count) {
-        size_t count = ids->count - sent < PRF_FRAME_JOBS ? ids->count - sent : PRF_FRAME_JOBS;
-        if (send_frame(self, &board->peer, &(prf_frame_t){.type = type, .u.ids = {.items = ids->items + sent, .count = count}}))
-            break;
-        sent += count;
-    }
-    if (sent > 0)
-        memmove(ids->items, ids->items + sent, (ids->count - sent) * sizeof *ids->items);
-    ids->count -= sent;
-}
-
-void prf_sessions_flush(prf_sessions_t *self)
-{
-    for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
-        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
-        if (!board->live)
-            continue;
-        flush_ids(self, board, PRF_FRAME_COMMITTED, &board->committed);
-        flush_ids(self, board, PRF_FRAME_FORGET, &board->forget);
-        flush_ids(self, board, PRF_FRAME_REVOKE, &board->revoke);
-    }
-}
-
-/* One frame of jobs, up to `most`. Returns how many went out. */
-static size_t grant_board(prf_sessions_t *self, prf_fleet_board_t *board, size_t most, uint64_t now_ms)
-{
-    prf_job_t jobs[PRF_FRAME_JOBS];
-    size_t count = 0, blocks = 0;
-    while (count < most && count < PRF_FRAME_JOBS && blocks < FRAME_BLOCKS - PRF_CHAIN_BLOCKS &&
-           prf_sched_next(self->hub->sched, board->number, now_ms, slack_ms(self), &jobs[count]))
-        blocks += jobs[count++].block_count;
-    if (count == 0)
-        return 0;
-    prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = jobs, .count = count}};
-    if (send_frame(self, &board->peer, &frame)) {
-        while (count > 0) {
-            count--;
-            prf_sched_return(self->hub->sched, &jobs[count].point, jobs[count].attempt);
-        }
-        board->credit = 0; /* it does not read; its next credit shows that it does again */
-        return 0;
-    }
-    board->credit -= (uint32_t)count;
-    return count;
-}
-
-bool prf_sessions_send_job(void *arg, prf_fleet_board_t *board, const prf_job_t *job)
-{
-    prf_sessions_t *self = arg;
-    prf_job_t copy = *job;
-    prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = &copy, .count = 1}};
-    if (board->credit == 0 || send_frame(self, &board->peer, &frame))
-        return false;
-    board->credit--;
-    return true;
-}
-
-/* Whether boards may still come back with what would be measured again. */
-static bool settling(prf_sessions_t *self)
-{
-    if (self->settled_ms == 0)
-        return false;
-    size_t back = 0;
-    for (size_t i = 0; i < self->known; i++) {
-        const prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
-        back += board->heard_ms > 0 && board->owed == 0;
-    }
-    if (back < self->known && prf_clock_mono_ms() < self->settled_ms)
-        return true;
-    self->settled_ms = 0;
-    prf_log(PRF_LOG_INFO, "settled boards=%zu back=%zu", self->known, back);
-    return false;
-}
-
-bool prf_sessions_grant(prf_sessions_t *self)
-{
-    if (!prf_hub_granting(self->hub, NULL) || settling(self))
-        return false;
-    /* A worker passes over a job that it still has a result of: it must hear first that it may forget that one. */
-    prf_sessions_flush(self);
-    uint64_t now_ms = prf_clock_mono_ms();
-    size_t boards = prf_fleet_count(self->hub->fleet);
-    bool any = false;
-    for (size_t i = 0; i < boards; i++) {
-        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
-        if (!board->live || board->credit == 0)
-            continue;
-        size_t queued = prf_sched_queued(self->hub->sched, board->klass);
-        if (queued == 0)
-            continue;
-        size_t share = queued / prf_fleet_live(self->hub->fleet) + 1, most = prf_triage_most(self->hub->triage, board, now_ms);
-        most = share < most ? share : most;
-        any = grant_board(self, board, most < board->credit ? most : board->credit, now_ms) > 0 || any;
-    }
-    return any;
-}
-
 /* A board that does not run its kind's current model is told again, until it does. */
 static void offer(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_ms)
 {
@@ -565,7 +388,7 @@ static void offer(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_m
         same_model(&frame.u.model, &board->model))
         return;
     board->offered_ms = now_ms;
-    send_frame(self, &board->peer, &frame);
+    sessions_send(self, &board->peer, &frame);
 }
 
 static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool beat, bool stalled, uint64_t now_ms)
@@ -586,7 +409,7 @@ static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool beat
     }
     if (beat) {
         prf_frame_t frame = {.type = PRF_FRAME_HEARTBEAT, .u.ids.session = board->session};
-        board->unread = send_frame(self, &board->peer, &frame) == PRF_EBUSY ? board->unread + 1 : 0;
+        board->unread = sessions_send(self, &board->peer, &frame) == PRF_EBUSY ? board->unread + 1 : 0;
     }
     if (board->unread >= MUTE_BEATS) {
         lose(self, board, PRF_SESSION_MUTE);
@@ -634,7 +457,7 @@ void prf_sessions_goodbye(prf_sessions_t *self)
     for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
         const prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
         if (board->live)
-            send_frame(self, &board->peer, &frame);
+            sessions_send(self, &board->peer, &frame);
     }
 }
 

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sessions_internal.h - what the two files of sessions.h share. sessions.c: who has a session, and what workers say.
+ * sessions_send.c: what they are sent. */
+#ifndef PRF_SESSIONS_INTERNAL_H
+#define PRF_SESSIONS_INTERNAL_H
+
+#include "guard.h"
+#include "sessions.h"
+
+struct prf_sessions {
+    const prf_hub_t *hub;
+    prf_results_t *results;
+    size_t cap;
+    uint64_t first, last_session, broken;
+    size_t known;        /* boards that the store told of */
+    uint64_t settled_ms; /* when waiting for them ends at the latest; 0: nobody is waited for */
+    uint64_t ticked_ms, beat_ms;
+    uint64_t log_second;
+    unsigned logged;
+    prf_guard_t guard;
+};
+
+/* sessions_send.c */
+/* Peers can cause log lines at will, so they share a small ration of them. */
+bool sessions_may_log(prf_sessions_t *self);
+/* A frame that finds no room is lost, PRF_EBUSY; workers ask again. */
+prf_status_t sessions_send(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame_t *frame);
+/* What a lease gets on top of the time that its jobs should take: the silence that a worker is allowed. */
+uint64_t sessions_slack_ms(const prf_sessions_t *self);
+/* The boards that the fleet knows now are waited for before anything is granted. */
+void sessions_settle(prf_sessions_t *self, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sessions_send.c - what goes out to workers: frames, which jobs are committed or may be forgotten, and jobs.
+ *
+ * After a start nothing is granted for up to two heartbeats, until the boards that the store knows are back and have handed over
+ * what they kept: a result that only waits in somebody's spool is not to be measured again.
+ *
+ * Grants go round: no board gets more than its share of what is queued, so that a stage's last jobs are not all on one board. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/frames.h"
+#include "sessions_internal.h"
+#include "triage.h"
+
+enum {
+    FRAME_BLOCKS = 2048, /* blocks in a frame of jobs: well within its bytes */
+    SETTLE_BEATS = 2,    /* for known boards to come back after a start */
+    LOGS_A_SECOND = 10
+};
+
+bool sessions_may_log(prf_sessions_t *self)
+{
+    uint64_t second = prf_clock_mono_ms() / 1000;
+    if (second != self->log_second) {
+        if (self->logged > LOGS_A_SECOND)
+            prf_log(PRF_LOG_WARN, "log_lines_left_out count=%u", self->logged - LOGS_A_SECOND);
+        self->log_second = second;
+        self->logged = 0;
+    }
+    return self->logged++ < LOGS_A_SECOND;
+}
+
+prf_status_t sessions_send(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame_t *frame)
+{
+    prf_error_t err = {0};
+    prf_status_t status = prf_frame_send(self->hub->workers, peer, frame, &err);
+    if (status && sessions_may_log(self))
+        prf_log(PRF_LOG_DEBUG, "frame_not_sent frame=%s error=\"%s\"", prf_frame_name(frame->type), err.text);
+    return status;
+}
+
+uint64_t sessions_slack_ms(const prf_sessions_t *self)
+{
+    return (uint64_t)PRF_SESSIONS_SILENT * self->hub->heartbeat_ms + 1000;
+}
+
+void sessions_settle(prf_sessions_t *self, uint64_t now_ms)
+{
+    self->known = prf_fleet_count(self->hub->fleet);
+    if (self->known > 0)
+        self->settled_ms = now_ms + SETTLE_BEATS * (uint64_t)self->hub->heartbeat_ms;
+}
+
+/* Who finds no room asks again, or sends again, and is told then. */
+static void list_id(struct prf_fleet_ids *ids, uint64_t job)
+{
+    if (!ids->items && !(ids->items = calloc(PRF_FLEET_ACKS, sizeof *ids->items)))
+        return;
+    if (ids->count < PRF_FLEET_ACKS)
+        ids->items[ids->count++] = job;
+}
+
+void prf_sessions_ack(void *arg, uint32_t number, uint64_t job, bool durable)
+{
+    prf_sessions_t *self = arg;
+    prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
+    if (!board->live)
+        return; /* it sends its results again when it is back, and is told then */
+    list_id(durable ? &board->committed : &board->forget, job);
+}
+
+void prf_sessions_revoke(void *arg, uint32_t number, uint64_t job)
+{
+    prf_sessions_t *self = arg;
+    prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
+    if (board->live)
+        list_id(&board->revoke, job);
+}
+
+static void flush_ids(prf_sessions_t *self, const prf_fleet_board_t *board, prf_frame_type_t type, struct prf_fleet_ids *ids)
+{
+    size_t sent = 0;
+    while (sent < ids->count) {
+        size_t count = ids->count - sent < PRF_FRAME_JOBS ? ids->count - sent : PRF_FRAME_JOBS;
+        if (sessions_send(self, &board->peer, &(prf_frame_t){.type = type, .u.ids = {.items = ids->items + sent, .count = count}}))
+            break;
+        sent += count;
+    }
+    if (sent > 0)
+        memmove(ids->items, ids->items + sent, (ids->count - sent) * sizeof *ids->items);
+    ids->count -= sent;
+}
+
+void prf_sessions_flush(prf_sessions_t *self)
+{
+    for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
+        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        if (!board->live)
+            continue;
+        flush_ids(self, board, PRF_FRAME_COMMITTED, &board->committed);
+        flush_ids(self, board, PRF_FRAME_FORGET, &board->forget);
+        flush_ids(self, board, PRF_FRAME_REVOKE, &board->revoke);
+    }
+}
+
+/* One frame of jobs, up to `most`. Returns how many went out. */
+static size_t grant_board(prf_sessions_t *self, prf_fleet_board_t *board, size_t most, uint64_t now_ms)
+{
+    prf_job_t jobs[PRF_FRAME_JOBS];
+    size_t count = 0, blocks = 0;
+    while (count < most && count < PRF_FRAME_JOBS && blocks < FRAME_BLOCKS - PRF_CHAIN_BLOCKS &&
+           prf_sched_next(self->hub->sched, board->number, now_ms, sessions_slack_ms(self), &jobs[count]))
+        blocks += jobs[count++].block_count;
+    if (count == 0)
+        return 0;
+    prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = jobs, .count = count}};
+    if (sessions_send(self, &board->peer, &frame)) {
+        while (count > 0) {
+            count--;
+            prf_sched_return(self->hub->sched, &jobs[count].point, jobs[count].attempt);
+        }
+        board->credit = 0; /* it does not read; its next credit shows that it does again */
+        return 0;
+    }
+    board->credit -= (uint32_t)count;
+    return count;
+}
+
+bool prf_sessions_send_job(void *arg, prf_fleet_board_t *board, const prf_job_t *job)
+{
+    prf_sessions_t *self = arg;
+    prf_job_t copy = *job;
+    prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = &copy, .count = 1}};
+    if (board->credit == 0 || sessions_send(self, &board->peer, &frame))
+        return false;
+    board->credit--;
+    return true;
+}
+
+/* Whether boards may still come back with what would be measured again. */
+static bool settling(prf_sessions_t *self)
+{
+    if (self->settled_ms == 0)
+        return false;
+    size_t back = 0;
+    for (size_t i = 0; i < self->known; i++) {
+        const prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        back += board->heard_ms > 0 && board->owed == 0;
+    }
+    if (back < self->known && prf_clock_mono_ms() < self->settled_ms)
+        return true;
+    self->settled_ms = 0;
+    prf_log(PRF_LOG_INFO, "settled boards=%zu back=%zu", self->known, back);
+    return false;
+}
+
+bool prf_sessions_grant(prf_sessions_t *self)
+{
+    if (!prf_hub_granting(self->hub, NULL) || settling(self))
+        return false;
+    /* A worker passes over a job that it still has a result of: it must hear first that it may forget that one. */
+    prf_sessions_flush(self);
+    uint64_t now_ms = prf_clock_mono_ms();
+    size_t boards = prf_fleet_count(self->hub->fleet);
+    bool any = false;
+    for (size_t i = 0; i < boards; i++) {
+        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        if (!board->live || board->credit == 0)
+            continue;
+        size_t queued = prf_sched_queued(self->hub->sched, board->klass);
+        if (queued == 0)
+            continue;
+        size_t share = queued / prf_fleet_live(self->hub->fleet) + 1, most = prf_triage_most(self->hub->triage, board, now_ms);
+        most = share < most ? share : most;
+        any = grant_board(self, board, most < board->credit ? most : board->credit, now_ms) > 0 || any;
+    }
+    return any;
+}
