@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "store_env.h"
 
 prf_status_t prf_store_folder_begin(prf_store_folder_t *out, const char *to, prf_error_t *err)
@@ -23,9 +24,7 @@ prf_status_t prf_store_folder_begin(prf_store_folder_t *out, const char *to, prf
     snprintf(out->partial, sizeof out->partial, "%.*s.partial-%ld", (int)len, to, (long)getpid());
     if (lstat(out->to, &st) == 0)
         return prf_fail(err, PRF_EEXISTS, "%s exists already: choose another name", out->to);
-    if (mkdir(out->partial, 0700) != 0)
-        return prf_fail_sys(err, errno, "%s", out->partial);
-    return PRF_OK;
+    return prf_file_mkdirs(out->partial, 0700, err);
 }
 
 prf_status_t prf_store_folder_drop(prf_store_folder_t *self, prf_status_t why)

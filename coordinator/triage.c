@@ -208,7 +208,7 @@ void prf_triage_quarantine(prf_triage_t *self, const char *name, const char *why
         fn(arg, err.code, NULL, err.text);
         return;
     }
-    prf_trust_bar(&board->trust, *why ? why : "by hand", prf_clock_wall_ms());
+    prf_trust_bar(&board->trust, *why ? why : "no reason given", prf_clock_wall_ms());
     shut_out(self, board);
     prf_events_add(self->hub->events, "board_quarantined", board->facts.board, "by hand: %s", board->trust.why);
     answer_when_stored(self, board, fn, arg);

@@ -87,7 +87,7 @@ static prf_status_t salvage(const prf_pages_t *pages, const prf_store_report_t *
     }
     printf("salvaged into %s: ", to);
     print_counts(done.values);
-    printf("%" PRIu64 " of them were not where they belong and were found by their checksums\n"
+    printf("not where they belong, and found by their checksums: %" PRIu64 "\n"
            "start the coordinator on it, 'prfarm-coordinator --store %s': what is missing is measured again\n",
            done.sifted, to);
     return PRF_OK;
