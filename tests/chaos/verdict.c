@@ -136,13 +136,13 @@ prf_status_t verdict_collect(verdict_t *self, rack_t *rack, prf_error_t *err)
     return status ? status : take_rows(self, rack, err);
 }
 
-/* The first few breaches of a sort are shown, all are counted. */
-static void show(size_t *count, const char *what, const prf_digest_t *point, uint32_t attempt, double more)
+/* The first few breaches of a sort are shown, all are counted. The first `allowed` of them are none. */
+static void show(size_t *count, size_t allowed, const char *what, const prf_digest_t *point, uint32_t attempt, double more)
 {
     char hex[PRF_DIGEST_HEX];
     prf_digest_hex(point, hex);
-    if ((*count)++ < SHOWN)
-        fprintf(stderr, "BREACH %s: %s/%u (%.17g)\n", what, hex, attempt, more);
+    if ((*count)++ < allowed + SHOWN)
+        fprintf(stderr, "%s %s: %s/%u (%.17g)\n", *count <= allowed ? "  after damage:" : "BREACH", what, hex, attempt, more);
 }
 
 static bool same_latency(double a, double b)
@@ -153,6 +153,7 @@ static bool same_latency(double a, double b)
 typedef struct {
     const ledger_t *ledger; /* borrowed */
     uint32_t *good;         /* of each measurement: its good records */
+    size_t damaged;         /* measurements that may have been handed out again */
     size_t lost, twice, strange, again;
 } judgement_t;
 
@@ -164,7 +165,7 @@ static void judge_row(judgement_t *j, const row_t *row)
     if (entry != LEDGER_NONE)
         place = ledger_find_result(j->ledger, entry, row->worker, row->wall_ms, row->busy_ns);
     if (place == LEDGER_NONE || !same_latency(row->latency_ns, ledger_result(j->ledger, place)->latency_ns))
-        show(&j->strange, "a record that no worker told like that; latency", &row->point, row->attempt, row->latency_ns);
+        show(&j->strange, 0, "a record that no worker told like that; latency", &row->point, row->attempt, row->latency_ns);
     else
         j->good[entry] += row->sort == GOOD;
 }
@@ -173,16 +174,16 @@ static void judge_entry(judgement_t *j, size_t place)
 {
     const ledger_entry_t *e = ledger_entry(j->ledger, place);
     if (e->acked && j->good[place] == 0)
-        show(&j->lost, "acknowledged, but not in the store; at ms", &e->point, e->attempt, (double)e->acked_ms);
+        show(&j->lost, 0, "acknowledged, but not in the store; at ms", &e->point, e->attempt, (double)e->acked_ms);
     if (j->good[place] > 1)
-        show(&j->twice, "counted more than once; records", &e->point, e->attempt, j->good[place]);
+        show(&j->twice, 0, "counted more than once; records", &e->point, e->attempt, j->good[place]);
     if (e->regrants > 0)
-        show(&j->again, "handed out after it was acknowledged; at ms", &e->point, e->attempt, (double)e->acked_ms);
+        show(&j->again, j->damaged, "handed out after it was acknowledged; at ms", &e->point, e->attempt, (double)e->acked_ms);
 }
 
 size_t verdict_of_results(const verdict_t *self, const ledger_t *ledger, size_t damaged)
 {
-    judgement_t j = {.ledger = ledger, .good = calloc(ledger_entries(ledger) + 1, sizeof *j.good)};
+    judgement_t j = {.ledger = ledger, .damaged = damaged, .good = calloc(ledger_entries(ledger) + 1, sizeof *j.good)};
     if (!j.good) {
         fprintf(stderr, "BREACH out of memory: nothing was judged\n");
         return 1;
