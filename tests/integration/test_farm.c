@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -630,35 +629,21 @@ Test(farm, single_layers_are_measured_on_request_and_only_once)
     json_decref(rows);
 }
 
-static int exit_code_of(const char *const *args)
-{
-    const char *argv[12] = {PRF_BIN_DIR "/prfarm-coordinator"};
-    for (int i = 0; args[i]; i++)
-        argv[i + 1] = args[i];
-    prf_process_t process;
-    prf_process_options_t options = {.log = "/dev/null"};
-    cr_assert_eq(prf_process_start(&process, argv, &options, NULL), PRF_OK);
-    int status = 0;
-    cr_assert_eq(waitpid(process.pid, &status, 0), process.pid);
-    process.pid = 0;
-    prf_process_stop(&process, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 Test(farm, the_command_line_refuses_what_is_wrong_with_documented_codes)
 {
     farm_start(&farm, NULL);
     char store[FARM_PATH + 16], busy[FARM_PATH + 16];
     snprintf(store, sizeof store, "%s/other", farm.dir);
     snprintf(busy, sizeof busy, "%s/store", farm.dir);
-    cr_assert_eq(exit_code_of((const char *[]){"--wings", NULL}), 2);
-    cr_assert_eq(exit_code_of((const char *[]){"more", NULL}), 2);
-    cr_assert_eq(exit_code_of((const char *[]){"--heartbeat-ms", "1", NULL}), 2);
-    cr_assert_eq(exit_code_of((const char *[]){"--log", "loud", NULL}), 2);
-    cr_assert_eq(exit_code_of((const char *[]){"--farm", "tcp://*:*", "--store", store, NULL}), 2, "others could reach it");
-    cr_assert_eq(exit_code_of((const char *[]){"--farm", "pigeon", "--store", store, NULL}), 3);
-    cr_assert_eq(exit_code_of((const char *[]){"--farm", "tcp://127.0.0.1:*", "--store", busy, NULL}), 5, "the store is in use");
-    cr_assert_eq(exit_code_of((const char *[]){"--help", NULL}), 0);
-    cr_assert_eq(exit_code_of((const char *[]){"--version", NULL}), 0);
+    cr_assert_eq(FARM_RUN(&farm, NULL, "prfarm-coordinator", "--wings"), 2);
+    cr_assert_eq(FARM_RUN(&farm, NULL, "prfarm-coordinator", "more"), 2);
+    cr_assert_eq(FARM_RUN(&farm, NULL, "prfarm-coordinator", "--heartbeat-ms", "1"), 2);
+    cr_assert_eq(FARM_RUN(&farm, NULL, "prfarm-coordinator", "--log", "loud"), 2);
+    cr_assert_eq(FARM_RUN(&farm, NULL, "prfarm-coordinator", "--farm", "tcp://*:*", "--store", store), 2, "others could reach it");
+    cr_assert_eq(FARM_RUN(&farm, NULL, "prfarm-coordinator", "--farm", "pigeon", "--store", store), 3);
+    cr_assert_eq(FARM_RUN(&farm, NULL, "prfarm-coordinator", "--farm", "tcp://127.0.0.1:*", "--store", busy), 5,
+                 "the store is in use");
+    cr_assert_eq(FARM_RUN(&farm, NULL, "prfarm-coordinator", "--help"), 0);
+    cr_assert_eq(FARM_RUN(&farm, NULL, "prfarm-coordinator", "--version"), 0);
     cr_assert_neq(access(store, F_OK), 0, "nothing is made before the address is accepted");
 }

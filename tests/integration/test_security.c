@@ -14,7 +14,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,7 +23,7 @@
 #include "net/frames.h"
 #include "tests/support/farm.h"
 
-enum { TICK_MS = 20, TEXT = 4096 };
+enum { TICK_MS = 20 };
 
 static const char tcp[] = "tcp://127.0.0.1:*";
 static farm_t farm;
@@ -54,35 +53,6 @@ static char *content(const char *path)
     cr_assert_eq(prf_file_read(path, 16 << 20, &text, &len, &err), PRF_OK, "%s", err.text);
     return text;
 }
-
-/* Runs a program to its end; what it said is in `said`. Returns the exit code. */
-static int run(char said[TEXT], const char *const *argv)
-{
-    const char *log = in_dir("said");
-    unlink(log);
-    char program[256];
-    snprintf(program, sizeof program, PRF_BIN_DIR "/%s", argv[0]);
-    const char *words[24] = {program};
-    for (size_t i = 1; argv[i]; i++)
-        words[i] = argv[i];
-    prf_process_t process;
-    prf_process_options_t options = {.log = log};
-    prf_error_t err = {0};
-    cr_assert_eq(prf_process_start(&process, words, &options, &err), PRF_OK, "%s", err.text);
-    int status = 0;
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
-    while (!prf_process_ended(&process, &status)) {
-        cr_assert_lt(prf_clock_mono_ms(), until, "%s did not end", argv[0]);
-        poll(NULL, 0, TICK_MS);
-    }
-    prf_process_stop(&process, 0);
-    char *text = content(log);
-    snprintf(said, TEXT, "%s", text);
-    free(text);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-#define RUN(said, ...) run(said, (const char *const[]){__VA_ARGS__, NULL})
 
 /* Until the file holds the text. */
 static void wait_log(const char *name, const char *word)
@@ -130,10 +100,10 @@ static void assert_board(const char *name, const char *state)
 
 Test(security, a_stranger_gets_nothing_and_is_told_why)
 {
-    char said[TEXT];
+    char said[FARM_SAID];
     farm_start_keyed(&farm, NULL, tcp);
-    int code =
-        RUN(said, "prfarm", "status", "--farm", farm.name, "--key", in_dir("stranger.key"), "--server", in_dir("coordinator.pub"));
+    int code = FARM_RUN(&farm, said, "prfarm", "status", "--farm", farm.name, "--key", in_dir("stranger.key"), "--server",
+                        in_dir("coordinator.pub"));
     cr_assert_eq(code, prf_exit_code(PRF_EDENIED), "%s", said);
     cr_assert(strstr(said, "--allow"), "%s", said);
     farm_start_worker(&farm, "intruder", "hand", "zcu102", "stranger");
@@ -148,23 +118,23 @@ Test(security, a_stranger_gets_nothing_and_is_told_why)
 
 Test(security, keys_that_do_not_fit_the_farm_are_told_within_seconds)
 {
-    char said[TEXT];
+    char said[FARM_SAID];
     farm_start_keyed(&farm, NULL, NULL);
     uint64_t began = prf_clock_mono_ms();
-    cr_assert_eq(RUN(said, "prfarm", "boards", "--farm", farm.name), prf_exit_code(PRF_EDENIED), "%s", said);
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm", "boards", "--farm", farm.name), prf_exit_code(PRF_EDENIED), "%s", said);
     cr_assert(strstr(said, "--key and --server"), "%s", said);
-    cr_assert_eq(
-        RUN(said, "prfarm", "boards", "--farm", farm.name, "--key", in_dir("viewer.key"), "--server", in_dir("worker.pub")),
-        prf_exit_code(PRF_EDENIED), "%s", said);
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm", "boards", "--farm", farm.name, "--key", in_dir("viewer.key"), "--server",
+                          in_dir("worker.pub")),
+                 prf_exit_code(PRF_EDENIED), "%s", said);
     cr_assert(strstr(said, "--server"), "%s", said);
     cr_assert_lt(prf_clock_mono_ms() - began, 30000, "that took too long for a person");
-    cr_assert_eq(RUN(said, "prfarm", "boards", "--farm", farm.name, "--key", in_dir("viewer.key")), prf_exit_code(PRF_EUSAGE), "%s",
-                 said);
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm", "boards", "--farm", farm.name, "--key", in_dir("viewer.key")),
+                 prf_exit_code(PRF_EUSAGE), "%s", said);
     /* The environment names the files as well as the options do. */
     setenv("PRFARM_FARM", farm.name, 1);
     setenv("PRFARM_KEY", in_dir("viewer.key"), 1);
     setenv("PRFARM_SERVER", in_dir("coordinator.pub"), 1);
-    cr_assert_eq(RUN(said, "prfarm", "boards"), 0, "%s", said);
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm", "boards"), 0, "%s", said);
     unsetenv("PRFARM_FARM");
     unsetenv("PRFARM_KEY");
     unsetenv("PRFARM_SERVER");
@@ -175,7 +145,7 @@ Test(security, a_viewer_looks_and_an_operator_acts)
     static const char *const looks[] = {"status", "boards", "models", "events", "export"};
     static const char *const acts[] = {"submit",     "pause",   "resume",      "cancel",  "rollback",
                                        "quarantine", "release", "power-cycle", "measure", "shutdown"};
-    char said[TEXT], error[480];
+    char said[FARM_SAID], error[480];
     prf_status_t status;
     farm_start_keyed(&farm, NULL, NULL);
     json_decref(farm_submit(&farm, farm_by_hand));
@@ -187,8 +157,8 @@ Test(security, a_viewer_looks_and_an_operator_acts)
         cr_assert_eq(status, PRF_EDENIED, "%s: %s", acts[i], error);
         cr_assert(strstr(error, "'viewer'") && strstr(error, "operator"), "%s", error);
     }
-    cr_assert_eq(RUN(said, "prfarm", "cancel", "hand", "--farm", farm.name, "--key", in_dir("viewer.key"), "--server",
-                     in_dir("coordinator.pub")),
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm", "cancel", "hand", "--farm", farm.name, "--key", in_dir("viewer.key"), "--server",
+                          in_dir("coordinator.pub")),
                  prf_exit_code(PRF_EDENIED), "%s", said);
     json_t *campaign = farm_campaign(&farm, "hand");
     cr_assert_str_eq(json_string_value(json_object_get(campaign, "state")), "running");
@@ -377,13 +347,13 @@ Test(security, a_key_that_is_removed_hears_no_broadcast_ipc)
 
 Test(security, a_list_with_a_typo_leaves_the_earlier_one_and_says_so)
 {
-    char said[TEXT];
+    char said[FARM_SAID];
     farm_start_keyed(&farm, NULL, NULL);
     farm_allow(&farm, "operator @operator operator\nworkr @worker worker\n");
     wait_log("coordinator.log", "allow_list_not_taken");
-    cr_assert_eq(
-        RUN(said, "prfarm", "status", "--farm", farm.name, "--key", in_dir("viewer.key"), "--server", in_dir("coordinator.pub")), 0,
-        "%s", said);
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm", "status", "--farm", farm.name, "--key", in_dir("viewer.key"), "--server",
+                          in_dir("coordinator.pub")),
+                 0, "%s", said);
     cr_assert(strstr(said, "allow:2:") && strstr(said, "workr"), "%s", said);
     cr_assert_eq(coordinator_number("keys"), 3);
     farm_allow(&farm, "operator @operator operator\n");
@@ -631,25 +601,27 @@ Test(security, a_thousand_half_open_connections_keep_nobody_out_and_are_closed)
 
 Test(security, a_secret_key_that_others_can_read_is_refused_by_every_program)
 {
-    char said[TEXT];
+    char said[FARM_SAID];
     farm_start_keyed(&farm, NULL, NULL);
     chmod(in_dir("worker.key"), 0640);
     const char *key = in_dir("worker.key"), *server = in_dir("coordinator.pub");
-    cr_assert_eq(RUN(said, "prfarm", "status", "--farm", farm.name, "--key", key, "--server", server), prf_exit_code(PRF_EDENIED));
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm", "status", "--farm", farm.name, "--key", key, "--server", server),
+                 prf_exit_code(PRF_EDENIED));
     cr_assert(strstr(said, "chmod 600"), "%s", said);
-    cr_assert_eq(RUN(said, "prfarm-worker", "--farm", farm.name, "--key", key, "--server", server, "--kind", "k", "--backend",
-                     "sim", "--state", farm.dir),
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm-worker", "--farm", farm.name, "--key", key, "--server", server, "--kind", "k",
+                          "--backend", "sim", "--state", farm.dir),
                  prf_exit_code(PRF_EDENIED));
     cr_assert(strstr(said, "chmod 600"), "%s", said);
     char store[FARM_PATH + 8];
     snprintf(store, sizeof store, "%s/s2", farm.dir);
-    cr_assert_eq(RUN(said, "prfarm-coordinator", "--farm", tcp, "--store", store, "--key", key, "--allow", in_dir("allow")),
-                 prf_exit_code(PRF_EDENIED));
+    cr_assert_eq(
+        FARM_RUN(&farm, said, "prfarm-coordinator", "--farm", tcp, "--store", store, "--key", key, "--allow", in_dir("allow")),
+        prf_exit_code(PRF_EDENIED));
     cr_assert(strstr(said, "chmod 600"), "%s", said);
-    cr_assert_eq(RUN(said, "prfarm-coordinator", "--farm", tcp, "--store", store, "--key", in_dir("coordinator.key")),
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm-coordinator", "--farm", tcp, "--store", store, "--key", in_dir("coordinator.key")),
                  prf_exit_code(PRF_EUSAGE), "%s", said);
-    cr_assert_eq(RUN(said, "prfarm-coordinator", "--farm", "tcp://0.0.0.0:1", "--store", store), prf_exit_code(PRF_EUSAGE), "%s",
-                 said);
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm-coordinator", "--farm", "tcp://0.0.0.0:1", "--store", store),
+                 prf_exit_code(PRF_EUSAGE), "%s", said);
     cr_assert(strstr(said, "--key"), "%s", said);
 }
 
@@ -703,15 +675,15 @@ static void check_children(pid_t pid)
 
 Test(security, secrets_are_in_no_log_command_line_or_environment)
 {
-    char said[TEXT];
+    char said[FARM_SAID];
     farm_start_keyed(&farm, NULL, NULL);
     farm_add_worker(&farm, "zcu-1", "zcu", "zcu102", NULL);
     campaign("short", 64);
     check_process(farm.coordinator.pid);
     check_process(farm.workers[0].pid);
     check_children(farm.workers[0].pid);
-    RUN(said, "prfarm", "status", "--farm", farm.name, "--key", in_dir("worker.key"), "--server", in_dir("coordinator.pub"),
-        "--json");
+    FARM_RUN(&farm, said, "prfarm", "status", "--farm", farm.name, "--key", in_dir("worker.key"), "--server",
+             in_dir("coordinator.pub"), "--json");
     assert_free_of_secrets("what prfarm prints", said, strlen(said));
     farm_allow(&farm, "operator @operator operator\n");
     wait_log("zcu-1.log", "not_let_in");
@@ -749,13 +721,13 @@ Test(security, a_worker_that_does_not_read_loses_its_session)
 
 Test(security, a_farm_of_ones_own_has_no_keys_whatever_the_environment_names)
 {
-    char said[TEXT];
+    char said[FARM_SAID];
     farm_make(&farm);
     setenv("PRFARM_FARM", "tcp://127.0.0.1:1", 1);
     setenv("PRFARM_KEY", "/nonexistent/key", 1);
     setenv("PRFARM_SERVER", "/nonexistent/server", 1);
-    int code = RUN(said, "prfarm", "measure", PRF_SOURCE_DIR "/docs/examples/networks/tcresnet8.onnx", "--board", "ultra",
-                   "--backend", "sim", "--option", "board=ultratrail", "--dir", in_dir("own"));
+    int code = FARM_RUN(&farm, said, "prfarm", "measure", PRF_SOURCE_DIR "/docs/examples/networks/tcresnet8.onnx", "--board",
+                        "ultra", "--backend", "sim", "--option", "board=ultratrail", "--dir", in_dir("own"));
     cr_assert_eq(code, 0, "%s", said);
 }
 

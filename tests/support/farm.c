@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "net/endpoint.h"
 
 enum { TICK_MS = 20, ARGS = 32, GRACE_MS = 5000 };
@@ -250,6 +251,39 @@ static void send_frame(prf_socket_t *socket, const prf_frame_t *frame)
     cr_assert_eq(prf_frame_encode(frame, &bytes, &len, &err), PRF_OK, "%s", err.text);
     cr_assert_eq(prf_socket_send(socket, NULL, bytes, len, &err), PRF_OK, "%s", err.text);
     free(bytes);
+}
+
+int farm_run(const farm_t *farm, char said[FARM_SAID], const char *const *words)
+{
+    char program[sizeof PRF_BIN_DIR + 64], log[FARM_PATH + 16];
+    const char *argv[ARGS] = {program};
+    size_t count = 1;
+    snprintf(program, sizeof program, PRF_BIN_DIR "/%s", words[0]);
+    for (; words[count]; count++) {
+        cr_assert_lt(count, ARGS - 1);
+        argv[count] = words[count];
+    }
+    snprintf(log, sizeof log, "%s/said", farm->dir);
+    unlink(log);
+    prf_process_t process;
+    prf_process_options_t options = {.log = log};
+    prf_error_t err = {0};
+    int status = 0;
+    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    cr_assert_eq(prf_process_start(&process, argv, &options, &err), PRF_OK, "%s", err.text);
+    while (!prf_process_ended(&process, &status)) {
+        cr_assert_lt(prf_clock_mono_ms(), until, "%s %s did not end", words[0], words[1]);
+        poll(NULL, 0, 2);
+    }
+    prf_process_stop(&process, 0);
+    if (said) {
+        char *text = NULL;
+        size_t len;
+        cr_assert_eq(prf_file_read(log, 1 << 24, &text, &len, &err), PRF_OK, "%s", err.text);
+        snprintf(said, FARM_SAID, "%s", text);
+        free(text);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 json_t *farm_request(farm_t *farm, const char *op, json_t *in, prf_status_t *status, char error[480])

@@ -55,6 +55,12 @@ size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const c
 size_t farm_start_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *identity);
 void farm_kill_worker(farm_t *farm, size_t place);
 
+/* Runs one of the programs (its name is the first word) to its end; `said` (may be NULL) is what it printed, errors among that.
+ * Returns the exit code, -1 after a signal. */
+enum { FARM_SAID = 8192 };
+int farm_run(const farm_t *farm, char said[FARM_SAID], const char *const *words);
+#define FARM_RUN(farm, said, ...) farm_run(farm, said, (const char *const[]){__VA_ARGS__, NULL})
+
 /* One request; takes `in` (NULL: {}). The reply's JSON (new reference), NULL when it was refused; then `status`, `error` (may be
  * NULL) say why. */
 json_t *farm_request(farm_t *farm, const char *op, json_t *in, prf_status_t *status, char error[480]);

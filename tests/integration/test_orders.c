@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a person orders a farm to do, as the command line takes it: campaigns, models, boards. A real farm of simulated boards. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "tests/support/farm.h"
+
+static farm_t farm;
+static char said[FARM_SAID];
+
+static void tear_down(void)
+{
+    farm_stop(&farm);
+}
+
+TestSuite(orders, .fini = tear_down, .timeout = 240);
+
+static const char campaign[] = "campaign: nightly\n"
+                               "boards:\n"
+                               "  - {kind: array, backend: sim}\n"
+                               "layers:\n"
+                               "  - kind: fc\n"
+                               "    params: {in: 1..128, out: 1..128}\n"
+                               "    knowledge: white\n"
+                               "    steps: {in: 8, out: 8}\n"
+                               "budget: {samples: 60}\n"
+                               "validation: {layers: 10, repeats: 2}\n"
+                               "baseline: false\n";
+
+/* prfarm COMMAND ... --farm: asserts the exit code and a word of what it says. */
+#define EXPECT(exit_code, word, ...)                                                                                               \
+    do {                                                                                                                           \
+        int code_ = FARM_RUN(&farm, said, "prfarm", __VA_ARGS__, "--farm", farm.name);                                             \
+        cr_assert_eq(code_, exit_code, "exit code %d: %s", code_, said);                                                           \
+        cr_assert(strstr(said, word), "'%s' does not say '%s'", said, word);                                                       \
+    } while (0)
+
+static void submit_file(void)
+{
+    char path[FARM_PATH + 32];
+    snprintf(path, sizeof path, "%s/nightly.yaml", farm.dir);
+    cr_assert_eq(prf_file_write(path, campaign, strlen(campaign), NULL), PRF_OK);
+    EXPECT(0, "accepted", "submit", path);
+}
+
+Test(orders, a_campaign_is_paused_before_its_board_is_there_and_resumed_to_its_end)
+{
+    farm_start(&farm, NULL);
+    submit_file();
+    EXPECT(0, "paused", "pause", "nightly");
+    farm_add_worker(&farm, "array-1", "array", "ultratrail", NULL);
+    EXPECT(0, "paused", "status", "nightly");
+    EXPECT(0, "running", "resume", "nightly");
+    EXPECT(0, "runs on", "watch", "nightly");
+    EXPECT(4, "no campaign", "pause", "daily");
+    EXPECT(4, "no campaign", "resume", "daily");
+    EXPECT(0, "no points are poisoned", "poisoned", "nightly");
+}
+
+Test(orders, a_model_is_refreshed_and_rolled_back_and_a_board_is_kept_out_and_let_in)
+{
+    farm_start(&farm, NULL);
+    farm_add_worker(&farm, "array-1", "array", "ultratrail", NULL);
+    submit_file();
+    EXPECT(0, "runs on", "watch", "nightly");
+    EXPECT(0, "nightly", "refresh", "nightly", "--points", "10");
+    EXPECT(0, "10 of 10 layers measured again take 1.000 times what they took, spread 0.0 %: the model holds", "watch", "nightly");
+    EXPECT(0, "current", "model", "list", "array");
+    EXPECT(0, "version 1 is the current model of array", "rollback", "array", "1");
+    EXPECT(4, "has no model version 7", "rollback", "array", "7");
+    EXPECT(4, "no campaign", "refresh", "daily");
+    EXPECT(0, "array-1 is quarantined", "quarantine", "array-1", "--why", "the fan is loud");
+    EXPECT(0, "the fan is loud", "boards");
+    EXPECT(0, "array-1 is released", "release", "array-1");
+    EXPECT(0, "board_quarantined", "events");
+    EXPECT(4, "no board", "quarantine", "array-9");
+}
