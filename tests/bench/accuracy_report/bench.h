@@ -50,6 +50,16 @@ typedef struct {
     score_t ours, paper, random;
 } track_score_t;
 
+/* Latency over one parameter, the others as in the sweep: the truth, what the model makes of it, and what was measured. */
+enum { STAIRCASE_MOST = 256 };
+typedef struct {
+    prf_layer_kind_t kind;
+    prf_param_t param;
+    size_t count, swept_count;
+    double at[STAIRCASE_MOST], exact_ns[STAIRCASE_MOST], estimated_ns[STAIRCASE_MOST];
+    double swept_at[STAIRCASE_MOST], swept_ns[STAIRCASE_MOST];
+} staircase_t;
+
 typedef struct {
     const case_t *of;
     uint32_t budget;
@@ -59,6 +69,7 @@ typedef struct {
     size_t network_count, track_count, widths_true, widths_found, widths_false;
     network_score_t networks[NETWORKS_MOST];
     track_score_t tracks[TRACKS_MOST];
+    staircase_t staircase; /* of the case's first width */
     double seconds, training_seconds;
 } outcome_t;
 
@@ -111,6 +122,16 @@ prf_block_t *network_blocks(const char *name, prf_dtype_t dtype, size_t *count);
 
 /* report.c */
 void print_outcome(const outcome_t *o, bool verbose);
-void write_report(const char *folder, const outcome_t *outcomes, size_t count);
+/* FOLDER/accuracy.md and its figures in FOLDER/accuracy/. */
+void write_report(const char *folder, outcome_t *const *outcomes, size_t count);
+/* Median over the seeds of a number that `of` takes from each outcome of a case at a budget; NaN: none. */
+double median_of(outcome_t *const *outcomes, size_t count, const case_t *which, uint32_t budget, double (*of)(const outcome_t *));
+double ours_mape(const outcome_t *o);
+double paper_mape(const outcome_t *o);
+double random_mape(const outcome_t *o);
+double coverage(const outcome_t *o);
+
+/* plots.c */
+void write_figures(const char *folder, outcome_t *const *outcomes, size_t count);
 
 #endif

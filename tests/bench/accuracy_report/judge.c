@@ -156,6 +156,46 @@ static void judge_network(const drive_t *drive, device_t *exact, const char *nam
     free(blocks);
 }
 
+/* The curve with most measured layers, over the case's first width. */
+static void draw_staircase(const drive_t *drive, device_t *exact, const case_t *which, staircase_t *out)
+{
+    const width_t *w = &which->widths[0];
+    const prf_campaign_layer_t *layer = layer_of(drive->campaign, w->kind);
+    if (w->width == 0 || !layer)
+        return;
+    *out = (staircase_t){.kind = w->kind, .param = w->param};
+    prf_layer_t base = {.kind = w->kind};
+    for (size_t i = 0; i < drive->asked_count; i++) {
+        size_t alike = 0;
+        double at[STAIRCASE_MOST], ns[STAIRCASE_MOST];
+        for (size_t j = 0; j < drive->asked_count && strcmp(drive->roles[i], "sweep") == 0; j++) {
+            prf_layer_t twin = drive->asked[j].layers[0];
+            int32_t value = twin.p[w->param];
+            twin.p[w->param] = drive->asked[i].layers[0].p[w->param];
+            if (strcmp(drive->roles[j], "sweep") != 0 || !prf_layer_equal(&twin, &drive->asked[i].layers[0]) ||
+                alike == STAIRCASE_MOST)
+                continue;
+            at[alike] = value;
+            ns[alike++] = drive->latency_ns[j];
+        }
+        if (alike <= out->swept_count)
+            continue;
+        out->swept_count = alike;
+        memcpy(out->swept_at, at, alike * sizeof *at);
+        memcpy(out->swept_ns, ns, alike * sizeof *ns);
+        base = drive->asked[i].layers[0];
+    }
+    for (int32_t v = 1; v <= STAIRCASE_MOST && v <= 8 * w->width && out->swept_count > 0; v++) {
+        prf_block_t block = {.dtype = layer->space.dtype, .count = 1, .layers = {base}};
+        prf_estimate_t e;
+        block.layers[0].p[w->param] = v;
+        if (!device_measure(exact, &block, &out->exact_ns[out->count]) || prf_model_estimate(drive->model, &block, NULL, &e, NULL))
+            continue;
+        out->estimated_ns[out->count] = e.latency_ns;
+        out->at[out->count++] = v;
+    }
+}
+
 void judge(drive_t *drive, const case_t *which, outcome_t *out)
 {
     exam_t *exam = must(calloc(1, sizeof *exam));
@@ -176,6 +216,7 @@ void judge(drive_t *drive, const case_t *which, outcome_t *out)
     count_widths(which, out);
     for (size_t i = 0; i < NETWORKS_MOST && which->networks[i]; i++)
         judge_network(drive, &exact, which->networks[i], &out->networks[out->network_count++]);
+    draw_staircase(drive, &exact, which, &out->staircase);
     device_close(&exact);
     free(exam);
 }

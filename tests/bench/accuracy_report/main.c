@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* main.c - how good prfarm's estimates are: whole campaigns on simulated boards, in one process, judged against the exact truth.
  *
- *   build/dev/tests/accuracy [--board NAME]... [--budget N]... [--seeds N] [--verbose]
+ *   build/dev/tests/accuracy [--board NAME]... [--budget N]... [--seeds N] [--verbose] [--report FOLDER]
  *
- * Without options it runs everything. No part of ctest, because it takes minutes. */
+ * Without options it runs everything (noisy boards with 1,000 layers only). With --report it writes FOLDER/accuracy.md and its
+ * figures. No part of ctest, because it takes minutes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,12 @@ typedef struct {
     uint32_t sizes[16];
     size_t board_count, size_count, seeds;
     bool verbose;
+    const char *report;
 } options_t;
 
 static void usage(void)
 {
-    fprintf(stderr, "usage: accuracy [--board NAME]... [--budget N]... [--seeds N] [--verbose]\nboards:");
+    fprintf(stderr, "usage: accuracy [--board NAME]... [--budget N]... [--seeds N] [--verbose] [--report FOLDER]\nboards:");
     for (size_t i = 0; i < CASES; i++)
         fprintf(stderr, " %s", cases[i].name);
     fprintf(stderr, "\n");
@@ -45,6 +47,8 @@ static void read_options(options_t *o, int argc, char **argv)
             o->sizes[o->size_count++] = (uint32_t)number;
         else if (strcmp(argv[i - 1], "--seeds") == 0 && number >= 1 && number <= SEEDS_MOST)
             o->seeds = number;
+        else if (strcmp(argv[i - 1], "--report") == 0 && *value)
+            o->report = value;
         else
             usage();
     }
@@ -62,19 +66,34 @@ static void run(const case_t *which, uint32_t budget, uint64_t seed, outcome_t *
     drive_release(&drive);
 }
 
+/* Which budgets of the table make sense on a board: what noise costs is asked at one. */
+static bool wanted(const options_t *o, const case_t *which, uint32_t budget)
+{
+    return o->size_count > 0 || !which->noisy || budget == 1000;
+}
+
 int main(int argc, char **argv)
 {
     options_t o;
     read_options(&o, argc, argv);
+    outcome_t **outcomes = NULL;
+    size_t count = 0;
     for (size_t b = 0; b < (o.board_count ? o.board_count : CASES); b++) {
         const case_t *which = o.board_count ? o.boards[b] : &cases[b];
-        for (size_t s = 0; s < (o.size_count ? o.size_count : BUDGETS); s++)
-            for (uint64_t seed = 1; seed <= o.seeds; seed++) {
-                outcome_t *outcome = must(calloc(1, sizeof *outcome));
-                run(which, o.size_count ? o.sizes[s] : budgets[s], seed, outcome);
-                print_outcome(outcome, o.verbose);
-                free(outcome);
+        for (size_t s = 0; s < (o.size_count ? o.size_count : BUDGETS); s++) {
+            uint32_t budget = o.size_count ? o.sizes[s] : budgets[s];
+            for (uint64_t seed = 1; seed <= o.seeds && wanted(&o, which, budget); seed++) {
+                outcomes = must(realloc(outcomes, (count + 1) * sizeof *outcomes));
+                outcomes[count] = must(calloc(1, sizeof **outcomes));
+                run(which, budget, seed, outcomes[count]);
+                print_outcome(outcomes[count++], o.verbose);
             }
+        }
     }
+    if (o.report)
+        write_report(o.report, outcomes, count);
+    for (size_t i = 0; i < count; i++)
+        free(outcomes[i]);
+    free(outcomes);
     return 0;
 }
