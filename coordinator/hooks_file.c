@@ -71,6 +71,8 @@ static prf_status_t read_command(const prf_yaml_node_t *node, prf_hook_t *hook, 
         status = read_word(n, &hook->command[hook->word_count], err);
         hook->word_count += !status;
     }
+    if (!status && !*hook->command[0])
+        return prf_yaml_fail(node, err, PRF_EINVAL, "command: the first word is empty: it names the program");
     return status;
 }
 

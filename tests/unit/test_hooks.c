@@ -47,6 +47,7 @@ Test(hooks_file, what_is_wrong_is_told_with_its_line)
         {"- boards: x\n", "h.yaml:1:", "command"},
         {"- command: [a]\n", "h.yaml:1:", "boards"},
         {"- {boards: x, command: []}\n", "h.yaml:1:", "1 to 64"},
+        {"- {boards: x, command: ['', a]}\n", "h.yaml:1:", "empty"},
         {"- boards: x\n  command: reboot now\n", "h.yaml:2:", "command"},
         {"- boards: x\n  command: [a, '{host}']\n", "h.yaml:2:", "{board}"},
         {"- boards: x\n  command: [a]\n  on: [tuesday]\n", "h.yaml:3:", "tuesday"},
