@@ -41,7 +41,7 @@ static size_t placeholder_at(const char *text)
     return i;
 }
 
-static prf_status_t read_word(const prf_yaml_node_t *node, char **out, prf_error_t *err)
+static prf_status_t read_word(const prf_yaml_node_t *node, bool program, char **out, prf_error_t *err)
 {
     const char *text;
     prf_status_t status = prf_yaml_text(node, "a word of the command", &text, err);
@@ -49,6 +49,8 @@ static prf_status_t read_word(const prf_yaml_node_t *node, char **out, prf_error
         return status;
     if (strlen(text) >= PRF_HOOK_WORD)
         return prf_yaml_fail(node, err, PRF_EINVAL, "a word of the command: use at most %d characters", PRF_HOOK_WORD - 1);
+    if (program && !*text)
+        return prf_yaml_fail(node, err, PRF_EINVAL, "command: the first word is empty: it names the program");
     for (const char *c = strchr(text, '{'); c; c = strchr(c + 1, '{'))
         if (placeholder_at(c) == PLACEHOLDERS)
             return prf_yaml_fail(node, err, PRF_EINVAL, "'%.60s': only {board} and {kind} can be filled in", text);
@@ -68,11 +70,9 @@ static prf_status_t read_command(const prf_yaml_node_t *node, prf_hook_t *hook, 
     if (!hook->command)
         return prf_fail(err, PRF_ENOMEM, "hooks");
     for (const prf_yaml_node_t *n = prf_yaml_first(node); n && !status; n = prf_yaml_next(n)) {
-        status = read_word(n, &hook->command[hook->word_count], err);
+        status = read_word(n, hook->word_count == 0, &hook->command[hook->word_count], err);
         hook->word_count += !status;
     }
-    if (!status && !*hook->command[0])
-        return prf_yaml_fail(node, err, PRF_EINVAL, "command: the first word is empty: it names the program");
     return status;
 }
 
