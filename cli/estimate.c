@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /* estimate.c - `prfarm estimate`: what a network, or layers named on the command line, would take on the board of a model.
- * Layers on the command line become a network of their own, so that both ways end in the same tables and the same JSON. */
+ * Layers on the command line become a network of their own, so that both ways end in the same tables and the same JSON. With
+ * --measure-missing what the model cannot answer for is measured on a farm's boards, and nothing else. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
-#include "network/network.h"
+#include "networks.h"
+#include "points.h"
+#include "signals.h"
 
 typedef struct {
-    const char *model_path, *dtype_name, *network_path;
+    const char *model_path, *board, *dtype_name, *network_path, *cache; /* borrowed */
     prf_words_t layers;
     uint64_t batch;
-    bool json;
+    bool measure_missing, json;
+    prf_where_t where;
 } request_t;
 
 typedef struct {
@@ -21,10 +25,14 @@ typedef struct {
     prf_dtype_t dtype;
     prf_network_t network;
     prf_network_estimate_t sum;
+    const char **measured; /* owned; for each block: NULL, "" (measured), or why the board could not (borrowed from results) */
+    json_t *results;       /* owned; NULL: nothing was missing */
 } answer_t;
 
 static void release(answer_t *a)
 {
+    free(a->measured);
+    json_decref(a->results);
     prf_network_estimate_release(&a->sum);
     prf_network_release(&a->network);
     prf_model_destroy(&a->model);
@@ -59,16 +67,74 @@ static prf_status_t choose_dtype(answer_t *a, prf_error_t *err)
         return prf_dtype_parse(a->request->dtype_name, &a->dtype, err);
     prf_model_layer_t layer;
     if (prf_model_layer_count(a->model) == 0)
-        return prf_fail(err, PRF_EINVAL, "%s: the model knows no layer", a->request->model_path);
+        return prf_fail(err, PRF_EINVAL, "the model of %s knows no layer", prf_model_kind(a->model));
     prf_model_layer(a->model, 0, &layer);
     a->dtype = layer.dtype;
     return PRF_OK;
 }
 
-static prf_status_t compute(answer_t *a, prf_error_t *err)
+/* The farm's current one of the kind. */
+static prf_status_t fetch_model(answer_t *a, const prf_access_t *access, prf_error_t *err)
+{
+    void *bytes;
+    size_t len;
+    unsigned version = 0;
+    prf_status_t status = prf_farm_model(access->farm, a->request->board, &version, &bytes, &len, err);
+    if (status)
+        return status;
+    status = prf_model_decode(&a->model, bytes, len, err);
+    free(bytes);
+    return status ? prf_fail_prefix(err, status, "model of %s, version %u", a->request->board, version) : PRF_OK;
+}
+
+static bool missing(const prf_estimate_t *e)
+{
+    return isnan(e->latency_ns) || e->outside;
+}
+
+/* Results are in the order of the blocks that were missing. */
+static void take_results(answer_t *a)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < a->sum.block_count; i++) {
+        if (!missing(&a->sum.blocks[i]))
+            continue;
+        const json_t *result = json_array_get(a->results, next++);
+        double ns = prf_points_latency(result);
+        a->measured[i] = isnan(ns) ? prf_json_text(result, "error", "?") : "";
+        if (!isnan(ns))
+            prf_network_estimate_replace(&a->sum, i, ns);
+    }
+}
+
+/* Has the board measure each block that the model does not cover or was not trained for. */
+static prf_status_t measure_missing(answer_t *a, const prf_access_t *access, prf_error_t *err)
+{
+    json_t *items = json_array();
+    a->measured = calloc(a->sum.block_count + 1, sizeof *a->measured);
+    if (!a->measured || !items)
+        return prf_fail(err, PRF_ENOMEM, "blocks to measure");
+    for (size_t i = 0; i < a->sum.block_count; i++) {
+        char text[PRF_BLOCK_TEXT];
+        if (!missing(&a->sum.blocks[i]))
+            continue;
+        prf_block_format(&a->network.blocks[i].block, text);
+        json_array_append_new(items, json_pack("{s:[s]}", "blocks", text));
+    }
+    if (json_array_size(items) == 0) {
+        json_decref(items);
+        return PRF_OK;
+    }
+    prf_status_t status = prf_points_measure(access, prf_model_kind(a->model), a->request->cache, items, &a->results, err);
+    if (!status)
+        take_results(a);
+    return status;
+}
+
+static prf_status_t compute_with(answer_t *a, const prf_access_t *access, prf_error_t *err)
 {
     const request_t *r = a->request;
-    prf_status_t status = prf_model_load(&a->model, r->model_path, err);
+    prf_status_t status = r->board ? fetch_model(a, access, err) : prf_model_load(&a->model, r->model_path, err);
     if (!status)
         status = choose_dtype(a, err);
     if (!status && r->network_path)
@@ -77,11 +143,29 @@ static prf_status_t compute(answer_t *a, prf_error_t *err)
         status = network_of_layers(&r->layers, &a->network, err);
     if (!status)
         status = prf_network_estimate(&a->sum, a->model, &a->network, err);
+    if (!status && r->measure_missing)
+        status = measure_missing(a, access, err);
     if (!status && a->sum.covered == 0) {
         const prf_block_t *first = &a->network.blocks[0].block;
         status = prf_model_estimate(a->model, first, NULL, &a->sum.blocks[0], err); /* says what is missing */
         status = prf_fail_prefix(err, status, "nothing to estimate");
     }
+    return status;
+}
+
+/* A farm is asked only where it is needed. */
+static prf_status_t compute(answer_t *a, prf_error_t *err)
+{
+    const request_t *r = a->request;
+    prf_access_t access = {.farm = NULL};
+    prf_status_t status = PRF_OK;
+    if (r->measure_missing)
+        status = prf_points_open(&access, &r->where, err);
+    else if (r->board)
+        status = prf_access_open(&access, &r->where, err);
+    if (!status)
+        status = compute_with(a, &access, err);
+    prf_access_close(&access);
     return status;
 }
 
@@ -109,8 +193,15 @@ static json_t *macs_to_json(double macs)
     return macs < 9007199254740992.0 ? json_integer((json_int_t)macs) : json_real(macs);
 }
 
-static json_t *layer_to_json(const prf_network_block_t *b, const prf_estimate_t *e)
+static bool was_measured(const answer_t *a, size_t block)
 {
+    return a->measured && a->measured[block] && !*a->measured[block];
+}
+
+static json_t *layer_to_json(const answer_t *a, size_t block)
+{
+    const prf_network_block_t *b = &a->network.blocks[block];
+    const prf_estimate_t *e = &a->sum.blocks[block];
     json_t *with = json_array();
     for (uint32_t i = 1; i < b->block.count; i++) {
         const prf_layer_t *l = &b->block.layers[i];
@@ -118,10 +209,11 @@ static json_t *layer_to_json(const prf_network_block_t *b, const prf_estimate_t 
         const char *name = activation ? prf_activation_name((prf_activation_t)l->p[PRF_P_FN]) : prf_layer_kind_name(l->kind);
         json_array_append_new(with, json_string(name));
     }
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "name", b->name, "kind",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "name", b->name, "kind",
                      prf_layer_kind_name(b->block.layers[0].kind), "params", params_to_json(&b->block.layers[0]), "with", with,
                      "macs", macs_to_json(block_macs(&b->block)), "estimate_ns", prf_json_real(e->latency_ns), "low_ns",
-                     prf_json_real(e->low_ns), "high_ns", prf_json_real(e->high_ns), "outside", (int)e->outside);
+                     prf_json_real(e->low_ns), "high_ns", prf_json_real(e->high_ns), "outside", (int)e->outside, "measured",
+                     (int)was_measured(a, block));
 }
 
 static json_t *unsupported_to_json(const answer_t *a)
@@ -145,7 +237,7 @@ static json_t *to_json(const answer_t *a)
 {
     json_t *layers = json_array(), *notes = json_array();
     for (size_t i = 0; i < a->sum.block_count; i++)
-        json_array_append_new(layers, layer_to_json(&a->network.blocks[i], &a->sum.blocks[i]));
+        json_array_append_new(layers, layer_to_json(a, i));
     for (size_t i = 0; i < a->network.note_count; i++) {
         const prf_network_note_t *n = &a->network.notes[i];
         if (!n->unknown)
@@ -205,7 +297,10 @@ static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
             continue;
         }
         prf_table_cell(table, "%s", prf_human_percent(100 * e->latency_ns / a->sum.total_ns, share));
-        prf_table_cell(table, "%s to %s", prf_human_ns(e->low_ns, low), prf_human_ns(e->high_ns, high));
+        if (was_measured(a, i))
+            prf_table_cell(table, "measured");
+        else
+            prf_table_cell(table, "%s to %s", prf_human_ns(e->low_ns, low), prf_human_ns(e->high_ns, high));
         outside = outside || e->outside;
     }
     prf_table_print(&table, terminal);
@@ -245,6 +340,17 @@ static void print_unknown(const prf_network_t *net)
     free(unknown);
 }
 
+static void print_measured(const answer_t *a)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < a->sum.block_count; i++)
+        count += was_measured(a, i);
+    printf("measured because the model could not answer for them: %zu layers\n", count);
+    for (size_t i = 0; i < a->sum.block_count; i++)
+        if (a->measured[i] && *a->measured[i])
+            printf("not measured: %s: %s\n", a->network.blocks[i].name, a->measured[i]);
+}
+
 static int print_table(const answer_t *a)
 {
     prf_terminal_t terminal;
@@ -256,22 +362,28 @@ static int print_table(const answer_t *a)
            prf_human_ns(a->sum.high_ns, high), a->network.total_macs, a->sum.covered, a->sum.block_count);
     if (outside)
         printf("* outside the range that the model was trained on: expect a larger error\n");
+    if (a->measured)
+        print_measured(a);
     print_unknown(&a->network);
     return 0;
 }
 
 static const prf_usage_t usage = {
     .name = "estimate",
-    .synopsis = "--model FILE.prfm (NET.onnx | --layer TEXT)",
+    .synopsis = "(--model FILE.prfm | --board KIND) (NET.onnx | --layer TEXT) [--measure-missing]",
     .purpose = "Estimates the latency of a network, or of single layers, on the board of a model.",
     .most = 1,
-    .text = "A model file is what 'prfarm run' leaves in DIR/models, one for each kind of board.\n"
+    .text = "A model file is what 'prfarm run' leaves in DIR/models, one for each kind of board;\n"
+            "with --board the farm's current model of the kind is asked.\n"
             "The network is split into the blocks that a board executes as one (a convolution\n"
             "with its bias, batch norm and activation), each is estimated, and the sum printed.\n"
             "Operators that are not known, and layers that the model was not trained on, are\n"
             "listed and left out of the total; docs/networks.md tells what is done with each.\n\n"
             "  prfarm estimate --model first/models/cpu.prfm resnet18.onnx\n"
-            "  prfarm estimate --model cpu.prfm --layer 'conv2d c=64 k=64 h=56 r=3 pad=1'\n\n"
+            "  prfarm estimate --model cpu.prfm --layer 'conv2d c=64 k=64 h=56 r=3 pad=1'\n"
+            "  prfarm estimate --board zcu102 --measure-missing mobilenetv2.onnx\n\n"
+            "With --measure-missing a board of the farm measures the layers that the model does not\n"
+            "cover or was not trained for, and no others; their latencies stand in the sum.\n"
             "In --layer, what is left out has its usual default (n=1, w=h, s=r, stride=1,\n"
             "dtype=f32); ' + ' joins layers of one block: 'fc in=64 out=10 + activation c=10 h=1'.\n",
 };
@@ -293,9 +405,12 @@ static int answer(const request_t *request)
 
 int prf_cmd_estimate(int argc, char **argv)
 {
-    request_t r = {.batch = 1};
+    request_t r = {.batch = 1, .cache = prf_cache_name(PRF_CACHE_SEMI_COLD)};
     const prf_option_t options[] = {
         {.name = "model", .value = "FILE.prfm", .help = "the model to ask", .text = &r.model_path},
+        {.name = "board", .value = "KIND", .help = "ask the farm's current model of this kind of board", .text = &r.board},
+        {.name = "measure-missing", .help = "measure on the farm what the model cannot answer for", .flag = &r.measure_missing},
+        {.name = "cache", .value = "STATE", .help = "how to measure: semi-cold (default) or warm", .text = &r.cache},
         {.name = "layer", .value = "TEXT", .help = "a layer or block instead of a network; may be repeated", .list = &r.layers},
         {.name = "batch",
          .value = "N",
@@ -312,12 +427,13 @@ int prf_cmd_estimate(int argc, char **argv)
     };
     prf_words_t words = {0};
     int code;
-    if (!prf_options_parse(&usage, options, argc, argv, &words, &code))
+    if (!prf_where_parse(&r.where, &usage, options, argc, argv, &words, &code))
         return code;
     r.network_path = words.count ? words.items[0] : NULL;
     prf_error_t err = {0};
-    if (!r.model_path)
-        prf_fail(&err, PRF_EUSAGE, "--model is missing: prfarm estimate %s", usage.synopsis);
+    prf_signals_catch();
+    if (!r.model_path == !r.board)
+        prf_fail(&err, PRF_EUSAGE, "give --model FILE or --board KIND, one of the two: prfarm estimate %s", usage.synopsis);
     else if (!r.network_path == !r.layers.count)
         prf_fail(&err, PRF_EUSAGE, "give a network or --layer, one of the two");
     else

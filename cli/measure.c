@@ -13,12 +13,10 @@
 #include <unistd.h>
 
 #include "access.h"
-#include "base/clock.h"
 #include "cli.h"
 #include "networks.h"
+#include "points.h"
 #include "signals.h"
-
-enum { POLL_MS = 100, JOIN_MS = 30000 };
 
 typedef struct {
     const char *file, *board, *backend, *dtype, *cache; /* borrowed */
@@ -69,116 +67,19 @@ static prf_status_t open_access(measure_t *m, prf_error_t *err)
         m->access.farm = prf_private_farm(m->access.own);
         return start_board(m, err);
     }
-    if ((status = prf_access_open(&m->access, &m->where, err)))
-        return status;
-    if (m->access.own)
-        return prf_fail(err, PRF_ENOTFOUND,
-                        "%s: no run is live there, so no board is: start one with --backend, as in --backend onednn", m->where.dir);
-    return PRF_OK;
-}
-
-static bool has_board(const json_t *answer, const char *kind)
-{
-    size_t i;
-    json_t *board;
-    json_array_foreach(json_object_get(answer, "boards"), i, board)
-    {
-        if (strcmp(prf_json_text(board, "kind", ""), kind) == 0 && strcmp(prf_json_text(board, "state", ""), "lost") != 0)
-            return true;
-    }
-    return false;
-}
-
-/* Own boards take a moment to join; others are there or are not. */
-static prf_status_t await_board(measure_t *m, prf_error_t *err)
-{
-    uint64_t deadline = prf_clock_mono_ms() + (m->access.own ? JOIN_MS : 0);
-    for (;;) {
-        json_t *answer;
-        prf_status_t status = prf_farm_call(m->access.farm, "boards", NULL, PRF_CALL_MS, &answer, err);
-        if (status)
-            return status;
-        bool there = has_board(answer, m->board);
-        json_decref(answer);
-        if (there)
-            return PRF_OK;
-        if (m->access.own && (status = prf_private_tend(m->access.own, err)))
-            return status;
-        if (prf_clock_mono_ms() >= deadline)
-            return prf_fail(err, PRF_ENOTFOUND, "no board of kind '%s' is there: 'prfarm boards' lists them", m->board);
-        prf_pause(-1, POLL_MS);
-        if ((status = prf_check_interrupted(err)))
-            return status;
-    }
+    status = prf_points_open(&m->access, &m->where, err);
+    return status && m->where.dir ? prf_fail_prefix(err, status, "start a board with --backend, as in --backend onednn") : status;
 }
 
 /* The chain first, then every block. */
-static prf_status_t ask(measure_t *m, json_t **points, prf_error_t *err)
+static json_t *chain_and_blocks(const measure_t *m)
 {
     json_t *texts = prf_network_texts(&m->network), *items = json_array();
     json_array_append_new(items, json_pack("{s:O}", "blocks", texts));
     for (size_t i = 0; i < json_array_size(texts); i++)
         json_array_append_new(items, json_pack("{s:[O]}", "blocks", json_array_get(texts, i)));
     json_decref(texts);
-    prf_protocol_t p;
-    prf_protocol_default(&p);
-    json_t *protocol = json_pack("{s:s, s:I, s:I, s:I, s:f, s:I}", "cache", m->cache, "warmup_runs", (json_int_t)p.warmup_runs,
-                                 "min_repeats", (json_int_t)p.min_repeats, "max_repeats", (json_int_t)p.max_repeats, "ci_percent",
-                                 p.ci_percent, "limit_ms", (json_int_t)p.limit_ms);
-    json_t *in = json_pack("{s:s, s:o, s:o}", "kind", m->board, "items", items, "protocol", protocol), *out;
-    if (!in)
-        return prf_fail(err, PRF_ENOMEM, "%s", m->file);
-    prf_status_t status = prf_farm_call(m->access.farm, "measure", in, 3 * PRF_CALL_MS, &out, err);
-    if (status)
-        return status;
-    *points = json_incref(json_object_get(out, "points"));
-    json_decref(out);
-    if (json_array_size(*points) == m->network.block_count + 1)
-        return PRF_OK;
-    json_decref(*points);
-    return prf_fail(err, PRF_EPEER, "the coordinator answered for another number of blocks than it was asked for");
-}
-
-static prf_status_t wait_results(measure_t *m, json_t *points, json_t **results, prf_error_t *err)
-{
-    prf_terminal_t terminal;
-    prf_terminal_init(&terminal, stderr);
-    for (;;) {
-        json_t *out;
-        prf_status_t status =
-            prf_farm_call(m->access.farm, "results", json_pack("{s:O}", "points", points), PRF_CALL_MS, &out, err);
-        if (status)
-            return status;
-        json_t *list = json_object_get(out, "results"), *item;
-        size_t i, done = 0, count = json_array_size(points);
-        json_array_foreach(list, i, item)
-        {
-            done += json_is_object(item);
-        }
-        if (terminal.live)
-            fprintf(stderr, "\r\033[K%zu of %zu measured%s", done, count, done == count ? "\r\033[K" : "");
-        if (json_array_size(list) != count) {
-            json_decref(out);
-            return prf_fail(err, PRF_EPEER, "the coordinator answered for another number of points than it was asked for");
-        }
-        if (done == count) {
-            *results = json_incref(list);
-            json_decref(out);
-            return PRF_OK;
-        }
-        json_decref(out);
-        if (m->access.own && (status = prf_private_tend(m->access.own, err)))
-            return status;
-        prf_pause(-1, POLL_MS);
-        if ((status = prf_check_interrupted(err)))
-            return status;
-    }
-}
-
-/* Not known when the board could not run it. */
-static double latency_of(const json_t *result)
-{
-    return strcmp(prf_json_text(result, "outcome", ""), "ok") == 0 ? prf_json_number(result, "latency_ns", NAN) : NAN;
+    return items;
 }
 
 static json_t *number(double value)
@@ -194,13 +95,13 @@ static json_t *to_json(const measure_t *m, const json_t *results)
         const json_t *r = json_array_get(results, i + 1);
         char text[PRF_BLOCK_TEXT];
         prf_block_format(&m->network.blocks[i].block, text);
-        double ns = latency_of(r);
+        double ns = prf_points_latency(r);
         sum += ns;
         json_array_append_new(blocks, json_pack("{s:s, s:s, s:o, s:s}", "name", m->network.blocks[i].name, "block", text,
                                                 "latency_ns", number(ns), "error", prf_json_text(r, "error", "")));
     }
     const json_t *chain = json_array_get(results, 0);
-    double whole = latency_of(chain);
+    double whole = prf_points_latency(chain);
     json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o}", "network", m->network.name, "board", m->board, "cache", m->cache,
                             "chain_ns", number(whole), "sum_ns", number(sum));
     json_object_set_new(out, "sum_error_percent", number(100 * (sum / whole - 1)));
@@ -243,15 +144,13 @@ static prf_status_t measure(measure_t *m, json_t **answer, prf_error_t *err)
     if (m->network.block_count < 1 || m->network.block_count > PRF_CHAIN_BLOCKS)
         return prf_fail(err, PRF_EUNSUPPORTED, "%s: %zu blocks: a network may have 1 to %d", m->file, m->network.block_count,
                         (int)PRF_CHAIN_BLOCKS);
-    json_t *points, *results;
-    if ((status = open_access(m, err)) || (status = await_board(m, err)) || (status = ask(m, &points, err)))
+    json_t *results;
+    if ((status = open_access(m, err)) ||
+        (status = prf_points_measure(&m->access, m->board, m->cache, chain_and_blocks(m), &results, err)))
         return status;
-    if (!(status = wait_results(m, points, &results, err))) {
-        *answer = to_json(m, results);
-        json_decref(results);
-    }
-    json_decref(points);
-    return status;
+    *answer = to_json(m, results);
+    json_decref(results);
+    return PRF_OK;
 }
 
 static const prf_usage_t usage = {

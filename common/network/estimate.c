@@ -6,6 +6,21 @@
 
 #include "network/network.h"
 
+static void sum_up(prf_network_estimate_t *self)
+{
+    self->covered = 0;
+    self->total_ns = self->low_ns = self->high_ns = 0;
+    for (size_t i = 0; i < self->block_count; i++) {
+        const prf_estimate_t *e = &self->blocks[i];
+        if (isnan(e->latency_ns))
+            continue;
+        self->covered++;
+        self->total_ns += e->latency_ns;
+        self->low_ns += e->low_ns;
+        self->high_ns += e->high_ns;
+    }
+}
+
 prf_status_t prf_network_estimate(prf_network_estimate_t *out, const prf_model_t *model, const prf_network_t *network,
                                   prf_error_t *err)
 {
@@ -18,19 +33,20 @@ prf_status_t prf_network_estimate(prf_network_estimate_t *out, const prf_model_t
         prf_status_t status = prf_model_estimate(model, &network->blocks[i].block, NULL, e, err);
         if (status == PRF_EUNSUPPORTED) {
             *e = (prf_estimate_t){.latency_ns = NAN, .low_ns = NAN, .high_ns = NAN};
-            continue;
-        }
-        if (status) {
+        } else if (status) {
             free(sum.blocks);
             return prf_fail_prefix(err, status, "%s: '%s'", network->name, network->blocks[i].name);
         }
-        sum.covered++;
-        sum.total_ns += e->latency_ns;
-        sum.low_ns += e->low_ns;
-        sum.high_ns += e->high_ns;
     }
+    sum_up(&sum);
     *out = sum;
     return PRF_OK;
+}
+
+void prf_network_estimate_replace(prf_network_estimate_t *self, size_t block, double latency_ns)
+{
+    self->blocks[block] = (prf_estimate_t){.latency_ns = latency_ns, .low_ns = latency_ns, .high_ns = latency_ns};
+    sum_up(self);
 }
 
 void prf_network_estimate_release(prf_network_estimate_t *self)

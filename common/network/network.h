@@ -48,6 +48,8 @@ typedef struct {
 
 PRF_CHECKED prf_status_t prf_network_estimate(prf_network_estimate_t *out, const prf_model_t *model, const prf_network_t *network,
                                               prf_error_t *err);
+/* Puts a measured latency in the place of a block's estimate: covered, and without an interval. */
+void prf_network_estimate_replace(prf_network_estimate_t *self, size_t block, double latency_ns);
 void prf_network_estimate_release(prf_network_estimate_t *self);
 
 #endif

@@ -77,3 +77,30 @@ Test(orders, a_model_is_refreshed_and_rolled_back_and_a_board_is_kept_out_and_le
     EXPECT(0, "board_quarantined", "events");
     EXPECT(4, "no board", "quarantine", "array-9");
 }
+
+static json_int_t measured_by(const char *name)
+{
+    json_t *board = farm_board(&farm, name);
+    json_int_t done = farm_number(board, "done");
+    json_decref(board);
+    return done;
+}
+
+/* Ten convolutions, which the model knows nothing of, a fully connected layer, which it does, and four that the board cannot run.
+ */
+Test(orders, an_estimate_has_measured_what_the_model_lacks_and_only_that_and_only_once)
+{
+    static const char network[] = PRF_SOURCE_DIR "/docs/examples/networks/tcresnet8.onnx";
+    farm_start(&farm, NULL);
+    farm_add_worker(&farm, "array-1", "array", "ultratrail", NULL);
+    submit_file();
+    EXPECT(0, "runs on", "watch", "nightly");
+    EXPECT(0, "not in the model", "estimate", "--board", "array", network);
+    json_int_t before = measured_by("array-1");
+    EXPECT(0, "11 of 15 layers estimated", "estimate", "--board", "array", "--measure-missing", network);
+    cr_assert(strstr(said, "measured because the model could not answer for them: 10 layers"), "%s", said);
+    cr_assert_eq(measured_by("array-1") - before, 10);
+    EXPECT(0, "11 of 15 layers estimated", "estimate", "--board", "array", "--measure-missing", network);
+    cr_assert_eq(measured_by("array-1") - before, 10, "they were in the store");
+    EXPECT(4, "no such model", "estimate", "--board", "pigeon", network);
+}

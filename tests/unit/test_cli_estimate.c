@@ -168,7 +168,7 @@ static void fails(int (*command)(int, char **), int code, const char *because, i
 
 Test(estimate, wrong_requests_end_with_one_clear_line)
 {
-    fails(prf_cmd_estimate, 2, "--model is missing", ARGS("estimate", example));
+    fails(prf_cmd_estimate, 2, "give --model FILE or --board KIND", ARGS("estimate", example));
     fails(prf_cmd_estimate, 2, "give a network or --layer", ARGS("estimate", "--model", model_path));
     fails(prf_cmd_estimate, 2, "give a network or --layer",
           ARGS("estimate", "--model", model_path, "--layer", "fc in=1 out=1", example));
