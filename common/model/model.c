@@ -139,13 +139,15 @@ void prf_model_part_predict(const prf_model_part_t *part, const prf_layer_t *lay
                             double *spread)
 {
     float x[PRF_FEATURES];
+    double quantities[PRF_QUANTITIES];
     prf_work_t work;
     prf_layer_t asked = *layer;
     if (part->map_queries)
         prf_steps_map(&part->steps, &part->space, &asked);
     prf_features_compute(&part->recipe, &asked, extras, x);
     prf_features_work(&part->recipe, &asked, &work);
-    prf_regressor_predict(&part->regressor, x, &work, log_ns, spread);
+    prf_quantities_compute(&part->recipe, &asked, extras, quantities);
+    prf_regressor_predict(&part->regressor, &(prf_seen_t){x, &work, quantities}, log_ns, spread);
 }
 
 void prf_model_part_estimate(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, prf_estimate_t *out)

@@ -2,11 +2,11 @@
 /* regressor.c - the candidates and the choice among them.
  *
  * Cross-validation predicts each row by a regressor that has not seen it: FOLDS-fold while that is cheap; with PLENTY of rows one
- * held-out part, judged by candidates that see PLENTY of the others: which candidate suits a board shows well before that. The
- * residuals of the winner calibrate the interval: the residual is divided by the spread of the members (plus the median spread, so
- * that rows on which all members agree do not blow up), and the 5 % and 95 % quantiles of that ratio are kept (a split-conformal
- * interval). Ties and near ties (TIE of the best) go to the candidate that stands first in the table, so that noise does not decide
- * and the paper's forest stays where nothing beats it. */
+ * held-out part, judged by candidates that see PLENTY of the others: which candidate suits a board shows well before that. Terms
+ * come first: where a sum of them is exact, no tree is grown. The residuals of the winner calibrate the interval: the residual is
+ * divided by the spread of the members (plus the median spread, so that rows on which all members agree do not blow up), and the
+ * 5 % and 95 % quantiles of that ratio are kept (a split-conformal interval). Ties and near ties (TIE of the best) go to the
+ * candidate that stands first in the table, so that noise does not decide and the simpler one stays where nothing beats it. */
 #include "model/regressor.h"
 
 #include <math.h>
@@ -15,32 +15,47 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "model/additive.h"
 #include "model/bins.h"
 #include "model/grow.h"
+#include "model/parallel.h"
 
 enum { FOLDS = 5, PLENTY = 8000, HELD_OUT = 2000 };
 #define TIE 1.01
+#define EXACT 1e-7 /* a mean error that nothing can better */
+#define TINY 1e-9  /* half the least width of an interval, as a share: what rounding may do */
 
 typedef struct {
     const char *name;
-    bool scaled;
-    prf_growth_t growth;
+    prf_scale_t scale;
+    prf_additive_t additive; /* of PRF_SCALE_TERMS */
+    prf_growth_t growth;     /* no members: no trees */
 } candidate_t;
 
+#define FOREST                                                                                                                     \
+    {                                                                                                                              \
+        .members = 100, .rounds = 1, .shrink = 1, .row_share = 1, .bootstrap = true, .feature_share = 0.34, .min_leaf = 1          \
+    }
+#define EXTRA_TREES                                                                                                                \
+    {                                                                                                                              \
+        .members = 100, .rounds = 1, .shrink = 1, .row_share = 1, .random_cuts = true, .feature_share = 0.7, .min_leaf = 1         \
+    }
+#define BOOSTED                                                                                                                    \
+    {                                                                                                                              \
+        .members = 4, .rounds = 300, .shrink = 0.08, .row_share = 0.7, .feature_share = 0.5, .min_leaf = 3, .max_depth = 7         \
+    }
+
 static const candidate_t candidates[] = {
-    /* The paper's: a plain random forest. */
-    {"forest",
-     false,
-     {.members = 100, .rounds = 1, .shrink = 1, .row_share = 1, .bootstrap = true, .feature_share = 0.34, .min_leaf = 1}},
-    {"forest/roofline",
-     true,
-     {.members = 100, .rounds = 1, .shrink = 1, .row_share = 1, .bootstrap = true, .feature_share = 0.34, .min_leaf = 1}},
-    {"extra-trees/roofline",
-     true,
-     {.members = 100, .rounds = 1, .shrink = 1, .row_share = 1, .random_cuts = true, .feature_share = 0.7, .min_leaf = 1}},
-    {"boosted/roofline",
-     true,
-     {.members = 4, .rounds = 300, .shrink = 0.08, .row_share = 0.7, .feature_share = 0.5, .min_leaf = 3, .max_depth = 7}},
+    {"terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, {0}},
+    {"signed-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_SIGNED, {0}},
+    {"max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, {0}},
+    {"max-signed-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_SIGNED, {0}},
+    {"forest", PRF_SCALE_NONE, PRF_ADDITIVES, FOREST}, /* the paper's */
+    {"forest/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, FOREST},
+    {"extra-trees/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, EXTRA_TREES},
+    {"boosted/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, BOOSTED},
+    {"boosted/terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, BOOSTED},
+    {"boosted/max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, BOOSTED},
 };
 enum { CANDIDATES = sizeof candidates / sizeof *candidates };
 
@@ -48,124 +63,193 @@ void prf_regressor_release(prf_regressor_t *self)
 {
     if (!self)
         return;
+    prf_terms_release(&self->terms);
     prf_ensemble_release(&self->ensemble);
     *self = (prf_regressor_t){0};
 }
 
-static double log_scale(const prf_regressor_t *self, const prf_work_t *work)
+static double log_scale(const prf_regressor_t *self, const prf_seen_t *seen)
 {
-    return self->scaled ? log(prf_roofline_ns(&self->roofline, work)) : 0;
+    switch (self->scale) {
+    case PRF_SCALE_ROOFLINE:
+        return log(prf_roofline_ns(&self->roofline, seen->work));
+    case PRF_SCALE_TERMS:
+        return log(prf_terms_ns(&self->terms, seen->quantities));
+    default:
+        return 0;
+    }
 }
 
-void prf_regressor_predict(const prf_regressor_t *self, const float *x, const prf_work_t *work, double *log_ns, double *spread)
+void prf_regressor_predict(const prf_regressor_t *self, const prf_seen_t *seen, double *log_ns, double *spread)
 {
-    prf_ensemble_predict(&self->ensemble, x, log_ns, spread);
-    *log_ns += log_scale(self, work);
+    *log_ns = *spread = 0;
+    if (self->ensemble.member_count)
+        prf_ensemble_predict(&self->ensemble, seen->features, log_ns, spread);
+    *log_ns += log_scale(self, seen);
 }
 
-static prf_status_t fit(prf_regressor_t *out, const candidate_t *candidate, const prf_dataset_t *data, const prf_bins_t *bins,
-                        uint64_t seed, unsigned threads, prf_error_t *err)
+static prf_seen_t seen_at(const prf_dataset_t *data, size_t row, double quantities[PRF_QUANTITIES])
 {
-    prf_regressor_t self = {.scaled = candidate->scaled};
-    snprintf(self.name, sizeof self.name, "%s", candidate->name);
-    if (self.scaled)
-        prf_roofline_fit(&self.roofline, data->log_latency, data->work, data->count);
-    double *target = malloc(data->count * sizeof *target);
+    prf_dataset_quantities(data, row, quantities);
+    return (prf_seen_t){data->table + row * data->feature_count, &data->work[row], quantities};
+}
+
+static prf_status_t fit_trees(prf_regressor_t *self, const candidate_t *candidate, const prf_dataset_t *data,
+                              const prf_bins_t *bins, uint64_t seed, unsigned threads, prf_error_t *err)
+{
+    double *target = malloc(data->count * sizeof *target), quantities[PRF_QUANTITIES];
     if (!target)
         return prf_fail(err, PRF_ENOMEM, "targets of %zu layers", data->count);
-    for (size_t i = 0; i < data->count; i++)
-        target[i] = data->log_latency[i] - log_scale(&self, &data->work[i]);
+    for (size_t i = 0; i < data->count; i++) {
+        prf_seen_t seen = seen_at(data, i, quantities);
+        target[i] = data->log_latency[i] - log_scale(self, &seen);
+    }
     prf_status_t status =
-        prf_ensemble_fit(&self.ensemble, bins, data->table, data->feature_count, target, &candidate->growth, seed, threads, err);
+        prf_ensemble_fit(&self->ensemble, bins, data->table, data->feature_count, target, &candidate->growth, seed, threads, err);
     free(target);
-    if (!status)
+    return status;
+}
+
+/* `terms`: the additive fits to the same data. */
+static prf_status_t fit(prf_regressor_t *out, const candidate_t *candidate, const prf_dataset_t *data, const prf_bins_t *bins,
+                        const prf_terms_t *terms, uint64_t seed, unsigned threads, prf_error_t *err)
+{
+    prf_regressor_t self = {.scale = candidate->scale};
+    prf_status_t status = PRF_OK;
+    snprintf(self.name, sizeof self.name, "%s", candidate->name);
+    if (self.scale == PRF_SCALE_ROOFLINE)
+        prf_roofline_fit(&self.roofline, data->log_latency, data->work, data->count);
+    if (self.scale == PRF_SCALE_TERMS)
+        status = prf_terms_copy(&self.terms, &terms[candidate->additive], err);
+    if (!status && candidate->growth.members)
+        status = fit_trees(&self, candidate, data, bins, seed, threads, err);
+    if (status)
+        prf_regressor_release(&self);
+    else
         *out = self;
     return status;
 }
 
+/* One part of the data is held out, and predicted by regressors fitted to the rest. */
+typedef struct {
+    size_t begin, end; /* in the shuffled order */
+    prf_dataset_t rest;
+    prf_terms_t terms[PRF_ADDITIVES]; /* fitted to the rest */
+    prf_status_t status;
+    prf_error_t error;
+} fold_t;
+
 /* What cross-validation found out about every candidate, row by row; rows that were never held out keep a NaN residual. */
 typedef struct {
+    const prf_dataset_t *data; /* borrowed */
+    uint32_t *order;           /* owned: rows, shuffled */
+    size_t fold_count;
+    fold_t folds[FOLDS];
     double *residuals[CANDIDATES], *spreads[CANDIDATES]; /* owned */
 } trial_t;
 
-static prf_status_t judge(trial_t *trial, const prf_dataset_t *data, const uint32_t *order, size_t begin, size_t end, uint64_t seed,
-                          unsigned threads, prf_error_t *err)
-{
-    size_t kept = 0;
-    prf_dataset_t part = {0};
-    prf_bins_t bins = {0};
-    uint32_t *rows = malloc(data->count * sizeof *rows);
-    if (!rows)
-        return prf_fail(err, PRF_ENOMEM, "a fold of %zu layers", data->count);
-    for (size_t i = 0; i < data->count; i++)
-        if ((i < begin || i >= end) && kept < PLENTY)
-            rows[kept++] = order[i];
-    prf_status_t status = prf_dataset_pick(&part, data, rows, kept, err);
-    free(rows);
-    if (!status)
-        status = prf_bins_init(&bins, part.table, part.count, part.feature_count, err);
-    for (size_t c = 0; !status && c < CANDIDATES; c++) {
-        prf_regressor_t regressor;
-        status = fit(&regressor, &candidates[c], &part, &bins, seed, threads, err);
-        for (size_t i = begin; !status && i < end; i++) {
-            uint32_t row = order[i];
-            double estimate;
-            prf_regressor_predict(&regressor, data->table + row * data->feature_count, &data->work[row], &estimate,
-                                  &trial->spreads[c][row]);
-            trial->residuals[c][row] = data->log_latency[row] - estimate;
-        }
-        if (!status)
-            prf_regressor_release(&regressor);
-    }
-    prf_bins_release(&bins);
-    prf_dataset_release(&part);
-    return status;
-}
-
 static void trial_release(trial_t *trial)
 {
+    for (size_t f = 0; f < trial->fold_count; f++) {
+        for (int t = 0; t < PRF_ADDITIVES; t++)
+            prf_terms_release(&trial->folds[f].terms[t]);
+        prf_dataset_release(&trial->folds[f].rest);
+    }
     for (size_t c = 0; c < CANDIDATES; c++) {
         free(trial->residuals[c]);
         free(trial->spreads[c]);
     }
+    free(trial->order);
 }
 
-static prf_status_t trial_init(trial_t *trial, size_t count, prf_error_t *err)
-{
-    bool ok = true;
-    *trial = (trial_t){{0}, {0}};
-    for (size_t c = 0; c < CANDIDATES; c++) {
-        trial->residuals[c] = malloc(count * sizeof(double));
-        trial->spreads[c] = calloc(count, sizeof(double));
-        ok = ok && trial->residuals[c] && trial->spreads[c];
-        for (size_t i = 0; trial->residuals[c] && i < count; i++)
-            trial->residuals[c][i] = NAN;
-    }
-    if (ok)
-        return PRF_OK;
-    trial_release(trial);
-    return prf_fail(err, PRF_ENOMEM, "cross-validation of %zu layers", count);
-}
-
-static prf_status_t cross_validate(trial_t *trial, const prf_dataset_t *data, uint64_t seed, unsigned threads, prf_error_t *err)
+static prf_status_t trial_init(trial_t *trial, const prf_dataset_t *data, uint64_t seed, prf_error_t *err)
 {
     size_t n = data->count;
-    uint32_t *order = malloc(n * sizeof *order);
-    if (!order)
-        return prf_fail(err, PRF_ENOMEM, "folds of %zu layers", n);
+    *trial = (trial_t){.data = data};
+    trial->order = malloc(n * sizeof *trial->order);
+    bool ok = trial->order != NULL;
+    for (size_t c = 0; c < CANDIDATES; c++) {
+        trial->residuals[c] = malloc(n * sizeof(double));
+        trial->spreads[c] = calloc(n, sizeof(double));
+        ok = ok && trial->residuals[c] && trial->spreads[c];
+        for (size_t i = 0; trial->residuals[c] && i < n; i++)
+            trial->residuals[c][i] = NAN;
+    }
+    if (!ok) {
+        trial_release(trial);
+        return prf_fail(err, PRF_ENOMEM, "cross-validation of %zu layers", n);
+    }
     for (size_t i = 0; i < n; i++)
-        order[i] = (uint32_t)i;
+        trial->order[i] = (uint32_t)i;
     prf_rng_t rng;
     prf_rng_init(&rng, seed, prf_rng_stream("folds"));
-    prf_rng_shuffle(&rng, order, n, sizeof *order);
-    size_t folds = n >= PLENTY ? 1 : n < FOLDS ? n : FOLDS;
+    prf_rng_shuffle(&rng, trial->order, n, sizeof *trial->order);
+    trial->fold_count = n >= PLENTY ? 1 : n < FOLDS ? n : FOLDS;
     size_t held_out = n / 5 < HELD_OUT ? n / 5 : HELD_OUT;
-    prf_status_t status = PRF_OK;
-    for (size_t f = 0; !status && f < folds; f++) {
-        size_t begin = folds == 1 ? 0 : f * n / folds, end = folds == 1 ? held_out : (f + 1) * n / folds;
-        status = judge(trial, data, order, begin, end, seed, threads, err);
+    for (size_t f = 0; f < trial->fold_count; f++) {
+        trial->folds[f].begin = trial->fold_count == 1 ? 0 : f * n / trial->fold_count;
+        trial->folds[f].end = trial->fold_count == 1 ? held_out : (f + 1) * n / trial->fold_count;
     }
-    free(order);
+    return PRF_OK;
+}
+
+static prf_status_t pick_rest(const trial_t *trial, fold_t *fold, prf_error_t *err)
+{
+    size_t kept = 0, n = trial->data->count;
+    uint32_t *rows = malloc(n * sizeof *rows);
+    if (!rows)
+        return prf_fail(err, PRF_ENOMEM, "a fold of %zu layers", n);
+    for (size_t i = 0; i < n; i++)
+        if ((i < fold->begin || i >= fold->end) && kept < PLENTY)
+            rows[kept++] = trial->order[i];
+    prf_status_t status = prf_dataset_pick(&fold->rest, trial->data, rows, kept, err);
+    free(rows);
+    return status;
+}
+
+static void fit_fold_terms(void *context, size_t index)
+{
+    const trial_t *trial = context;
+    fold_t *fold = &((trial_t *)context)->folds[index];
+    fold->status = pick_rest(trial, fold, &fold->error);
+    if (!fold->status)
+        fold->status = prf_additive_fit(fold->terms, &fold->rest, &fold->error);
+}
+
+/* A fold's rows, predicted by one candidate that has not seen them. */
+static prf_status_t judge(trial_t *trial, const fold_t *fold, const prf_bins_t *bins, size_t c, uint64_t seed, unsigned threads,
+                          prf_error_t *err)
+{
+    prf_regressor_t regressor;
+    if (candidates[c].scale == PRF_SCALE_TERMS && !fold->terms[candidates[c].additive].terms)
+        return PRF_OK;
+    prf_status_t status = fit(&regressor, &candidates[c], &fold->rest, bins, fold->terms, seed, threads, err);
+    if (status)
+        return status;
+    for (size_t i = fold->begin; i < fold->end; i++) {
+        uint32_t row = trial->order[i];
+        double estimate, quantities[PRF_QUANTITIES];
+        prf_seen_t seen = seen_at(trial->data, row, quantities);
+        prf_regressor_predict(&regressor, &seen, &estimate, &trial->spreads[c][row]);
+        trial->residuals[c][row] = trial->data->log_latency[row] - estimate;
+    }
+    prf_regressor_release(&regressor);
+    return PRF_OK;
+}
+
+static prf_status_t judge_all(trial_t *trial, bool with_trees, uint64_t seed, unsigned threads, prf_error_t *err)
+{
+    prf_status_t status = PRF_OK;
+    for (size_t f = 0; !status && f < trial->fold_count; f++) {
+        const prf_dataset_t *rest = &trial->folds[f].rest;
+        prf_bins_t bins = {0};
+        if (with_trees)
+            status = prf_bins_init(&bins, rest->table, rest->count, rest->feature_count, err);
+        for (size_t c = 0; !status && c < CANDIDATES; c++)
+            if ((candidates[c].growth.members > 0) == with_trees)
+                status = judge(trial, &trial->folds[f], &bins, c, seed, threads, err);
+        prf_bins_release(&bins);
+    }
     return status;
 }
 
@@ -179,40 +263,77 @@ static double mean_percentage_error(const double *residuals, size_t count)
         sum += fabs(exp(-residuals[i]) - 1);
         n++;
     }
-    return sum / (double)n;
+    return n ? sum / (double)n + TINY : INFINITY;
 }
 
-static size_t best_candidate(const trial_t *trial, size_t count)
+/* The first candidate that is nearly as good as the best; *least is how good that is. */
+static size_t best_candidate(const trial_t *trial, double *least)
 {
-    double errors[CANDIDATES], least = INFINITY;
+    double errors[CANDIDATES];
+    *least = INFINITY;
     for (size_t c = 0; c < CANDIDATES; c++) {
-        errors[c] = mean_percentage_error(trial->residuals[c], count);
-        least = fmin(least, errors[c]);
+        errors[c] = mean_percentage_error(trial->residuals[c], trial->data->count);
+        *least = fmin(*least, errors[c]);
     }
     for (size_t c = 0; c < CANDIDATES; c++)
-        if (errors[c] <= TIE * least)
+        if (errors[c] <= TIE * *least)
             return c;
     return 0;
+}
+
+/* Trees are spared the trouble where a sum of terms is exact. */
+static prf_status_t cross_validate(trial_t *trial, size_t *best, uint64_t seed, unsigned threads, prf_error_t *err)
+{
+    double least;
+    prf_parallel(trial->fold_count, threads, fit_fold_terms, trial);
+    for (size_t f = 0; f < trial->fold_count; f++)
+        if (trial->folds[f].status) {
+            if (err)
+                *err = trial->folds[f].error;
+            return trial->folds[f].status;
+        }
+    prf_status_t status = judge_all(trial, false, seed, threads, err);
+    if (status)
+        return status;
+    *best = best_candidate(trial, &least);
+    if (least < EXACT)
+        return PRF_OK;
+    status = judge_all(trial, true, seed, threads, err);
+    if (!status)
+        *best = best_candidate(trial, &least);
+    return status;
+}
+
+static prf_status_t fit_to_all(prf_regressor_t *out, const candidate_t *candidate, const prf_dataset_t *data, uint64_t seed,
+                               unsigned threads, prf_error_t *err)
+{
+    prf_terms_t terms[PRF_ADDITIVES] = {{{0}, NULL, 0}};
+    prf_bins_t bins = {0};
+    prf_status_t status = prf_bins_init(&bins, data->table, data->count, data->feature_count, err);
+    if (!status && candidate->scale == PRF_SCALE_TERMS)
+        status = prf_additive_fit(terms, data, err);
+    if (!status)
+        status = fit(out, candidate, data, &bins, terms, seed, threads, err);
+    for (int t = 0; t < PRF_ADDITIVES; t++)
+        prf_terms_release(&terms[t]);
+    prf_bins_release(&bins);
+    return status;
 }
 
 prf_status_t prf_regressor_choose(prf_regressor_t *out, const prf_dataset_t *data, uint64_t seed, unsigned threads,
                                   prf_error_t *err)
 {
     trial_t trial;
-    prf_bins_t bins = {0};
     prf_regressor_t self = {0};
-    prf_status_t status = trial_init(&trial, data->count, err);
+    size_t best = 0;
+    prf_status_t status = trial_init(&trial, data, seed, err);
     if (status)
         return status;
-    status = cross_validate(&trial, data, seed, threads, err);
+    status = cross_validate(&trial, &best, seed, threads, err);
     if (!status)
-        status = prf_bins_init(&bins, data->table, data->count, data->feature_count, err);
-    size_t best = status ? 0 : best_candidate(&trial, data->count);
-    if (!status)
-        status = fit(&self, &candidates[best], data, &bins, seed, threads, err);
+        status = fit_to_all(&self, &candidates[best], data, seed, threads, err);
     if (!status)
         status = prf_regressor_calibrate(&self, trial.residuals[best], trial.spreads[best], data->count, err);
-    prf_bins_release(&bins);
     trial_release(&trial);
     if (status)
         prf_regressor_release(&self);
@@ -252,8 +373,8 @@ prf_status_t prf_regressor_calibrate(prf_regressor_t *self, const double *residu
             if (!isnan(residuals[i]))
                 ratios[n++] = residuals[i] / (spreads[i] + self->floor);
         qsort(ratios, n, sizeof *ratios, by_value);
-        self->low = fmin(0, quantile(ratios, n, 0.05, false));
-        self->high = fmax(0, quantile(ratios, n, 0.95, true));
+        self->low = fmin(-TINY / self->floor, quantile(ratios, n, 0.05, false));
+        self->high = fmax(TINY / self->floor, quantile(ratios, n, 0.95, true));
     }
     free(ratios);
     return PRF_OK;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* regressor.h - from features to latency: what a candidate is, how one is fitted, judged and chosen. Pure.
  *
- * A regressor predicts the logarithm of latency / scale, where the scale is 1 ns or the roofline of the board. Adding a
- * candidate is adding an entry to the table in regressor.c. */
+ * A regressor is a scale and what is learned on top of it: trees over the logarithm of latency / scale, or nothing. The scale is
+ * 1 ns, the roofline of the board, or sums of terms. Adding a candidate is adding an entry to the table in regressor.c. */
 #ifndef PRF_MODEL_REGRESSOR_H
 #define PRF_MODEL_REGRESSOR_H
 
@@ -11,21 +11,32 @@
 #include "model/dataset.h"
 #include "model/ensemble.h"
 #include "model/roofline.h"
+#include "model/terms.h"
 
 enum { PRF_REGRESSOR_NAME = 32 };
 
+typedef enum { PRF_SCALE_NONE = 0, PRF_SCALE_ROOFLINE, PRF_SCALE_TERMS } prf_scale_t;
+
+/* What a regressor sees of a layer. Borrowed. */
+typedef struct {
+    const float *features;
+    const prf_work_t *work;
+    const double *quantities;
+} prf_seen_t;
+
 typedef struct {
     char name[PRF_REGRESSOR_NAME];
-    bool scaled; /* by the roofline */
+    prf_scale_t scale;
     prf_roofline_t roofline;
-    prf_ensemble_t ensemble; /* owned */
+    prf_terms_t terms;       /* owned */
+    prf_ensemble_t ensemble; /* owned; may be empty */
     /* The 90 % interval: logarithm of the estimate + [low, high] x (spread of the members + floor), low <= 0 <= high. */
     double low, high, floor;
 } prf_regressor_t;
 
 void prf_regressor_release(prf_regressor_t *self); /* NULL-safe */
 /* Logarithm of the latency in nanoseconds, and the spread of the members around it. */
-void prf_regressor_predict(const prf_regressor_t *self, const float *x, const prf_work_t *work, double *log_ns, double *spread);
+void prf_regressor_predict(const prf_regressor_t *self, const prf_seen_t *seen, double *log_ns, double *spread);
 
 /* Fits every candidate to parts of the data and judges it on the rest (cross-validation by mean absolute percentage error);
  * the best is fitted to all of it. Errors: PRF_ENOMEM, PRF_EINVAL (too much data for a model file). */

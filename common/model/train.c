@@ -61,22 +61,14 @@ static prf_status_t check_input(const prf_train_input_t *input, prf_error_t *err
 static prf_status_t make_dataset(prf_dataset_t *out, const prf_model_part_t *part, const prf_observation_t *observations,
                                  size_t count, prf_error_t *err)
 {
-    const prf_recipe_t *recipe = &part->recipe;
-    size_t width = prf_features_count(recipe);
-    prf_status_t status = prf_dataset_init(out, count, width, err);
-    if (status)
-        return status;
-    for (size_t i = 0; i < count; i++) {
-        float x[PRF_FEATURES];
+    prf_status_t status = prf_dataset_init(out, &part->recipe, &part->steps, count, err);
+    for (size_t i = 0; !status && i < count; i++) {
         prf_layer_t layer = observations[i].layer;
         if (part->map_queries)
             prf_steps_map(&part->steps, &part->space, &layer);
-        prf_features_compute(recipe, &layer, observations[i].extras, x);
-        memcpy(out->table + i * width, x, width * sizeof *x);
-        prf_features_work(recipe, &layer, &out->work[i]);
-        out->log_latency[i] = log(observations[i].latency_ns);
+        prf_dataset_set(out, i, &layer, observations[i].extras, observations[i].latency_ns);
     }
-    return PRF_OK;
+    return status;
 }
 
 /* Estimates of the validation layers of all parts, one after another, with what was measured. */

@@ -28,6 +28,12 @@ static void digest_of(prf_digest_t *out, const uint8_t *file, size_t len)
 /* ---- packing: messages point into the model and into one scratch for each layer ---- */
 
 typedef struct {
+    Prf__Model__Term term;
+    uint8_t factors[2 * PRF_TERM_FACTORS];
+    double arguments[PRF_TERM_FACTORS];
+} packed_term_t;
+
+typedef struct {
     Prf__Model__Layer layer;
     Prf__Model__Space space;
     Prf__Model__Dim dims[PRF_PARAMS], *dim_list[PRF_PARAMS];
@@ -39,7 +45,19 @@ typedef struct {
     uint32_t *tree_sizes; /* owned */
     uint8_t *features;    /* owned */
     float *values;        /* owned */
+    Prf__Model__Terms terms;
+    packed_term_t *term_store;     /* owned */
+    Prf__Model__Term **term_lists; /* owned */
 } packed_layer_t;
+
+static void packed_layer_release(packed_layer_t *p)
+{
+    free(p->tree_sizes);
+    free(p->features);
+    free(p->values);
+    free(p->term_store);
+    free(p->term_lists);
+}
 
 static void pack_metrics(Prf__Model__Metrics *to, const prf_metrics_t *from)
 {
@@ -98,6 +116,39 @@ static bool pack_ensemble(packed_layer_t *p, const prf_ensemble_t *from)
     p->ensemble.features = (ProtobufCBinaryData){from->node_count, p->features};
     p->ensemble.n_values = from->node_count;
     p->ensemble.values = p->values;
+    p->regressor.ensemble = &p->ensemble;
+    return true;
+}
+
+static bool pack_terms(packed_layer_t *p, const prf_terms_t *from)
+{
+    size_t count = from->count[0] + from->count[1];
+    p->term_store = calloc(count + 1, sizeof *p->term_store);
+    p->term_lists = calloc(count + 1, sizeof *p->term_lists);
+    if (!p->term_store || !p->term_lists)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const prf_term_t *term = &from->terms[i];
+        packed_term_t *to = &p->term_store[i];
+        prf__model__term__init(&to->term);
+        for (uint32_t f = 0; f < term->factor_count; f++) {
+            to->factors[2 * f] = term->factors[f].quantity;
+            to->factors[2 * f + 1] = term->factors[f].form;
+            to->arguments[f] = term->factors[f].argument;
+        }
+        to->term.weight = term->weight;
+        to->term.factors = (ProtobufCBinaryData){2 * term->factor_count, to->factors};
+        to->term.n_arguments = term->factor_count;
+        to->term.arguments = to->arguments;
+        p->term_lists[i] = &to->term;
+    }
+    prf__model__terms__init(&p->terms);
+    p->terms.n_first = from->count[0];
+    p->terms.first = p->term_lists;
+    p->terms.n_second = from->count[1];
+    p->terms.second = p->term_lists + from->count[0];
+    p->terms.least_ns = from->least_ns;
+    p->regressor.terms = &p->terms;
     return true;
 }
 
@@ -126,7 +177,7 @@ static bool pack_layer(packed_layer_t *p, const prf_model_part_t *part)
     p->regressor.low = part->regressor.low;
     p->regressor.high = part->regressor.high;
     p->regressor.floor = part->regressor.floor;
-    if (part->regressor.scaled) {
+    if (part->regressor.scale == PRF_SCALE_ROOFLINE) {
         prf__model__roofline__init(&p->roofline);
         p->roofline.overhead_ns = part->regressor.roofline.overhead_ns;
         p->roofline.ns_per_op = part->regressor.roofline.ns_per_op;
@@ -134,7 +185,6 @@ static bool pack_layer(packed_layer_t *p, const prf_model_part_t *part)
         p->roofline.fill_exponent = part->regressor.roofline.fill_exponent;
         p->regressor.roofline = &p->roofline;
     }
-    p->regressor.ensemble = &p->ensemble;
     p->layer.space = &p->space;
     p->layer.n_width = p->layer.n_confidence = PRF_PARAMS;
     p->layer.width = (int32_t *)part->steps.width;
@@ -144,7 +194,8 @@ static bool pack_layer(packed_layer_t *p, const prf_model_part_t *part)
     p->layer.samples = part->samples;
     p->layer.validation = &p->validation;
     p->layer.regressor = &p->regressor;
-    return pack_ensemble(p, &part->regressor.ensemble);
+    bool ok = part->regressor.scale != PRF_SCALE_TERMS || pack_terms(p, &part->regressor.terms);
+    return ok && (!part->regressor.ensemble.tree_count || pack_ensemble(p, &part->regressor.ensemble));
 }
 
 static void put_u32(uint8_t *at, uint32_t v)
@@ -213,11 +264,8 @@ prf_status_t prf_model_file_pack(const prf_model_t *model, void **bytes, size_t 
     message.n_layers = model->part_count;
     message.layers = layers;
     prf_status_t status = ok ? write_file(&message, bytes, len, err) : prf_fail(err, PRF_ENOMEM, "packing a model");
-    for (size_t i = 0; packed && i < model->part_count; i++) {
-        free(packed[i].tree_sizes);
-        free(packed[i].features);
-        free(packed[i].values);
-    }
+    for (size_t i = 0; packed && i < model->part_count; i++)
+        packed_layer_release(&packed[i]);
     free(packed);
     return status;
 }
@@ -347,6 +395,37 @@ static prf_status_t unpack_ensemble(prf_ensemble_t *to, const Prf__Model__Ensemb
     return status;
 }
 
+static bool unpack_term(prf_term_t *to, const Prf__Model__Term *from)
+{
+    size_t count = from->n_arguments;
+    if (count > PRF_TERM_FACTORS || from->factors.len != 2 * count)
+        return false;
+    *to = (prf_term_t){.weight = from->weight, .factor_count = (uint32_t)count};
+    for (size_t i = 0; i < count; i++)
+        to->factors[i] = (prf_factor_t){from->factors.data[2 * i], from->factors.data[2 * i + 1], from->arguments[i]};
+    return true;
+}
+
+static prf_status_t unpack_terms(prf_terms_t *to, const Prf__Model__Terms *from, prf_error_t *err)
+{
+    if (from->n_first > PRF_TERMS || from->n_second > PRF_TERMS)
+        return corrupt(err, "more terms than there can be");
+    prf_terms_t t = {.count = {(uint32_t)from->n_first, (uint32_t)from->n_second}, .least_ns = from->least_ns};
+    size_t count = from->n_first + from->n_second;
+    t.terms = malloc((count + 1) * sizeof *t.terms);
+    prf_status_t status = t.terms ? PRF_OK : prf_fail(err, PRF_ENOMEM, "%zu terms", count);
+    for (size_t i = 0; !status && i < count; i++)
+        if (!unpack_term(&t.terms[i], i < from->n_first ? from->first[i] : from->second[i - from->n_first]))
+            status = corrupt(err, "a term with more factors than it can have");
+    if (!status)
+        status = prf_terms_check(&t, err);
+    if (status)
+        prf_terms_release(&t);
+    else
+        *to = t;
+    return status;
+}
+
 static bool rate(double v)
 {
     return isfinite(v) && v >= 0;
@@ -361,7 +440,7 @@ static prf_status_t unpack_regressor(prf_regressor_t *to, const Prf__Model__Regr
         if (!rate(r->overhead_ns) || !rate(r->ns_per_op) || !rate(r->ns_per_byte) || !(r->overhead_ns > 0) ||
             !rate(r->fill_exponent) || r->fill_exponent > 1)
             return corrupt(err, "a roofline with a rate that cannot be");
-        to->scaled = true;
+        to->scale = PRF_SCALE_ROOFLINE;
         to->roofline = (prf_roofline_t){r->overhead_ns, r->ns_per_op, r->ns_per_byte, r->fill_exponent};
     }
     if (!rate(-from->low) || !rate(from->high) || !rate(from->floor))
@@ -369,7 +448,16 @@ static prf_status_t unpack_regressor(prf_regressor_t *to, const Prf__Model__Regr
     to->low = from->low;
     to->high = from->high;
     to->floor = from->floor;
-    return unpack_ensemble(&to->ensemble, from->ensemble, feature_count, err);
+    prf_status_t status = PRF_OK;
+    if (from->terms) {
+        if (from->roofline)
+            return corrupt(err, "a regressor with two scales");
+        to->scale = PRF_SCALE_TERMS;
+        status = unpack_terms(&to->terms, from->terms, err);
+    }
+    if (!status && (from->ensemble || !from->terms))
+        status = unpack_ensemble(&to->ensemble, from->ensemble, feature_count, err);
+    return status;
 }
 
 static prf_status_t unpack_layer(prf_model_t *model, size_t index, const Prf__Model__Layer *from, prf_error_t *err)

@@ -79,8 +79,21 @@ bool fuzz_one(const uint8_t *bytes, size_t len)
     return ok;
 }
 
-/* Two trees of three nodes for each of two layer kinds: what the trainer makes is a hundred times as large, and slows the fuzzer.
- */
+/* The larger of two sums, of two terms and one. */
+static void small_terms(prf_terms_t *t)
+{
+    static const prf_term_t terms[] = {
+        {3, 2, {{PRF_Q_CHANNELS, PRF_FACTOR_TILES, 8}, {PRF_Q_COLUMNS, PRF_FACTOR_VALUE, 0}}},
+        {-1, 1, {{PRF_P_STRIDE, PRF_FACTOR_EQUALS, 2}}},
+        {0.5, 1, {{PRF_Q_BYTES, PRF_FACTOR_VALUE, 0}}},
+    };
+    *t = (prf_terms_t){.count = {2, 1}, .least_ns = 1};
+    t->terms = malloc(sizeof terms);
+    MUST(t->terms, "terms");
+    memcpy(t->terms, terms, sizeof terms);
+}
+
+/* Two trees of three nodes on top of a scale: what the trainer makes is a hundred times as large, and slows the fuzzer. */
 static void small_part(prf_model_part_t *part, prf_layer_kind_t kind)
 {
     static const prf_node_t nodes[] = {{.value = 8}, {.value = 1, .feature = PRF_LEAF}, {.value = 2, .feature = PRF_LEAF}};
@@ -91,9 +104,13 @@ static void small_part(prf_model_part_t *part, prf_layer_kind_t kind)
     if (kind == PRF_FC) {
         part->space.dims[PRF_P_IN] = part->space.dims[PRF_P_OUT] = range;
     } else {
-        part->space.dims[PRF_P_C] = part->space.dims[PRF_P_K] = part->space.dims[PRF_P_H] = range;
-        part->space.dims[PRF_P_R] = list;
-        part->space.dims[PRF_P_PAD] = (prf_dim_t){.kind = PRF_DIM_TIED, .source = PRF_P_R, .divisor = 2};
+        part->space.dims[PRF_P_C] = part->space.dims[PRF_P_H] = range;
+        if (kind == PRF_CONV2D)
+            part->space.dims[PRF_P_K] = range;
+        if (kind != PRF_ADD) {
+            part->space.dims[PRF_P_R] = list;
+            part->space.dims[PRF_P_PAD] = (prf_dim_t){.kind = PRF_DIM_TIED, .source = PRF_P_R, .divisor = 2};
+        }
     }
     prf_steps_none(&part->steps);
     part->steps.width[kind == PRF_FC ? PRF_P_IN : PRF_P_C] = 8;
@@ -102,8 +119,16 @@ static void small_part(prf_model_part_t *part, prf_layer_kind_t kind)
     part->map_queries = true;
     part->samples = 40;
     prf_regressor_t *r = &part->regressor;
-    *r = (prf_regressor_t){.name = "forest/roofline", .scaled = kind != PRF_FC, .low = -1, .high = 1, .floor = 0.01};
+    *r = (prf_regressor_t){.name = "forest/roofline", .scale = PRF_SCALE_ROOFLINE, .low = -1, .high = 1, .floor = 0.01};
     r->roofline = (prf_roofline_t){100, 0.1, 0.2, 0.5};
+    if (kind == PRF_ADD)
+        r->scale = PRF_SCALE_NONE;
+    if (kind == PRF_FC || kind == PRF_MAXPOOL2D) {
+        r->scale = PRF_SCALE_TERMS;
+        small_terms(&r->terms);
+    }
+    if (kind == PRF_MAXPOOL2D)
+        return; /* terms alone */
     r->ensemble = (prf_ensemble_t){.member_count = 2, .tree_count = 2, .node_count = 6, .base = 5};
     r->ensemble.nodes = calloc(6, sizeof *nodes);
     r->ensemble.roots = calloc(3, sizeof *r->ensemble.roots);
@@ -116,13 +141,16 @@ static void small_part(prf_model_part_t *part, prf_layer_kind_t kind)
 
 void fuzz_seeds(fuzz_add_fn add, void *arg)
 {
-    prf_model_t *model = prf_model_new(2);
+    static const prf_layer_kind_t kinds[] = {PRF_FC, PRF_CONV2D, PRF_MAXPOOL2D,
+                                             PRF_ADD}; /* one for each scale, one without trees */
+    enum { KINDS = sizeof kinds / sizeof *kinds };
+    prf_model_t *model = prf_model_new(KINDS);
     void *bytes;
     size_t len;
     prf_error_t err;
     MUST(model, "a model");
-    small_part(&model->parts[0], PRF_FC);
-    small_part(&model->parts[1], PRF_CONV2D);
+    for (size_t i = 0; i < KINDS; i++)
+        small_part(&model->parts[i], kinds[i]);
     model->extra_count = 1;
     snprintf(model->kind, sizeof model->kind, "cpu");
     snprintf(model->extras[0], sizeof model->extras[0], "fused");
