@@ -5,7 +5,8 @@
  * long as the largest, at another height for each base. A space limited in MACs has its bases made smaller until the swept
  * parameter can go to the end of its window, or at least to its middle. Of the combinations of discrete parameters those are
  * preferred whose output is as large as the input, so that a step in the output's height is one of the same width in h, and
- * among them those with most arithmetic for each byte at the size that they can have. */
+ * among them those with most arithmetic for each byte at the size that they can have. The second base of a height or width has
+ * an output of another size, where the space has one, to tell steps in the input from steps in the output. */
 #include "pr/base_points.h"
 
 #include <math.h>
@@ -22,12 +23,13 @@ void prf_base_window(const prf_dim_t *dim, int32_t *from, int32_t *to)
     *to = dim->hi - *from < WINDOW ? dim->hi : *from + WINDOW - 1;
 }
 
-/* Output as large as the input first, then operations a byte; at PLENTY of them a board is hardly bound by memory. */
-static double worth(const prf_space_t *space, const prf_layer_t *layer)
+/* Output as large as the input first (or not: `alike`), then operations a byte; at PLENTY of them a board is hardly bound by
+ * memory. */
+static double worth(const prf_space_t *space, const prf_layer_t *layer, bool alike)
 {
     prf_shape_t in = prf_layer_in_shape(layer), out = prf_layer_out_shape(layer);
     double intensity = prf_layer_intensity(layer, space->dtype);
-    return intensity / (PLENTY + intensity) + (in.h == out.h && in.w == out.w ? 1 : 0);
+    return intensity / (PLENTY + intensity) + ((in.h == out.h && in.w == out.w) == alike ? 1 : 0);
 }
 
 /* Ranges at `level` (0 .. 1) of their extent, `swept` at `at`; discrete parameters stay as they are. */
@@ -85,12 +87,13 @@ bool prf_base_find(const prf_space_t *space, prf_param_t swept, size_t number, u
     prf_rng_t rng;
     prf_rng_init(&rng, seed, prf_rng_stream("sweep base") + (uint64_t)swept * PRF_BASES + number);
     double level = levels[(number + (size_t)swept) % PRF_BASES] + 0.04 * (prf_rng_double(&rng) - 0.5);
+    bool sized = swept == PRF_P_H || swept == PRF_P_W, alike = !sized || number != 1;
     size_t kept = 0;
     for (size_t i = 0; i < COMBINATIONS; i++) {
         draw_discrete(space, &rng, &layer);
         if (!fit_level(space, swept, level, &layer) || seen(found, kept, &layer))
             continue;
-        double value = worth(space, &layer);
+        double value = worth(space, &layer, alike);
         size_t k = kept++;
         for (; k > 0 && worths[k - 1] < value; k--) {
             found[k] = found[k - 1];
@@ -101,7 +104,8 @@ bool prf_base_find(const prf_space_t *space, prf_param_t swept, size_t number, u
     }
     if (kept == 0)
         return false;
-    size_t rank = number; /* each base its own combination, as long as it is as good in kind as the best */
+    /* Each base its own combination, as long as it is as good in kind as the best; of heights and widths each the best. */
+    size_t rank = sized ? 0 : number;
     while (rank > 0 && (rank >= kept || floor(worths[rank]) < floor(worths[0])))
         rank--;
     *out = found[rank];

@@ -3,10 +3,11 @@
  *
  * No step: a + t p, the same with a square (other parameters follow this one: w = h) or with a break (the bound changes from
  * memory to arithmetic, another kernel takes over). Steps of width s: the same plus b (ceil(p / s) s - p), the sawtooth by which a
- * staircase stands above its slope; b / t is the share of the growth that happens at the edges: 1 for level steps, and below
- * PRF_FIT_SHARE a width would explain nothing worth having, so there the share is held at that bound and must bear the error that
- * this brings. Boards whose tiles cost different amounts (a buffer that overflows) follow no formula from tile to tile, yet are
- * level within each: for them every tile seen gets a height of its own, and pays for it as a parameter.
+ * staircase stands above its slope; b / t is the share of the growth that happens at the edges: 1 for level steps. A share below
+ * PRF_FIT_SHARE is within what noise and curvature can fake. Unless it explains nearly everything it is held at that bound and must
+ * bear the error that this brings. Steps within steps (16 within 64) are two sawteeth. Boards whose tiles cost different amounts (a
+ * buffer that overflows) follow no formula from tile to tile, yet are level within each: for them every tile seen gets a height of
+ * its own, and pays for it as a parameter.
  *
  * BIC = n log(mean squared relative error + FLOOR^2) + k log n. The floor keeps an exact fit from claiming infinite evidence. */
 #include "pr/fit.h"
@@ -14,8 +15,10 @@
 #include <math.h>
 #include <string.h>
 
-#define FLOOR 3e-4
-#define PLACED 10.0 /* BIC by which tiles of free height must beat displaced ones */
+#define PLACED 10.0     /* BIC by which tiles of free height must beat displaced ones */
+#define MINOR_LEFT 0.05 /* squared error that steps of a minor share may leave of what there is without them */
+#define NEST_LEFT 0.5   /* ... that a width may leave, for narrower steps to be looked for within it */
+#define NESTED_LEFT 0.2 /* ... and that these may leave of that */
 
 enum { SPARE = 2 }; /* points beyond the parameters without which a fit says nothing */
 
@@ -43,9 +46,13 @@ static void terms_at(const prf_fit_t *fit, int32_t at, double row[PRF_FIT_TERMS]
     row[i++] = x;
     if (fit->width > 1)
         row[i++] = sawtooth(at, fit->width) * (fit->scaled ? x : 1);
+    if (fit->inner > 0)
+        row[i++] = sawtooth(at, fit->inner);
     if (fit->knee > 0) {
         row[i++] = at > fit->knee;
         row[i++] = at > fit->knee ? x : 0;
+        row[i++] = x * x;
+        row[i] = at > fit->knee ? x * x : 0;
     } else if (i < fit->terms)
         row[i] = x * x;
 }
@@ -95,10 +102,13 @@ static double solve(const prf_curve_t *curve, design_t *design, double coef[PRF_
     return rss;
 }
 
-static double bic(size_t points, double rss, double parameters)
+/* What a fit is worth, and the error that it leaves. */
+static void assess(prf_fit_t *fit, size_t points, double rss, double parameters)
 {
     double n = (double)points;
-    return n * log(rss / n + FLOOR * FLOOR) + parameters * log(n);
+    fit->spent = parameters;
+    fit->bic = rss < INFINITY ? n * log(rss / n + PRF_FIT_FLOOR * PRF_FIT_FLOOR) + parameters * log(n) : INFINITY;
+    fit->rms = rss < INFINITY ? sqrt(rss / fmax(1, n - parameters)) : INFINITY;
 }
 
 static double fit_terms(const prf_curve_t *curve, prf_fit_t *fit)
@@ -139,20 +149,45 @@ static void keep_better(prf_fit_t *best, const prf_fit_t *fit)
         *best = *fit;
 }
 
-void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out)
+/* Where a break lies is told as well as the gap behind it is narrow, and that was chosen: a choice among m costs 2 log m, here in
+ * parameters. */
+static double place_cost(const prf_curve_t *curve, size_t knee)
 {
-    prf_fit_t best = {.bic = INFINITY, .width = 1, .terms = 2};
+    int32_t first = curve->at[knee], last = first, next = INT32_MAX;
+    for (size_t i = 0; i < curve->count; i++) {
+        int32_t at = curve->at[i];
+        first = at < first ? at : first;
+        last = at > last ? at : last;
+        next = at > curve->at[knee] && at < next ? at : next;
+    }
+    double gap = next == INT32_MAX ? 1 : next - curve->at[knee];
+    return 2 * log(fmax(last - first, 1) / gap) / log((double)curve->count);
+}
+
+void prf_fit_unbroken(const prf_curve_t *curve, prf_fit_t *out)
+{
+    prf_fit_t best = {.bic = INFINITY, .rms = INFINITY, .width = 1, .terms = 2};
     size_t n = curve->count;
     for (unsigned terms = 2; terms <= 3 && n >= terms + SPARE; terms++) {
         prf_fit_t fit = {.width = 1, .terms = terms};
-        fit.bic = bic(n, fit_terms(curve, &fit), terms);
+        assess(&fit, n, fit_terms(curve, &fit), terms);
         keep_better(&best, &fit);
     }
-    for (size_t i = 0; i < n && n >= 5 + SPARE; i++) {
-        prf_fit_t fit = {.width = 1, .terms = 4, .knee = curve->at[i]};
-        fit.bic = bic(n, fit_terms(curve, &fit), 5);
-        keep_better(&best, &fit);
-    }
+    *out = best;
+}
+
+void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out)
+{
+    prf_fit_t best;
+    size_t n = curve->count;
+    prf_fit_unbroken(curve, &best);
+    /* Fewer than twice as many points as coefficients can be broken into anything. */
+    for (unsigned terms = 4; terms <= 6 && n >= 2 * (terms + 1) && best.rms > PRF_FIT_FLOOR; terms += 2)
+        for (size_t i = 0; i < n; i++) {
+            prf_fit_t fit = {.width = 1, .terms = terms, .knee = curve->at[i]};
+            assess(&fit, n, fit_terms(curve, &fit), terms + place_cost(curve, i));
+            keep_better(&best, &fit);
+        }
     *out = best;
 }
 
@@ -168,21 +203,30 @@ static double growth_of(const prf_curve_t *curve, const prf_fit_t *fit)
     return fastest;
 }
 
-static void fit_staircase(const prf_curve_t *curve, prf_fit_t *fit)
+/* Whether the sawtooth takes away nearly all of the error that there is without it. */
+static bool explains(const prf_curve_t *curve, const prf_fit_t *fit, double rss)
 {
-    double rss = fit_terms(curve, fit);
-    if (fit->coef[2] < PRF_FIT_SHARE * growth_of(curve, fit))
-        rss = fit->scaled ? INFINITY : fit_bound(curve, fit);
-    else if (fit->coef[2] <= 0)
-        rss = INFINITY;
-    fit->bic = rss < INFINITY ? bic(curve->count, rss, fit->terms) : INFINITY;
+    prf_fit_t without = {.width = 1, .terms = fit->terms - 1};
+    return rss <= MINOR_LEFT * fit_terms(curve, &without);
 }
 
-/* Level tiles, each of its own height, displaced by `phase`. Returns the BIC and how many there are. */
-static double tiles_bic(const prf_curve_t *curve, int32_t width, int32_t phase, size_t *tiles)
+static void fit_staircase(const prf_curve_t *curve, prf_fit_t *fit)
+{
+    double rss = fit_terms(curve, fit), growth = growth_of(curve, fit);
+    fit->share = growth > 0 ? fmin(fit->coef[2] / growth, 1) : 1;
+    if (fit->coef[2] < PRF_FIT_MINOR * growth || (fit->coef[2] < PRF_FIT_SHARE * growth && !explains(curve, fit, rss))) {
+        rss = fit->scaled ? INFINITY : fit_bound(curve, fit);
+        fit->share = PRF_FIT_SHARE;
+    } else if (fit->coef[2] <= 0)
+        rss = INFINITY;
+    assess(fit, curve->count, rss, fit->terms);
+}
+
+/* Level tiles, each of its own height, displaced by `phase`. Returns how many there are. */
+static size_t fit_tiles(const prf_curve_t *curve, int32_t width, int32_t phase, prf_fit_t *fit)
 {
     double rss = 0;
-    *tiles = 0;
+    size_t tiles = 0;
     for (size_t i = 0; i < curve->count; i++) {
         int32_t tile = (curve->at[i] - 1 + phase) / width;
         double weight = 0, mean = 0;
@@ -195,26 +239,57 @@ static double tiles_bic(const prf_curve_t *curve, int32_t width, int32_t phase, 
             first = first && j >= i;
         }
         double above = (curve->y[i] - mean / weight) / curve->y[i];
-        *tiles += first;
+        tiles += first;
         rss += above * above;
     }
-    return bic(curve->count, rss, (double)*tiles);
+    assess(fit, curve->count, rss, (double)tiles);
+    return tiles;
 }
 
 /* Neighbours are alike on any curve. What speaks for tiles is that they must lie where they do: displaced ones fit worse. And
  * half as many points again as tiles must be there, or fitting them proves nothing. */
-static double placed_tiles_bic(const prf_curve_t *curve, int32_t width)
+static void fit_placed_tiles(const prf_curve_t *curve, prf_fit_t *best)
 {
-    size_t tiles, displaced;
-    double here = tiles_bic(curve, width, 0, &tiles);
-    if (2 * curve->count < 3 * tiles + 2 * SPARE)
-        return INFINITY;
+    prf_fit_t here = *best, displaced = {0};
+    size_t tiles = fit_tiles(curve, best->width, 0, &here);
+    if (2 * curve->count < 3 * tiles + 2 * SPARE || here.bic >= best->bic)
+        return;
     for (int32_t quarter = 1; quarter <= 3; quarter++) {
-        int32_t phase = width * quarter / 4;
-        if (phase > 0 && tiles_bic(curve, width, phase, &displaced) < here + PLACED)
-            return INFINITY;
+        int32_t phase = best->width * quarter / 4;
+        if (phase == 0)
+            continue;
+        fit_tiles(curve, best->width, phase, &displaced);
+        if (displaced.bic < here.bic + PLACED)
+            return;
     }
-    return here;
+    here.tiled = true;
+    here.share = 1;
+    keep_better(best, &here);
+}
+
+/* Narrower steps within a width that explains much, yet not all. Which of them is one more thing to be told. */
+static void fit_nested(const prf_curve_t *curve, prf_fit_t *best)
+{
+    static const int32_t parts[] = {2, 3, 4, 8};
+    enum { PARTS = sizeof parts / sizeof *parts, PARAMETERS = 5 };
+    prf_fit_t line = {.width = 1, .terms = 2};
+    if (curve->count < PARAMETERS + SPARE || best->rms <= 2 * PRF_FIT_FLOOR)
+        return;
+    assess(&line, curve->count, fit_terms(curve, &line), 2);
+    if (best->rms * best->rms > NEST_LEFT * line.rms * line.rms)
+        return;
+    double plain = best->rms * best->rms;
+    for (size_t i = 0; i < PARTS; i++) {
+        prf_fit_t fit = {.width = best->width, .terms = 4, .inner = best->width / parts[i]};
+        if (best->width % parts[i] || fit.inner < 2)
+            continue;
+        double rss = fit_terms(curve, &fit);
+        assess(&fit, curve->count, rss, PARAMETERS);
+        if (fmin(fit.coef[2], fit.coef[3]) < PRF_FIT_SHARE * fit.coef[1] || fit.rms * fit.rms > NESTED_LEFT * plain)
+            continue;
+        fit.share = fmin((fit.coef[2] + fit.coef[3]) / fit.coef[1], 1);
+        keep_better(best, &fit);
+    }
 }
 
 void prf_fit_steps(const prf_curve_t *curve, int32_t width, prf_fit_t *out)
@@ -227,8 +302,10 @@ void prf_fit_steps(const prf_curve_t *curve, int32_t width, prf_fit_t *out)
             fit_staircase(curve, &fit);
             keep_better(&best, &fit);
         }
-    if (best.bic < INFINITY)
-        best.bic = fmin(best.bic, placed_tiles_bic(curve, width));
+    if (best.bic < INFINITY) {
+        fit_nested(curve, &best);
+        fit_placed_tiles(curve, &best);
+    }
     *out = best;
 }
 

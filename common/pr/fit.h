@@ -8,15 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PRF_FIT_POINTS = 64, PRF_FIT_TERMS = 4 };
+enum { PRF_FIT_POINTS = 64, PRF_FIT_TERMS = 6 };
 
-/* The smallest part of a curve's growth that must happen at the edges for it to count as a staircase. */
+/* The part of a curve's growth that happens at the edges of a staircase: at least SHARE, for one worth mapping layers to; a MINOR
+ * one is believed where it explains nearly all that the smooth curve leaves. */
 #define PRF_FIT_SHARE 0.1
+#define PRF_FIT_MINOR 0.005
+/* Relative error below which fits are equally good. */
+#define PRF_FIT_FLOOR 3e-4
 
 /* Measured points of one curve. */
 typedef struct {
     size_t count;
-    int32_t at[PRF_FIT_POINTS]; /* parameter value, >= 1 */
+    int32_t at[PRF_FIT_POINTS]; /* value of the parameter, or of a quantity that follows from it; >= 1 */
     double y[PRF_FIT_POINTS];   /* latency, > 0 */
 } prf_curve_t;
 
@@ -25,10 +29,17 @@ typedef struct {
     int32_t width; /* 1: smooth */
     unsigned terms;
     double coef[PRF_FIT_TERMS];
-    int32_t knee; /* smooth: last value before another line takes over; 0: one line */
-    bool scaled;  /* the steps grow with the parameter */
+    int32_t knee;  /* smooth: last value before another line takes over; 0: one line */
+    bool scaled;   /* the steps grow with the parameter */
+    bool tiled;    /* a height of its own for each tile seen; coef is then the best staircase */
+    int32_t inner; /* steps of this width within those of `width`; 0: none */
+    double share;  /* of the growth that happens at the edges (of `width`, or of it and `inner` together), 0 .. 1 */
+    double spent;  /* parameters that it cost */
+    double rms;    /* relative error that the fit leaves, a degree of freedom */
 } prf_fit_t;
 
+/* A line or a square; and these, or two of them with a break between. */
+void prf_fit_unbroken(const prf_curve_t *curve, prf_fit_t *out);
 void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out);
 void prf_fit_steps(const prf_curve_t *curve, int32_t width, prf_fit_t *out);
 /* Latency that a fit expects at parameter value `at`. */
