@@ -24,29 +24,6 @@ static void print_events(const json_t *events)
     }
 }
 
-/* All pages after number `after`. */
-static prf_status_t fetch(prf_farm_t *farm, json_int_t after, json_t **out, prf_error_t *err)
-{
-    json_t *all = json_array();
-    for (;;) {
-        json_t *page;
-        prf_status_t status = prf_farm_call(farm, "events", json_pack("{s:I}", "after", after), PRF_CALL_MS, &page, err);
-        if (status) {
-            json_decref(all);
-            return status;
-        }
-        json_array_extend(all, json_object_get(page, "events"));
-        const json_t *next = json_object_get(page, "next");
-        bool more = json_is_integer(next) && json_integer_value(next) > after;
-        after = json_integer_value(next);
-        json_decref(page);
-        if (!more)
-            break;
-    }
-    *out = all;
-    return PRF_OK;
-}
-
 static const prf_usage_t usage = {
     .name = "events",
     .synopsis = "[--after NUMBER] [--farm FARM | --dir DIR]",
@@ -71,7 +48,8 @@ int prf_cmd_events(int argc, char **argv)
     if (!prf_access_start(&access, &usage, options, argc, argv, NULL, &code))
         return code;
     json_t *events;
-    prf_status_t failed = fetch(access.farm, (json_int_t)after, &events, &err);
+    prf_status_t failed =
+        prf_farm_list(access.farm, "events", json_pack("{s:I}", "after", (json_int_t)after), "events", &events, &err);
     prf_access_close(&access);
     if (failed)
         return prf_report(&err);

@@ -169,6 +169,28 @@ prf_status_t prf_farm_call(prf_farm_t *self, const char *op, json_t *in, unsigne
     return status;
 }
 
+prf_status_t prf_farm_list(prf_farm_t *self, const char *op, json_t *in, const char *rows, json_t **out, prf_error_t *err)
+{
+    json_int_t after = json_integer_value(json_object_get(in, "after"));
+    json_t *all = json_array(), *page;
+    prf_status_t status;
+    bool more = true;
+    while (more && !(status = prf_farm_call(self, op, json_incref(in), PRF_CALL_MS, &page, err))) {
+        json_array_extend(all, json_object_get(page, rows));
+        const json_t *next = json_object_get(page, "next");
+        more = json_is_integer(next) && json_integer_value(next) > after;
+        after = json_integer_value(next);
+        json_object_set_new(in, "after", json_integer(after));
+        json_decref(page);
+    }
+    json_decref(in);
+    if (status)
+        json_decref(all);
+    else
+        *out = all;
+    return status;
+}
+
 /* Fills `data` (of `total` bytes) chunk by chunk. */
 static prf_status_t fetch(prf_farm_t *self, const prf_digest_t *digest, uint8_t *data, size_t total, prf_error_t *err)
 {

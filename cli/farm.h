@@ -25,6 +25,10 @@ const char *prf_farm_name(const prf_farm_t *self);
  * Errors: what the coordinator answered, PRF_ETIMEOUT (says whom nobody answered for), PRF_EPEER, PRF_ECANCELLED, PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_farm_call(prf_farm_t *self, const char *op, json_t *in, unsigned timeout_ms, json_t **out,
                                        prf_error_t *err);
+/* All pages of what an op lists: `in` (a reference that is taken) is sent again with "after" where the last page told the next one;
+ * *out, a new reference, is the arrays named `rows` in one. Errors: those of prf_farm_call. */
+PRF_CHECKED prf_status_t prf_farm_list(prf_farm_t *self, const char *op, json_t *in, const char *rows, json_t **out,
+                                       prf_error_t *err);
 /* The newest model file of a kind, or `version` if that is above 0: fetched in chunks, its digest checked. Caller frees *data.
  * `version` (may be NULL) receives which one it is. Errors: also PRF_ENOTFOUND, PRF_ECORRUPT. */
 PRF_CHECKED prf_status_t prf_farm_model(prf_farm_t *self, const char *kind, unsigned *version, void **data, size_t *len,

@@ -28,29 +28,6 @@ static void print_points(const json_t *points)
     prf_table_print(&table, &terminal);
 }
 
-static prf_status_t fetch(prf_farm_t *farm, const char *campaign, json_t **out, prf_error_t *err)
-{
-    json_int_t after = 0;
-    json_t *all = json_array();
-    for (;;) {
-        json_t *page, *in = json_pack("{s:s, s:I}", "campaign", campaign, "after", after);
-        prf_status_t status = prf_farm_call(farm, "poisoned", in, PRF_CALL_MS, &page, err);
-        if (status) {
-            json_decref(all);
-            return status;
-        }
-        json_array_extend(all, json_object_get(page, "points"));
-        const json_t *next = json_object_get(page, "next");
-        bool more = json_is_integer(next) && json_integer_value(next) > after;
-        after = json_integer_value(next);
-        json_decref(page);
-        if (!more)
-            break;
-    }
-    *out = all;
-    return PRF_OK;
-}
-
 static const prf_usage_t usage = {
     .name = "poisoned",
     .synopsis = "CAMPAIGN [--farm FARM | --dir DIR]",
@@ -76,7 +53,8 @@ int prf_cmd_poisoned(int argc, char **argv)
     if (!prf_access_start(&access, &usage, options, argc, argv, &words, &code))
         return code;
     json_t *points;
-    prf_status_t failed = fetch(access.farm, words.items[0], &points, &err);
+    prf_status_t failed =
+        prf_farm_list(access.farm, "poisoned", json_pack("{s:s}", "campaign", words.items[0]), "points", &points, &err);
     prf_access_close(&access);
     if (failed)
         return prf_report(&err);
