@@ -14,12 +14,14 @@
 #include "backends/plugin.h"
 #include "backends/registry.h"
 #include "measure/measure.h"
+#include "measure/sentinel.h"
 #include "pipe.h"
 
 typedef struct {
     prf_pipe_t pipe;
     const prf_backend_t *backend;
     prf_board_t *board;
+    prf_sentinel_t sentinel;
     bool broken;
 } server_t;
 
@@ -134,7 +136,10 @@ static void measure(server_t *self, const prf_job_t *job, prf_result_t *result)
 {
     prf_error_t err = {0};
     *result = (prf_result_t){.id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt};
+    prf_sentinel_before(&self->sentinel);
     result->outcome = prf_measure(self->backend, self->board, &job->protocol, job->blocks, job->block_count, &result->sample, &err);
+    if (!result->outcome && prf_sentinel_after(&self->sentinel))
+        result->sample.taint |= PRF_TAINT_SLOW;
     if (!result->outcome && !prf_sample_plausible(&result->sample))
         result->outcome = prf_fail(&err, PRF_EIMPLAUSIBLE,
                                    "the board answered with a latency of %.6g ns: values above 0 and below an hour "
@@ -186,8 +191,10 @@ int prf_serve(const prf_serve_t *what, int fd)
         status = say_hello(&self, what, &err);
     if (status)
         exit_code = refuse(&self, &err);
-    else
+    else {
+        prf_sentinel_init(&self.sentinel, self.backend, self.board);
         serve_jobs(&self);
+    }
     if (self.board)
         self.backend->close(&self.board);
     prf_pipe_release(&self.pipe);

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/sentinel.h"
+
+#include "base/clock.h"
+#include "measure/measure.h"
+
+enum { FRESH_MS = 200 };
+#define SLOW 1.08      /* times calm: repeated looks differ by a few percent, slow states by a tenth and more */
+#define FOLLOWS 1.0002 /* a look: 8 % after some 400 */
+
+/* About a millisecond of a processor's arithmetic. */
+static const char layer[] = "conv2d n=1 c=64 k=64 h=28 w=28 r=3 s=3 stride=1 pad=1 dtype=f32";
+
+void prf_sentinel_init(prf_sentinel_t *out, const prf_backend_t *backend, prf_board_t *board)
+{
+    prf_board_facts_t facts = {.flags = 0};
+    backend->describe(board, &facts);
+    *out = (prf_sentinel_t){.backend = backend, .board = board, .off = (facts.flags & PRF_BOARD_SELF_TIMED) != 0};
+}
+
+bool prf_sentinel_judge(prf_sentinel_t *self, double ns)
+{
+    double expected = self->calm_ns * FOLLOWS;
+    bool slow = self->calm_ns > 0 && ns > SLOW * self->calm_ns;
+    self->calm_ns = self->calm_ns > 0 && expected < ns ? expected : ns;
+    return slow;
+}
+
+static void look(prf_sentinel_t *self)
+{
+    static const prf_protocol_t protocol = {
+        .cache = PRF_CACHE_WARM, .warmup_runs = 1, .min_repeats = 5, .max_repeats = 5, .ci_percent = 100, .limit_ms = 100};
+    prf_block_t block;
+    prf_sample_t sample;
+    prf_error_t err;
+    self->off = self->off || prf_block_parse(&block, layer, &err) ||
+                prf_measure(self->backend, self->board, &protocol, &block, 1, &sample, &err);
+    if (self->off)
+        return;
+    self->slow = prf_sentinel_judge(self, sample.min_ns);
+    self->last_ms = prf_clock_mono_ms();
+}
+
+void prf_sentinel_before(prf_sentinel_t *self)
+{
+    if (self->calm_ns <= 0 || prf_clock_mono_ms() - self->last_ms >= FRESH_MS)
+        look(self);
+}
+
+bool prf_sentinel_after(prf_sentinel_t *self)
+{
+    bool before = self->slow;
+    look(self);
+    return before || self->slow;
+}

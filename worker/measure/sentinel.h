@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sentinel.h - a layer that is timed beside every measurement. A shared machine has states that slow everything down by a tenth to
+ * a half for seconds to minutes: all timings of one measurement agree then, and only a layer that was timed before can tell
+ * (docs/measuring.md). One thread; belongs to the process that has the board open. */
+#ifndef PRF_MEASURE_SENTINEL_H
+#define PRF_MEASURE_SENTINEL_H
+
+#include "backends/backend.h"
+
+typedef struct {
+    const prf_backend_t *backend; /* borrowed, and the board */
+    prf_board_t *board;
+    bool off;         /* the board tells its latency itself, or cannot run the layer */
+    double calm_ns;   /* what the layer takes when nothing slows it down; 0: not timed yet */
+    bool slow;        /* at the last look */
+    uint64_t last_ms; /* when that was */
+} prf_sentinel_t;
+
+void prf_sentinel_init(prf_sentinel_t *out, const prf_backend_t *backend, prf_board_t *board);
+/* Has a look, unless the last one was just now: right before a measurement. */
+void prf_sentinel_before(prf_sentinel_t *self);
+/* Has a look, right after it. True when the machine was slow before or after. */
+bool prf_sentinel_after(prf_sentinel_t *self);
+/* Takes note of one timing; whether it is a slow one. What the layer takes when calm is the least that was seen, and follows
+ * slowly when that is not reached any more. Pure. */
+bool prf_sentinel_judge(prf_sentinel_t *self, double ns);
+
+#endif
