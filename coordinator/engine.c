@@ -124,7 +124,7 @@ const char *prf_engine_fingerprint(const prf_engine_t *self, size_t board)
 
 const char *role_name(role_t role)
 {
-    static const char *const names[ROLES] = {"sweep", "representative", "validation", "random", "network", "refresh"};
+    static const char *const names[ROLES] = {"sweep", "representative", "validation", "random", "network", "refresh", "active"};
     return names[role];
 }
 

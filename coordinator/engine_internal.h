@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_internal.h - what the engine's files share. engine.c: the interface and the book of probes. engine_plan.c: what is
- * asked for next. engine_train.c: the training task. engine_decide.c: decisions, and the end of a time budget.
- * engine_refresh.c: whether a model still holds. engine_report.c: status and summary.
+ * asked for next. engine_train.c: the training task; engine_choose.c: what it finds out about sampling. engine_decide.c: decisions,
+ * and the end of a time budget. engine_refresh.c: whether a model still holds. engine_report.c: status and summary.
  *
  * Vocabulary: a *probe* is one measurement that the campaign wants (a point and an attempt); it exists once however many lists
  * name it (a sweep's layer may also be a training layer). With several *passes* a measurement is several probes, apart in time;
@@ -14,7 +14,29 @@
 #include "model/train.h"
 
 typedef enum { PROBE_PENDING = 0, PROBE_OUT, PROBE_MEASURED, PROBE_POISONED, PROBE_SKIPPED } probe_state_t;
-typedef enum { ROLE_SWEEP = 0, ROLE_REPRESENTATIVE, ROLE_VALIDATION, ROLE_RANDOM, ROLE_NETWORK, ROLE_REFRESH, ROLES } role_t;
+typedef enum {
+    ROLE_SWEEP = 0,
+    ROLE_REPRESENTATIVE,
+    ROLE_VALIDATION,
+    ROLE_RANDOM,
+    ROLE_NETWORK,
+    ROLE_REFRESH,
+    ROLE_ACTIVE,
+    ROLES
+} role_t;
+
+/* What a track's sample is made of beside its sweep. */
+typedef enum { SAMPLING_MIXED = 0, SAMPLING_REPRESENTATIVES, SAMPLING_RANDOM, SAMPLINGS } sampling_t;
+
+/* What a training found out about a track's sampling. */
+typedef struct {
+    sampling_t sampling;
+    bool mapped;                     /* estimates ask for a layer's representative */
+    size_t compared;                 /* layers of each sort that the comparison was about; 0: there was none yet */
+    double error_percent[SAMPLINGS]; /* of models from equally many layers of each sort, on layers held back */
+    prf_layer_t *picks;              /* owned: what promises most to be measured next */
+    size_t pick_count;
+} choice_t;
 
 #define NO_CHAIN SIZE_MAX
 
@@ -45,7 +67,9 @@ typedef struct {
     uint32_t budget, validation; /* layers */
     list_t round;                /* of the sweep, being measured; in the sweep's order */
     list_t swept, representatives, random, validated;
+    list_t active;         /* layers that a model was least sure of */
     size_t random_trained; /* how many of `random`, from its front, are trained on; the baseline has them all */
+    choice_t choice;       /* of the last training */
 } track_t;
 
 typedef struct {
@@ -122,6 +146,11 @@ PRF_CHECKED prf_status_t plan_begin(prf_engine_t *self, size_t board, prf_error_
 PRF_CHECKED prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err);
 PRF_CHECKED prf_status_t plan_round(prf_engine_t *self, size_t board, prf_error_t *err);
 bool plan_time_is_up(const prf_engine_t *self, const kind_t *kind);
+/* Layers that the next round of sampling may still ask for. */
+size_t plan_room(const kind_t *kind, const track_t *track);
+bool steps_any(const prf_steps_t *steps); /* some width is above 1 */
+/* An independent stream of the campaign's seed. */
+uint64_t plan_stream(const prf_engine_t *self, const track_t *track, const char *use);
 void track_release(track_t *track);
 
 /* engine_decide.c */

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_plan.c - what a board kind is asked next.
  *
- * Each track first sweeps, round by round; as soon as its steps are known it asks for its share of the sample: Performance
- * Representatives and, unless the steps were given, as many layers from the original space to train on (on representatives alone
- * a regressor cannot tell a parameter from its tile count, and is lost between two of them on boards that slope within a step);
- * other layers from the original space to be judged by; and, for the baseline, random layers up to what sweep and training
- * together cost, of which the first are those that are trained on anyway. Tracks do not wait for one another until the training,
- * which is for the whole kind. Where a target MAPE is given the budget is spent in three helpings, each judged before the next;
- * else in one. */
+ * Each track first sweeps, round by round, for a third of its budget at most; as soon as its steps are known it asks for its share
+ * of the sample, in ROUNDS helpings. The first has as many Performance Representatives as layers spread over the original space,
+ * so that a training can find out which of them teach more on this board (engine_choose.c); where no step was found the two are the
+ * same thing. Later ones follow that, and give half of their layers to those that the last model was least sure of. Beside them a
+ * track asks for other layers from the original space to be judged by, and, for the baseline, for layers spread over the original
+ * space up to what sweep and training together cost, of which the first are those that are trained on anyway. Tracks do not wait
+ * for one another until the training, which is for the whole kind. Where a target MAPE is given each helping is judged before the
+ * next.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +18,10 @@
 #include "engine_internal.h"
 #include "pr/sample.h"
 
-enum { SWEEP_MOST = 150 }; /* layers a track's sweep may cost */
+enum { SWEEP_MOST = 150, SWEEP_SHARE = 3 }; /* layers a track's sweep may cost, and which part of its budget */
+enum { ROUNDS = 3 };                        /* helpings of the sample */
 
-/* Independent streams of the campaign's seed. */
-static uint64_t stream(const prf_engine_t *self, const track_t *track, const char *use)
+uint64_t plan_stream(const prf_engine_t *self, const track_t *track, const char *use)
 {
     char name[96];
     snprintf(name, sizeof name, "%s/%s/%s", use, prf_layer_kind_name(track->layer->space.kind),
@@ -35,6 +37,8 @@ void track_release(track_t *track)
     free(track->representatives.items);
     free(track->validated.items);
     free(track->random.items);
+    free(track->active.items);
+    free(track->choice.picks);
 }
 
 /* Which of the campaign's layers this board is to run and can run. */
@@ -68,12 +72,12 @@ static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kind
         track->validation = (uint32_t)((uint64_t)c->validation * track->layer->weight / weights);
         if (track->validation == 0 && c->validation > 0)
             track->validation = 1;
-        uint32_t sweep = track->budget / 2 < SWEEP_MOST ? track->budget / 2 : SWEEP_MOST;
+        uint32_t sweep = track->budget / SWEEP_SHARE < SWEEP_MOST ? track->budget / SWEEP_SHARE : SWEEP_MOST;
         sweep = sweep > 0 ? sweep : 1; /* 0 would mean the default */
         prf_steps_none(&track->steps);
         track->sweeping = true;
-        prf_status_t status =
-            prf_sweep_new(&track->sweep, &track->layer->space, &track->layer->knowledge, sweep, stream(self, track, "sweep"), err);
+        prf_status_t status = prf_sweep_new(&track->sweep, &track->layer->space, &track->layer->knowledge, sweep,
+                                            plan_stream(self, track, "sweep"), err);
         if (status)
             return status;
     }
@@ -207,60 +211,110 @@ static prf_status_t extend(prf_engine_t *self, size_t board, track_t *track, rol
     prf_layer_t *layers = calloc(wanted, sizeof *layers);
     if (!layers)
         return prf_fail(err, PRF_ENOMEM, "a sample of %zu layers", wanted);
-    uint64_t seed = stream(self, track, role_name(role));
-    prf_status_t status =
-        role == ROLE_REPRESENTATIVE
-            ? prf_sample_representatives(&track->layer->space, &track->steps, seed, taken, taken_count, wanted, layers, &got, err)
-            : prf_sample_random(&track->layer->space, seed, taken, taken_count, wanted, layers, &got, err);
+    const prf_space_t *space = &track->layer->space;
+    uint64_t seed = plan_stream(self, track, role_name(role));
+    prf_steps_t none;
+    prf_steps_none(&none);
+    prf_status_t status = role == ROLE_VALIDATION
+                              ? prf_sample_random(space, seed, taken, taken_count, wanted, layers, &got, err)
+                              : prf_sample_representatives(space, role == ROLE_REPRESENTATIVE ? &track->steps : &none, seed, taken,
+                                                           taken_count, wanted, layers, &got, err);
     if (!status && got > have)
         status = want_layers(self, board, track, layers + have, got - have, attempts, role, list, err);
     free(layers);
     return status;
 }
 
-/* The layers of a list whose entries come in groups of `stride` attempts. */
-static prf_layer_t *layers_of(const kind_t *kind, const list_t *list, size_t stride, size_t *count)
+/* The layers of two lists, the second one's entries in groups of `stride` attempts. Caller frees. */
+static prf_layer_t *layers_of(const kind_t *kind, const list_t *list, const list_t *grouped, size_t stride, size_t *count)
 {
-    *count = list->count / stride;
+    *count = list->count + grouped->count / stride;
     prf_layer_t *layers = calloc(*count ? *count : 1, sizeof *layers);
-    for (size_t i = 0; layers && i < *count; i++)
-        layers[i] = kind->probes[list->items[i * stride]].block.layers[0];
+    for (size_t i = 0; layers && i < *count; i++) {
+        size_t probe = i < list->count ? list->items[i] : grouped->items[(i - list->count) * stride];
+        layers[i] = kind->probes[probe].block.layers[0];
+    }
     return layers;
+}
+
+/* Layers to train on, beside the swept ones, up to a round's end: 40 %, 70 %, all that the budget allows. */
+static size_t helping(const kind_t *kind, const track_t *track, uint32_t round)
+{
+    size_t left = track->budget > track->swept.count ? track->budget - track->swept.count : 0;
+    return round + 1 >= kind->rounds ? left : left * (4 + 3 * round) / 10;
+}
+
+static size_t helped(const track_t *track)
+{
+    return track->representatives.count + track->random_trained + track->active.count;
+}
+
+bool steps_any(const prf_steps_t *steps)
+{
+    for (size_t i = 0; i < PRF_PARAMS; i++)
+        if (steps->width[i] > 1)
+            return true;
+    return false;
+}
+
+size_t plan_room(const kind_t *kind, const track_t *track)
+{
+    size_t most = helping(kind, track, kind->round + 1), have = helped(track);
+    return most > have ? most - have : 0;
+}
+
+/* Of `count` more layers, those that shall be representatives. */
+static size_t representative_share(const track_t *track, size_t count)
+{
+    sampling_t sampling = steps_any(&track->steps) ? track->choice.sampling : SAMPLING_RANDOM;
+    return sampling == SAMPLING_RANDOM ? 0 : sampling == SAMPLING_REPRESENTATIVES ? count : count / 2;
+}
+
+/* A round's layers to train on. */
+static prf_status_t sample_training(prf_engine_t *self, size_t board, track_t *track, const prf_layer_t *taken, size_t taken_count,
+                                    prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    size_t most = helping(kind, track, kind->round), have = helped(track), add = most > have ? most - have : 0;
+    size_t active = add / 2 < track->choice.pick_count ? add / 2 : track->choice.pick_count;
+    prf_status_t status = want_layers(self, board, track, track->choice.picks, active, 1, ROLE_ACTIVE, &track->active, err);
+    if (status)
+        return status;
+    add -= active;
+    size_t before = track->representatives.count;
+    status = extend(self, board, track, ROLE_REPRESENTATIVE, &track->representatives, 1, before + representative_share(track, add),
+                    taken, taken_count, err);
+    /* Where the grid has no more representatives, other layers take their place. */
+    track->random_trained += add - (track->representatives.count - before);
+    size_t wanted = self->campaign.baseline ? track->swept.count + most : track->random_trained;
+    if (!status)
+        status = extend(self, board, track, ROLE_RANDOM, &track->random, 1, wanted, taken, taken_count, err);
+    return status;
 }
 
 /* A track's share of the sampling round that the kind is in. No layer is both trained on and judged by. */
 static prf_status_t sample_track(prf_engine_t *self, size_t board, track_t *track, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
-    size_t left = track->budget > track->swept.count ? track->budget - track->swept.count : 0;
-    size_t train = kind->round + 1 == kind->rounds ? left : left * (2 + kind->round) / 5; /* 40 %, 60 %, all of it */
     uint32_t repeats = self->campaign.repeats;
-    size_t swept_count;
-    prf_layer_t *swept = layers_of(kind, &track->swept, 1, &swept_count);
-    if (!swept)
+    list_t nothing = {.count = 0};
+    size_t count;
+    prf_layer_t *layers = layers_of(kind, &track->swept, &nothing, 1, &count);
+    if (!layers)
         return prf_fail(err, PRF_ENOMEM, "swept layers");
     prf_status_t status =
-        extend(self, board, track, ROLE_VALIDATION, &track->validated, repeats, track->validation, swept, swept_count, err);
+        extend(self, board, track, ROLE_VALIDATION, &track->validated, repeats, track->validation, layers, count, err);
     /* The sweep was in a hurry; what it measured is trained on, so its other passes come now. */
-    for (size_t i = 0; !status && i < swept_count; i++) {
-        prf_block_t block = block_of(track, &swept[i]);
-        status = want(self, board, &block, NO_CHAIN, 0, ROLE_REPRESENTATIVE, NULL, err);
-    }
-    free(swept);
+    if (!status)
+        status = want_layers(self, board, track, layers, count, 1, ROLE_REPRESENTATIVE, NULL, err);
+    free(layers);
     if (status)
         return status;
-    size_t held_count;
-    prf_layer_t *held = layers_of(kind, &track->validated, repeats, &held_count);
-    if (!held)
-        return prf_fail(err, PRF_ENOMEM, "validation layers");
-    size_t random = track->layer->knowledge.kind == PRF_WHITE ? 0 : train / 2;
-    status = extend(self, board, track, ROLE_REPRESENTATIVE, &track->representatives, 1, train - random, held, held_count, err);
-    /* Where the grid has no more representatives, random layers take their place. */
-    track->random_trained = train > track->representatives.count ? train - track->representatives.count : 0;
-    size_t wanted = self->campaign.baseline ? track->swept.count + train : track->random_trained;
-    if (!status)
-        status = extend(self, board, track, ROLE_RANDOM, &track->random, 1, wanted, held, held_count, err);
-    free(held);
+    layers = layers_of(kind, &track->swept, &track->validated, repeats, &count);
+    if (!layers)
+        return prf_fail(err, PRF_ENOMEM, "layers that are taken");
+    status = sample_training(self, board, track, layers, count, err);
+    free(layers);
     return status;
 }
 
@@ -338,7 +392,7 @@ prf_status_t plan_begin(prf_engine_t *self, size_t board, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
     kind->stage = PRF_STAGE_SWEEP;
-    kind->rounds = self->campaign.target_mape > 0 ? 3 : 1;
+    kind->rounds = ROUNDS;
     prf_status_t status = start_tracks(self, board, kind->kinds, kind->dtypes, err);
     if (!status)
         status = start_chains(self, board, err);

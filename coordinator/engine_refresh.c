@@ -64,6 +64,7 @@ static candidate_t *nominees(const prf_engine_t *self, const kind_t *kind, size_
         const track_t *t = &kind->tracks[i];
         nominate(self, kind, &t->representatives, SIZE_MAX, true, seen, all, count);
         nominate(self, kind, &t->random, t->random_trained, false, seen, all, count);
+        nominate(self, kind, &t->active, SIZE_MAX, false, seen, all, count);
         nominate(self, kind, &t->swept, SIZE_MAX, false, seen, all, count);
     }
     if (!seen) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_report.c - what a campaign tells of itself: progress while it runs, the summary at its end. */
 #include <math.h>
+#include <stdio.h>
 
 #include "engine_internal.h"
 
@@ -67,6 +68,40 @@ static json_t *sweeps_json(const prf_engine_t *self, const kind_t *kind)
     return sweeps;
 }
 
+/* Of the first `most` of a list whose entries come in groups of `stride` attempts. */
+static size_t measured_in(const prf_engine_t *self, const kind_t *kind, const list_t *list, size_t most, size_t stride)
+{
+    size_t n = 0;
+    double latency_ns;
+    for (size_t i = 0; i < list->count && i < most; i += stride)
+        n += probe_latency(self, kind, list->items[i], &latency_ns);
+    return n;
+}
+
+/* What the sample of each layer kind is made of, and the comparison that decided it. */
+static json_t *sampling_json(const prf_engine_t *self, const kind_t *kind)
+{
+    static const char *const names[SAMPLINGS] = {"mixed", "representatives", "random"};
+    json_t *layers = json_object();
+    for (size_t i = 0; i < kind->track_count; i++) {
+        const track_t *t = &kind->tracks[i];
+        const choice_t *c = &t->choice;
+        bool compared = c->compared > 0;
+        json_t *entry = json_pack("{s:s, s:b, s:I, s:I, s:I, s:I}", "choice", names[c->sampling], "mapped", (int)c->mapped,
+                                  "compared", (json_int_t)c->compared, "representatives",
+                                  (json_int_t)measured_in(self, kind, &t->representatives, SIZE_MAX, 1), "random",
+                                  (json_int_t)measured_in(self, kind, &t->random, t->random_trained, 1), "active",
+                                  (json_int_t)measured_in(self, kind, &t->active, SIZE_MAX, 1));
+        for (size_t s = 0; s < SAMPLINGS; s++) {
+            char key[48];
+            snprintf(key, sizeof key, "%s_error_percent", names[s]);
+            json_object_set_new(entry, key, compared ? number(c->error_percent[s]) : json_null());
+        }
+        json_object_set_new(layers, prf_layer_kind_name(t->layer->space.kind), entry);
+    }
+    return layers;
+}
+
 static json_t *metrics_json(const prf_metrics_t *m)
 {
     return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "count", (json_int_t)m->count, "mape_percent",
@@ -88,25 +123,17 @@ static json_t *layers_json(const kind_t *kind)
     return layers;
 }
 
-static size_t measured_in(const prf_engine_t *self, const kind_t *kind, const list_t *list, size_t stride)
-{
-    size_t n = 0;
-    double latency_ns;
-    for (size_t i = 0; i < list->count; i += stride)
-        n += probe_latency(self, kind, list->items[i], &latency_ns);
-    return n;
-}
-
 static json_t *board_json(const prf_engine_t *self, size_t board)
 {
     const kind_t *k = &self->kinds[board];
     const prf_provenance_t *p = &k->provenance;
     bool trained = k->model != NULL;
-    size_t validation = 0, baseline = 0, representatives = 0;
+    size_t validation = 0, baseline = 0, representatives = 0, active = 0;
     for (size_t i = 0; i < k->track_count; i++) {
-        validation += measured_in(self, k, &k->tracks[i].validated, self->campaign.repeats);
-        baseline += self->campaign.baseline ? measured_in(self, k, &k->tracks[i].random, 1) : 0;
-        representatives += measured_in(self, k, &k->tracks[i].representatives, 1);
+        validation += measured_in(self, k, &k->tracks[i].validated, SIZE_MAX, self->campaign.repeats);
+        baseline += self->campaign.baseline ? measured_in(self, k, &k->tracks[i].random, SIZE_MAX, 1) : 0;
+        representatives += measured_in(self, k, &k->tracks[i].representatives, SIZE_MAX, 1);
+        active += measured_in(self, k, &k->tracks[i].active, SIZE_MAX, 1);
     }
     json_t *out =
         json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", self->campaign.boards[board].kind, "stage",
@@ -114,10 +141,12 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
                   "representative_samples", (json_int_t)representatives, "validation_samples", (json_int_t)validation,
                   "baseline_samples", (json_int_t)baseline, "planned", (json_int_t)planned(k), "measured", (json_int_t)k->measured,
                   "reused", (json_int_t)k->reused, "poisoned", (json_int_t)k->poisoned);
+    json_object_set_new(out, "active_samples", json_integer((json_int_t)active));
     json_object_set_new(out, "mape_percent", trained ? number(p->validation.mape_percent) : json_null());
     json_object_set_new(out, "repeatability_percent", trained ? number(p->repeatability_percent) : json_null());
     json_object_set_new(out, "random_baseline_mape_percent", trained ? number(p->random_baseline_percent) : json_null());
     json_object_set_new(out, "steps", steps_json(k));
+    json_object_set_new(out, "sampling", sampling_json(self, k));
     json_object_set_new(out, "model_version", json_integer(k->version));
     json_object_set_new(out, "workers", json_integer(k->workers));
     json_object_set_new(out, "acknowledged", json_integer(k->acknowledged));

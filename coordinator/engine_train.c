@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_train.c - the training task: a snapshot of a kind's measurements that another thread turns into a model.
  *
- * Whether an estimate should first map the layer to its Performance Representative is not taken on faith: where layers were
- * swept, two models are trained on the sample alone, with and without mapping, and each layer kind keeps what predicts its swept
- * layers better. Without a sweep (white box) the widths are given and mapping is right by definition. The final model then learns
- * from the swept layers too: they were paid for. The random baseline is the same recipe, unmapped, on as many layers from the
- * original space.
+ * The task first finds out how to sample and whether to map (engine_choose.c), then trains on everything that was measured to be
+ * trained on: representatives, layers spread over the original space, what earlier models were least sure of, and the swept layers,
+ * which were paid for. If another helping follows, the model says what is to be in it. Beside the last model stands the random
+ * baseline: the same recipe, unmapped, on as many layers spread over the original space.
  */
 #include <math.h>
 #include <stdio.h>
@@ -13,57 +12,36 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engine_internal.h"
+#include "engine_training.h"
 
-typedef struct {
-    prf_observation_t *items; /* owned */
-    size_t count;
-} observations_t;
-
-typedef struct {
-    prf_space_t space;
-    prf_steps_t steps;
-    observations_t sampled, swept, all, validation, random;
-} snapshot_t;
-
-struct prf_training {
-    size_t board;
-    char kind[PRF_NAME];
-    uint64_t seed;
-    snapshot_t *tracks; /* owned */
-    size_t track_count;
-    prf_provenance_t provenance;
-    /* outcome */
-    prf_status_t status;
-    prf_error_t error;
-    prf_model_t *model; /* owned */
-    void *file;         /* owned */
-    size_t file_len;
-    double seconds;
-};
-
-static prf_status_t add(observations_t *to, const prf_layer_t *layer, double latency_ns, prf_error_t *err)
+prf_status_t observe(observations_t *to, const prf_observation_t *one, prf_error_t *err)
 {
-    prf_observation_t *items = realloc(to->items, (to->count + 1) * sizeof *items);
-    if (!items)
-        return prf_fail(err, PRF_ENOMEM, "training data");
-    to->items = items;
-    to->items[to->count++] = (prf_observation_t){.layer = *layer, .latency_ns = latency_ns};
+    if (to->count == to->cap) {
+        size_t cap = to->cap ? 2 * to->cap : 64;
+        prf_observation_t *items = realloc(to->items, cap * sizeof *items);
+        if (!items)
+            return prf_fail(err, PRF_ENOMEM, "training data");
+        to->items = items;
+        to->cap = cap;
+    }
+    to->items[to->count++] = *one;
     return PRF_OK;
 }
 
-/* The first `count` probes of a list, as far as they were measured. */
-static prf_status_t collect(const prf_engine_t *self, const kind_t *kind, const list_t *list, size_t count, observations_t *to,
-                            observations_t *also, prf_error_t *err)
+/* The first `count` probes of a list, as far as they were measured and not `seen`; NULL: whether seen or not. */
+static prf_status_t collect(const prf_engine_t *self, const kind_t *kind, const list_t *list, size_t count, bool *seen,
+                            observations_t *to, observations_t *also, prf_error_t *err)
 {
     for (size_t i = 0; i < count && i < list->count; i++) {
-        const prf_layer_t *layer = &kind->probes[list->items[i]].block.layers[0];
-        double latency_ns;
-        if (!probe_latency(self, kind, list->items[i], &latency_ns))
+        size_t probe = list->items[i];
+        prf_observation_t one = {.layer = kind->probes[probe].block.layers[0]};
+        if ((seen && seen[probe]) || !probe_latency(self, kind, probe, &one.latency_ns))
             continue;
-        prf_status_t status = add(to, layer, latency_ns, err);
+        if (seen)
+            seen[probe] = true;
+        prf_status_t status = to ? observe(to, &one, err) : PRF_OK;
         if (!status && also)
-            status = add(also, layer, latency_ns, err);
+            status = observe(also, &one, err);
         if (status)
             return status;
     }
@@ -90,25 +68,58 @@ static prf_status_t collect_validation(const prf_engine_t *self, const kind_t *k
             sum += latency_ns;
             n++;
         }
-        prf_status_t status = n ? add(to, &kind->probes[track->validated.items[i]].block.layers[0], sum / n, err) : PRF_OK;
+        prf_observation_t one = {.layer = kind->probes[track->validated.items[i]].block.layers[0], .latency_ns = n ? sum / n : 0};
+        prf_status_t status = n ? observe(to, &one, err) : PRF_OK;
         if (status)
             return status;
     }
     return PRF_OK;
 }
 
+static prf_status_t note_taken(const kind_t *kind, const list_t *list, size_t count, snapshot_t *to, prf_error_t *err)
+{
+    count = count < list->count ? count : list->count;
+    prf_layer_t *taken = realloc(to->taken, (to->taken_count + count + 1) * sizeof *taken);
+    if (!taken)
+        return prf_fail(err, PRF_ENOMEM, "layers that are taken");
+    to->taken = taken;
+    for (size_t i = 0; i < count; i++)
+        taken[to->taken_count++] = kind->probes[list->items[i]].block.layers[0];
+    return PRF_OK;
+}
+
 static prf_status_t snapshot_track(const prf_engine_t *self, const kind_t *kind, const track_t *track, snapshot_t *to,
                                    double *spread, size_t *pairs, prf_error_t *err)
 {
+    char use[32];
+    snprintf(use, sizeof use, "pick %u", kind->round);
     to->space = track->layer->space;
     to->steps = track->steps;
-    prf_status_t status = collect(self, kind, &track->representatives, SIZE_MAX, &to->sampled, &to->all, err);
+    to->choice = track->choice;
+    to->choice.picks = NULL;
+    to->choice.pick_count = 0;
+    to->room = plan_room(kind, track);
+    to->seed = plan_stream(self, track, use);
+    const struct {
+        const list_t *list;
+        size_t count;
+        observations_t *to; /* beside `all` */
+    } parts[] = {{&track->swept, SIZE_MAX, &to->swept},
+                 {&track->representatives, SIZE_MAX, &to->representatives},
+                 {&track->random, track->random_trained, &to->original},
+                 {&track->active, SIZE_MAX, NULL}};
+    bool *seen = calloc(kind->probe_count + 1, sizeof *seen);
+    prf_status_t status = seen ? PRF_OK : prf_fail(err, PRF_ENOMEM, "training data");
+    for (size_t i = 0; !status && i < sizeof parts / sizeof *parts; i++) {
+        status = collect(self, kind, parts[i].list, parts[i].count, seen, parts[i].to, &to->all, err);
+        if (!status)
+            status = note_taken(kind, parts[i].list, parts[i].count, to, err);
+    }
+    free(seen);
     if (!status)
-        status = collect(self, kind, &track->random, track->random_trained, &to->sampled, &to->all, err);
-    if (!status)
-        status = collect(self, kind, &track->swept, SIZE_MAX, &to->swept, &to->all, err);
+        status = note_taken(kind, &track->validated, SIZE_MAX, to, err);
     if (!status && self->campaign.baseline)
-        status = collect(self, kind, &track->random, SIZE_MAX, &to->random, NULL, err);
+        status = collect(self, kind, &track->random, SIZE_MAX, NULL, &to->random, NULL, err);
     if (!status)
         status = collect_validation(self, kind, track, &to->validation, spread, pairs, err);
     return status;
@@ -121,17 +132,36 @@ void prf_training_destroy(prf_training_t **task)
     prf_training_t *t = *task;
     for (size_t i = 0; i < t->track_count; i++) {
         snapshot_t *s = &t->tracks[i];
-        free(s->sampled.items);
         free(s->swept.items);
+        free(s->representatives.items);
+        free(s->original.items);
         free(s->all.items);
         free(s->validation.items);
         free(s->random.items);
+        free(s->taken);
+        free(s->choice.picks);
     }
     free(t->tracks);
     prf_model_destroy(&t->model);
     free(t->file);
     free(t);
     *task = NULL;
+}
+
+static void fill_in(const prf_engine_t *self, size_t board, prf_training_t *t)
+{
+    const kind_t *kind = &self->kinds[board];
+    t->board = board;
+    t->track_count = kind->track_count;
+    t->seed = self->campaign.seed;
+    t->last = kind->round + 1 >= kind->rounds || plan_time_is_up(self, kind);
+    t->baseline = self->campaign.baseline;
+    t->timed = self->campaign.seconds > 0;
+    t->target_mape = self->campaign.target_mape;
+    snprintf(t->kind, sizeof t->kind, "%s", self->campaign.boards[board].kind);
+    memcpy(t->provenance.campaign, self->campaign.name, sizeof t->provenance.campaign);
+    memcpy(t->provenance.fingerprint, kind->fingerprint, sizeof t->provenance.fingerprint);
+    t->provenance.seed = self->campaign.seed;
 }
 
 static prf_training_t *snapshot(const prf_engine_t *self, size_t board, prf_error_t *err)
@@ -145,25 +175,19 @@ static prf_training_t *snapshot(const prf_engine_t *self, size_t board, prf_erro
         prf_fail(err, PRF_ENOMEM, "training data");
         return NULL;
     }
-    t->board = board;
     t->tracks = tracks;
-    t->track_count = kind->track_count;
-    t->seed = self->campaign.seed;
-    snprintf(t->kind, sizeof t->kind, "%s", self->campaign.boards[board].kind);
+    fill_in(self, board, t);
     double spread = 0;
     size_t pairs = 0;
     prf_provenance_t *from = &t->provenance;
     for (size_t i = 0; i < kind->track_count; i++) {
-        if (snapshot_track(self, kind, &kind->tracks[i], &tracks[i], &spread, &pairs, err))
+        if (snapshot_track(self, kind, &kind->tracks[i], &tracks[i], &spread, &pairs, err)) {
             prf_training_destroy(&t);
-        if (!t)
             return NULL;
+        }
         from->sweep_samples += (uint32_t)tracks[i].swept.count;
         from->samples += (uint32_t)tracks[i].all.count;
     }
-    memcpy(from->campaign, self->campaign.name, sizeof from->campaign);
-    memcpy(from->fingerprint, kind->fingerprint, sizeof from->fingerprint);
-    from->seed = self->campaign.seed;
     from->repeatability_percent = pairs ? 100 * spread / (double)pairs : (double)NAN;
     from->random_baseline_percent = (double)NAN;
     return t;
@@ -191,39 +215,20 @@ prf_training_t *prf_engine_training(prf_engine_t *self)
     return NULL;
 }
 
-typedef enum { ON_SAMPLED, ON_ALL, ON_RANDOM } diet_t;
-
-static const observations_t *diet_of(const snapshot_t *s, diet_t diet)
-{
-    return diet == ON_ALL ? &s->all : diet == ON_RANDOM ? &s->random : &s->sampled;
-}
-
-/* Time may be up before there is anything to compare. */
-static bool trainable(const prf_training_t *t, diet_t diet)
-{
-    for (size_t i = 0; i < t->track_count; i++)
-        if (diet_of(&t->tracks[i], diet)->count >= PRF_TRAIN_LEAST)
-            return true;
-    return false;
-}
-
-/* Trains one model on one choice of the data; `mapped[i]` for each track. */
-static prf_status_t train(const prf_training_t *t, diet_t diet, const bool *mapped, prf_model_t **out, prf_error_t *err)
+prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t **out, prf_error_t *err)
 {
     prf_train_layer_t *layers = calloc(t->track_count, sizeof *layers);
     if (!layers)
         return prf_fail(err, PRF_ENOMEM, "training data");
     for (size_t i = 0; i < t->track_count; i++) {
         const snapshot_t *s = &t->tracks[i];
-        const observations_t *data = diet_of(s, diet);
-        const observations_t *judge = diet == ON_SAMPLED ? &s->swept : &s->validation;
         layers[i] = (prf_train_layer_t){.space = s->space,
                                         .steps = s->steps,
-                                        .train = data->items,
-                                        .train_count = data->count,
-                                        .validation = judge->items,
-                                        .validation_count = judge->count,
-                                        .map_queries = mapped[i]};
+                                        .train = lessons[i].learn->items,
+                                        .train_count = lessons[i].learn->count,
+                                        .validation = lessons[i].judge->items,
+                                        .validation_count = lessons[i].judge->count,
+                                        .map_queries = lessons[i].mapped};
     }
     prf_train_input_t input = {
         .kind = t->kind, .layers = layers, .layer_count = t->track_count, .seed = t->seed, .provenance = t->provenance};
@@ -232,51 +237,46 @@ static prf_status_t train(const prf_training_t *t, diet_t diet, const bool *mapp
     return status;
 }
 
-/* Error of a model on one track's judging layers; infinite where it has none. */
-static double error_on(const prf_model_t *model, const snapshot_t *track)
+static lesson_t model_lesson(const snapshot_t *s)
 {
-    for (size_t i = 0; i < prf_model_layer_count(model); i++) {
-        prf_model_layer_t layer;
-        prf_model_layer(model, i, &layer);
-        if (layer.kind == track->space.kind && layer.dtype == track->space.dtype && layer.validation.count > 0)
-            return layer.validation.mape_percent;
-    }
-    return (double)INFINITY;
+    return (lesson_t){&s->all, &s->validation, s->choice.mapped};
 }
 
-/* Fills mapped[]: see the head of this file. */
-static prf_status_t choose_mapping(const prf_training_t *t, bool *mapped, prf_error_t *err)
+static lesson_t baseline_lesson(const snapshot_t *s)
 {
-    bool *never = calloc(t->track_count, sizeof *never);
-    prf_model_t *with = NULL, *without = NULL;
-    bool swept = false;
+    return (lesson_t){&s->random, &s->validation, false};
+}
+
+/* One model of all tracks; none, without an error, where no track has enough to learn from. */
+static prf_status_t train(const prf_training_t *t, lesson_t (*lesson)(const snapshot_t *), prf_model_t **out, prf_error_t *err)
+{
+    lesson_t *lessons = calloc(t->track_count, sizeof *lessons);
+    if (!lessons)
+        return prf_fail(err, PRF_ENOMEM, "training data");
+    bool enough = false;
     for (size_t i = 0; i < t->track_count; i++) {
-        mapped[i] = true;
-        swept = swept || t->tracks[i].swept.count > 0;
+        lessons[i] = lesson(&t->tracks[i]);
+        enough = enough || lessons[i].learn->count >= PRF_TRAIN_LEAST;
     }
-    prf_status_t status = never ? PRF_OK : prf_fail(err, PRF_ENOMEM, "training data");
-    bool comparable = trainable(t, ON_SAMPLED);
-    if (!status && swept && comparable)
-        status = train(t, ON_SAMPLED, mapped, &with, err);
-    if (!status && swept && comparable)
-        status = train(t, ON_SAMPLED, never, &without, err);
-    for (size_t i = 0; !status && i < t->track_count; i++)
-        if (t->tracks[i].swept.count > 0)
-            mapped[i] = comparable && error_on(with, &t->tracks[i]) < error_on(without, &t->tracks[i]);
-    prf_model_destroy(&with);
-    prf_model_destroy(&without);
-    free(never);
+    prf_status_t status = enough ? teach(t, lessons, out, err) : PRF_OK;
+    free(lessons);
     return status;
 }
 
-static prf_status_t train_baseline(prf_training_t *t, bool *mapped, prf_error_t *err)
+/* Good enough, out of helpings, or out of time. */
+static bool is_final(const prf_training_t *t)
 {
-    if (!trainable(t, ON_RANDOM))
+    return t->last || (t->model && prf_model_provenance(t->model)->validation.mape_percent <= t->target_mape);
+}
+
+/* Its error goes into the model's own provenance, so it comes first, wherever the model may turn out to be the last one. */
+static prf_status_t train_baseline(prf_training_t *t, prf_error_t *err)
+{
+    if (!t->baseline || !(t->last || t->target_mape > 0))
         return PRF_OK;
-    memset(mapped, 0, t->track_count * sizeof *mapped);
     prf_model_t *model = NULL;
-    prf_status_t status = train(t, ON_RANDOM, mapped, &model, err);
-    if (!status)
+    prf_status_t status = train(t, baseline_lesson, &model, err);
+    if (model)
         t->provenance.random_baseline_percent = prf_model_provenance(model)->validation.mape_percent;
     prf_model_destroy(&model);
     return status;
@@ -285,25 +285,27 @@ static prf_status_t train_baseline(prf_training_t *t, bool *mapped, prf_error_t 
 void prf_training_run(prf_training_t *t)
 {
     uint64_t begin = prf_clock_mono_ns();
-    bool *mapped = calloc(t->track_count, sizeof *mapped);
-    t->status = mapped ? PRF_OK : prf_fail(&t->error, PRF_ENOMEM, "training data");
+    prf_error_t *err = &t->error;
+    t->status = train_baseline(t, err);
     if (!t->status)
-        t->status = train_baseline(t, mapped, &t->error);
+        t->status = choose_sampling(t, err);
     if (!t->status)
-        t->status = choose_mapping(t, mapped, &t->error);
-    if (!t->status)
-        t->status = train(t, ON_ALL, mapped, &t->model, &t->error);
-    if (!t->status)
-        t->status = prf_model_encode(t->model, &t->file, &t->file_len, &t->error);
-    free(mapped);
+        t->status = train(t, model_lesson, &t->model, err);
+    if (!t->status && !t->model && t->last)
+        t->status = prf_fail(err, PRF_EINVAL, "nothing to train on: measure at least %d layers of a kind", (int)PRF_TRAIN_LEAST);
+    if (!t->status && t->model)
+        t->status = is_final(t) ? prf_model_encode(t->model, &t->file, &t->file_len, err) : choose_picks(t, err);
     t->seconds = (double)(prf_clock_mono_ns() - begin) / 1e9;
 }
 
-/* Good enough, out of rounds, or out of time. */
-static bool final(const prf_engine_t *self, const kind_t *kind, const prf_training_t *t)
+/* Hands the outcome on to the tracks. */
+static void learn_choices(kind_t *kind, prf_training_t *task)
 {
-    double mape = prf_model_provenance(t->model)->validation.mape_percent;
-    return kind->round + 1 >= kind->rounds || plan_time_is_up(self, kind) || mape <= self->campaign.target_mape;
+    for (size_t i = 0; i < kind->track_count; i++) {
+        free(kind->tracks[i].choice.picks);
+        kind->tracks[i].choice = task->tracks[i].choice;
+        task->tracks[i].choice.picks = NULL;
+    }
 }
 
 prf_status_t prf_engine_trained(prf_engine_t *self, prf_training_t *task, prf_error_t *err)
@@ -318,8 +320,10 @@ prf_status_t prf_engine_trained(prf_engine_t *self, prf_training_t *task, prf_er
     } else if (task->status) {
         kind_fail(kind, task->error.text);
     } else {
-        kind->provenance = *prf_model_provenance(task->model);
-        if (!final(self, kind, task)) {
+        learn_choices(kind, task);
+        if (task->model)
+            kind->provenance = *prf_model_provenance(task->model);
+        if (!is_final(task)) {
             status = plan_round(self, board, err);
             if (status)
                 kind_fail(kind, err ? err->text : prf_status_name(status));

@@ -276,3 +276,80 @@ prf_status_t prf_sample_random(const prf_space_t *space, uint64_t seed, const pr
         *got = sample.got;
     return status;
 }
+
+/* --- what promises most ---------------------------------------------------------------------------------------------- */
+
+enum { POOL_TIMES = 12, POOL_LEAST = 400 }; /* layers looked at for each that is chosen, and at least */
+
+typedef struct {
+    double key;
+    size_t place;
+} ranked_t;
+
+static int by_key(const void *a, const void *b)
+{
+    const ranked_t *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* Distinct layers as the original space has them, mapped where there are steps. */
+static prf_status_t draw_pool(sample_t *pool, const prf_space_t *space, const prf_steps_t *steps, prf_rng_t *rng, prf_error_t *err)
+{
+    for (size_t vain = 0; pool->got < pool->count && vain < STALL;) {
+        prf_layer_t layer;
+        prf_status_t status = prf_space_draw(space, rng, &layer, err);
+        if (status)
+            return status;
+        if (steps)
+            prf_steps_map(steps, space, &layer);
+        vain = sample_add(pool, &layer) ? 0 : vain + 1;
+    }
+    return PRF_OK;
+}
+
+/* Weighted drawing without replacement (Efraimidis and Spirakis, 2006): the smallest of exponential variates of rate `promise`. */
+static size_t choose(const sample_t *pool, prf_rng_t *rng, prf_promise_fn promise, void *arg, ranked_t *ranked, size_t count,
+                     prf_layer_t *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pool->got; i++) {
+        double worth = promise(arg, &pool->out[i]), exponential = -log1p(-prf_rng_double(rng));
+        if (worth > 0 && isfinite(worth))
+            ranked[n++] = (ranked_t){exponential / worth, i};
+    }
+    qsort(ranked, n, sizeof *ranked, by_key);
+    n = n < count ? n : count;
+    for (size_t i = 0; i < n; i++)
+        out[i] = pool->out[ranked[i].place];
+    return n;
+}
+
+prf_status_t prf_sample_promising(const prf_space_t *space, const prf_steps_t *steps, uint64_t seed, const prf_layer_t *taken,
+                                  size_t taken_count, prf_promise_fn promise, void *arg, size_t count, prf_layer_t *out,
+                                  size_t *got, prf_error_t *err)
+{
+    prf_status_t status = prf_space_check(space, err);
+    if (status)
+        return status;
+    if (count > SAMPLE_MAX / POOL_TIMES)
+        return prf_fail(err, PRF_EINVAL, "sample of %zu layers: use at most %d", count, (int)SAMPLE_MAX / POOL_TIMES);
+    size_t size = count * POOL_TIMES > POOL_LEAST ? count * POOL_TIMES : POOL_LEAST;
+    prf_layer_t *layers = calloc(size, sizeof *layers);
+    ranked_t *ranked = calloc(size, sizeof *ranked);
+    sample_t pool = {.slots = NULL};
+    prf_rng_t rng;
+    prf_rng_init(&rng, seed, prf_rng_stream("sample promising"));
+    status = layers && ranked ? PRF_OK : prf_fail(err, PRF_ENOMEM, "sample of %zu layers", count);
+    if (!status)
+        status = sample_init(&pool, taken, taken_count, layers, size, err);
+    if (!status)
+        status = draw_pool(&pool, space, steps, &rng, err);
+    if (!status)
+        *got = choose(&pool, &rng, promise, arg, ranked, count, out);
+    free(pool.slots);
+    free(ranked);
+    free(layers);
+    return status;
+}

@@ -480,6 +480,7 @@ Test(campaigns, a_refresh_of_boards_that_became_slower_trains_anew_and_the_fleet
     add_boards(NULL);
     json_decref(submit(file, false));
     run_to_the_end("edited");
+    json_t *before = farm_counted(&farm, "edited");
     change_boards("speed=1.3");
     json_decref(refresh(12));
     for (unsigned most = 100; most < 600; most += 150) {
@@ -496,14 +497,17 @@ Test(campaigns, a_refresh_of_boards_that_became_slower_trains_anew_and_the_fleet
     digests_t now = digests();
     assert_same(&now, &slow);
     cr_assert_eq(version_of("ultra"), 1);
-    /* All of zcu twice (the check's layers are part of the new plan), of ultra the check's on top. */
+    /* All of zcu twice, of ultra the check's on top. The check's layers are part of the new plan, unless they came in a helping
+     * that the slower boards' models would not have chosen. */
     json_t *all = farm_rows(&farm, "edited"), *row;
     size_t zcu = 0, ultra = 0, i;
     json_array_foreach(all, i, row) if (json_is_false(json_object_get(row, "duplicate"))) *
         (strcmp(farm_text(row, "kind"), "zcu") == 0 ? &zcu : &ultra) += 1;
-    cr_assert_eq(zcu, 2 * (json_object_size(plan) - (ultra - 12)), "%zu of zcu, %zu of ultra, %zu planned", zcu, ultra,
-                 json_object_size(plan));
+    size_t twice = json_object_size(before) + json_object_size(plan) - 2 * (ultra - 12);
+    cr_assert(zcu >= twice && zcu <= twice + 12, "%zu of zcu, %zu of ultra, %zu and %zu planned", zcu, ultra,
+              json_object_size(before), json_object_size(plan));
     json_decref(all);
+    json_decref(before);
     json_decref(plan);
 }
 

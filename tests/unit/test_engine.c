@@ -23,8 +23,8 @@ static const char file[] = "campaign: staircase\n"
                            "    dtype: i8\n"
                            "    knowledge: black\n"
                            "    params: {in: 1..128, out: 1..128}\n"
-                           "budget: {samples: 240}\n"
-                           "validation: {layers: 40, repeats: 2}\n"
+                           "budget: {samples: 96}\n"
+                           "validation: {layers: 30, repeats: 2}\n"
                            "baseline: true\n";
 
 /* An array of 8 x 8 that knows no noise. */
@@ -79,7 +79,7 @@ static void answer(prf_engine_t *e, world_t *w, const going_t *g)
         memcpy(&latency_ns, &bits, sizeof latency_ns);
     else
         memcpy(&bits, &latency_ns, sizeof bits);
-    prf_sample_t s = {.latency_ns = latency_ns, .min_ns = latency_ns, .repeats = 1, .busy_ns = 10000000};
+    prf_sample_t s = {.latency_ns = latency_ns, .min_ns = latency_ns, .repeats = 1, .busy_ns = 40000000};
     bool failed = w->poison && g->want.point.bytes[0] < 8;
     if (!reused) {
         w->fresh++;
@@ -227,12 +227,21 @@ Test(engine, poisoned_points_are_counted_and_the_campaign_goes_on_without_them)
     prf_map_release(&w.known);
 }
 
+/* The campaign with another budget. */
+static prf_engine_t *engine_with(unsigned samples)
+{
+    char text[sizeof file + 16];
+    const char *budget = strstr(file, "budget:");
+    snprintf(text, sizeof text, "%.*sbudget: {samples: %u}\n%s", (int)(budget - file), file, samples, strchr(budget, '\n') + 1);
+    return engine_of(text);
+}
+
 Test(engine, steps_found_and_error_reach_the_summary)
 {
     world_t w = {0};
     prf_map_init(&w.known);
     prf_rng_init(&w.rng, 5, 0);
-    prf_engine_t *e = engine();
+    prf_engine_t *e = engine_with(160);
     cr_assert(run(e, &w));
     prf_engine_published(e, 0, 1);
     prf_engine_acknowledged(e, 0, 2, 1, false);
@@ -246,9 +255,36 @@ Test(engine, steps_found_and_error_reach_the_summary)
     cr_assert_eq(json_integer_value(json_object_get(fc, "out")), 8);
     cr_assert_eq(json_real_value(json_object_get(board, "repeatability_percent")), 0.0);
     cr_assert_lt(json_real_value(json_object_get(board, "mape_percent")), 20.0);
+    json_t *sampling = json_object_get(json_object_get(board, "sampling"), "fc");
+    cr_assert_not_null(json_string_value(json_object_get(sampling, "choice")));
+    cr_assert_gt(json_real_value(json_object_get(sampling, "random_error_percent")), 0.0, "nothing was compared");
+    cr_assert_gt(json_integer_value(json_object_get(board, "active_samples")), 0);
     json_decref(summary);
     prf_engine_destroy(&e);
     prf_map_release(&w.known);
+}
+
+/* Of `samples` layers nothing but what sweep and sample are made of. */
+Test(engine, the_budget_is_kept_whatever_the_helpings_are_made_of)
+{
+    static const unsigned budgets[] = {8, 24, 60, 96};
+    for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
+        world_t w = {0};
+        prf_map_init(&w.known);
+        prf_rng_init(&w.rng, 15, 0);
+        prf_engine_t *e = engine_with(budgets[i]);
+        cr_assert(run(e, &w), "%u", budgets[i]);
+        json_t *summary = prf_engine_summary(e);
+        json_t *board = json_array_get(json_object_get(summary, "boards"), 0);
+        json_int_t samples = json_integer_value(json_object_get(board, "samples")),
+                   swept = json_integer_value(json_object_get(board, "sweep_samples"));
+        cr_assert_leq(samples, budgets[i]);
+        cr_assert_geq(samples, budgets[i] * 9 / 10, "%lld of %u", (long long)samples, budgets[i]);
+        cr_assert_leq(swept, budgets[i] / 3 + 2, "sweeps took %lld of %u", (long long)swept, budgets[i]);
+        json_decref(summary);
+        prf_engine_destroy(&e);
+        prf_map_release(&w.known);
+    }
 }
 
 Test(engine, of_two_passes_the_faster_stands)
@@ -331,11 +367,11 @@ static json_int_t told(prf_engine_t *e, const char *key)
     return value;
 }
 
-/* Every answer keeps a board busy for 10 ms: 1 s is over while it sweeps, 3 s are in the middle of the sample. */
+/* Every answer keeps a board busy for 40 ms: 1 s is over while it sweeps, 3 s are in the first helping, 6 s in a later one. */
 static void time_budget(unsigned seconds)
 {
     char text[sizeof file + 64];
-    snprintf(text, sizeof text, "%.*sbudget: {samples: 240, seconds: %u}\n%s", (int)(strstr(file, "budget:") - file), file, seconds,
+    snprintf(text, sizeof text, "%.*sbudget: {samples: 96, seconds: %u}\n%s", (int)(strstr(file, "budget:") - file), file, seconds,
              strstr(file, "validation:"));
     size_t len, again_len;
     world_t w;
@@ -383,6 +419,7 @@ Test(engine, what_counted_when_the_time_was_up_is_what_counts_after_a_kill)
 {
     time_budget(1);
     time_budget(3);
+    time_budget(6);
 }
 
 Test(engine, a_decision_about_another_file_or_a_damaged_one_has_no_effect)
@@ -449,7 +486,7 @@ Test(engine, a_refresh_of_boards_that_did_not_change_measures_a_few_points_and_k
 Test(engine, a_refresh_of_boards_that_drifted_measures_everything_anew_and_killed_it_ends_in_the_same_bytes)
 {
     const prf_refresh_t refresh = {.number = 1, .points = 20};
-    size_t len, again_len, fresh;
+    size_t len, again_len, fresh, before;
     /* What a first campaign on the slower boards would come to. */
     world_t slow;
     world_init(&slow, 12);
@@ -465,7 +502,7 @@ Test(engine, a_refresh_of_boards_that_drifted_measures_everything_anew_and_kille
     e = engine_in(file, &w, NULL);
     cr_assert(run(e, &w));
     prf_engine_destroy(&e);
-    cr_assert_eq(w.fresh, fresh);
+    before = w.fresh;
     w.pace = 1.25;
     w.stop_at_decision = true;
     e = engine_in(file, &w, &refresh);
@@ -481,7 +518,9 @@ Test(engine, a_refresh_of_boards_that_drifted_measures_everything_anew_and_kille
         w.stop_after = w.fresh + 50;
     }
     assert_verdict(e, "drifted", 1.25);
-    cr_assert_eq(w.fresh, 2 * fresh, "what the check measured is part of the new plan");
+    /* What the check measured is part of the new plan, unless it came in a helping that the slower boards' models did not choose.
+     */
+    cr_assert(w.fresh >= before + fresh && w.fresh <= before + fresh + refresh.points);
     void *again = copy_of_model(e, &again_len);
     cr_assert(again_len == len && memcmp(again, expected, len) == 0, "something of the old generation is in the new model");
     free(again);
@@ -498,7 +537,7 @@ Test(engine, a_refresh_of_boards_that_drifted_measures_everything_anew_and_kille
     cr_assert(run(e, &calm));
     again = copy_of_model(e, &again_len);
     cr_assert(again_len == len && memcmp(again, expected, len) == 0);
-    cr_assert_eq(calm.fresh, 2 * fresh);
+    cr_assert_eq(calm.fresh, w.fresh);
     free(again);
     free(expected);
     prf_engine_destroy(&e);

@@ -202,3 +202,40 @@ Test(sample, an_impossible_space_or_size_is_refused)
     cr_assert_eq(prf_sample_random(&s, 1, NULL, 0, 1, out, &got, &err), PRF_EINVAL);
     cr_assert_eq(prf_sample_representatives(&s, &none, 1, NULL, 0, 1, out, &got, &err), PRF_EINVAL);
 }
+
+static double prefers_many_channels(void *arg, const prf_layer_t *layer)
+{
+    size_t *asked = arg;
+    (*asked)++;
+    return layer->p[PRF_P_C] > 250 ? 9 : layer->p[PRF_P_C] > 16 ? 1 : 0;
+}
+
+Test(sample, promising_layers_are_drawn_in_proportion_to_their_promise_and_hopeless_ones_never)
+{
+    prf_space_t s = conv_space();
+    prf_steps_t steps = conv_steps();
+    prf_layer_t taken[64], out[MANY], again[MANY];
+    size_t asked = 0, got = 0, many = 0;
+    prf_error_t err = {0};
+    cr_assert_eq(representatives(&s, &steps, NULL, 0, 64, taken), 64);
+    for (int mapped = 0; mapped < 2; mapped++) {
+        prf_status_t status =
+            prf_sample_promising(&s, mapped ? &steps : NULL, 9, taken, 64, prefers_many_channels, &asked, MANY, out, &got, &err);
+        cr_assert_eq(status, PRF_OK, "%s", err.text);
+        cr_assert_eq(got, MANY);
+        cr_assert_gt(asked, 4 * MANY);
+        many = 0;
+        for (size_t i = 0; i < got; i++) {
+            cr_assert(prf_space_contains(&s, &out[i]));
+            cr_assert_gt(out[i].p[PRF_P_C], 16);
+            cr_assert(!mapped || out[i].p[PRF_P_C] % 16 == 0 || out[i].p[PRF_P_C] == 500);
+            cr_assert_not(among(out, i, &out[i]) || among(taken, 64, &out[i]), "twice");
+            many += out[i].p[PRF_P_C] > 250;
+        }
+        /* Half of the space promises nine times as much: nine in ten, a little less because none is drawn twice. */
+        cr_assert(many > MANY * 8 / 10 && many < MANY * 95 / 100, "%zu of %d", many, MANY);
+    }
+    cr_assert_eq(prf_sample_promising(&s, &steps, 9, taken, 64, prefers_many_channels, &asked, MANY, again, &got, &err), PRF_OK);
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert(prf_layer_equal(&again[i], &out[i]), "not the same again");
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/* engine_training.h - the training task's inside: a snapshot of a kind's measurements, and what the trainer's thread makes of it.
+ * Shared by engine_train.c (the task, the model) and engine_choose.c (sampling). */
+#ifndef PRF_ENGINE_TRAINING_H
+#define PRF_ENGINE_TRAINING_H
+
+#include "engine_internal.h"
+
+typedef struct {
+    prf_observation_t *items; /* owned */
+    size_t count, cap;
+} observations_t;
+
+typedef struct {
+    prf_space_t space;
+    prf_steps_t steps;
+    observations_t swept, representatives, original; /* disjoint */
+    observations_t all;                              /* these and the active ones: what the model is made of */
+    observations_t validation, random;               /* random: the baseline's */
+    size_t room;                                     /* layers of the next helping that may be picked */
+    uint64_t seed;                                   /* of the picks */
+    prf_layer_t *taken;                              /* owned: what must not be picked */
+    size_t taken_count;
+    choice_t choice; /* as it was, and the outcome */
+} snapshot_t;
+
+struct prf_training {
+    size_t board;
+    char kind[PRF_NAME];
+    uint64_t seed;
+    snapshot_t *tracks; /* owned */
+    size_t track_count;
+    bool last;     /* no helping follows, whatever comes out */
+    bool baseline; /* train one beside what may be the last model */
+    bool timed;    /* time is what the campaign is short of */
+    double target_mape;
+    prf_provenance_t provenance;
+    /* outcome */
+    prf_status_t status;
+    prf_error_t error;
+    prf_model_t *model; /* owned; NULL without an error: there is not enough to train on yet */
+    void *file;         /* owned */
+    size_t file_len;
+    double seconds;
+};
+
+/* Adds one. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t observe(observations_t *to, const prf_observation_t *one, prf_error_t *err);
+
+/* One model from some of the data: for each track, what to learn from, what to be judged by (may be empty) and whether estimates
+ * ask for representatives. */
+typedef struct {
+    const observations_t *learn, *judge; /* borrowed */
+    bool mapped;
+} lesson_t;
+PRF_CHECKED prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t **out, prf_error_t *err);
+
+/* engine_choose.c */
+/* Fills each track's choice but the picks. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t choose_sampling(prf_training_t *t, prf_error_t *err);
+/* Fills the picks, by the model. Errors: PRF_ENOMEM, PRF_EINVAL. */
+PRF_CHECKED prf_status_t choose_picks(prf_training_t *t, prf_error_t *err);
+
+#endif
