@@ -135,19 +135,22 @@ static bool is_outside(const prf_space_t *space, const prf_layer_t *layer)
     return false;
 }
 
-void prf_model_part_predict(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, double *log_ns,
-                            double *spread)
+void prf_model_part_view(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, prf_model_view_t *out)
 {
-    float x[PRF_FEATURES];
-    double quantities[PRF_QUANTITIES];
-    prf_work_t work;
     prf_layer_t asked = *layer;
     if (part->map_queries)
         prf_steps_map(&part->steps, &part->space, &asked);
-    prf_features_compute(&part->recipe, &asked, extras, x);
-    prf_features_work(&part->recipe, &asked, &work);
-    prf_quantities_compute(&part->recipe, &asked, extras, quantities);
-    prf_regressor_predict(&part->regressor, &(prf_seen_t){x, &work, quantities}, log_ns, spread);
+    prf_features_compute(&part->recipe, &asked, extras, out->features);
+    prf_features_work(&part->recipe, &asked, &out->work);
+    prf_quantities_compute(&part->recipe, &asked, extras, out->quantities);
+}
+
+void prf_model_part_predict(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, double *log_ns,
+                            double *spread)
+{
+    prf_model_view_t view;
+    prf_model_part_view(part, layer, extras, &view);
+    prf_regressor_predict(&part->regressor, &(prf_seen_t){view.features, &view.work, view.quantities}, log_ns, spread);
 }
 
 void prf_model_part_estimate(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, prf_estimate_t *out)

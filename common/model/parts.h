@@ -34,6 +34,14 @@ struct prf_model {
 prf_model_t *prf_model_new(size_t part_count);
 /* The recipe follows from the rest of the part. */
 void prf_model_recipe(prf_model_part_t *part, uint32_t extra_count);
+/* What a regressor sees of a layer. */
+typedef struct {
+    float features[PRF_FEATURES];
+    prf_work_t work;
+    double quantities[PRF_QUANTITIES];
+} prf_model_view_t;
+/* Of the layer, or of its Performance Representative where the part maps queries. */
+void prf_model_part_view(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, prf_model_view_t *out);
 /* Estimate of one layer by one part. */
 void prf_model_part_estimate(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, prf_estimate_t *out);
 /* Logarithm of the estimate and spread of the members, before any interval. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `prfarm estimate` and `prfarm model show`, called as the program calls them, with a model trained here. */
+/* `prfarm estimate`, `prfarm model show` and `explain`, called as the program calls them, with a model trained here. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -182,6 +182,11 @@ Test(estimate, wrong_requests_end_with_one_clear_line)
     fails(prf_cmd_estimate, 4, "unknown data type 'f64'", ARGS("estimate", "--model", model_path, "--dtype", "f64", example));
     fails(prf_cmd_model, 2, "use 'model show FILE.prfm'", ARGS("model", "paint", model_path));
     fails(prf_cmd_model, 2, "too little", ARGS("model", "show"));
+    fails(prf_cmd_model, 2, "too little", ARGS("model", "explain"));
+    fails(prf_cmd_model, 4, "nowhere.prfm", ARGS("model", "explain", "nowhere.prfm"));
+    fails(prf_cmd_model, 4, "unknown layer kind 'conv9d'", ARGS("model", "explain", model_path, "--layer", "conv9d"));
+    fails(prf_cmd_model, 6, "knows no softmax", ARGS("model", "explain", model_path, "--layer", "softmax"));
+    fails(prf_cmd_model, 3, example, ARGS("model", "explain", example));
 }
 
 Test(estimate, model_show_tells_what_the_model_knows)
@@ -198,5 +203,25 @@ Test(estimate, model_show_tells_what_the_model_knows)
     char *text = run(prf_cmd_model, 0, ARGS("model", "show", model_path));
     cr_assert(strstr(text, "Model of 'toy'"), "%s", text);
     cr_assert(strstr(text, "c=1..256 k=1..256 h=4..256 r=1..3"), "%s", text);
+    free(text);
+}
+
+Test(estimate, model_explain_tells_what_estimates_are_made_of)
+{
+    json_t *d = run_json(prf_cmd_model, ARGS("model", "explain", model_path, "--layer", "conv2d", "--json"));
+    json_t *layer = json_array_get(json_object_get(d, "layers"), 0), *terms = json_object_get(layer, "terms");
+    cr_assert_eq(json_array_size(json_object_get(d, "layers")), 1u);
+    cr_assert_str_eq(json_string_value(json_object_get(layer, "layer")), "conv2d");
+    double total = 0;
+    for (size_t i = 0; i < json_array_size(terms); i++)
+        total += json_number_value(json_object_get(json_array_get(terms, i), "share_percent"));
+    cr_assert_eq(json_array_size(terms), 2u);
+    cr_assert_float_eq(total, 100, 1e-6);
+    cr_assert_eq(json_array_size(json_object_get(layer, "steps")), 4u);
+    json_decref(d);
+    char *text = run(prf_cmd_model, 0, ARGS("model", "explain", model_path));
+    static const char *const wanted[] = {"Model of 'toy'", "conv2d f32", "terms, from 40 layers", "C x K x rows x taps", "no step"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        cr_assert(strstr(text, wanted[i]), "'%s' is not in:\n%s", wanted[i], text);
     free(text);
 }
