@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "model_explain.h"
+#include "model_export.h"
 #include "model_file.h"
 #include "versions.h"
 
@@ -93,8 +94,9 @@ static void print_model(const prf_model_file_t *s)
 
 static const prf_usage_t usage = {
     .name = "model",
-    .synopsis = "show FILE.prfm | explain FILE.prfm [--layer KIND] | list [KIND] [--farm FARM | --dir DIR]",
-    .purpose = "Shows what a model file knows and why it says what it says; lists the versions that a farm has.",
+    .synopsis = "show FILE.prfm | explain FILE.prfm [--layer KIND] | export FILE.prfm --c OUT.c | "
+                "list [KIND] [--farm FARM | --dir DIR]",
+    .purpose = "Shows what a model file knows and why it says what it says, writes it as C; lists a farm's versions.",
     .text = "show: for each kind of layer how many were measured, the error on layers that the model\n"
             "never saw (MAPE: mean of |estimate - measured| / measured), the step widths found\n"
             "(c=16: the latency changes every 16 channels), and the range that was trained on.\n"
@@ -103,6 +105,10 @@ static const prf_usage_t usage = {
             "explain: what drives the latency of the board: the steps with their evidence, the terms\n"
             "that estimates are sums of with their shares, and the features that trees listen to.\n\n"
             "  prfarm model explain first/models/cpu.prfm --layer conv2d\n\n"
+            "export: the model as one C source that needs no prfarm and gives the same numbers; its\n"
+            "head tells how to compile and call it.\n\n"
+            "  prfarm model export first/models/cpu.prfm --c cpu.c\n"
+            "  cc -std=c11 -O2 -DPRFARM_MAIN cpu.c -o cpu -lm && ./cpu 'fc in=512 out=1000'\n\n"
             "list: every version of a kind's model, where it comes from and which boards run it; the\n"
             "current one is what they are to run. 'prfarm rollback' makes another one the current.\n\n"
             "  prfarm model list cpu --dir first\n",
@@ -127,7 +133,7 @@ static int show(const char *path, bool json)
 
 /* What follows `prfarm model` on the command line. Borrowed. */
 typedef struct {
-    const char *layer;
+    const char *layer, *c_path;
     bool json;
     prf_where_t where;
 } request_t;
@@ -147,10 +153,18 @@ static int explain_file(const char *path, const request_t *r)
     return prf_model_explain_file(path, r->layer, r->json);
 }
 
+static int export_file(const char *path, const request_t *r)
+{
+    return prf_model_export_file(path, r->c_path);
+}
+
 static const struct {
     const char *name, *argument;
     int (*run)(const char *argument, const request_t *request);
-} subcommands[] = {{"show", "FILE.prfm", show_file}, {"explain", "FILE.prfm", explain_file}, {"list", "", list}};
+} subcommands[] = {{"show", "FILE.prfm", show_file},
+                   {"explain", "FILE.prfm", explain_file},
+                   {"export", "FILE.prfm", export_file},
+                   {"list", "", list}};
 
 static int refuse(const char *given, const char *argument)
 {
@@ -158,9 +172,22 @@ static int refuse(const char *given, const char *argument)
     if (argument)
         prf_fail(&err, PRF_EUSAGE, "too little for 'model %s': name a file, as in 'model %s %s'", given, given, argument);
     else
-        prf_fail(&err, PRF_EUSAGE,
-                 "there is no 'model %.40s': use 'model show FILE.prfm', 'model explain FILE.prfm' or 'model list'", given);
+        prf_fail(&err, PRF_EUSAGE, "there is no 'model %.40s': use 'model show FILE.prfm', or explain, export or list", given);
     return prf_report(&err);
+}
+
+/* An option of another subcommand is a misunderstanding that nobody would notice. */
+static bool is_misplaced(const char *name, const request_t *r)
+{
+    prf_error_t err = {0};
+    if (r->layer && strcmp(name, "explain") != 0)
+        prf_fail(&err, PRF_EUSAGE, "--layer belongs to 'model explain', not to 'model %s'", name);
+    else if (r->c_path && strcmp(name, "export") != 0)
+        prf_fail(&err, PRF_EUSAGE, "--c belongs to 'model export', not to 'model %s'", name);
+    else
+        return false;
+    prf_report(&err);
+    return true;
 }
 
 int prf_cmd_model(int argc, char **argv)
@@ -168,6 +195,7 @@ int prf_cmd_model(int argc, char **argv)
     request_t r = {0};
     const prf_option_t options[] = {
         {.name = "layer", .value = "KIND", .help = "explain: only this kind of layer", .text = &r.layer},
+        {.name = "c", .value = "OUT.c", .help = "export: the C source to write", .text = &r.c_path},
         {.name = "json", .help = "print JSON", .flag = &r.json},
         {.name = NULL}};
     prf_words_t words = {0};
@@ -179,6 +207,8 @@ int prf_cmd_model(int argc, char **argv)
             continue;
         if (words.count < 2 && *subcommands[i].argument)
             return refuse(subcommands[i].name, subcommands[i].argument);
+        if (is_misplaced(subcommands[i].name, &r))
+            return prf_exit_code(PRF_EUSAGE);
         return subcommands[i].run(words.count > 1 ? words.items[1] : "", &r);
     }
     return refuse(words.items[0], NULL);

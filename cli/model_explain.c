@@ -22,8 +22,9 @@ static json_t *steps_json(const prf_model_layer_t *l)
     prf_param_t params[PRF_PARAMS];
     size_t count = prf_space_free(&l->space, params);
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(steps, json_pack("{s:s, s:i, s:f}", "of", prf_param_name(params[i]), "width",
-                                               l->steps.width[params[i]], "confidence", l->steps.confidence[params[i]]));
+        json_array_append_new(steps,
+                              json_pack("{s:s, s:i, s:o}", "of", prf_param_name(params[i]), "width", l->steps.width[params[i]],
+                                        "confidence", prf_json_real(l->steps.confidence[params[i]])));
     for (uint32_t i = 0; i < l->steps.further_count; i++) {
         const prf_further_step_t *s = &l->steps.further[i];
         json_array_append_new(steps, json_pack("{s:s, s:i, s:f, s:f}", "of", prf_quantity_name(s->of), "width", s->width,
@@ -38,8 +39,8 @@ static json_t *terms_json(const prf_explanation_t *why)
     for (uint32_t i = 0; i < why->term_count; i++) {
         const prf_explained_term_t *t = &why->terms[i];
         json_t *sum = t->sum < PRF_TERM_SUMS ? json_integer((json_int_t)t->sum + 1) : json_null();
-        json_array_append_new(terms, json_pack("{s:s, s:o, s:f, s:f}", "term", t->text, "sum", sum, "coefficient_ns",
-                                               t->coefficient_ns, "share_percent", t->share_percent));
+        json_array_append_new(terms, json_pack("{s:s, s:o, s:o, s:o}", "term", t->text, "sum", sum, "coefficient_ns",
+                                               prf_json_real(t->coefficient_ns), "share_percent", prf_json_real(t->share_percent)));
     }
     return terms;
 }
@@ -52,8 +53,8 @@ static json_t *explained_json(const explained_t *e)
     for (uint32_t i = 0; i < why->sum_count; i++)
         json_array_append_new(rules, json_real(why->rules_percent[i]));
     for (uint32_t i = 0; i < why->feature_count; i++)
-        json_array_append_new(
-            features, json_pack("{s:s, s:f}", "feature", why->features[i].name, "effect_percent", why->features[i].effect_percent));
+        json_array_append_new(features, json_pack("{s:s, s:o}", "feature", why->features[i].name, "effect_percent",
+                                                  prf_json_real(why->features[i].effect_percent)));
     return json_pack("{s:s, s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:[o, o], s:o, s:o, s:o, s:o}", "layer",
                      prf_layer_kind_name(l->kind), "dtype", prf_dtype_name(l->dtype), "regressor", l->regressor, "samples",
                      (json_int_t)l->samples, "mapped", why->mapped, "range", prf_model_range_json(l), "validation",

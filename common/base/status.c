@@ -43,7 +43,7 @@ int prf_exit_code(prf_status_t code)
     return (unsigned)code < PRF_STATUS_COUNT ? table[code].exit_code : 70;
 }
 
-static void fill(prf_error_t *err, prf_status_t code, int sys_errno, const char *fmt, va_list args)
+static void set(prf_error_t *err, prf_status_t code, int sys_errno, const char *fmt, va_list args)
 {
     err->code = code;
     err->sys_errno = sys_errno;
@@ -55,7 +55,7 @@ prf_status_t(prf_fail)(prf_error_t *err, prf_status_t code, const char *fmt, ...
     if (err) {
         va_list args;
         va_start(args, fmt);
-        fill(err, code, 0, fmt, args);
+        set(err, code, 0, fmt, args);
         va_end(args);
     }
     return code;
@@ -84,7 +84,7 @@ prf_status_t(prf_fail_sys)(prf_error_t *err, int sys_errno, const char *fmt, ...
     if (err) {
         va_list args;
         va_start(args, fmt);
-        fill(err, code, sys_errno, fmt, args);
+        set(err, code, sys_errno, fmt, args);
         va_end(args);
         size_t used = strlen(err->text);
         snprintf(err->text + used, sizeof err->text - used, ": %s", strerror(sys_errno));

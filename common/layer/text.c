@@ -48,6 +48,17 @@ static prf_status_t begin_layer(prf_block_t *block, const char *word, prf_error_
     return PRF_OK;
 }
 
+/* Cuts the next word off; NULL behind the last one. (strtok_r is not in C11, and an exported model has no more than that.) */
+static char *next_word(char **rest)
+{
+    static const char between[] = " \t\n,";
+    char *word = *rest + strspn(*rest, between);
+    char *end = word + strcspn(word, between);
+    *rest = *end ? end + 1 : end;
+    *end = '\0';
+    return *word ? word : NULL;
+}
+
 prf_status_t prf_block_parse(prf_block_t *out, const char *text, prf_error_t *err)
 {
     char copy[PRF_BLOCK_TEXT];
@@ -55,8 +66,8 @@ prf_status_t prf_block_parse(prf_block_t *out, const char *text, prf_error_t *er
         return prf_fail(err, PRF_EPARSE, "a layer's text is longer than %d characters", PRF_BLOCK_TEXT - 1);
     prf_block_t block = {.dtype = PRF_F32};
     bool fresh = true; /* the next word names a kind */
-    char *rest = NULL;
-    for (char *word = strtok_r(copy, " \t\n,", &rest); word; word = strtok_r(NULL, " \t\n,", &rest)) {
+    char *rest = copy;
+    for (char *word = next_word(&rest); word; word = next_word(&rest)) {
         prf_status_t status = PRF_OK;
         if (fresh) {
             status = begin_layer(&block, word, err);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fuzz_model.c - a model file from a stranger: decoding, then estimates of layers inside and outside of the range that it claims,
- * as a worker or a program with libprfarm makes them. The digest in its header keeps out damage, not malice: each input is tried as
- * it is and with the digest that it should have. */
+ * as a worker or a program with libprfarm makes them; and the model as C. The digest in its header keeps out damage, not malice:
+ * each input is tried as it is and with the digest that it should have. */
 #include <math.h>
 #include <string.h>
 
 #include "fuzz.h"
+#include "model/export_c.h"
 #include "model/parts.h"
 
 enum { DIGEST_AT = 16, HEADER = DIGEST_AT + PRF_DIGEST_BYTES, DRAWS = 2 }; /* docs/model-file.md */
@@ -56,6 +57,11 @@ static bool try_file(const uint8_t *bytes, size_t len)
     MUST(prf_model_decode(&copy, again, again_len, &err) == PRF_OK, "%s", err.text);
     prf_model_destroy(&copy);
     free(again);
+    char *source;
+    size_t source_len;
+    MUST(prf_model_export_c(model, "", &source, &source_len, &err) == PRF_OK, "%s", err.text);
+    MUST(strlen(source) == source_len, "a NUL in a C source");
+    free(source);
     prf_model_destroy(&model);
     return true;
 }

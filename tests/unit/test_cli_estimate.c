@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `prfarm estimate`, `prfarm model show` and `explain`, called as the program calls them, with a model trained here. */
+/* `prfarm estimate`, `prfarm model show`, `explain` and `export`, called as the program calls them, with a model trained here. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -187,6 +187,13 @@ Test(estimate, wrong_requests_end_with_one_clear_line)
     fails(prf_cmd_model, 4, "unknown layer kind 'conv9d'", ARGS("model", "explain", model_path, "--layer", "conv9d"));
     fails(prf_cmd_model, 6, "knows no softmax", ARGS("model", "explain", model_path, "--layer", "softmax"));
     fails(prf_cmd_model, 3, example, ARGS("model", "explain", example));
+    fails(prf_cmd_model, 2, "too little", ARGS("model", "export"));
+    fails(prf_cmd_model, 2, "--c model.c", ARGS("model", "export", model_path));
+    fails(prf_cmd_model, 4, "nowhere.prfm", ARGS("model", "export", "nowhere.prfm", "--c", out_path));
+    fails(prf_cmd_model, 3, folder, ARGS("model", "export", model_path, "--c", folder));
+    fails(prf_cmd_model, 2, "--c belongs to 'model export'", ARGS("model", "show", model_path, "--c", out_path));
+    fails(prf_cmd_model, 2, "--layer belongs to 'model explain'", ARGS("model", "export", model_path, "--layer", "fc"));
+    fails(prf_cmd_model, 4, "/nowhere/model.c", ARGS("model", "export", model_path, "--c", "/nowhere/model.c"));
 }
 
 Test(estimate, model_show_tells_what_the_model_knows)
@@ -224,4 +231,21 @@ Test(estimate, model_explain_tells_what_estimates_are_made_of)
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         cr_assert(strstr(text, wanted[i]), "'%s' is not in:\n%s", wanted[i], text);
     free(text);
+}
+
+Test(estimate, model_export_writes_c_that_tells_where_it_comes_from)
+{
+    char c_path[80], *text;
+    size_t len;
+    snprintf(c_path, sizeof c_path, "%s/toy.c", folder);
+    text = run(prf_cmd_model, 0, ARGS("model", "export", model_path, "--c", c_path));
+    cr_assert(strstr(text, "the model of 'toy' as C"), "%s", text);
+    free(text);
+    cr_assert_eq(prf_file_read(c_path, 1 << 22, &text, &len, NULL), PRF_OK);
+    static const char *const wanted[] = {"SPDX-License-Identifier: Apache-2.0", "Latency of layers on 'toy'", PRF_VERSION,
+                                         "Campaign   made-here", "int prfarm_estimate(const char *block"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        cr_assert(strstr(text, wanted[i]), "'%s' is not in:\n%.600s", wanted[i], text);
+    free(text);
+    unlink(c_path);
 }

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+/* export_c.c - writes the head, the code as the build took it out of the sources, and the model as constant initialisers of the
+ * same structures that prfarm holds it in. So there is one writing of every formula, and what this file must know is data only; a
+ * structure that gets a new field does not compile here (KNOWN) until the field is written or such models are refused.
+ *
+ * Text that comes from the model file goes into comments and strings of a program that somebody will compile: put_word lets nothing
+ * through that could end either. */
+#include "model/export_c.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/parts.h"
+
+#define KNOWN(type, ...)                                                                                                           \
+    _Static_assert(sizeof(type) == sizeof(struct {__VA_ARGS__}), "write the new field of " #type ", or refuse models that use it")
+KNOWN(prf_recipe_t, prf_layer_kind_t kind; prf_dtype_t dtype; int32_t width[PRF_PARAMS]; uint32_t extras;);
+KNOWN(prf_dim_t, prf_dim_kind_t kind; int32_t lo, hi; bool log; uint32_t value_count; int32_t values[PRF_SPACE_VALUES];
+      prf_param_t source; int32_t divisor;);
+KNOWN(prf_space_t, prf_layer_kind_t kind; prf_dtype_t dtype; prf_dim_t dims[PRF_PARAMS]; double max_macs;);
+KNOWN(prf_roofline_t, double overhead_ns, ns_per_op, ns_per_byte, fill_exponent;);
+KNOWN(prf_factor_t, uint8_t quantity, form; double argument;);
+KNOWN(prf_term_t, double weight; uint32_t factor_count; prf_factor_t factors[PRF_TERM_FACTORS];);
+KNOWN(prf_terms_t, uint32_t count[PRF_TERM_SUMS]; prf_term_t * terms; double least_ns;);
+KNOWN(prf_node_t, float value; uint32_t child; uint16_t feature;);
+KNOWN(prf_ensemble_t, uint32_t member_count, tree_count; uint32_t * roots; prf_node_t * nodes; size_t node_count; double base;);
+KNOWN(prf_regressor_t, char name[PRF_REGRESSOR_NAME]; prf_scale_t scale; prf_roofline_t roofline; prf_terms_t terms;
+      prf_ensemble_t ensemble; double low, high, floor;);
+KNOWN(prf_model_part_t, prf_recipe_t recipe; prf_space_t space; prf_steps_t steps; bool map_queries; uint32_t samples;
+      prf_metrics_t validation; prf_regressor_t regressor;);
+
+static void put_word(FILE *out, const char *word)
+{
+    for (; *word; word++)
+        fputc(isalnum((unsigned char)*word) || strchr(" ._-+:,=()/", *word) ? *word : '_', out);
+}
+
+static void put_head(FILE *out, const prf_model_t *model, const char *digest)
+{
+    const prf_provenance_t *p = &model->provenance;
+    fprintf(out, "// SPDX-License-Identifier: Apache-2.0\n/* Latency of layers on '");
+    put_word(out, model->kind);
+    fprintf(out, "': a model of prfarm, exported by version %s.\n *\n * Model      %s\n * Campaign   ", PRF_VERSION, digest);
+    put_word(out, p->campaign[0] ? p->campaign : "-");
+    fprintf(out, "\n * Measured   %u layers on ", p->samples);
+    put_word(out, p->fingerprint[0] ? p->fingerprint : "an unnamed runtime");
+    fprintf(out, "\n * Error      MAPE %.3g %% on %u layers never trained on\n", p->validation.mape_percent, p->validation.count);
+    for (uint32_t i = 0; i < model->extra_count; i++) {
+        fprintf(out, " * Extra column, taken as 0 here: ");
+        put_word(out, model->extras[i]);
+        fputc('\n', out);
+    }
+    fputs(
+        " *\n"
+        " *   int prfarm_estimate(const char *block, double *latency_ns, double *low_ns, double *high_ns);\n"
+        " *\n"
+        " * block: as after 'prfarm estimate --layer', \"conv2d c=64 k=64 h=56 r=3 pad=1\". Returns 0 and sets the latency and "
+        "its\n"
+        " * 90 % interval in nanoseconds; 1: the same, but the layer lies outside the range that was trained on; -1: the text is "
+        "no\n"
+        " * layer; -2: the model knows no such layer. No state, no allocation: any thread.\n"
+        " *\n"
+        " *   cc -std=c11 -O2 -c FILE.c                            for your program; link it with -lm\n"
+        " *   cc -std=c11 -O2 -DPRFARM_MAIN FILE.c -lm             a program that estimates its arguments, or lines of its input\n"
+        " *   -DPRFARM_ESTIMATE=NAME                               another name, so that a program can have several models\n"
+        " *\n"
+        " * The numbers are those of prfarm bit by bit, unless the compiler changes arithmetic (-ffast-math, fused multiply-add). "
+        "*/\n"
+        "#if defined(__GNUC__)\n"
+        "#pragma GCC diagnostic ignored \"-Wunused-function\"\n"
+        "#endif\n"
+        "#if defined(__GNUC__) && !defined(__clang__)\n"
+        "#pragma GCC diagnostic ignored \"-Wformat-truncation\" /* texts of errors are cut on purpose */\n"
+        "#pragma GCC diagnostic ignored \"-Wmaybe-uninitialized\" /* gcc cannot see that prf_fail never returns PRF_OK */\n"
+        "#endif\n",
+        out);
+}
+
+static void put_terms(FILE *out, const prf_terms_t *terms, size_t part)
+{
+    fprintf(out, "static const prf_term_t prfarm_terms_%zu[] = {\n", part);
+    for (uint32_t i = 0; i < terms->count[0] + terms->count[1]; i++) {
+        const prf_term_t *t = &terms->terms[i];
+        char text[160];
+        prf_term_format(t, text, sizeof text);
+        fprintf(out, "    {.weight = %a, .factor_count = %u", t->weight, t->factor_count);
+        for (uint32_t f = 0; f < t->factor_count; f++)
+            fprintf(out, "%s{%u, %u, %a}%s", f ? ", " : ", .factors = {", t->factors[f].quantity, t->factors[f].form,
+                    t->factors[f].argument, f + 1 == t->factor_count ? "}" : "");
+        fprintf(out, "}, /* %s */\n", text);
+    }
+    fputs("};\n", out);
+}
+
+static void put_trees(FILE *out, const prf_ensemble_t *trees, size_t part)
+{
+    enum { ROOTS_A_LINE = 16, NODES_A_LINE = 5 };
+    fprintf(out, "static const uint32_t prfarm_roots_%zu[] = {", part);
+    for (uint32_t i = 0; i < trees->tree_count; i++)
+        fprintf(out, "%s%u,", i % ROOTS_A_LINE ? " " : "\n    ", trees->roots[i]);
+    fprintf(out,
+            "\n};\n/* threshold or answer, left child, feature (%u: a leaf) */\nstatic const prf_node_t prfarm_nodes_%zu[] = {",
+            (unsigned)PRF_LEAF, part);
+    for (size_t i = 0; i < trees->node_count; i++)
+        fprintf(out, "%s{%af, %u, %u},", i % NODES_A_LINE ? " " : "\n    ", (double)trees->nodes[i].value, trees->nodes[i].child,
+                trees->nodes[i].feature);
+    fputs("\n};\n", out);
+}
+
+static void put_widths(FILE *out, const int32_t width[PRF_PARAMS])
+{
+    fputs(".width = {", out);
+    for (int i = 0; i < PRF_PARAMS; i++)
+        fprintf(out, "%s%d", i ? ", " : "", width[i]);
+    fputc('}', out);
+}
+
+static void put_dim(FILE *out, int param, const prf_dim_t *dim)
+{
+    fprintf(out, "            [%d] = {.kind = %d, .lo = %d, .hi = %d, .log = %d, .source = %d, .divisor = %d", param,
+            (int)dim->kind, dim->lo, dim->hi, dim->log, (int)dim->source, dim->divisor);
+    for (uint32_t i = 0; i < dim->value_count; i++)
+        fprintf(out, "%s%d%s", i ? ", " : ", .values = {", dim->values[i], i + 1 == dim->value_count ? "}" : "");
+    fprintf(out, ", .value_count = %u}, /* %s */\n", dim->value_count, prf_param_name((prf_param_t)param));
+}
+
+static void put_space(FILE *out, const prf_space_t *space)
+{
+    fprintf(out, "        .space = {.kind = %d, .dtype = %d, .max_macs = %a, .dims = {\n", (int)space->kind, (int)space->dtype,
+            isfinite(space->max_macs) ? space->max_macs : 0); /* either: no limit */
+    for (int i = 0; i < PRF_PARAMS; i++)
+        put_dim(out, i, &space->dims[i]);
+    fputs("        }},\n", out);
+}
+
+static void put_regressor(FILE *out, const prf_regressor_t *r, size_t part)
+{
+    fprintf(out, "        .regressor = {\n            .name = \"");
+    put_word(out, r->name);
+    fprintf(out, "\", .scale = %d, .low = %a, .high = %a, .floor = %a,\n", (int)r->scale, r->low, r->high, r->floor);
+    if (r->scale == PRF_SCALE_ROOFLINE)
+        fprintf(out, "            .roofline = {%a, %a, %a, %a},\n", r->roofline.overhead_ns, r->roofline.ns_per_op,
+                r->roofline.ns_per_byte, r->roofline.fill_exponent);
+    if (r->scale == PRF_SCALE_TERMS)
+        fprintf(out, "            .terms = {.count = {%u, %u}, .terms = (prf_term_t *)prfarm_terms_%zu, .least_ns = %a},\n",
+                r->terms.count[0], r->terms.count[1], part, r->terms.least_ns);
+    if (r->ensemble.member_count)
+        fprintf(out,
+                "            .ensemble = {.member_count = %u, .tree_count = %u, .roots = (uint32_t *)prfarm_roots_%zu,\n"
+                "                         .nodes = (prf_node_t *)prfarm_nodes_%zu, .node_count = %zu, .base = %a},\n",
+                r->ensemble.member_count, r->ensemble.tree_count, part, part, r->ensemble.node_count, r->ensemble.base);
+    fputs("        },\n", out);
+}
+
+static void put_part(FILE *out, const prf_model_part_t *part, size_t index)
+{
+    fprintf(out, "    {\n        /* %s %s, %u layers, MAPE %.3g %% on %u never trained on */\n",
+            prf_layer_kind_name(part->space.kind), prf_dtype_name(part->space.dtype), part->samples, part->validation.mape_percent,
+            part->validation.count);
+    fprintf(out, "        .recipe = {.kind = %d, .dtype = %d, .extras = %u, ", (int)part->recipe.kind, (int)part->recipe.dtype,
+            part->recipe.extras);
+    put_widths(out, part->recipe.width);
+    fputs("},\n", out);
+    put_space(out, &part->space);
+    fputs("        .steps = {", out);
+    put_widths(out, part->steps.width);
+    fprintf(out, "},\n        .map_queries = %d,\n", part->map_queries);
+    put_regressor(out, &part->regressor, index);
+    fputs("    },\n", out);
+}
+
+static void put_model(FILE *out, const prf_model_t *model)
+{
+    fputs("\n/* ---- the model ---- */\n\n", out);
+    for (size_t i = 0; i < model->part_count; i++) {
+        const prf_regressor_t *r = &model->parts[i].regressor;
+        if (r->scale == PRF_SCALE_TERMS)
+            put_terms(out, &r->terms, i);
+        if (r->ensemble.member_count)
+            put_trees(out, &r->ensemble, i);
+    }
+    fputs("static const prf_model_part_t prfarm_parts[] = {\n", out);
+    for (size_t i = 0; i < model->part_count; i++)
+        put_part(out, &model->parts[i], i);
+    fputs("};\nstatic const prf_model_t prfarm_model = {.kind = \"", out);
+    put_word(out, model->kind);
+    fprintf(out, "\", .part_count = %zu, .parts = (prf_model_part_t *)prfarm_parts};\n", model->part_count);
+}
+
+static const char calls[] =
+    "\n/* ---- what a program calls ---- */\n\n"
+    "#ifndef PRFARM_ESTIMATE\n"
+    "#define PRFARM_ESTIMATE prfarm_estimate\n"
+    "#endif\n\n"
+    "static prf_status_t prfarm_answer(const char *block, prf_estimate_t *out, prf_error_t *err)\n"
+    "{\n"
+    "    prf_block_t parsed;\n"
+    "    prf_status_t status = prf_block_parse(&parsed, block, err);\n"
+    "    return status ? status : prf_model_estimate(&prfarm_model, &parsed, NULL, out, err);\n"
+    "}\n\n"
+    "int PRFARM_ESTIMATE(const char *block, double *latency_ns, double *low_ns, double *high_ns);\n\n"
+    "int PRFARM_ESTIMATE(const char *block, double *latency_ns, double *low_ns, double *high_ns)\n"
+    "{\n"
+    "    prf_estimate_t e;\n"
+    "    prf_status_t status = prfarm_answer(block, &e, NULL);\n"
+    "    if (status)\n"
+    "        return status == PRF_EUNSUPPORTED ? -2 : -1;\n"
+    "    *latency_ns = e.latency_ns;\n"
+    "    *low_ns = e.low_ns;\n"
+    "    *high_ns = e.high_ns;\n"
+    "    return e.outside ? 1 : 0;\n"
+    "}\n\n"
+    "#ifdef PRFARM_MAIN\n"
+    "/* One line for each layer: latency and interval in nanoseconds, \"outside\" where the layer was not trained for. */\n"
+    "static int prfarm_print(const char *block)\n"
+    "{\n"
+    "    prf_estimate_t e;\n"
+    "    prf_error_t err;\n"
+    "    if (prfarm_answer(block, &e, &err)) {\n"
+    "        fprintf(stderr, \"%s\\n\", err.text);\n"
+    "        return 1;\n"
+    "    }\n"
+    "    printf(\"%.17g %.17g %.17g%s\\n\", e.latency_ns, e.low_ns, e.high_ns, e.outside ? \" outside\" : \"\");\n"
+    "    return 0;\n"
+    "}\n\n"
+    "int main(int argc, char **argv)\n"
+    "{\n"
+    "    char line[PRF_BLOCK_TEXT];\n"
+    "    int code = 0;\n"
+    "    for (int i = 1; i < argc; i++)\n"
+    "        code |= prfarm_print(argv[i]);\n"
+    "    while (argc == 1 && fgets(line, sizeof line, stdin))\n"
+    "        code |= prfarm_print(line);\n"
+    "    return code;\n"
+    "}\n"
+    "#endif\n";
+
+static prf_status_t check_known(const prf_model_t *model, prf_error_t *err)
+{
+    for (size_t i = 0; i < model->part_count; i++) {
+        const prf_model_part_t *part = &model->parts[i];
+        if (part->regressor.scale > PRF_SCALE_TERMS)
+            return prf_fail(err, PRF_EUNSUPPORTED, "%s is estimated by '%s', which cannot be written as C yet",
+                            prf_layer_kind_name(part->space.kind), part->regressor.name);
+    }
+    return PRF_OK;
+}
+
+prf_status_t prf_model_export_c(const prf_model_t *model, const char *digest, char **text, size_t *len, prf_error_t *err)
+{
+    prf_status_t status = check_known(model, err);
+    if (status)
+        return status;
+    char *written = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&written, &size);
+    if (!out)
+        return prf_fail_sys(err, errno, "C source");
+    put_head(out, model, digest);
+    for (size_t i = 0; prf_estimator_lines[i]; i++)
+        fprintf(out, "%s\n", prf_estimator_lines[i]);
+    put_model(out, model);
+    fputs(calls, out);
+    bool whole = !ferror(out);
+    if (fclose(out) || !whole) {
+        free(written);
+        return prf_fail(err, PRF_ENOMEM, "the C source of a model");
+    }
+    *text = written;
+    *len = size;
+    return PRF_OK;
+}
