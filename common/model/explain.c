@@ -75,7 +75,16 @@ static void count_least(prf_explanation_t *out, double least_ns)
     last->share_percent += 100.0 / PRF_EXPLAIN_LAYERS;
 }
 
-static void explain_terms(prf_explanation_t *out, const drawn_t *drawn)
+/* Whether the shares are shares of what the estimate is made of: an explanation that misses a part would be a wrong one. */
+static prf_status_t check_total(const prf_terms_t *terms, const double *quantities, double total, prf_error_t *err)
+{
+    double ns = prf_terms_ns(terms, quantities);
+    if (fabs(fmax(total, terms->least_ns) - ns) <= 1e-9 * ns || !isfinite(total))
+        return PRF_OK;
+    return prf_fail(err, PRF_EINTERNAL, "the terms come to %g ns, the estimate to %g ns", total, ns);
+}
+
+static prf_status_t explain_terms(prf_explanation_t *out, const drawn_t *drawn, prf_error_t *err)
 {
     const prf_terms_t *terms = &drawn->part->regressor.terms;
     double values[PRF_TERMS] = {0};
@@ -91,11 +100,23 @@ static void explain_terms(prf_explanation_t *out, const drawn_t *drawn)
         double first = prf_terms_sum(terms, 0, q), second = terms->count[1] ? prf_terms_sum(terms, 1, q) : first;
         for (uint32_t i = 0; i < count; i++)
             values[i] = terms->terms[i].weight * prf_term_value(&terms->terms[i], q);
+        prf_status_t status = check_total(terms, q, fmax(first, second), err);
+        if (status)
+            return status;
         if (fmax(first, second) < terms->least_ns)
             count_least(out, terms->least_ns);
         else
             count_share(out, values, fmax(first, second), second > first);
     }
+    return PRF_OK;
+}
+
+static bool has_steps(const prf_model_part_t *part)
+{
+    for (int i = 0; i < PRF_PARAMS; i++)
+        if (part->recipe.width[i] > 1)
+            return true;
+    return false;
 }
 
 static void explain_roofline(prf_explanation_t *out, const drawn_t *drawn)
@@ -106,9 +127,12 @@ static void explain_roofline(prf_explanation_t *out, const drawn_t *drawn)
     out->term_count = PARTS;
     out->terms[OPS] = (prf_explained_term_t){.coefficient_ns = r->ns_per_op};
     out->terms[BYTES] = (prf_explained_term_t){.text = "bytes", .coefficient_ns = r->ns_per_byte, .sum = 1};
-    out->terms[OPS_OVERHEAD] = (prf_explained_term_t){.text = "1", .coefficient_ns = r->overhead_ns};
-    out->terms[BYTES_OVERHEAD] = (prf_explained_term_t){.text = "1", .coefficient_ns = r->overhead_ns, .sum = 1};
-    snprintf(out->terms[OPS].text, PRF_EXPLAIN_TEXT, "ops / fill^%.3g", r->fill_exponent);
+    out->terms[OPS_OVERHEAD] = (prf_explained_term_t){.text = "overhead", .coefficient_ns = r->overhead_ns};
+    out->terms[BYTES_OVERHEAD] = (prf_explained_term_t){.text = "overhead", .coefficient_ns = r->overhead_ns, .sum = 1};
+    if (r->fill_exponent > 0 && has_steps(drawn->part))
+        snprintf(out->terms[OPS].text, PRF_EXPLAIN_TEXT, "ops / fill^%.3g", r->fill_exponent);
+    else
+        snprintf(out->terms[OPS].text, PRF_EXPLAIN_TEXT, "ops");
     prf_roofline_t compute = *r, move = *r;
     compute.ns_per_byte = move.ns_per_op = 0;
     for (size_t l = 0; l < PRF_EXPLAIN_LAYERS; l++) {
@@ -230,7 +254,7 @@ prf_status_t prf_model_explain(prf_explanation_t *out, const prf_model_t *model,
         return prf_fail_prefix(err, status, "%s", prf_layer_kind_name(part->space.kind));
     *out = (prf_explanation_t){.trees_percent = NAN, .mapped = part->map_queries};
     if (part->regressor.scale == PRF_SCALE_TERMS)
-        explain_terms(out, &drawn);
+        status = explain_terms(out, &drawn, err);
     if (part->regressor.scale == PRF_SCALE_ROOFLINE)
         explain_roofline(out, &drawn);
     if (part->regressor.ensemble.member_count)
@@ -238,5 +262,5 @@ prf_status_t prf_model_explain(prf_explanation_t *out, const prf_model_t *model,
     explain_interval(out, &drawn);
     qsort(out->terms, out->term_count, sizeof *out->terms, by_sum_and_share);
     drawn_release(&drawn);
-    return PRF_OK;
+    return status;
 }

@@ -39,7 +39,8 @@ typedef struct {
     bool mapped;                                            /* a layer is estimated by its Performance Representative */
 } prf_explanation_t;
 
-/* `index` below prf_model_layer_count. Errors: PRF_ENOMEM, PRF_EINVAL (no layer can be drawn from the range). */
+/* `index` below prf_model_layer_count. On failure *out holds nothing of use. Errors: PRF_ENOMEM, PRF_EINVAL (no layer can be
+ * drawn from the range), PRF_EINTERNAL. */
 PRF_CHECKED prf_status_t prf_model_explain(prf_explanation_t *out, const prf_model_t *model, size_t index, prf_error_t *err);
 
 #endif

@@ -17,7 +17,8 @@
 #include "model/parts.h"
 
 #define KNOWN(type, ...)                                                                                                           \
-    _Static_assert(sizeof(type) == sizeof(struct {__VA_ARGS__}), "write the new field of " #type ", or refuse models that use it")
+    _Static_assert(sizeof(type) == sizeof(struct {__VA_ARGS__}),                                                                   \
+                   "write the new field of " #type " (and see explain.c), or refuse models that use it")
 KNOWN(prf_recipe_t, prf_layer_kind_t kind; prf_dtype_t dtype; int32_t width[PRF_PARAMS]; uint32_t extras;);
 KNOWN(prf_dim_t, prf_dim_kind_t kind; int32_t lo, hi; bool log; uint32_t value_count; int32_t values[PRF_SPACE_VALUES];
       prf_param_t source; int32_t divisor;);

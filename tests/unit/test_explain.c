@@ -100,6 +100,7 @@ Test(explain, a_roofline_is_two_sums)
     cr_assert_eq(why.sum_count, 2);
     cr_assert_float_eq(shares(), 100, 1e-6);
     cr_assert_gt(term("bytes")->coefficient_ns, 0);
+    cr_assert_eq(strncmp(why.terms[0].text, "o", 1), 0, "operations and overhead: '%s'", why.terms[0].text);
     cr_assert(isfinite(why.trees_percent));
 }
 
