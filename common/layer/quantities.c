@@ -67,6 +67,10 @@ static void fill_spatial(const prf_layer_t *layer, prf_shape_t in, prf_shape_t o
     q[PRF_Q_TAPS] = (double)(k.rows * k.columns);
     q[PRF_Q_KERNEL_ROWS] = (double)k.rows;
     q[PRF_Q_USED_TAPS] = q[PRF_Q_ROWS] * q[PRF_Q_TAPS];
+    q[PRF_Q_STRIDE] = (double)k.stride;
+    q[PRF_Q_LINES] = (double)(one_axis ? out.w : out.h);
+    q[PRF_Q_REACH] = (double)(k.dilation * ((one_axis ? k.columns : k.rows) - 1) + 1);
+    q[PRF_Q_SPAN] = one_axis || layer->kind == PRF_MATMUL ? 1 : (double)((out.w - 1) * k.stride + k.dilation * (k.columns - 1) + 1);
     if (!k.slides)
         return;
     double rows = one_axis ? 1 : used_along(in.h, out.h, k.rows, k.stride, k.pad, k.dilation);
@@ -78,8 +82,11 @@ static void fill_spatial(const prf_layer_t *layer, prf_shape_t in, prf_shape_t o
 static void fill_storage(const prf_recipe_t *recipe, const prf_layer_t *layer, double *q)
 {
     bool matrix = layer->kind == PRF_MATMUL;
-    double channels = rounded_up(q[PRF_Q_CHANNELS], matrix ? recipe->width[PRF_P_K] : widest(recipe, PRF_P_C, PRF_P_IN));
-    double columns = rounded_up(q[PRF_Q_COLUMNS], matrix ? recipe->width[PRF_P_N] : widest(recipe, PRF_P_K, PRF_P_OUT));
+    int32_t channel_step = matrix ? recipe->width[PRF_P_K] : widest(recipe, PRF_P_C, PRF_P_IN);
+    int32_t column_step = matrix ? recipe->width[PRF_P_N] : widest(recipe, PRF_P_K, PRF_P_OUT);
+    double channels = rounded_up(q[PRF_Q_CHANNELS], channel_step), columns = rounded_up(q[PRF_Q_COLUMNS], column_step);
+    q[PRF_Q_CHANNEL_STEP] = channel_step > 1 ? channel_step : 1;
+    q[PRF_Q_COLUMN_STEP] = column_step > 1 ? column_step : 1;
     q[PRF_Q_INPUTS] = prf_layer_inputs(layer);
     q[PRF_Q_WEIGHTS] = prf_layer_weights(layer);
     q[PRF_Q_OUTPUTS] = prf_layer_outputs(layer);
@@ -125,7 +132,17 @@ static const char *const names[] = {"C",
                                     "ops",
                                     "images",
                                     "kernel_rows",
-                                    "rest"};
+                                    "rest",
+                                    "lines",
+                                    "span",
+                                    "reach",
+                                    "kernel_stride",
+                                    "channel_step",
+                                    "column_step",
+                                    "pieces_of_channels",
+                                    "pieces_of_lines",
+                                    "pieces_of_columns",
+                                    "loaded_lines"};
 enum { NAMES = sizeof names / sizeof *names };
 
 bool prf_quantities_known(size_t quantity)

@@ -26,10 +26,20 @@ enum {
     PRF_Q_FILLED_OUTPUTS, /* likewise */
     PRF_Q_BYTES,          /* inputs, weights and outputs */
     PRF_Q_OPS,
-    PRF_Q_IMAGES,      /* batch; matmul: number of products */
-    PRF_Q_KERNEL_ROWS, /* its height */
-    PRF_Q_REST,        /* input rows plus columns behind the last step of the kernel: (size + 2 pad - reach) mod stride */
-    PRF_Q_EXTRAS = 96, /* the extra columns */
+    PRF_Q_IMAGES,       /* batch; matmul: number of products */
+    PRF_Q_KERNEL_ROWS,  /* its height */
+    PRF_Q_REST,         /* input rows plus columns behind the last step of the kernel: (size + 2 pad - reach) mod stride */
+    PRF_Q_LINES,        /* of one image's output that can be worked on one by one: rows; in one dimension, positions */
+    PRF_Q_SPAN,         /* input positions of one line, padding counted: (out_w - 1) stride + reach */
+    PRF_Q_REACH,        /* input lines that one output line needs: dilation (kernel_rows - 1) + 1 */
+    PRF_Q_STRIDE,       /* of the kernel; 1 where there is none */
+    PRF_Q_CHANNEL_STEP, /* step width of the channels, 1 without; like that of the columns: what is stored is rounded up to it */
+    PRF_Q_COLUMN_STEP,
+    PRF_Q_PIECES_OF_CHANNELS, /* from here on what follows from a blocking (model/blocking.h); 0 until that is applied */
+    PRF_Q_PIECES_OF_LINES,    /* of all images */
+    PRF_Q_PIECES_OF_COLUMNS,
+    PRF_Q_LOADED_LINES, /* input lines over all pieces of lines: where pieces overlap they count in each */
+    PRF_Q_EXTRAS = 112, /* the extra columns */
     PRF_QUANTITIES = PRF_Q_EXTRAS + PRF_FEATURES_EXTRAS
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* additive.c - widths first, from a few hundred layers; then terms and coefficients, variant by variant, from a thousand. */
+/* additive.c - structure first, from a few hundred layers; then terms and coefficients, variant by variant, from a thousand. */
 #include "model/additive.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/widths.h"
+#include "model/structure.h"
 
 enum { ROWS = 1000 };
 #define LEAST 1e-3 /* of the fastest layer seen: what a sum that falls below zero is taken for */
@@ -25,26 +25,30 @@ static prf_status_t keep(prf_terms_t *out, const prf_rows_t *rows, const prf_sum
     return PRF_OK;
 }
 
-static prf_status_t fit_variants(prf_terms_t out[PRF_ADDITIVES], prf_rows_t *rows, const prf_dictionary_t *d, prf_error_t *err)
+/* With `from_sides` two sums begin with the rows' sides. */
+static prf_status_t fit_variants(prf_terms_t out[PRF_ADDITIVES], prf_rows_t *rows, const prf_dictionary_t *d,
+                                 const prf_blocking_t *blocking, bool from_sides, prf_error_t *err)
 {
     prf_status_t status = PRF_OK;
     for (int how = 0; !status && how < PRF_ADDITIVES; how++) {
         prf_sum_t sums[2];
         bool is_signed = how == PRF_ADDITIVE_SIGNED || how == PRF_ADDITIVE_MAX_SIGNED;
         if (how == PRF_ADDITIVE_MAX_POSITIVE || how == PRF_ADDITIVE_MAX_SIGNED) /* the latter begins where the former ended */
-            status = prf_sums_fit_two(sums, rows, d, is_signed, is_signed, err);
+            status = prf_sums_fit_two(sums, rows, d, is_signed, is_signed || from_sides, err);
         else
             status = prf_sums_fit_one(sums, rows, d, is_signed, err);
         if (!status && sums[0].count)
             status = keep(&out[how], rows, sums, err);
+        out[how].blocking = *blocking;
     }
     return status;
 }
 
 prf_status_t prf_additive_fit(prf_terms_t out[PRF_ADDITIVES], const prf_dataset_t *data, prf_error_t *err)
 {
-    prf_terms_t found[PRF_ADDITIVES] = {{{0}, NULL, 0}};
-    prf_widths_t widths;
+    prf_terms_t found[PRF_ADDITIVES] = {{.terms = NULL}};
+    prf_structure_t structure;
+    prf_sum_t begun[2];
     prf_rows_t rows = {0};
     prf_dictionary_t *d = malloc(sizeof *d);
     if (!d)
@@ -52,10 +56,12 @@ prf_status_t prf_additive_fit(prf_terms_t out[PRF_ADDITIVES], const prf_dataset_
     prf_status_t status = prf_rows_init(&rows, data, ROWS, err);
     prf_dictionary_init(d, rows.quantities, rows.rows);
     if (!status)
-        status = prf_widths_find(&widths, data, err);
+        status = prf_structure_find(&structure, begun, data, err);
     if (!status) {
-        prf_dictionary_add(d, &widths);
-        status = fit_variants(found, &rows, d, err);
+        prf_rows_block(&rows, &structure.blocking);
+        prf_structure_terms(&structure, d);
+        prf_rows_take_sides(&rows, begun);
+        status = fit_variants(found, &rows, d, &structure.blocking, begun[1].count > 0, err);
     }
     for (int how = 0; how < PRF_ADDITIVES; how++)
         if (status)

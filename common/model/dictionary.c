@@ -11,9 +11,7 @@ enum { NOTHING = UINT16_MAX, OPTIONS = 4 * PRF_WIDTHS + 16, OPTION_FACTORS = 3 }
 
 prf_quantity_t prf_side_quantity(prf_side_t side)
 {
-    static const prf_quantity_t of[PRF_SIDES] = {PRF_Q_CHANNELS,      PRF_Q_COLUMNS,        PRF_Q_ROWS,
-                                                 PRF_Q_OUT_H,         PRF_Q_OUT_W,          PRF_Q_TERMS,
-                                                 PRF_Q_FILLED_INPUTS, PRF_Q_FILLED_WEIGHTS, PRF_Q_FILLED_OUTPUTS};
+    static const prf_quantity_t of[PRF_SIDES] = {PRF_Q_CHANNELS, PRF_Q_COLUMNS, PRF_Q_ROWS, PRF_Q_OUT_H, PRF_Q_OUT_W, PRF_Q_TERMS};
     return of[side];
 }
 
@@ -259,25 +257,41 @@ static void multiply_all(prf_dictionary_t *d, const prf_widths_t *w, uint16_t mu
         option(&depth, tiles(d, PRF_SIDE_TERMS, w->width[PRF_SIDE_TERMS][i]), NOTHING, NOTHING);
     if (depth.count)
         multiply(d, (const side_t *[]){&depth, &columns, &places}, 3, must);
-    /* What is moved, and what it is moved again for. */
-    side_t moved = {0}, pieces[3] = {{0}, {0}, {0}};
     static const prf_quantity_t elements[] = {PRF_Q_INPUTS,         PRF_Q_WEIGHTS,        PRF_Q_OUTPUTS, PRF_Q_FILLED_INPUTS,
                                               PRF_Q_FILLED_WEIGHTS, PRF_Q_FILLED_OUTPUTS, PRF_Q_BYTES,   PRF_Q_OPS};
-    option(&moved, NOTHING, NOTHING, NOTHING);
+    side_t moved = {0};
     for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
         option(&moved, value(d, elements[i]), NOTHING, NOTHING);
-    for (size_t b = 0; b < 3; b++) {
-        prf_side_t buffer = (prf_side_t)(PRF_SIDE_INPUT_BUFFER + b);
-        option(&pieces[b], NOTHING, NOTHING, NOTHING);
-        for (uint32_t i = 0; i < w->count[buffer]; i++)
-            option(&pieces[b], tiles(d, buffer, w->width[buffer][i]), NOTHING, NOTHING);
-    }
-    multiply(d, (const side_t *[]){&pieces[0], &pieces[1], &pieces[2], &moved}, 4, must);
+    multiply(d, (const side_t *[]){&moved}, 1, must);
 }
 
 void prf_dictionary_add(prf_dictionary_t *self, const prf_widths_t *widths)
 {
     multiply_all(self, widths, NOTHING);
+}
+
+/* What is begun once for each piece, with the kernel or without; inputs and weights, loaded once for each piece of the others. */
+void prf_dictionary_add_pieces(prf_dictionary_t *self, const prf_widths_t *widths)
+{
+    uint16_t of_channels = value(self, PRF_Q_PIECES_OF_CHANNELS), of_lines = value(self, PRF_Q_PIECES_OF_LINES);
+    uint16_t of_columns = value(self, PRF_Q_PIECES_OF_COLUMNS), taps = value(self, PRF_Q_TAPS);
+    uint16_t span = value(self, PRF_Q_SPAN), loaded = value(self, PRF_Q_LOADED_LINES);
+    side_t channels = plain_side(self, widths, PRF_SIDE_CHANNELS), columns = plain_side(self, widths, PRF_SIDE_COLUMNS);
+    side_t begun = {0}, kernel = {0}, inputs = {0}, weights = {0};
+    option(&begun, of_lines, of_columns, of_channels);
+    option(&begun, of_lines, of_columns, NOTHING);
+    option(&begun, of_lines, NOTHING, NOTHING);
+    option(&begun, of_columns, NOTHING, NOTHING);
+    option(&begun, of_channels, NOTHING, NOTHING);
+    option(&kernel, NOTHING, NOTHING, NOTHING);
+    option(&kernel, taps, NOTHING, NOTHING);
+    multiply(self, (const side_t *[]){&begun, &kernel}, 2, NOTHING);
+    option(&inputs, span, loaded, NOTHING);
+    option(&inputs, span, loaded, of_columns);
+    multiply(self, (const side_t *[]){&inputs, &channels}, 2, NOTHING);
+    option(&weights, of_lines, taps, NOTHING);
+    option(&weights, of_lines, NOTHING, NOTHING);
+    multiply(self, (const side_t *[]){&weights, &channels, &columns}, 3, NOTHING);
 }
 
 void prf_dictionary_scan(prf_dictionary_t *self, const prf_widths_t *widths, prf_side_t side, double width)

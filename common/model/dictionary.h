@@ -4,7 +4,7 @@
  * A layer is a sum for each output position and column over channels and taps (layer/quantities.h). A machine works on each of the
  * four sides one by one, tile by tile, or not at all: a side contributes its size, its number of tiles, or 1. What a machine moves
  * it moves once, or again for each piece of something else that a buffer cannot hold at once. Nothing here knows any board: widths
- * and buffer sizes are looked for (additive.c). */
+ * and buffer sizes are looked for (structure.h). */
 #ifndef PRF_MODEL_DICTIONARY_H
 #define PRF_MODEL_DICTIONARY_H
 
@@ -20,9 +20,6 @@ typedef enum {
     PRF_SIDE_OUT_H,
     PRF_SIDE_OUT_W,
     PRF_SIDE_TERMS,
-    PRF_SIDE_INPUT_BUFFER, /* widths are capacities in elements */
-    PRF_SIDE_WEIGHT_BUFFER,
-    PRF_SIDE_OUTPUT_BUFFER,
     PRF_SIDES
 } prf_side_t;
 
@@ -56,6 +53,8 @@ void prf_dictionary_init(prf_dictionary_t *out, const double *quantities, size_t
 void prf_dictionary_release(prf_dictionary_t *self);
 /* Every product with the widths given. */
 void prf_dictionary_add(prf_dictionary_t *self, const prf_widths_t *widths);
+/* Every product that speaks of pieces; the rows' blocking is applied. */
+void prf_dictionary_add_pieces(prf_dictionary_t *self, const prf_widths_t *widths);
 /* Every product that has a tile count of this side and width in it; the other sides as in `widths`. */
 void prf_dictionary_scan(prf_dictionary_t *self, const prf_widths_t *widths, prf_side_t side, double width);
 /* The products, times 1 for rows where the quantity has the value and 0 for all others. */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/parts.h"
 
@@ -96,7 +97,9 @@ static prf_status_t explain_terms(prf_explanation_t *out, const drawn_t *drawn, 
         prf_term_format(&terms->terms[i], out->terms[i].text, sizeof out->terms[i].text);
     }
     for (size_t l = 0; l < PRF_EXPLAIN_LAYERS; l++) {
-        const double *q = drawn->views[l].quantities;
+        double q[PRF_QUANTITIES];
+        memcpy(q, drawn->views[l].quantities, sizeof q);
+        prf_blocking_apply(&terms->blocking, q);
         double first = prf_terms_sum(terms, 0, q), second = terms->count[1] ? prf_terms_sum(terms, 1, q) : first;
         for (uint32_t i = 0; i < count; i++)
             values[i] = terms->terms[i].weight * prf_term_value(&terms->terms[i], q);

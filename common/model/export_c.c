@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ KNOWN(prf_space_t, prf_layer_kind_t kind; prf_dtype_t dtype; prf_dim_t dims[PRF_
 KNOWN(prf_roofline_t, double overhead_ns, ns_per_op, ns_per_byte, fill_exponent;);
 KNOWN(prf_factor_t, uint8_t quantity, form; double argument;);
 KNOWN(prf_term_t, double weight; uint32_t factor_count; prf_factor_t factors[PRF_TERM_FACTORS];);
-KNOWN(prf_terms_t, uint32_t count[PRF_TERM_SUMS]; prf_term_t * terms; double least_ns;);
+KNOWN(prf_blocking_t, prf_order_t order; double elements[PRF_BUFFERS];);
+KNOWN(prf_terms_t, uint32_t count[PRF_TERM_SUMS]; prf_term_t * terms; double least_ns; prf_blocking_t blocking;);
 KNOWN(prf_node_t, float value; uint32_t child; uint16_t feature;);
 KNOWN(prf_ensemble_t, uint32_t member_count, tree_count; uint32_t * roots; prf_node_t * nodes; size_t node_count; double base;);
 KNOWN(prf_regressor_t, char name[PRF_REGRESSOR_NAME]; prf_scale_t scale; prf_roofline_t roofline; prf_terms_t terms;
@@ -138,6 +140,18 @@ static void put_space(FILE *out, const prf_space_t *space)
     fputs("        }},\n", out);
 }
 
+/* A buffer without limit is written as the largest number: it cuts nothing either. */
+static void put_sums(FILE *out, const prf_terms_t *terms, size_t part)
+{
+    fprintf(out, "            .terms = {.count = {%u, %u}, .terms = (prf_term_t *)prfarm_terms_%zu, .least_ns = %a",
+            terms->count[0], terms->count[1], part, terms->least_ns);
+    const prf_blocking_t *b = &terms->blocking;
+    if (b->order != PRF_ORDER_NONE)
+        fprintf(out, ",\n                      .blocking = {%d, {%a, %a, %a}}", (int)b->order, fmin(b->elements[0], DBL_MAX),
+                fmin(b->elements[1], DBL_MAX), fmin(b->elements[2], DBL_MAX));
+    fputs("},\n", out);
+}
+
 static void put_regressor(FILE *out, const prf_regressor_t *r, size_t part)
 {
     fprintf(out, "        .regressor = {\n            .name = \"");
@@ -147,8 +161,7 @@ static void put_regressor(FILE *out, const prf_regressor_t *r, size_t part)
         fprintf(out, "            .roofline = {%a, %a, %a, %a},\n", r->roofline.overhead_ns, r->roofline.ns_per_op,
                 r->roofline.ns_per_byte, r->roofline.fill_exponent);
     if (r->scale == PRF_SCALE_TERMS)
-        fprintf(out, "            .terms = {.count = {%u, %u}, .terms = (prf_term_t *)prfarm_terms_%zu, .least_ns = %a},\n",
-                r->terms.count[0], r->terms.count[1], part, r->terms.least_ns);
+        put_sums(out, &r->terms, part);
     if (r->ensemble.member_count)
         fprintf(out,
                 "            .ensemble = {.member_count = %u, .tree_count = %u, .roots = (uint32_t *)prfarm_roots_%zu,\n"

@@ -2,11 +2,12 @@
 /* regressor.c - the candidates and the choice among them.
  *
  * Cross-validation predicts each row by a regressor that has not seen it: FOLDS-fold while that is cheap; with PLENTY of rows one
- * held-out part, judged by candidates that see PLENTY of the others: which candidate suits a board shows well before that. Terms
- * come first: where a sum of them is exact, no tree is grown. The residuals of the winner calibrate the interval: the residual is
- * divided by the spread of the members (plus the median spread, so that rows on which all members agree do not blow up), and the
- * 5 % and 95 % quantiles of that ratio are kept (a split-conformal interval). Ties and near ties (TIE of the best) go to the
- * candidate that stands first in the table, so that noise does not decide and the simpler one stays where nothing beats it. */
+ * held-out part, judged by candidates that see SEEN of the others at most: which candidate suits a board shows well before that.
+ * Terms come first: where a sum of them is exact, no tree is grown. The residuals of the winner calibrate the interval: the
+ * residual is divided by the spread of the members (plus the median spread, so that rows on which all members agree do not blow
+ * up), and the 5 % and 95 % quantiles of that ratio are kept (a split-conformal interval). Ties and near ties (TIE of the best) go
+ * to the candidate that stands first in the table, so that noise does not decide and the simpler one stays where nothing beats it.
+ */
 #include "model/regressor.h"
 
 #include <math.h>
@@ -20,9 +21,10 @@
 #include "model/grow.h"
 #include "model/parallel.h"
 
-enum { FOLDS = 5, PLENTY = 8000, HELD_OUT = 2000 };
+enum { FOLDS = 5, PLENTY = 2000, SEEN = 8000, HELD_OUT = 2000 };
 #define TIE 1.01
 #define EXACT 1e-7 /* a mean error that nothing can better */
+#define SAME 0.9   /* a fit to all rows is kept unless one to a part is better than this share of its error */
 #define TINY 1e-9  /* half the least width of an interval, as a share: what rounding may do */
 
 typedef struct {
@@ -200,7 +202,7 @@ static prf_status_t pick_rest(const trial_t *trial, fold_t *fold, prf_error_t *e
     if (!rows)
         return prf_fail(err, PRF_ENOMEM, "a fold of %zu layers", n);
     for (size_t i = 0; i < n; i++)
-        if ((i < fold->begin || i >= fold->end) && kept < PLENTY)
+        if ((i < fold->begin || i >= fold->end) && kept < SEEN)
             rows[kept++] = trial->order[i];
     prf_status_t status = prf_dataset_pick(&fold->rest, trial->data, rows, kept, err);
     free(rows);
@@ -304,16 +306,50 @@ static prf_status_t cross_validate(trial_t *trial, size_t *best, uint64_t seed, 
     return status;
 }
 
-static prf_status_t fit_to_all(prf_regressor_t *out, const candidate_t *candidate, const prf_dataset_t *data, uint64_t seed,
-                               unsigned threads, prf_error_t *err)
+static double terms_error(const prf_terms_t *terms, const prf_dataset_t *data)
 {
-    prf_terms_t terms[PRF_ADDITIVES] = {{{0}, NULL, 0}};
+    double sum = 0, quantities[PRF_QUANTITIES];
+    for (size_t i = 0; i < data->count; i++) {
+        prf_dataset_quantities(data, i, quantities);
+        sum += fabs(prf_terms_ns(terms, quantities) / exp(data->log_latency[i]) - 1);
+    }
+    return sum / (double)data->count;
+}
+
+/* The search for terms can end in a dead end. So one more fit, to all rows, competes with those that the folds have. */
+static prf_status_t best_terms(prf_terms_t *out, const trial_t *trial, prf_additive_t additive, prf_error_t *err)
+{
+    prf_terms_t all[PRF_ADDITIVES] = {{.terms = NULL}};
+    prf_status_t status = prf_additive_fit(all, trial->data, err);
+    if (status)
+        return status;
+    const prf_terms_t *best = &all[additive];
+    double least = best->terms ? SAME * terms_error(best, trial->data) : INFINITY;
+    for (size_t f = 0; f < trial->fold_count; f++) {
+        const prf_terms_t *terms = &trial->folds[f].terms[additive];
+        double error = terms->terms ? terms_error(terms, trial->data) : INFINITY;
+        if (error < least) {
+            least = error;
+            best = terms;
+        }
+    }
+    status = prf_terms_copy(out, best, err);
+    for (int t = 0; t < PRF_ADDITIVES; t++)
+        prf_terms_release(&all[t]);
+    return status;
+}
+
+static prf_status_t fit_to_all(prf_regressor_t *out, const trial_t *trial, size_t c, uint64_t seed, unsigned threads,
+                               prf_error_t *err)
+{
+    const prf_dataset_t *data = trial->data;
+    prf_terms_t terms[PRF_ADDITIVES] = {{.terms = NULL}};
     prf_bins_t bins = {0};
     prf_status_t status = prf_bins_init(&bins, data->table, data->count, data->feature_count, err);
-    if (!status && candidate->scale == PRF_SCALE_TERMS)
-        status = prf_additive_fit(terms, data, err);
+    if (!status && candidates[c].scale == PRF_SCALE_TERMS)
+        status = best_terms(&terms[candidates[c].additive], trial, candidates[c].additive, err);
     if (!status)
-        status = fit(out, candidate, data, &bins, terms, seed, threads, err);
+        status = fit(out, &candidates[c], data, &bins, terms, seed, threads, err);
     for (int t = 0; t < PRF_ADDITIVES; t++)
         prf_terms_release(&terms[t]);
     prf_bins_release(&bins);
@@ -331,7 +367,7 @@ prf_status_t prf_regressor_choose(prf_regressor_t *out, const prf_dataset_t *dat
         return status;
     status = cross_validate(&trial, &best, seed, threads, err);
     if (!status)
-        status = fit_to_all(&self, &candidates[best], data, seed, threads, err);
+        status = fit_to_all(&self, &trial, best, seed, threads, err);
     if (!status)
         status = prf_regressor_calibrate(&self, trial.residuals[best], trial.spreads[best], data->count, err);
     trial_release(&trial);

@@ -12,19 +12,25 @@
 #define DEPENDENT 1e-9 /* a column shorter than this, of its length, once made orthogonal to others, says nothing new */
 #define EXACT 1e-10    /* relative errors below are rounding */
 
+/* Eight sums side by side, in the same order whatever the processor has: that order, not the compiler, decides the last bit. */
+typedef double pair_t __attribute__((vector_size(16)));
+enum { PAIRS = 4, LANES = 2 * PAIRS };
+
 static double dot(const double *a, const double *b, size_t n)
 {
-    double lane[4] = {0};
+    pair_t sum[PAIRS] = {{0}}, x[PAIRS], y[PAIRS];
+    double rest = 0;
     size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        lane[0] += a[i] * b[i];
-        lane[1] += a[i + 1] * b[i + 1];
-        lane[2] += a[i + 2] * b[i + 2];
-        lane[3] += a[i + 3] * b[i + 3];
+    for (; i + LANES <= n; i += LANES) {
+        memcpy(x, a + i, sizeof x);
+        memcpy(y, b + i, sizeof y);
+        for (int k = 0; k < PAIRS; k++)
+            sum[k] += x[k] * y[k];
     }
     for (; i < n; i++)
-        lane[0] += a[i] * b[i];
-    return (lane[0] + lane[1]) + (lane[2] + lane[3]);
+        rest += a[i] * b[i];
+    pair_t total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    return total[0] + total[1] + rest;
 }
 
 static void take_off(double *from, double share, const double *what, size_t n)
@@ -377,24 +383,58 @@ double prf_select_criterion(double squares, size_t rows, uint32_t chosen, size_t
     return n * log(noise) + chosen * (log(n) + log((double)(among ? among : 1)));
 }
 
-prf_status_t prf_select_prune(prf_choice_t *choice, const prf_columns_t *columns, prf_error_t *err)
+static void leave_out(prf_choice_t *choice, uint32_t place)
 {
-    prf_status_t status = prf_select_solve(choice, columns, err);
+    choice->count--;
+    for (uint32_t i = place; i < choice->count; i++)
+        choice->column[i] = choice->column[i + 1];
+}
+
+/* Gives up columns of a small problem that has as many rows as columns; `rest` is what no column can explain, of `rows` rows. */
+static prf_status_t prune_small(prf_choice_t *choice, const prf_columns_t *small, double rest, size_t rows, size_t among,
+                                prf_error_t *err)
+{
+    prf_status_t status = prf_select_solve(choice, small, err);
     while (!status && choice->count > 1) {
         uint32_t weakest = 0;
         for (uint32_t i = 1; i < choice->count; i++)
             if (choice->loss[i] < choice->loss[weakest])
                 weakest = i;
-        double with = prf_select_criterion(choice->squares, columns->rows, choice->count, columns->count);
-        prf_choice_t fewer = *choice;
-        for (uint32_t i = weakest; i + 1 < fewer.count; i++)
-            fewer.column[i] = fewer.column[i + 1];
-        fewer.count--;
-        double without = prf_select_criterion(choice->squares + choice->loss[weakest], columns->rows, fewer.count, columns->count);
-        if (without > with)
+        double squares = rest + choice->squares;
+        if (prf_select_criterion(squares + choice->loss[weakest], rows, choice->count - 1, among) >
+            prf_select_criterion(squares, rows, choice->count, among))
             break;
-        status = prf_select_solve(&fewer, columns, err);
-        *choice = fewer;
+        leave_out(choice, weakest);
+        status = prf_select_solve(choice, small, err);
     }
     return status;
+}
+
+/* With columns = Q R, the columns of R and Q' target pose the same problem in as many rows as there are columns. */
+prf_status_t prf_select_prune(prf_choice_t *choice, const prf_columns_t *columns, prf_error_t *err)
+{
+    prf_choice_t kept = {.count = 0};
+    basis_t *b = basis_new(columns);
+    double *values = calloc(PRF_CHOSEN, sizeof b->r[0]);
+    prf_status_t status = b && values ? PRF_OK : prf_fail(err, PRF_ENOMEM, "least squares over %zu layers", columns->rows);
+    for (uint32_t i = 0; !status && i < choice->count; i++)
+        if (basis_add(b, column_at(columns, choice->column[i])))
+            choice->column[kept.count++] = choice->column[i];
+    if (!status) {
+        uint32_t k = kept.count;
+        for (uint32_t j = 0; j < k; j++)
+            for (uint32_t i = 0; i <= j; i++)
+                values[j * k + i] = b->r[i][j];
+        for (uint32_t i = 0; i < k; i++)
+            kept.column[i] = i;
+        const prf_columns_t small = {k, k, values, b->c};
+        status = prune_small(&kept, &small, dot(b->rest, b->rest, b->rows), b->rows, columns->count, err);
+    }
+    for (uint32_t i = 0; i < kept.count; i++)
+        kept.column[i] = choice->column[kept.column[i]];
+    if (!status)
+        *choice = kept;
+    free(values);
+    basis_free(b);
+    return status ? status : prf_select_solve(choice, columns, err);
 }

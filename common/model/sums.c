@@ -50,6 +50,12 @@ prf_status_t prf_rows_init(prf_rows_t *out, const prf_dataset_t *data, size_t mo
     return PRF_OK;
 }
 
+void prf_rows_block(prf_rows_t *self, const prf_blocking_t *blocking)
+{
+    for (size_t i = 0; i < self->rows; i++)
+        prf_blocking_apply(blocking, self->quantities + i * PRF_QUANTITIES);
+}
+
 static double sum_at(const prf_sum_t *s, const double *quantities)
 {
     double total = 0;
@@ -65,6 +71,14 @@ void prf_rows_evaluate(prf_rows_t *self, const prf_sum_t sums[2])
         self->fitted[i] = sum_at(&sums[0], q);
         if (sums[1].count)
             self->fitted[i] = fmax(self->fitted[i], sum_at(&sums[1], q));
+    }
+}
+
+void prf_rows_take_sides(prf_rows_t *self, const prf_sum_t sums[2])
+{
+    for (size_t i = 0; i < self->rows; i++) {
+        const double *q = self->quantities + i * PRF_QUANTITIES;
+        self->side[i] = sum_at(&sums[1], q) > sum_at(&sums[0], q);
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sums.h - fits one sum of a dictionary's terms, or the larger of two, to measured layers. Private to additive.c and widths.c.
+/* sums.h - fits one sum of a dictionary's terms, or the larger of two, to measured layers. Private to additive.c and structure.c.
  *
  * Errors are relative: every row is divided by its latency. Rows far off from what most have count by the size of their error, not
  * its square (Huber 1964): a slow state of a machine must not bend the sum. */
@@ -33,8 +33,12 @@ typedef struct {
 /* At most `most` rows, evenly spread. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_rows_init(prf_rows_t *out, const prf_dataset_t *data, size_t most, prf_error_t *err);
 void prf_rows_release(prf_rows_t *self);
+/* Applies a blocking to all rows' quantities. */
+void prf_rows_block(prf_rows_t *self, const prf_blocking_t *blocking);
 /* Sets fitted[] to the larger of two sums, or to the first where the second is empty. */
 void prf_rows_evaluate(prf_rows_t *self, const prf_sum_t sums[2]);
+/* Sets side[] to the sum that is larger. */
+void prf_rows_take_sides(prf_rows_t *self, const prf_sum_t sums[2]);
 double prf_rows_mean_error(const prf_rows_t *self);
 double prf_rows_median_error(prf_rows_t *self);
 /* Sets trust[] by what fitted[] is off. */

@@ -15,7 +15,7 @@ void prf_terms_release(prf_terms_t *self)
     if (!self)
         return;
     free(self->terms);
-    *self = (prf_terms_t){{0}, NULL, 0};
+    *self = (prf_terms_t){.terms = NULL};
 }
 
 prf_status_t prf_terms_copy(prf_terms_t *out, const prf_terms_t *from, prf_error_t *err)
@@ -60,11 +60,23 @@ double prf_terms_sum(const prf_terms_t *self, size_t sum, const double *quantiti
     return total;
 }
 
-double prf_terms_ns(const prf_terms_t *self, const double *quantities)
+static double larger_sum(const prf_terms_t *self, const double *quantities)
 {
     double ns = prf_terms_sum(self, 0, quantities);
-    if (self->count[1])
-        ns = fmax(ns, prf_terms_sum(self, 1, quantities));
+    return self->count[1] ? fmax(ns, prf_terms_sum(self, 1, quantities)) : ns;
+}
+
+double prf_terms_ns(const prf_terms_t *self, const double *quantities)
+{
+    double ns;
+    if (self->blocking.order == PRF_ORDER_NONE) {
+        ns = larger_sum(self, quantities);
+    } else {
+        double blocked[PRF_QUANTITIES];
+        memcpy(blocked, quantities, sizeof blocked);
+        prf_blocking_apply(&self->blocking, blocked);
+        ns = larger_sum(self, blocked);
+    }
     return fmin(fmax(ns, self->least_ns), MOST_NS);
 }
 
@@ -90,6 +102,10 @@ prf_status_t prf_terms_check(const prf_terms_t *self, prf_error_t *err)
         !(self->least_ns > 0) || !(self->least_ns < MOST_NS))
         return prf_fail(err, PRF_ECORRUPT, "model: sums of %u and %u terms, %g ns at least", self->count[0], self->count[1],
                         self->least_ns);
+    for (int i = 0; i < PRF_BUFFERS && self->blocking.order; i++)
+        if (self->blocking.order >= PRF_ORDERS || !(self->blocking.elements[i] >= 1))
+            return prf_fail(err, PRF_ECORRUPT, "model: a blocking of order %d with a buffer of %g", (int)self->blocking.order,
+                            self->blocking.elements[i]);
     for (uint32_t i = 0; i < total; i++) {
         prf_status_t status = check_term(&self->terms[i], err);
         if (status)

@@ -6,7 +6,7 @@
 #ifndef PRF_MODEL_TERMS_H
 #define PRF_MODEL_TERMS_H
 
-#include "layer/quantities.h"
+#include "model/blocking.h"
 
 enum { PRF_TERM_FACTORS = 6, PRF_TERM_SUMS = 2, PRF_TERMS = 256 };
 
@@ -33,6 +33,7 @@ typedef struct {
     uint32_t count[PRF_TERM_SUMS]; /* terms of each sum; the second may be empty: then there is one sum */
     prf_term_t *terms;             /* owned; the first sum's, then the second's */
     double least_ns;               /* above 0: no layer is faster */
+    prf_blocking_t blocking;       /* what terms that speak of pieces mean */
 } prf_terms_t;
 
 void prf_terms_release(prf_terms_t *self); /* NULL-safe */

@@ -148,6 +148,9 @@ static bool pack_terms(packed_layer_t *p, const prf_terms_t *from)
     p->terms.n_second = from->count[1];
     p->terms.second = p->term_lists + from->count[0];
     p->terms.least_ns = from->least_ns;
+    p->terms.order = (uint32_t)from->blocking.order;
+    p->terms.n_elements = from->blocking.order ? PRF_BUFFERS : 0;
+    p->terms.elements = (double *)from->blocking.elements;
     p->regressor.terms = &p->terms;
     return true;
 }
@@ -410,8 +413,13 @@ static prf_status_t unpack_terms(prf_terms_t *to, const Prf__Model__Terms *from,
 {
     if (from->n_first > PRF_TERMS || from->n_second > PRF_TERMS)
         return corrupt(err, "more terms than there can be");
+    if (from->order >= PRF_ORDERS || from->n_elements != (from->order ? PRF_BUFFERS : 0))
+        return corrupt(err, "a blocking that this version does not know");
     prf_terms_t t = {.count = {(uint32_t)from->n_first, (uint32_t)from->n_second}, .least_ns = from->least_ns};
     size_t count = from->n_first + from->n_second;
+    t.blocking.order = (prf_order_t)from->order;
+    for (size_t i = 0; i < from->n_elements; i++)
+        t.blocking.elements[i] = from->elements[i];
     t.terms = malloc((count + 1) * sizeof *t.terms);
     prf_status_t status = t.terms ? PRF_OK : prf_fail(err, PRF_ENOMEM, "%zu terms", count);
     for (size_t i = 0; !status && i < count; i++)

@@ -324,6 +324,57 @@ Test(additive, slow_states_pull_the_estimate_little)
     release(t, terms);
 }
 
+Test(additive, a_blocking_cuts_a_layer_into_pieces_that_fit)
+{
+    prf_layer_t l = layer("conv2d c=60 k=100 h=16 r=3 pad=1");
+    prf_recipe_t recipe = {.kind = PRF_CONV2D, .dtype = PRF_F32};
+    recipe.width[PRF_P_C] = recipe.width[PRF_P_K] = 16;
+    double q[PRF_QUANTITIES];
+    prf_quantities_compute(&recipe, &l, NULL, q);
+    /* A line of one channel needs 3 x 18 inputs: 3072 hold 48 of 64 channels, and of those 3 input lines, so one line of output.
+     * Then 144 x 48 weights and 16 outputs a column: 16384 weights hold 37 columns, in steps of 16 32. */
+    prf_blocking_t b = {PRF_ORDER_CHANNELS_FIRST, {3072, 16384, 4096}};
+    prf_blocking_apply(&b, q);
+    cr_assert_eq(q[PRF_Q_PIECES_OF_CHANNELS], 2);
+    cr_assert_eq(q[PRF_Q_PIECES_OF_LINES], 16);
+    cr_assert_eq(q[PRF_Q_PIECES_OF_COLUMNS], 4);
+    cr_assert_eq(q[PRF_Q_LOADED_LINES], 48);
+    /* 16 channels x 18 positions: 10 input lines, 8 of output; 16 channels fill what is left. */
+    b.order = PRF_ORDER_LINES_FIRST;
+    prf_blocking_apply(&b, q);
+    cr_assert_eq(q[PRF_Q_PIECES_OF_CHANNELS], 4);
+    cr_assert_eq(q[PRF_Q_PIECES_OF_LINES], 2);
+    cr_assert_eq(q[PRF_Q_LOADED_LINES], 20);
+    b = (prf_blocking_t){PRF_ORDER_LINES_FIRST, {INFINITY, INFINITY, INFINITY}};
+    prf_blocking_apply(&b, q);
+    cr_assert_eq(q[PRF_Q_PIECES_OF_CHANNELS] * q[PRF_Q_PIECES_OF_LINES] * q[PRF_Q_PIECES_OF_COLUMNS], 1);
+}
+
+/* Keeps whole lines of 1,024 inputs and reloads the weights for each piece of them; sets up each piece. */
+static double scratchpad(const prf_layer_t *l)
+{
+    prf_shape_t out = prf_layer_out_shape(l);
+    double span = (double)(out.w - 1) * l->p[PRF_P_STRIDE] + l->p[PRF_P_R];
+    double input_lines = floor(1024 / span);
+    double lines = fmin((double)out.h, fmax(floor((input_lines - l->p[PRF_P_R]) / l->p[PRF_P_STRIDE]) + 1, 1));
+    double pieces = ceil((double)out.h / lines);
+    return 400 + prf_layer_macs(l) / 64 + 0.5 * pieces * prf_layer_weights(l) + 90 * pieces;
+}
+
+Test(additive, buffers_that_are_too_small_for_a_layer_are_found)
+{
+    prf_recipe_t recipe = {.kind = PRF_CONV2D, .dtype = PRF_F32};
+    trial_t *t = measure(scratchpad, &recipe, 250, 0, 0);
+    prf_terms_t terms[PRF_ADDITIVES];
+    double mean;
+    fit(terms, t);
+    worst_error(t, &terms[PRF_ADDITIVE_POSITIVE], &mean);
+    cr_assert_lt(mean, 1e-4, "%g", mean);
+    cr_assert_eq(terms[PRF_ADDITIVE_POSITIVE].blocking.order, PRF_ORDER_LINES_FIRST);
+    cr_assert_eq(terms[PRF_ADDITIVE_POSITIVE].blocking.elements[PRF_BUFFER_INPUTS], 1024);
+    release(t, terms);
+}
+
 /* --- the form -------------------------------------------------------------------------------------------------------- */
 
 Test(additive, terms_say_what_they_are)
@@ -367,4 +418,11 @@ Test(additive, terms_from_a_file_are_refused_unless_they_can_be)
     bad = good;
     bad.factors[0].argument = 0;
     cr_assert_eq(check(bad, 1), PRF_ECORRUPT, "tiles of no width");
+    prf_terms_t blocked = {.count = {1, 0}, .terms = &good, .least_ns = 1};
+    blocked.blocking = (prf_blocking_t){PRF_ORDER_LINES_FIRST, {16, INFINITY, 1}};
+    cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_OK);
+    blocked.blocking.elements[2] = NAN;
+    cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_ECORRUPT, "a buffer of no size");
+    blocked.blocking = (prf_blocking_t){PRF_ORDERS, {16, 16, 16}};
+    cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_ECORRUPT, "an unknown order");
 }
