@@ -4,12 +4,14 @@
  * Whether Performance Representatives teach more than layers of the original space is not taken on faith, and neither is that an
  * estimate should ask for a layer's representative: on boards that slope within a step it should not. Models are trained on equally
  * many layers of each sort and of both, with the swept layers beside them, with and without mapping; layers of the original space
- * that none of them saw judge. The best decides, layer kind by layer kind; where two are near each other both sorts are taken,
- * which fails least. Before there are enough layers to compare, too. Where no step was found the two are the same thing.
+ * that none of them saw judge, layer kind by layer kind. Representatives, or a mixture, must be clearly better: layers of the
+ * original space never mislead, and show widths that no sweep found, which multiples of other widths hide. Where there are too few
+ * layers to compare, or no step was found, they are taken. The last helping is not compared again: nothing is sampled after it.
  *
  * What is measured next are layers drawn from the original space (mapped, where representatives teach more), the more probably the
- * wider the model's interval around them is in proportion, and, where a campaign has a time budget, the less time they cost. Drawn,
- * not ranked: the very worst layers are neighbours, and the many that matter little to the model still matter to its users. */
+ * wider the model's interval around them is in proportion (within limits), and, where a campaign has a time budget, the less time
+ * they cost. Drawn, not ranked: the very worst layers are neighbours, and the many that matter little to the model still matter to
+ * its users. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +22,15 @@
 enum {
     TRIAL_LEAST = 6,   /* layers of each sort */
     TRIAL_PLENTY = 40, /* a comparison of so many is not repeated after the next helping */
-    TRIAL_MOST = 120   /* more would cost training time and say the same */
+    TRIAL_MOST = 120,  /* more would cost training time and say the same */
+    SURE_FROM = 80     /* layers that a model needs before what it is unsure of tells anything */
 };
-#define CLEAR 0.95       /* share of the mixture's error that one sort alone must stay below, */
+#define CLEAR 0.95       /* share of the original layers' error that another sort must stay below, */
 #define NEGLIGIBLE 0.001 /* and not by less than this: percent */
-#define LEAST_DOUBT 1e-4 /* a model that is sure of everything has no favourites */
+#define LEAST_DOUBT 1e-4 /* an interval of no width */
+/* No layer is drawn much less or much more often than the typical one: spread says little about single layers. */
+#define LEAST_WORTH 0.5
+#define MOST_WORTH 4.0
 
 /* One comparison: a sort of layers, mapped or not. */
 typedef struct {
@@ -120,12 +126,12 @@ static void decide(choice_t *choice, const double errors[TRIALS], size_t n)
         }
     }
     const double *error = choice->error_percent;
-    double limit = CLEAR * error[SAMPLING_MIXED] - NEGLIGIBLE;
-    choice->sampling = SAMPLING_MIXED;
-    if (error[SAMPLING_REPRESENTATIVES] < limit)
+    double limit = CLEAR * error[SAMPLING_RANDOM] - NEGLIGIBLE;
+    choice->sampling = SAMPLING_RANDOM;
+    if (error[SAMPLING_MIXED] < limit)
+        choice->sampling = SAMPLING_MIXED;
+    if (error[SAMPLING_REPRESENTATIVES] < limit && error[SAMPLING_REPRESENTATIVES] < error[SAMPLING_MIXED])
         choice->sampling = SAMPLING_REPRESENTATIVES;
-    if (error[SAMPLING_RANDOM] < limit && error[SAMPLING_RANDOM] <= error[SAMPLING_REPRESENTATIVES])
-        choice->sampling = SAMPLING_RANDOM;
     choice->mapped = mapped[choice->sampling];
     choice->compared = n;
 }
@@ -133,9 +139,8 @@ static void decide(choice_t *choice, const double errors[TRIALS], size_t n)
 /* Before anything was compared: as the paper has it where the widths are certain, which is where nothing was swept. */
 static void presume(snapshot_t *s)
 {
-    s->choice = (choice_t){.sampling = steps_any(&s->steps) ? SAMPLING_MIXED : SAMPLING_RANDOM,
-                           .mapped = steps_any(&s->steps) && s->swept.count == 0,
-                           .error_percent = {NAN, NAN, NAN}};
+    s->choice = (choice_t){
+        .sampling = SAMPLING_RANDOM, .mapped = steps_any(&s->steps) && s->swept.count == 0, .error_percent = {NAN, NAN, NAN}};
 }
 
 prf_status_t choose_sampling(prf_training_t *t, prf_error_t *err)
@@ -163,18 +168,26 @@ prf_status_t choose_sampling(prf_training_t *t, prf_error_t *err)
 typedef struct {
     const prf_training_t *task;
     const snapshot_t *track;
-    double typical_ns;
+    double typical_ns, typical_doubt; /* of the layers trained on: medians */
 } promise_t;
 
-static double promise(void *arg, const prf_layer_t *layer)
+/* How wide the interval is, in proportion. A model that is sure of everything has no favourites. */
+static double doubt(const promise_t *p, const prf_layer_t *layer, double *latency_ns)
 {
-    const promise_t *p = arg;
     prf_block_t block = {.dtype = p->track->space.dtype, .count = 1, .layers = {*layer}};
     prf_estimate_t e;
     if (prf_model_estimate(p->task->model, &block, NULL, &e, NULL))
         return 0;
-    double doubt = log(e.high_ns / e.low_ns) + LEAST_DOUBT;
-    return p->task->timed ? doubt / (1 + e.latency_ns / p->typical_ns) : doubt;
+    *latency_ns = e.latency_ns;
+    return log(e.high_ns / e.low_ns) + LEAST_DOUBT;
+}
+
+static double promise(void *arg, const prf_layer_t *layer)
+{
+    const promise_t *p = arg;
+    double latency_ns = 0, worth = doubt(p, layer, &latency_ns) / p->typical_doubt;
+    worth = fmin(fmax(worth, LEAST_WORTH), MOST_WORTH);
+    return p->task->timed ? worth / (1 + latency_ns / p->typical_ns) : worth;
 }
 
 static int rising(const void *a, const void *b)
@@ -187,19 +200,24 @@ static prf_status_t pick(const prf_training_t *t, snapshot_t *s, prf_error_t *er
 {
     choice_t *choice = &s->choice;
     size_t n = s->all.count;
-    if (s->room == 0 || n < PRF_TRAIN_LEAST)
+    if (s->room == 0 || n < SURE_FROM)
         return PRF_OK;
-    double *latencies = calloc(n, sizeof *latencies);
+    double *numbers = calloc(2 * n, sizeof *numbers), *doubts = numbers + n, any;
     choice->picks = calloc(s->room, sizeof *choice->picks);
-    if (!latencies || !choice->picks) {
-        free(latencies);
+    if (!numbers || !choice->picks) {
+        free(numbers);
         return prf_fail(err, PRF_ENOMEM, "layers to measure next");
     }
-    for (size_t i = 0; i < n; i++)
-        latencies[i] = s->all.items[i].latency_ns;
-    qsort(latencies, n, sizeof *latencies, rising);
-    promise_t p = {.task = t, .track = s, .typical_ns = latencies[n / 2]};
-    free(latencies);
+    promise_t p = {.task = t, .track = s};
+    for (size_t i = 0; i < n; i++) {
+        numbers[i] = s->all.items[i].latency_ns;
+        doubts[i] = doubt(&p, &s->all.items[i].layer, &any);
+    }
+    qsort(numbers, n, sizeof *numbers, rising);
+    qsort(doubts, n, sizeof *doubts, rising);
+    p.typical_ns = numbers[n / 2];
+    p.typical_doubt = fmax(doubts[n / 2], LEAST_DOUBT);
+    free(numbers);
     const prf_steps_t *steps = choice->sampling == SAMPLING_REPRESENTATIVES ? &s->steps : NULL;
     return prf_sample_promising(&s->space, steps, s->seed, s->taken, s->taken_count, promise, &p, s->room, choice->picks,
                                 &choice->pick_count, err);

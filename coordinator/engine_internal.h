@@ -26,7 +26,7 @@ typedef enum {
 } role_t;
 
 /* What a track's sample is made of beside its sweep. */
-typedef enum { SAMPLING_MIXED = 0, SAMPLING_REPRESENTATIVES, SAMPLING_RANDOM, SAMPLINGS } sampling_t;
+typedef enum { SAMPLING_RANDOM = 0, SAMPLING_REPRESENTATIVES, SAMPLING_MIXED, SAMPLINGS } sampling_t;
 
 /* What a training found out about a track's sampling. */
 typedef struct {

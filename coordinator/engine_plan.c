@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_plan.c - what a board kind is asked next.
  *
- * Each track first sweeps, round by round, for a third of its budget at most; as soon as its steps are known it asks for its share
- * of the sample, in ROUNDS helpings. The first has as many Performance Representatives as layers spread over the original space,
- * so that a training can find out which of them teach more on this board (engine_choose.c); where no step was found the two are the
- * same thing. Later ones follow that, and give half of their layers to those that the last model was least sure of. Beside them a
- * track asks for other layers from the original space to be judged by, and, for the baseline, for layers spread over the original
- * space up to what sweep and training together cost, of which the first are those that are trained on anyway. Tracks do not wait
- * for one another until the training, which is for the whole kind. Where a target MAPE is given each helping is judged before the
- * next.
+ * Each track first sweeps, round by round, for a third of its budget at most; as soon as its steps are known it asks for its
+ * share of the sample, in ROUNDS helpings. A third of the first are Performance
+ * Representatives, so that a training can find out whether they teach more than layers spread over the original space
+ * (engine_choose.c); where no step was found the two are the same thing. Later ones follow that, and give a third of their layers
+ * to those that the last model was least sure of. Beside them a track asks for other layers from the original space to be judged
+ * by, and, for the baseline, for layers spread over the original space up to what sweep and training together cost, of which the
+ * first are those that are trained on anyway. Tracks do not wait for one another until the training, which is for the whole kind.
+ * Where a target MAPE is given each helping is judged before the next.
  */
 #include <math.h>
 #include <stdio.h>
@@ -18,8 +18,14 @@
 #include "engine_internal.h"
 #include "pr/sample.h"
 
-enum { SWEEP_MOST = 150, SWEEP_SHARE = 3 }; /* layers a track's sweep may cost, and which part of its budget */
-enum { ROUNDS = 3 };                        /* helpings of the sample */
+enum {
+    SWEEP_MOST = 150,  /* layers a track's sweep may cost, */
+    SWEEP_SHARE = 3,   /* and which part of its budget; */
+    SWEEP_FROM = 64,   /* with fewer layers there is none: models look for widths in the sample, too */
+    ROUNDS = 3,        /* helpings of the sample */
+    COMPARE_FROM = 50, /* layers of a first helping that leave room for a comparison */
+    ACTIVE_SHARE = 3   /* of a later helping: one in so many is where the model is unsure */
+};
 
 uint64_t plan_stream(const prf_engine_t *self, const track_t *track, const char *use)
 {
@@ -73,7 +79,8 @@ static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kind
         if (track->validation == 0 && c->validation > 0)
             track->validation = 1;
         uint32_t sweep = track->budget / SWEEP_SHARE < SWEEP_MOST ? track->budget / SWEEP_SHARE : SWEEP_MOST;
-        sweep = sweep > 0 ? sweep : 1; /* 0 would mean the default */
+        if (track->budget < SWEEP_FROM)
+            sweep = 1; /* which is too few to sweep anything; 0 would mean the default */
         prf_steps_none(&track->steps);
         track->sweeping = true;
         prf_status_t status = prf_sweep_new(&track->sweep, &track->layer->space, &track->layer->knowledge, sweep,
@@ -263,10 +270,14 @@ size_t plan_room(const kind_t *kind, const track_t *track)
     return most > have ? most - have : 0;
 }
 
-/* Of `count` more layers, those that shall be representatives. */
-static size_t representative_share(const track_t *track, size_t count)
+/* Of `count` more layers, those that shall be representatives. In the first helping they are there to be compared. */
+static size_t representative_share(const kind_t *kind, const track_t *track, size_t count)
 {
-    sampling_t sampling = steps_any(&track->steps) ? track->choice.sampling : SAMPLING_RANDOM;
+    if (!steps_any(&track->steps))
+        return 0;
+    if (kind->round == 0)
+        return count >= COMPARE_FROM ? count / 3 : 0;
+    sampling_t sampling = track->choice.sampling;
     return sampling == SAMPLING_RANDOM ? 0 : sampling == SAMPLING_REPRESENTATIVES ? count : count / 2;
 }
 
@@ -276,14 +287,14 @@ static prf_status_t sample_training(prf_engine_t *self, size_t board, track_t *t
 {
     kind_t *kind = &self->kinds[board];
     size_t most = helping(kind, track, kind->round), have = helped(track), add = most > have ? most - have : 0;
-    size_t active = add / 2 < track->choice.pick_count ? add / 2 : track->choice.pick_count;
+    size_t active = add / ACTIVE_SHARE < track->choice.pick_count ? add / ACTIVE_SHARE : track->choice.pick_count;
     prf_status_t status = want_layers(self, board, track, track->choice.picks, active, 1, ROLE_ACTIVE, &track->active, err);
     if (status)
         return status;
     add -= active;
     size_t before = track->representatives.count;
-    status = extend(self, board, track, ROLE_REPRESENTATIVE, &track->representatives, 1, before + representative_share(track, add),
-                    taken, taken_count, err);
+    status = extend(self, board, track, ROLE_REPRESENTATIVE, &track->representatives, 1,
+                    before + representative_share(kind, track, add), taken, taken_count, err);
     /* Where the grid has no more representatives, other layers take their place. */
     track->random_trained += add - (track->representatives.count - before);
     size_t wanted = self->campaign.baseline ? track->swept.count + most : track->random_trained;

@@ -81,7 +81,7 @@ static size_t measured_in(const prf_engine_t *self, const kind_t *kind, const li
 /* What the sample of each layer kind is made of, and the comparison that decided it. */
 static json_t *sampling_json(const prf_engine_t *self, const kind_t *kind)
 {
-    static const char *const names[SAMPLINGS] = {"mixed", "representatives", "random"};
+    static const char *const names[SAMPLINGS] = {"random", "representatives", "mixed"};
     json_t *layers = json_object();
     for (size_t i = 0; i < kind->track_count; i++) {
         const track_t *t = &kind->tracks[i];
