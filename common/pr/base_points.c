@@ -105,7 +105,7 @@ bool prf_base_find(const prf_space_t *space, prf_param_t swept, size_t number, u
     if (kept == 0)
         return false;
     /* Each base its own combination, as long as it is as good in kind as the best; of heights and widths each the best. */
-    size_t rank = sized ? 0 : number;
+    size_t rank = sized || number > 1 ? 0 : number;
     while (rank > 0 && (rank >= kept || floor(worths[rank]) < floor(worths[0])))
         rank--;
     *out = found[rank];

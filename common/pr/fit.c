@@ -191,6 +191,13 @@ void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out)
     *out = best;
 }
 
+void prf_fit_broken_at(const prf_curve_t *curve, int32_t place, prf_fit_t *out)
+{
+    prf_fit_t fit = {.width = 1, .terms = 4, .knee = place};
+    assess(&fit, curve->count, curve->count >= 4 + SPARE ? fit_terms(curve, &fit) : INFINITY, 4);
+    *out = fit;
+}
+
 /* Growth that the steps are a share of: the fastest on the curve, since true tiles keep their share wherever one looks. Where
  * both grow with the parameter, in multiples of it. */
 static double growth_of(const prf_curve_t *curve, const prf_fit_t *fit)
@@ -273,7 +280,7 @@ static void fit_nested(const prf_curve_t *curve, prf_fit_t *best)
     static const int32_t parts[] = {2, 3, 4, 8};
     enum { PARTS = sizeof parts / sizeof *parts, PARAMETERS = 5 };
     prf_fit_t line = {.width = 1, .terms = 2};
-    if (curve->count < PARAMETERS + SPARE || best->rms <= 2 * PRF_FIT_FLOOR)
+    if (curve->count < PRF_FIT_NESTED || best->rms <= 2 * PRF_FIT_FLOOR)
         return;
     assess(&line, curve->count, fit_terms(curve, &line), 2);
     if (best->rms * best->rms > NEST_LEFT * line.rms * line.rms)

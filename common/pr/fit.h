@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PRF_FIT_POINTS = 64, PRF_FIT_TERMS = 6 };
+enum { PRF_FIT_POINTS = 64, PRF_FIT_TERMS = 6, PRF_FIT_NESTED = 7 /* points from which on steps are looked for within steps */ };
 
 /* The part of a curve's growth that happens at the edges of a staircase: at least SHARE, for one worth mapping layers to; a MINOR
  * one is believed where it explains nearly all that the smooth curve leaves. */
@@ -41,6 +41,8 @@ typedef struct {
 /* A line or a square; and these, or two of them with a break between. */
 void prf_fit_unbroken(const prf_curve_t *curve, prf_fit_t *out);
 void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out);
+/* Two lines with a break behind value `place`, which was known beforehand and is not charged for. */
+void prf_fit_broken_at(const prf_curve_t *curve, int32_t place, prf_fit_t *out);
 void prf_fit_steps(const prf_curve_t *curve, int32_t width, prf_fit_t *out);
 /* Latency that a fit expects at parameter value `at`. */
 double prf_fit_predict(const prf_fit_t *fit, int32_t at);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* steps.h - finds the step widths of a board for one layer kind by sweeping one parameter at a time, and maps layers to
  * their Performance Representatives. Pure: it says which layers it wants measured, and is fed what came out.
- * One thread at a time. METHOD: sweep by bisection, decide by BIC among (no step, width s with phase), several base points. */
+ * One thread at a time. METHOD section 2: sweep by bisection, decide by BIC among no step and widths, from several base points;
+ * section 5: steps can be joint. docs/steps.md. */
 #ifndef PRF_PR_STEPS_H
 #define PRF_PR_STEPS_H
 

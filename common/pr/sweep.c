@@ -4,13 +4,14 @@
  * The next layer measured on a curve is the one about which the hypotheses still in the running disagree most. Among equal widths
  * that halves the place where an edge can be, so it is bisection, but it also tells widths and slopes apart and, once a width
  * leads, measures both sides of the edges it predicts: a wrong leader is refuted there. The first curves of all parameters go on
- * side by side; a second curve is opened once the first has decided, or can tell no more, and asks where the decision can fail. A
- * small budget buys first curves before second ones, and few parameters rather than curves too short to tell anything. Noise shows
- * as nobody winning, and then the answer is width 1 with the confidence that this has.
+ * side by side; a second curve is opened once the first has decided, or can tell no more. A small budget buys first curves before
+ * second ones, and few parameters rather than curves too short to tell anything. Noise shows as nobody winning, and then the answer
+ * is width 1 with the confidence that this has.
  *
  * Rejected: measuring every value (a range of 512 costs more than the campaign); repeating points under noise (a farm stores one
  * result for a point; neighbours in the same tile tell as much, and other tiles more); autocorrelation and Fourier methods (they
- * need the even grid). */
+ * need the even grid); opening the second curve at the edges that the first one found (no fewer layers than evenly, and blind to
+ * other widths). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -146,13 +147,6 @@ static bool nearest_value(const track_t *track, double target, size_t *value)
     return found < track->value_count;
 }
 
-/* A part (0 .. 1) of a curve on a logarithmic scale. */
-static double part_of(const track_t *track, double part)
-{
-    double first = track->values[0], last = track->values[track->value_count - 1];
-    return first * pow(last / first, part);
-}
-
 /* --- asking ----------------------------------------------------------------------------------------------------------- */
 
 static void add_point(const prf_sweep_t *self, track_t *track, size_t value, double latency)
@@ -194,71 +188,17 @@ static bool ask(prf_sweep_t *self, track_t *track, size_t value)
     return true;
 }
 
-static void ask_near(prf_sweep_t *self, track_t *track, double target)
-{
-    size_t value;
-    if (nearest_value(track, target, &value))
-        (void)ask(self, track, value); /* nothing more is asked for once the budget is spent */
-}
-
 /* Evenly on a logarithmic scale. Each curve of a parameter starts elsewhere: where they share a shape, other values tell more of
  * it. */
 static void open_evenly(prf_sweep_t *self, track_t *track, size_t number)
 {
-    for (size_t i = 0; i < SWEEP_OPENING; i++)
-        ask_near(self, track, part_of(track, ((double)i + ((double)number + 0.5) / PRF_BASES) / SWEEP_OPENING));
-}
-
-static int32_t tile_of(const track_t *track, size_t axis, size_t value, int32_t width)
-{
-    return (track->axes[axis][value] - 1) / width;
-}
-
-/* The last value before an edge, the nearest to `target`. False: too many edges, or none, to choose any. */
-static bool nearest_edge(const track_t *track, const hypothesis_t *steps, double target, size_t *value)
-{
-    double nearest = INFINITY;
-    size_t edges = 0;
-    for (size_t i = 0; i + 1 < track->value_count; i++) {
-        if (tile_of(track, steps->axis, i, steps->width) == tile_of(track, steps->axis, i + 1, steps->width))
-            continue;
-        edges++;
-        double distance = fabs(track->values[i] - target);
-        if (distance < nearest)
-            nearest = distance, *value = i;
-    }
-    return edges > 0 && edges <= track->value_count / 2;
-}
-
-/* Where steps are expected: both ends of a tile (or its middle, if the curve
- * starts with it) and the value behind it, of two tiles. Of tiles whose heights follow no formula, or
- * that have others within, the end of the next as well. What is asked for already is made up for elsewhere. */
-static void open_at_edges(prf_sweep_t *self, track_t *track, const hypothesis_t *steps, const prf_fit_t *fit)
-{
-    enum { SITES = 2 };
-    static const double site[SITES] = {0.15, 0.55}, elsewhere[SITES][2] = {{0.3, 0.75}, {0.9, 0.45}};
-    int32_t width = fit->inner > 0 && !fit->tiled ? fit->inner : steps->width;
-    for (size_t i = 0; i < SITES; i++) {
-        size_t edge, left, right;
-        if (!nearest_edge(track, steps, part_of(track, site[i]), &edge))
-            return;
-        left = edge, right = edge + 1;
-        while (left > 0 && 2 * track->values[left] > track->values[edge] + 2 &&
-               tile_of(track, steps->axis, left - 1, width) == tile_of(track, steps->axis, edge, width))
-            left--;
-        while (right + 1 < track->value_count &&
-               tile_of(track, steps->axis, right + 1, width) == tile_of(track, steps->axis, edge + 1, width))
-            right++;
-        bool again = track->taken[edge];
-        if (width < steps->width) { /* into the narrower tiles beside */
-            left -= left > 0;
-            right += right + 1 < track->value_count;
-        }
-        ask_near(self, track, again ? part_of(track, elsewhere[i][0]) : track->values[edge]);
-        ask_near(self, track, again ? part_of(track, elsewhere[i][1]) : track->values[edge + 1]);
-        ask_near(self, track, again ? part_of(track, 1) : track->values[left]);
-        if (fit->tiled || fit->inner > 0)
-            ask_near(self, track, again ? part_of(track, 0) : track->values[right]);
+    double first = track->values[0], last = track->values[track->value_count - 1];
+    track->opened = true;
+    for (size_t i = 0; i < SWEEP_OPENING; i++) {
+        size_t value;
+        double part = ((double)i + ((double)number + 0.5) / PRF_BASES) / SWEEP_OPENING;
+        if (nearest_value(track, first * pow(last / first, part), &value))
+            (void)ask(self, track, value); /* open_track saw to it that the budget has room */
     }
 }
 
@@ -276,18 +216,12 @@ static size_t reserved(const prf_sweep_t *self)
 }
 
 /* Opens the newest curve in use. False: the budget has no room for it. */
-static bool open_track(prf_sweep_t *self, parameter_t *parameter)
+static bool open_track(prf_sweep_t *self, const parameter_t *parameter)
 {
-    track_t *track = &self->tracks[parameter->first_track + parameter->active - 1];
     bool first = parameter->active == 1;
-    if (self->budget < self->measured_count + reserved(self) + (first ? CURVE_MIN : SWEEP_CONFIRM))
+    if (self->budget < self->measured_count + reserved(self) + (first ? CURVE_MIN : SWEEP_OPENING))
         return false;
-    size_t leader = first ? 0 : sweep_to_confirm(self, parameter);
-    track->opened = true;
-    if (leader > 0)
-        open_at_edges(self, track, &parameter->hypotheses[leader], &self->tracks[parameter->first_track].steps[leader]);
-    if (track->asked == 0)
-        open_evenly(self, track, parameter->active - 1);
+    open_evenly(self, &self->tracks[parameter->first_track + parameter->active - 1], parameter->active - 1);
     return true;
 }
 

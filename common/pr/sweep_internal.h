@@ -16,7 +16,6 @@
 enum {
     SWEEP_AXES = 3,      /* a parameter, and up to two quantities that change with it */
     SWEEP_OPENING = 6,   /* layers that open a curve */
-    SWEEP_CONFIRM = 8,   /* ... at most, where a width is to be confirmed */
     SWEEP_CURVE_MAX = 18 /* layers of one curve */
 };
 
@@ -79,7 +78,7 @@ struct prf_sweep {
     size_t measured_count, fed_count, budget;
     prf_layer_t *round; /* owned, `budget` of them */
     size_t round_count;
-    request_t requests[PRF_PARAMS * SWEEP_CONFIRM];
+    request_t requests[PRF_PARAMS * SWEEP_OPENING];
     size_t request_count;
     bool waiting;
 };
@@ -90,8 +89,6 @@ void sweep_release_track(track_t *track);
 
 /* Weighs every hypothesis of the parameters whose curves have new points, and moves them on: settled, next curve, done. */
 void sweep_judge(prf_sweep_t *self);
-/* The hypothesis that the next curve should confirm; 0: "no step". */
-size_t sweep_to_confirm(const prf_sweep_t *self, const parameter_t *parameter);
 /* Whether a curve shows no step of this hypothesis, so that its smooth fit stands for it there. */
 bool sweep_hidden(const track_t *track, size_t hypothesis);
 

@@ -11,11 +11,12 @@
 #include "pr/sweep_internal.h"
 
 enum {
-    NONE_MIN = 7, /* points of the first curve before it may be said to have no steps */
-    NONE_NOISY = 14,
-    STEPS_MIN = 10, /* ... and to have some */
-    DISORDER_MIN = 14,
-    SPARE = 4 /* points beyond a fit's parameters before what it leaves tells the noise */
+    NONE_MIN = 7,      /* points of the first curve before it may be said to have no steps, */
+    NONE_NOISY = 14,   /* ... where they are noisy, */
+    STEPS_MIN = 10,    /* ... and to have some */
+    DISORDER_MIN = 14, /* points of a curve before it may be given up */
+    EDGES = 4,         /* the first ones of a width are the highest */
+    SPARE = 6          /* points beyond a fit's parameters before what it leaves tells the noise */
 };
 
 #define SURE 0.99        /* posterior at which the curves in use have decided for steps */
@@ -151,6 +152,30 @@ static double cost_of(const prf_sweep_t *self, const parameter_t *parameter, siz
     return cost;
 }
 
+/* Chance of many edges against a single break at one of them, such as another kernel from there on, on all curves alike. It has
+ * the same prior, and of a width the first edges are the highest. */
+static double against_break(const prf_sweep_t *self, const parameter_t *parameter)
+{
+    const track_t *tracks = first_track(self, parameter);
+    const hypothesis_t *best = &parameter->hypotheses[parameter->best];
+    if (parameter->best == 0 || best->single)
+        return 1;
+    int32_t edge = (tracks->axes[best->axis][0] + best->width - 1) / best->width * best->width;
+    double least = INFINITY;
+    for (int i = 0; i < EDGES; i++, edge += best->width) {
+        double gain = 0;
+        for (size_t t = 0; t < parameter->active && t < parameter->track_count; t++) {
+            prf_fit_t broken = {.bic = INFINITY};
+            if (is_judged(&tracks[t]))
+                prf_fit_broken_at(&tracks[t].curve[best->axis], edge, &broken);
+            if (isfinite(broken.bic))
+                gain += left_to_judge(parameter, &tracks[t]) * (broken.bic - fit_of(&tracks[t], parameter->best)->bic);
+        }
+        least = fmin(least, gain);
+    }
+    return 1 / (1 + exp(-least / 2));
+}
+
 /* Posterior of each hypothesis. Without a curve that can be judged all stay at 0. */
 static void weigh(const prf_sweep_t *self, parameter_t *parameter)
 {
@@ -191,13 +216,25 @@ static void fit_track(const parameter_t *parameter, track_t *track)
     track->stale = false;
 }
 
+/* One curve shows none of the steps that another does: only a third can tell. */
+static bool is_split(const prf_sweep_t *self, const parameter_t *parameter)
+{
+    const track_t *tracks = first_track(self, parameter);
+    bool against = false;
+    for (size_t t = 0; t < parameter->active && t < parameter->track_count && parameter->best > 0; t++)
+        against = against || (is_judged(&tracks[t]) && tracks[t].steps[parameter->best].bic >= tracks[t].smooth.bic);
+    return against && tracks[parameter->active - 1].curve[0].count >= STEPS_MIN;
+}
+
 /* Posterior that speaks for what leads: of "no step" with that of widths which are hidden on every curve in use, and of a single
  * edge, which cannot beat a break before a second curve has it in the same place, among the widths. */
 static double lead_of(const prf_sweep_t *self, const parameter_t *parameter)
 {
-    double lead = parameter->chance[parameter->best];
-    if (parameter->hypotheses[parameter->best].single)
-        return lead / (1 - parameter->chance[0]) >= ACCEPT ? 1 : 0;
+    double lead = parameter->chance[parameter->best] * against_break(self, parameter);
+    if (parameter->hypotheses[parameter->best].single) {
+        bool elsewhere = is_split(self, parameter) && parameter->active < parameter->track_count;
+        return elsewhere || lead / (1 - parameter->chance[0]) >= ACCEPT ? 1 : 0;
+    }
     for (size_t h = 1; h < parameter->count && parameter->best == 0; h++) {
         bool hidden = true;
         for (size_t t = 0; t < parameter->active && t < parameter->track_count; t++)
@@ -213,16 +250,6 @@ static bool is_disorder(const prf_sweep_t *self, const parameter_t *parameter, d
     const track_t *track = first_track(self, parameter) + parameter->active - 1;
     double noise = fmax(noise_beside(self, parameter), PRF_FIT_FLOOR);
     return is_judged(track) && fit_of(track, parameter->best)->rms > limit * noise;
-}
-
-/* One curve shows none of the steps that another does: only a third can tell. */
-static bool is_split(const prf_sweep_t *self, const parameter_t *parameter)
-{
-    const track_t *tracks = first_track(self, parameter);
-    bool against = false;
-    for (size_t t = 0; t < parameter->active && t < parameter->track_count && parameter->best > 0; t++)
-        against = against || (is_judged(&tracks[t]) && tracks[t].steps[parameter->best].bic >= tracks[t].smooth.bic);
-    return against && tracks[parameter->active - 1].curve[0].count >= STEPS_MIN;
 }
 
 /* Whether the curves in use agree and have points enough. */
@@ -241,18 +268,15 @@ static bool is_settled(const prf_sweep_t *self, const parameter_t *parameter)
 
 /* An edge that one curve has sharper than any break is worth looking for on another, although one curve cannot tell it from
  * a break: the prior of so many widths is against it. */
-size_t sweep_to_confirm(const prf_sweep_t *self, const parameter_t *parameter)
+static bool has_edge(const prf_sweep_t *self, const parameter_t *parameter)
 {
-    size_t found = parameter->best;
-    double most = 0;
-    for (size_t h = 1; h < parameter->count && parameter->best == 0; h++)
+    for (size_t h = 1; h < parameter->count; h++)
         for (size_t t = 0; t < parameter->active && t < parameter->track_count && parameter->hypotheses[h].single; t++) {
             const track_t *track = first_track(self, parameter) + t;
-            double gain = is_judged(track) ? track->smooth.bic - track->steps[h].bic : 0;
-            if (gain > most && !is_echo(self, parameter, &parameter->hypotheses[h]))
-                most = gain, found = h;
+            if (is_judged(track) && track->steps[h].bic < track->smooth.bic)
+                return true;
         }
-    return found;
+    return false;
 }
 
 /* What leads, and is not sure, is not worth having either. */
@@ -266,7 +290,7 @@ static bool is_trifle(const parameter_t *parameter, const track_t *track)
 static void move_on(const prf_sweep_t *self, parameter_t *parameter)
 {
     parameter->settled = is_settled(self, parameter);
-    bool more = is_split(self, parameter) || (parameter->best == 0 && sweep_to_confirm(self, parameter) > 0);
+    bool more = is_split(self, parameter) || (parameter->best == 0 && has_edge(self, parameter));
     size_t enough = parameter->track_count < 2 || more ? parameter->track_count : 2;
     const track_t *newest = first_track(self, parameter) + parameter->active - 1;
     if (parameter->settled)
@@ -311,44 +335,46 @@ static void add_further(prf_steps_t *out, prf_further_step_t step)
     out->further[at] = step;
 }
 
-/* The curve that shows the steps best. *inner: the steps within them that every curve has which asks for them; 0: none. */
-static const track_t *witness(const prf_sweep_t *self, const parameter_t *parameter, int32_t *inner)
+/* What the curves that ask for the steps say of them: the mean share of the growth, and the steps within them that all of these
+ * curves have; 0: none. */
+static void describe(const prf_sweep_t *self, const parameter_t *parameter, double *share, int32_t *inner)
 {
-    const track_t *best = NULL;
-    double most = 0;
+    double noise = noise_beside(self, parameter), sum = 0, curves = 0;
+    size_t told = 0; /* curves with points enough for steps within steps */
     for (size_t t = 0; t < parameter->active && t < parameter->track_count; t++) {
         const track_t *track = first_track(self, parameter) + t;
         const prf_fit_t *fit = &track->steps[parameter->best];
-        if (!is_judged(track) || !supports(parameter, track, parameter->best, noise_beside(self, parameter)))
+        if (!is_judged(track) || !supports(parameter, track, parameter->best, noise))
             continue;
         int32_t within = fit->tiled ? 0 : fit->inner;
-        *inner = !best || *inner == within ? within : 0;
-        if (!best || track->smooth.bic - fit->bic > most)
-            best = track, most = track->smooth.bic - fit->bic;
+        if (track->curve[0].count >= PRF_FIT_NESTED)
+            *inner = told == 0 || *inner == within ? within : 0, told++;
+        sum += fit->share;
+        curves++;
     }
-    return best;
+    *share = sum / fmax(curves, 1);
 }
 
 static void report(const prf_sweep_t *self, const parameter_t *parameter, double confidence, prf_steps_t *out)
 {
     const hypothesis_t *found = &parameter->hypotheses[parameter->best];
-    int32_t inner = 0;
-    const track_t *track = witness(self, parameter, &inner);
-    const prf_fit_t *fit = &track->steps[parameter->best];
     prf_quantity_t of = parameter->axes[found->axis];
+    double share = 0;
+    int32_t inner = 0;
+    describe(self, parameter, &share, &inner);
     int32_t width = inner ? inner : found->width;
     bool alike = found->axis == 0; /* or the output as large as the input: a step in the one is one in the other */
     for (size_t t = 0; t < parameter->active && t < parameter->track_count; t++)
         alike = alike || (of < PRF_Q_ROWS && first_track(self, parameter)[t].ratio[found->axis] == 1);
-    bool maps = alike && fit->share >= (found->single ? LEVEL : PRF_FIT_SHARE);
+    bool maps = alike && share >= (found->single ? LEVEL : PRF_FIT_SHARE);
     if (maps) {
         out->width[parameter->param] = width;
         out->confidence[parameter->param] = confidence;
     }
     if (!maps || found->axis > 0)
-        add_further(out, (prf_further_step_t){of, width, confidence, fit->share});
+        add_further(out, (prf_further_step_t){of, width, confidence, share});
     if (inner)
-        add_further(out, (prf_further_step_t){of, found->width, confidence, fit->share});
+        add_further(out, (prf_further_step_t){of, found->width, confidence, share});
 }
 
 void prf_sweep_steps(const prf_sweep_t *self, prf_steps_t *out)
@@ -360,9 +386,10 @@ void prf_sweep_steps(const prf_sweep_t *self, prf_steps_t *out)
         size_t judged, support = support_of(self, parameter, parameter->best, &judged);
         size_t need = best->single || parameter->active > 1 ? 2 : 1;
         double accept = best->single ? ACCEPT_EDGE : ACCEPT;
-        double confidence = parameter->chance[parameter->best] * (judged < 2 ? LONE : 1) * (best->single ? EDGE : 1);
+        double chance = parameter->chance[parameter->best] * against_break(self, parameter);
+        double confidence = chance * (judged < 2 ? LONE : 1) * (best->single ? EDGE : 1);
         out->confidence[parameter->param] = parameter->chance[0];
-        if (parameter->best > 0 && support >= need && parameter->chance[parameter->best] >= accept)
+        if (parameter->best > 0 && support >= need && chance >= accept)
             report(self, parameter, confidence, out);
     }
 }

@@ -110,6 +110,62 @@ Test(fit, tiles_of_uneven_cost_are_recognised_by_being_level)
         cr_assert(width == 16 || gain(&curve, width) < gain(&curve, 16) - 10, "width %d", width);
 }
 
+static double nested(int32_t at)
+{
+    return 100 + 1.0 * edge(at, 16) + 2.0 * edge(at, 64);
+}
+
+Test(fit, steps_within_steps_are_told_apart)
+{
+    prf_curve_t curve = curve_of(nested);
+    prf_fit_t fit;
+    prf_fit_steps(&curve, 64, &fit);
+    cr_assert_eq(fit.inner, 16, "%d", fit.inner);
+    cr_assert(!fit.tiled);
+    cr_assert_lt(fit.rms, 1e-9);
+    for (int32_t at = 30; at < 300; at += 7)
+        cr_assert_float_eq(prf_fit_predict(&fit, at), nested(at), 1e-6 * nested(at));
+    curve = curve_of(level);
+    prf_fit_steps(&curve, 16, &fit);
+    cr_assert_eq(fit.inner, 0, "nothing within plain steps");
+}
+
+static double hundredth(int32_t at)
+{
+    return 100 + 2.97 * at + 0.03 * edge(at, 32);
+}
+
+Test(fit, a_share_of_a_hundredth_counts_where_it_explains_all_and_not_in_noise)
+{
+    prf_curve_t curve = curve_of(hundredth);
+    prf_fit_t fit;
+    prf_fit_steps(&curve, 32, &fit);
+    cr_assert_float_eq(fit.share, 0.01, 1e-6);
+    cr_assert_gt(gain(&curve, 32), 10);
+    for (size_t i = 0; i < curve.count; i++)
+        curve.y[i] *= i % 2 ? 1.005 : 0.995;
+    prf_fit_steps(&curve, 32, &fit);
+    cr_assert_eq(fit.share, PRF_FIT_SHARE, "held at the bound: %g", fit.share);
+}
+
+static double two_kernels(int32_t at)
+{
+    return at > 96 ? 300 + 1.0 * at : 100 + 2.0 * at;
+}
+
+Test(fit, a_break_costs_less_where_its_place_was_known)
+{
+    prf_curve_t curve = curve_of(two_kernels);
+    prf_fit_t smooth, broken;
+    prf_fit_smooth(&curve, &smooth);
+    prf_fit_broken_at(&curve, 96, &broken);
+    cr_assert_eq(smooth.knee, 96);
+    cr_assert_lt(broken.rms, 1e-9);
+    cr_assert_lt(broken.bic, smooth.bic - 5);
+    prf_fit_broken_at(&curve, 48, &broken);
+    cr_assert_gt(broken.bic, smooth.bic + 10);
+}
+
 Test(fit, too_few_points_claim_nothing)
 {
     prf_curve_t curve = curve_of(level);
