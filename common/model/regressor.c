@@ -21,7 +21,7 @@
 #include "model/grow.h"
 #include "model/parallel.h"
 
-enum { FOLDS = 5, PLENTY = 2000, SEEN = 8000, HELD_OUT = 2000 };
+enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000 };
 #define TIE 1.01
 #define EXACT 1e-7 /* a mean error that nothing can better */
 #define SAME 0.9   /* a fit to all rows is kept unless one to a part is better than this share of its error */
@@ -96,6 +96,17 @@ static prf_seen_t seen_at(const prf_dataset_t *data, size_t row, double quantiti
     return (prf_seen_t){data->table + row * data->feature_count, &data->work[row], quantities};
 }
 
+/* Boosting may go deeper where there are rows enough to tell it from noise. */
+static prf_growth_t growth_for(const candidate_t *candidate, size_t rows)
+{
+    prf_growth_t growth = candidate->growth;
+    if (growth.rounds > 1 && rows > SEEN) {
+        growth.rounds = 500;
+        growth.max_depth = 10;
+    }
+    return growth;
+}
+
 static prf_status_t fit_trees(prf_regressor_t *self, const candidate_t *candidate, const prf_dataset_t *data,
                               const prf_bins_t *bins, uint64_t seed, unsigned threads, prf_error_t *err)
 {
@@ -106,8 +117,9 @@ static prf_status_t fit_trees(prf_regressor_t *self, const candidate_t *candidat
         prf_seen_t seen = seen_at(data, i, quantities);
         target[i] = data->log_latency[i] - log_scale(self, &seen);
     }
+    prf_growth_t growth = growth_for(candidate, data->count);
     prf_status_t status =
-        prf_ensemble_fit(&self->ensemble, bins, data->table, data->feature_count, target, &candidate->growth, seed, threads, err);
+        prf_ensemble_fit(&self->ensemble, bins, data->table, data->feature_count, target, &growth, seed, threads, err);
     free(target);
     return status;
 }
