@@ -124,6 +124,20 @@ Test(sim, systolic_agrees_with_scale_sim)
     sim()->close(&board);
 }
 
+/* By hand, after the description in docs/backends.md. */
+Test(sim, ferry_agrees_with_its_description)
+{
+    prf_board_t *board = OPEN("board=ferry", "cycle_ns=1");
+    cr_expect_float_eq(run(board, "conv2d c=12 k=20 h=8 r=3 pad=1"), 900 + 9 * (64 + 32), 1e-9);
+    cr_expect_float_eq(run(board, "conv2d c=13 k=21 h=30 r=1"), 900 + (13 * 21 * 3 + 11700 + 18900) / 6.0 + 30 * 3 * 2, 1e-9);
+    cr_expect_float_eq(run(board, "conv2d c=64 k=200 h=56 r=3 pad=1"), 900 + 60 * 9 * (3136 + 7 * 32), 1e-9);
+    cr_expect_float_eq(run(board, "conv2d c=64 k=81 h=56 r=1"), 900 + (64 * 81 * 7 + 2 * 200704 + 81 * 3136) / 6.0, 1e-9,
+                       "two groups of filters read the input twice: it does not fit");
+    cr_expect_float_eq(run(board, "dwconv2d c=40 h=10 r=3 pad=1"), 900 + 2 * 9 * (100 + 32) + 10 * 3 * 2, 1e-9);
+    cr_expect_float_eq(run(board, "fc in=100 out=50"), 900 + 27 * 33 + 9, 1e-9);
+    sim()->close(&board);
+}
+
 Test(sim, vta_agrees_with_its_check_values)
 {
     static const struct {
@@ -254,7 +268,7 @@ Test(sim, options_that_cannot_be_are_refused_with_what_would_be_right)
     prf_board_t *board = NULL;
     prf_error_t err = {0};
     cr_assert_eq(sim()->open((const char *const[]){"board=tpu"}, 1, &board, &err), PRF_EINVAL);
-    cr_assert(strstr(err.text, "use ultratrail, systolic, vta, ncs2 or zcu102"), "%s", err.text);
+    cr_assert(strstr(err.text, "use ultratrail, systolic, vta, ncs2, zcu102 or ferry"), "%s", err.text);
 }
 
 Test(sim, fingerprint_tells_what_changes_latency_and_nothing_else)

@@ -22,9 +22,9 @@
 #include "base/clock.h"
 #include "base/rng.h"
 
-enum { BOARDS = 5, COMMON_OPTIONS = 11 };
-static const prf_sim_board_t *const boards[BOARDS] = {&prf_sim_ultratrail, &prf_sim_systolic, &prf_sim_vta, &prf_sim_ncs2,
-                                                      &prf_sim_zcu102};
+enum { BOARDS = 6, COMMON_OPTIONS = 11 };
+static const prf_sim_board_t *const boards[BOARDS] = {&prf_sim_ultratrail, &prf_sim_systolic, &prf_sim_vta,
+                                                      &prf_sim_ncs2,       &prf_sim_zcu102,   &prf_sim_ferry};
 
 /* How often a block was measured: a table of fixed size, so that a long campaign cannot grow it. A block that is crowded out
  * starts anew: then its next measurement repeats the noise of its first. */
@@ -116,7 +116,8 @@ static prf_status_t sim_open(const char *const *options, size_t count, prf_board
     const char *name = prf_option_next(options, count, "board", &at);
     const prf_sim_board_t *sim = name ? find_board(name) : NULL;
     if (!sim)
-        return prf_fail(err, PRF_EINVAL, "sim: board=%.40s: use ultratrail, systolic, vta, ncs2 or zcu102", name ? name : "");
+        return prf_fail(err, PRF_EINVAL, "sim: board=%.40s: use ultratrail, systolic, vta, ncs2, zcu102 or ferry",
+                        name ? name : "");
     prf_board_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "sim: board");
@@ -288,8 +289,9 @@ static void sim_release(prf_kernel_t **kernel)
 const prf_backend_t prf_backend_sim = {
     .abi = PRF_BACKEND_ABI,
     .name = "sim",
-    .options = "board=ultratrail|systolic|vta|ncs2|zcu102, the board's settings (docs/backends.md), noise=PERCENT slow=PERCENT "
-               "pace=off|real crash=P hang=P wrong=P seed=N speed=FACTOR drift=PERCENT drift_after=RUNS",
+    .options =
+        "board=ultratrail|systolic|vta|ncs2|zcu102|ferry, the board's settings (docs/backends.md), noise=PERCENT slow=PERCENT "
+        "pace=off|real crash=P hang=P wrong=P seed=N speed=FACTOR drift=PERCENT drift_after=RUNS",
     .open = sim_open,
     .describe = sim_describe,
     .prepare = sim_prepare,

@@ -24,7 +24,7 @@ typedef struct {
     prf_status_t (*cost)(const double *set, const prf_layer_t *layer, double *latency_ns, prf_error_t *err);
 } prf_sim_board_t;
 
-extern const prf_sim_board_t prf_sim_ultratrail, prf_sim_systolic, prf_sim_vta, prf_sim_ncs2, prf_sim_zcu102;
+extern const prf_sim_board_t prf_sim_ultratrail, prf_sim_systolic, prf_sim_vta, prf_sim_ncs2, prf_sim_zcu102, prf_sim_ferry;
 
 /* Divisions as the formulas mean them, for divisors above zero. */
 static inline int64_t prf_ceil_div(int64_t a, int64_t b)
