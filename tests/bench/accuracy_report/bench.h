@@ -10,7 +10,7 @@
 #include "engine.h"
 #include "model/train.h"
 
-enum { TEST_LAYERS = 1000, BUDGETS = 4, SEEDS_MOST = 16, NETWORKS_MOST = 8, TRACKS_MOST = 8, CASES = 12, WIDTHS_MOST = 4 };
+enum { TEST_LAYERS = 1000, BUDGETS = 4, SEEDS_MOST = 16, NETWORKS_MOST = 8, TRACKS_MOST = 8, CASES = 13, WIDTHS_MOST = 5 };
 extern const uint32_t budgets[BUDGETS];
 
 /* A width that the board has and a sweep can see. */

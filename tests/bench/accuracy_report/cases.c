@@ -42,6 +42,13 @@ const uint32_t budgets[BUDGETS] = {100, 300, 1000, 3000};
             PRF_CONV2D, PRF_P_K, 16                                                                                                \
         }                                                                                                                          \
     }
+#define FERRY                                                                                                                      \
+    {                                                                                                                              \
+        {PRF_CONV2D, PRF_P_C, 12}, {PRF_CONV2D, PRF_P_K, 20}, {PRF_DWCONV2D, PRF_P_C, 20}, {PRF_FC, PRF_P_IN, 12},                 \
+        {                                                                                                                          \
+            PRF_FC, PRF_P_OUT, 20                                                                                                  \
+        }                                                                                                                          \
+    }
 #define NOISY                                                                                                                      \
     {                                                                                                                              \
         0, 0, 1, 0                                                                                                                 \
@@ -54,6 +61,7 @@ const case_t cases[CASES] = {
     {"vta", "vta", false, NETS_2D, VTA, {0, 2, 0, 0.5}, {0, 0, 0, 0.5}},
     {"ncs2", "ncs2", false, NETS_2D, NCS2, {0, 0.1, 0, 0}, {0, 0.2, 0, 0}},
     {"zcu102", "zcu102", false, NETS_2D, ZCU102, {0, 0.1, 0, 0}, {0, 0.2, 0, 0}},
+    {"ferry", "ferry", false, NETS_2D, FERRY, {0, 0, 1, 0}, {0}},
     {"ultratrail-noisy", "ultratrail", true, NETS_1D, {{0}}, NOISY, NOISY},
     {"systolic-noisy", "systolic", true, NETS_2D, ARRAY, NOISY, NOISY},
     {"systolic-memory-noisy", "systolic-memory", true, NETS_2D, ARRAY, NOISY, NOISY},
