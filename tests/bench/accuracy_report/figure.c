@@ -62,6 +62,16 @@ static size_t ticks(double low, double high, bool is_log, double out[16])
     return n;
 }
 
+double figure_ceiling(double value)
+{
+    static const double steps[] = {1, 2, 2.5, 5, 10};
+    double power = pow(10, floor(log10(value / 4)));
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (4 * steps[i] * power >= value)
+            return 4 * steps[i] * power;
+    return 40 * power;
+}
+
 void panel_axes(prf_text_t *svg, const panel_t *p, const char *title, const char *x_label, const char *y_label)
 {
     double at[16];

@@ -17,6 +17,8 @@ typedef struct {
 void figure_begin(prf_text_t *svg, int width, int height, const char *title);
 void figure_end(prf_text_t *svg);
 /* Frame, grid and numbers; decades where an axis is logarithmic. */
+/* The next number above that four even steps from 0 reach in round numbers. */
+double figure_ceiling(double value);
 void panel_axes(prf_text_t *svg, const panel_t *panel, const char *title, const char *x_label, const char *y_label);
 void panel_line(prf_text_t *svg, const panel_t *panel, const char *style, const double *x, const double *y, size_t count);
 void panel_dot(prf_text_t *svg, const panel_t *panel, const char *style, double x, double y);

@@ -108,7 +108,7 @@ static void plot_staircases(const char *folder, outcome_t *const *outcomes, size
             estimated_us[k] = s->estimated_ns[k] / 1000;
         }
         p.x_high = s->at[s->count - 1];
-        p.y_high = fmax(highest(exact_us, s->count), highest(estimated_us, s->count)) * 1.05;
+        p.y_high = figure_ceiling(fmax(highest(exact_us, s->count), highest(estimated_us, s->count)));
         snprintf(title, sizeof title, "%s, %s", o->of->name, prf_layer_kind_name(s->kind));
         panel_axes(&svg, &p, title, prf_param_name(s->param), "µs");
         panel_line(&svg, &p, "ours", s->at, estimated_us, s->count);
@@ -127,7 +127,7 @@ static void plot_networks(const char *folder, outcome_t *const *outcomes, size_t
     static const char *const names[] = {"exact boards, 300", "noisy boards, 1,000", "estimate = truth"};
     prf_text_t svg;
     panel_t p = {.x = LEFT + 10, .y = TOP, .width = 420, .height = 360, .x_log = true, .y_log = true};
-    p.x_low = p.y_low = 1, p.x_high = p.y_high = 1e6;
+    p.x_low = p.y_low = 10, p.x_high = p.y_high = 1e6;
     figure_begin(&svg, 560, 460, "Whole networks, estimated and exact");
     figure_legend(&svg, LEFT, 16, styles, names, 3);
     panel_axes(&svg, &p, "", "exact µs", "estimated µs");

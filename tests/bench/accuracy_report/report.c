@@ -212,8 +212,10 @@ static void write_networks(prf_text_t *md, const results_t *r)
             prf_text_add(md, "| %s | %u | %s | %zu of %zu |", first->of->name, first->budget, net->name, net->modelled,
                          net->blocks);
             for (size_t k = 0; k < r->count; k++)
-                if (r->all[k]->of == first->of && r->all[k]->budget == first->budget)
-                    prf_text_add(md, " %+.2g", 100 * (r->all[k]->networks[n].estimated_ns / r->all[k]->networks[n].exact_ns - 1));
+                if (r->all[k]->of == first->of && r->all[k]->budget == first->budget) {
+                    double error = 100 * (r->all[k]->networks[n].estimated_ns / r->all[k]->networks[n].exact_ns - 1);
+                    prf_text_add(md, " %+.2g", fabs(error) < ROUNDING ? 0.0 : error);
+                }
             prf_text_add(md, " |\n");
         }
     }
