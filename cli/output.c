@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +18,22 @@ int prf_report(const prf_error_t *err)
     return prf_exit_code(err->code);
 }
 
+/* What failed may be a write of long ago, whose errno is lost; that nobody reads any more can still be seen. */
+static int why_not_written(int e)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR))
+        return EPIPE;
+    return e ? e : EIO;
+}
+
 int prf_finish_stdout(void)
 {
+    errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
     prf_error_t err = {0};
-    prf_fail_sys(&err, errno ? errno : EIO, "standard output");
+    prf_fail_sys(&err, why_not_written(errno), "standard output");
     return prf_report(&err);
 }
 
@@ -35,7 +46,7 @@ int prf_print_json(json_t *document)
         prf_fail(&err, PRF_ENOMEM, "the answer is too large for the memory");
         code = prf_report(&err);
     } else if (json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) != 0) {
-        prf_fail_sys(&err, errno ? errno : EIO, "standard output");
+        prf_fail_sys(&err, why_not_written(errno), "standard output");
         code = prf_report(&err);
     } else {
         putchar('\n');

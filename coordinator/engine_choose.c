@@ -202,12 +202,13 @@ static prf_status_t pick(const prf_training_t *t, snapshot_t *s, prf_error_t *er
     size_t n = s->all.count;
     if (s->room == 0 || n < SURE_FROM)
         return PRF_OK;
-    double *numbers = calloc(2 * n, sizeof *numbers), *doubts = numbers + n, any;
+    double *numbers = calloc(2 * n, sizeof *numbers), any;
     choice->picks = calloc(s->room, sizeof *choice->picks);
     if (!numbers || !choice->picks) {
         free(numbers);
         return prf_fail(err, PRF_ENOMEM, "layers to measure next");
     }
+    double *doubts = numbers + n;
     promise_t p = {.task = t, .track = s};
     for (size_t i = 0; i < n; i++) {
         numbers[i] = s->all.items[i].latency_ns;

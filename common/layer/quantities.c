@@ -159,5 +159,7 @@ const char *prf_quantities_name(size_t quantity)
         return "?";
     if (quantity >= PRF_Q_EXTRAS)
         return extras[quantity - PRF_Q_EXTRAS];
-    return quantity >= PRF_Q_CHANNELS ? names[quantity - PRF_Q_CHANNELS] : prf_quantity_name((prf_quantity_t)quantity);
+    if (quantity >= PRF_Q_CHANNELS && quantity - PRF_Q_CHANNELS < NAMES)
+        return names[quantity - PRF_Q_CHANNELS];
+    return prf_quantity_name((prf_quantity_t)quantity);
 }

@@ -123,7 +123,7 @@ static void dictionary_destroy(prf_dictionary_t *d)
 static prf_status_t profile(double *squares, search_t *s, prf_dictionary_t *d, int side, prf_error_t *err)
 {
     prf_columns_t columns;
-    prf_choice_t choice;
+    prf_choice_t choice = {.count = 0};
     double *store = NULL;
     for (int which = 0; which < 2; which++)
         for (uint32_t i = 0; i < s->sums[which].count && (side < 0 || side == which); i++)

@@ -145,7 +145,7 @@ static prf_status_t fit_side(prf_sum_t *out, prf_rows_t *r, const prf_dictionary
                              prf_error_t *err)
 {
     prf_columns_t columns;
-    prf_choice_t choice;
+    prf_choice_t choice = {.count = 0};
     double *store = NULL;
     prf_status_t status = prf_rows_columns(&columns, &store, r, d, side, err);
     if (!status)
