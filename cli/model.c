@@ -33,10 +33,11 @@ static json_t *to_json(const prf_model_file_t *s)
     size_t count = prf_model_extras(s->model, names);
     for (size_t i = 0; i < count; i++)
         json_array_append_new(extras, json_string(names[i]));
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "kind", prf_model_kind(s->model),
-                     "digest", s->digest, "bytes", (json_int_t)s->bytes, "campaign", p->campaign, "fingerprint", p->fingerprint,
-                     "seed", (json_int_t)p->seed, "samples", (json_int_t)p->samples, "sweep_samples", (json_int_t)p->sweep_samples,
-                     "repeatability_percent", prf_json_real(p->repeatability_percent), "random_baseline_mape_percent",
+    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "kind", prf_model_kind(s->model),
+                     "digest", s->digest, "bytes", (json_int_t)s->bytes, "campaign", p->campaign, "from",
+                     p->from[0] ? json_string(p->from) : json_null(), "fingerprint", p->fingerprint, "seed", (json_int_t)p->seed,
+                     "samples", (json_int_t)p->samples, "sweep_samples", (json_int_t)p->sweep_samples, "repeatability_percent",
+                     prf_json_real(p->repeatability_percent), "random_baseline_mape_percent",
                      prf_json_real(p->random_baseline_percent), "validation", prf_model_metrics_json(&p->validation), "extras",
                      extras, "layers", layers);
 }
@@ -85,6 +86,8 @@ static void print_model(const prf_model_file_t *s)
     prf_model_print_head(s, &terminal);
     printf("from campaign '%s' (seed %llu) on %s\n", p->campaign[0] ? p->campaign : "-", (unsigned long long)p->seed,
            p->fingerprint[0] ? p->fingerprint : "an unnamed runtime");
+    if (p->from[0])
+        printf("began with the model of '%s'\n", p->from);
     printf("%u layers measured, %u of them to find the steps\n", p->samples, p->sweep_samples);
     printf("MAPE %s on %u layers never trained on; two measurements of one layer differ by %s; random sampling: %s\n\n",
            prf_human_percent(p->validation.mape_percent, mape), p->validation.count,

@@ -18,13 +18,17 @@ static const prf_usage_t usage = {
             "mean. A share of the layers is held back to judge the model. The spec's format is in\n"
             "docs/model-file.md, an example in docs/examples/train-v100.yaml.\n\n"
             "  prfarm train measured.csv.gz --spec train.yaml --out board.prfm\n"
-            "  prfarm estimate --model board.prfm network.onnx\n",
+            "  prfarm estimate --model board.prfm network.onnx\n\n"
+            "With --from the model of another board of the family is a beginning: what was found out\n"
+            "about its tiles and buffers stays, and its numbers are fitted to a dozen layers. It is taken\n"
+            "over only where it predicts layers better than a model from scratch.\n\n"
+            "  prfarm train few.csv --spec train.yaml --from board.prfm --out newer.prfm\n",
     .least = 1,
     .most = 1,
 };
 
 typedef struct {
-    const char *spec, *out;
+    const char *spec, *out, *from;
     bool json;
     uint64_t threads;
 } train_options_t;
@@ -37,17 +41,67 @@ static json_t *number_or_null(double value)
 static json_t *to_json(const prf_recorded_t *data, const prf_model_t *model, double seconds)
 {
     const prf_metrics_t *v = &prf_model_provenance(model)->validation;
+    const char *from = prf_model_provenance(model)->from;
     prf_model_layer_t info;
     prf_model_layer(model, 0, &info);
-    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:s, s:I, s:I}", "train_rows", (json_int_t)data->train_count,
-                     "test_rows", (json_int_t)data->test_count, "mape_percent", number_or_null(v->mape_percent), "rmspe_percent",
-                     number_or_null(v->rmspe_percent), "spearman", number_or_null(v->spearman), "within_10_percent",
-                     number_or_null(v->within_10_percent), "seconds", seconds, "median_percent", number_or_null(v->median_percent),
-                     "within_5_percent", number_or_null(v->within_5_percent), "regressor", info.regressor, "rows",
-                     (json_int_t)data->rows, "duplicates", (json_int_t)data->duplicates);
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:s, s:I, s:I, s:o}", "train_rows",
+                     (json_int_t)data->train_count, "test_rows", (json_int_t)data->test_count, "mape_percent",
+                     number_or_null(v->mape_percent), "rmspe_percent", number_or_null(v->rmspe_percent), "spearman",
+                     number_or_null(v->spearman), "within_10_percent", number_or_null(v->within_10_percent), "seconds", seconds,
+                     "median_percent", number_or_null(v->median_percent), "within_5_percent", number_or_null(v->within_5_percent),
+                     "regressor", info.regressor, "rows", (json_int_t)data->rows, "duplicates", (json_int_t)data->duplicates,
+                     "from", from[0] ? json_string(from) : json_null());
 }
 
-static void print_summary(const prf_recorded_t *data, const prf_model_t *model, double seconds, const char *out)
+/* `names` must outlive the input. */
+static prf_train_input_t input_of(const prf_recorded_t *data, const prf_model_t *from, const char *names[PRF_MODEL_EXTRAS])
+{
+    for (size_t i = 0; i < data->extra_count; i++)
+        names[i] = data->extras[i];
+    return (prf_train_input_t){
+        .kind = data->board,
+        .layers = &data->layer,
+        .layer_count = 1,
+        .extra_names = names,
+        .extra_count = data->extra_count,
+        .from = from,
+        .seed = data->seed,
+        .provenance = {.fingerprint = "recorded",
+                       .seed = data->seed,
+                       .samples = (uint32_t)data->train_count,
+                       .repeatability_percent = NAN,
+                       .random_baseline_percent = NAN},
+    };
+}
+
+static prf_status_t fit(const prf_recorded_t *data, const prf_model_t *from, unsigned threads, prf_model_t **model,
+                        prf_error_t *err)
+{
+    const char *names[PRF_MODEL_EXTRAS];
+    prf_train_input_t input = input_of(data, from, names);
+    input.threads = threads;
+    return prf_model_train(model, &input, err);
+}
+
+static bool has_counterpart(const prf_recorded_t *data, const prf_model_t *from)
+{
+    const char *names[PRF_MODEL_EXTRAS];
+    prf_train_input_t input = input_of(data, from, names);
+    return prf_train_has_counterpart(&input, 0);
+}
+
+static void print_origin(const prf_recorded_t *data, const prf_model_t *model, const prf_model_t *from)
+{
+    if (prf_model_provenance(model)->from[0])
+        printf("began with the model of %s: that predicts better than these layers alone\n", prf_model_kind(from));
+    else
+        printf("the model of %s was no help (it %s): trained from scratch\n", prf_model_kind(from),
+               has_counterpart(data, from) ? "predicts no better than these layers alone"
+                                           : "knows no such layers of this data type with the same extra columns");
+}
+
+static void print_summary(const prf_recorded_t *data, const prf_model_t *model, const prf_model_t *from, double seconds,
+                          const char *out)
 {
     const prf_metrics_t *v = &prf_model_provenance(model)->validation;
     char took[PRF_HUMAN];
@@ -58,29 +112,9 @@ static void print_summary(const prf_recorded_t *data, const prf_model_t *model, 
     if (v->count)
         printf("on the held-back layers: MAPE %.2f %%, median error %.2f %%, RMSPE %.2f %%, within 10 %%: %.1f %%, Spearman %.4f\n",
                v->mape_percent, v->median_percent, v->rmspe_percent, v->within_10_percent, v->spearman);
+    if (from)
+        print_origin(data, model, from);
     printf("regressor %s, %s%s%s\n", info.regressor, prf_human_seconds(seconds, took), out ? ", written to " : "", out ? out : "");
-}
-
-static prf_status_t fit(const prf_recorded_t *data, unsigned threads, prf_model_t **model, prf_error_t *err)
-{
-    const char *names[PRF_MODEL_EXTRAS];
-    for (size_t i = 0; i < data->extra_count; i++)
-        names[i] = data->extras[i];
-    prf_train_input_t input = {
-        .kind = data->board,
-        .layers = &data->layer,
-        .layer_count = 1,
-        .extra_names = names,
-        .extra_count = data->extra_count,
-        .seed = data->seed,
-        .threads = threads,
-        .provenance = {.fingerprint = "recorded",
-                       .seed = data->seed,
-                       .samples = (uint32_t)data->train_count,
-                       .repeatability_percent = NAN,
-                       .random_baseline_percent = NAN},
-    };
-    return prf_model_train(model, &input, err);
 }
 
 static prf_status_t save(const prf_model_t *model, const char *path, prf_error_t *err)
@@ -114,6 +148,7 @@ int prf_cmd_train(int argc, char **argv)
     const prf_option_t known[] = {
         {.name = "spec", .value = "SPEC.yaml", .help = "what the columns mean", .text = &options.spec},
         {.name = "out", .value = "FILE.prfm", .help = "write the model there (default: only judge it)", .text = &options.out},
+        {.name = "from", .value = "OLD.prfm", .help = "begin with the model of another board of the family", .text = &options.from},
         {.name = "threads",
          .value = "N",
          .help = "threads (default: one a processor)",
@@ -129,11 +164,13 @@ int prf_cmd_train(int argc, char **argv)
         return code;
     uint64_t begin = prf_clock_mono_ns();
     prf_recorded_t data = {0};
-    prf_model_t *model = NULL;
+    prf_model_t *model = NULL, *from = NULL;
     prf_error_t err = {0};
-    prf_status_t status = load(words.items[0], &options, &data, &err);
+    prf_status_t status = options.from ? prf_model_load(&from, options.from, &err) : PRF_OK;
     if (!status)
-        status = fit(&data, (unsigned)options.threads, &model, &err);
+        status = load(words.items[0], &options, &data, &err);
+    if (!status)
+        status = fit(&data, from, (unsigned)options.threads, &model, &err);
     if (!status && options.out)
         status = save(model, options.out, &err);
     double seconds = (double)(prf_clock_mono_ns() - begin) / 1e9;
@@ -142,8 +179,9 @@ int prf_cmd_train(int argc, char **argv)
     else if (options.json)
         code = prf_print_json(to_json(&data, model, seconds));
     else
-        print_summary(&data, model, seconds, options.out);
+        print_summary(&data, model, from, seconds, options.out);
     prf_model_destroy(&model);
+    prf_model_destroy(&from);
     prf_recorded_release(&data);
     return code;
 }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void prf_ensemble_release(prf_ensemble_t *self)
 {
@@ -11,6 +12,21 @@ void prf_ensemble_release(prf_ensemble_t *self)
     free(self->roots);
     free(self->nodes);
     *self = (prf_ensemble_t){0};
+}
+
+prf_status_t prf_ensemble_copy(prf_ensemble_t *out, const prf_ensemble_t *from, prf_error_t *err)
+{
+    prf_ensemble_t self = *from;
+    self.roots = malloc((from->tree_count + 1) * sizeof *self.roots);
+    self.nodes = malloc((from->node_count + 1) * sizeof *self.nodes);
+    if (!self.roots || !self.nodes) {
+        prf_ensemble_release(&self);
+        return prf_fail(err, PRF_ENOMEM, "%zu nodes of trees", from->node_count);
+    }
+    memcpy(self.roots, from->roots, from->tree_count * sizeof *self.roots);
+    memcpy(self.nodes, from->nodes, from->node_count * sizeof *self.nodes);
+    *out = self;
+    return PRF_OK;
 }
 
 static double descend(const prf_node_t *nodes, uint32_t root, const float *x)

@@ -30,6 +30,8 @@ typedef struct {
 } prf_ensemble_t;
 
 void prf_ensemble_release(prf_ensemble_t *self); /* NULL-safe */
+/* Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_ensemble_copy(prf_ensemble_t *out, const prf_ensemble_t *from, prf_error_t *err);
 /* Mean of the members and their standard deviation. */
 void prf_ensemble_predict(const prf_ensemble_t *self, const float *x, double *mean, double *spread);
 /* Fills in roots and children from the features and tree sizes, and checks that everything is as the type promises: for

@@ -164,7 +164,7 @@ void prf_model_part_estimate(const prf_model_part_t *part, const prf_layer_t *la
     out->outside = is_outside(&part->space, layer);
 }
 
-static const prf_model_part_t *find_part(const prf_model_t *model, prf_layer_kind_t kind, prf_dtype_t dtype)
+const prf_model_part_t *prf_model_part_find(const prf_model_t *model, prf_layer_kind_t kind, prf_dtype_t dtype)
 {
     for (size_t i = 0; i < model->part_count; i++)
         if (model->parts[i].space.kind == kind && model->parts[i].space.dtype == dtype)
@@ -181,7 +181,7 @@ static bool has_share(const prf_block_t *block, uint32_t index)
 bool prf_model_covers(const prf_model_t *model, const prf_block_t *block)
 {
     for (uint32_t i = 0; i < block->count; i++)
-        if (has_share(block, i) && !find_part(model, block->layers[i].kind, block->dtype))
+        if (has_share(block, i) && !prf_model_part_find(model, block->layers[i].kind, block->dtype))
             return false;
     return true;
 }
@@ -193,7 +193,7 @@ prf_status_t prf_model_estimate(const prf_model_t *model, const prf_block_t *blo
     for (uint32_t i = 0; i < block->count; i++) {
         if (!has_share(block, i))
             continue;
-        const prf_model_part_t *part = find_part(model, block->layers[i].kind, block->dtype);
+        const prf_model_part_t *part = prf_model_part_find(model, block->layers[i].kind, block->dtype);
         if (!part)
             return prf_fail(err, PRF_EUNSUPPORTED,
                             "the model of '%s' knows no %s of data type %s: train it on some, or leave the layer out", model->kind,

@@ -23,6 +23,7 @@ typedef struct {
 /* Where the model comes from. Holds no time and no host, so that equal campaigns give equal bytes. */
 typedef struct {
     char campaign[PRF_NAME];
+    char from[PRF_NAME]; /* kind of the board whose model this one began with; empty: none, or it was no help */
     char fingerprint[PRF_FINGERPRINT];
     uint64_t seed;
     uint32_t samples, sweep_samples;

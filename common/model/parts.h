@@ -34,6 +34,8 @@ struct prf_model {
 prf_model_t *prf_model_new(size_t part_count);
 /* The recipe follows from the rest of the part. */
 void prf_model_recipe(prf_model_part_t *part, uint32_t extra_count);
+/* NULL: the model has none. */
+const prf_model_part_t *prf_model_part_find(const prf_model_t *model, prf_layer_kind_t kind, prf_dtype_t dtype);
 /* What a regressor sees of a layer. */
 typedef struct {
     float features[PRF_FEATURES];

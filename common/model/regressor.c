@@ -7,6 +7,9 @@
  * residual is divided by the spread of the members (plus the median spread, so that rows on which all members agree do not blow
  * up), and the 5 % and 95 % quantiles of that ratio are kept (a split-conformal interval). Ties and near ties (TIE of the best) go
  * to the candidate that stands first in the table, so that noise does not decide and the simpler one stays where nothing beats it.
+ *
+ * Candidates that begin with another board's regressor see the rows through that board's recipe: there are two views of the data,
+ * with the same rows in the same folds.
  */
 #include "model/regressor.h"
 
@@ -20,6 +23,7 @@
 #include "model/bins.h"
 #include "model/grow.h"
 #include "model/parallel.h"
+#include "model/transfer.h"
 
 enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000 };
 #define TIE 1.01
@@ -27,11 +31,15 @@ enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000 };
 #define SAME 0.9   /* a fit to all rows is kept unless one to a part is better than this share of its error */
 #define TINY 1e-9  /* half the least width of an interval, as a share: what rounding may do */
 
+typedef enum { OWN = 0, PRIOR, VIEWS } view_t;
+
 typedef struct {
     const char *name;
     prf_scale_t scale;
     prf_additive_t additive; /* of PRF_SCALE_TERMS */
     prf_growth_t growth;     /* no members: no trees */
+    view_t view;
+    prf_transfer_t transfer; /* of PRIOR, which makes the name and the scale; "boosted" puts trees on sums that had none */
 } candidate_t;
 
 #define FOREST                                                                                                                     \
@@ -48,16 +56,22 @@ typedef struct {
     }
 
 static const candidate_t candidates[] = {
-    {"terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, {0}},
-    {"signed-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_SIGNED, {0}},
-    {"max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, {0}},
-    {"max-signed-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_SIGNED, {0}},
-    {"forest", PRF_SCALE_NONE, PRF_ADDITIVES, FOREST}, /* the paper's */
-    {"forest/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, FOREST},
-    {"extra-trees/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, EXTRA_TREES},
-    {"boosted/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, BOOSTED},
-    {"boosted/terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, BOOSTED},
-    {"boosted/max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, BOOSTED},
+    {.view = PRIOR, .transfer = PRF_TRANSFER_SCALED},
+    {.view = PRIOR, .transfer = PRF_TRANSFER_SCALED_SUMS},
+    {"terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, {0}, OWN, 0},
+    {"signed-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_SIGNED, {0}, OWN, 0},
+    {"max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, {0}, OWN, 0},
+    {"max-signed-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_SIGNED, {0}, OWN, 0},
+    {.view = PRIOR, .transfer = PRF_TRANSFER_NEAR},
+    {.view = PRIOR, .transfer = PRF_TRANSFER_LOOSE},
+    {.view = PRIOR, .transfer = PRF_TRANSFER_FREE},
+    {"forest", PRF_SCALE_NONE, PRF_ADDITIVES, FOREST, OWN, 0}, /* the paper's */
+    {"forest/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, FOREST, OWN, 0},
+    {"extra-trees/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, EXTRA_TREES, OWN, 0},
+    {"boosted/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, BOOSTED, OWN, 0},
+    {"boosted/terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, BOOSTED, OWN, 0},
+    {"boosted/max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, BOOSTED, OWN, 0},
+    {"boosted", .growth = BOOSTED, .view = PRIOR, .transfer = PRF_TRANSFER_NEAR},
 };
 enum { CANDIDATES = sizeof candidates / sizeof *candidates };
 
@@ -124,20 +138,55 @@ static prf_status_t fit_trees(prf_regressor_t *self, const candidate_t *candidat
     return status;
 }
 
-/* `terms`: the additive fits to the same data. */
-static prf_status_t fit(prf_regressor_t *out, const candidate_t *candidate, const prf_dataset_t *data, const prf_bins_t *bins,
-                        const prf_terms_t *terms, uint64_t seed, unsigned threads, prf_error_t *err)
+/* What a regressor is fitted to: rows in one of the views. Borrowed. */
+typedef struct {
+    const prf_dataset_t *data;
+    const prf_bins_t *bins;           /* of trees */
+    const prf_terms_t *terms;         /* of OWN: the additive fits to the same data */
+    const prf_regressor_t *regressor; /* of PRIOR */
+} lesson_t;
+
+static prf_status_t fit_scale(prf_regressor_t *self, bool *fits, const candidate_t *candidate, const lesson_t *lesson,
+                              prf_error_t *err)
 {
-    prf_regressor_t self = {.scale = candidate->scale};
-    prf_status_t status = PRF_OK;
-    snprintf(self.name, sizeof self.name, "%s", candidate->name);
-    if (self.scale == PRF_SCALE_ROOFLINE)
-        prf_roofline_fit(&self.roofline, data->log_latency, data->work, data->count);
-    if (self.scale == PRF_SCALE_TERMS)
-        status = prf_terms_copy(&self.terms, &terms[candidate->additive], err);
-    if (!status && candidate->growth.members)
-        status = fit_trees(&self, candidate, data, bins, seed, threads, err);
-    if (status)
+    const prf_dataset_t *data = lesson->data;
+    *fits = true;
+    if (candidate->view == PRIOR)
+        return prf_transfer_fit(self, fits, lesson->regressor, data, candidate->transfer, err);
+    self->scale = candidate->scale;
+    snprintf(self->name, sizeof self->name, "%s", candidate->name);
+    if (self->scale == PRF_SCALE_ROOFLINE)
+        prf_roofline_fit(&self->roofline, data->log_latency, data->work, data->count);
+    if (self->scale != PRF_SCALE_TERMS)
+        return PRF_OK;
+    const prf_terms_t *terms = &lesson->terms[candidate->additive];
+    *fits = terms->terms != NULL;
+    return *fits ? prf_terms_copy(&self->terms, terms, err) : PRF_OK;
+}
+
+/* Trees stand on their scale's name: "boosted/refit/terms". */
+static void name_boosted(prf_regressor_t *self, const char *how)
+{
+    char scale[PRF_REGRESSOR_NAME];
+    snprintf(scale, sizeof scale, "%s", self->name);
+    snprintf(self->name, sizeof self->name, "%s/%.*s", how, (int)(sizeof self->name - strlen(how) - 2), scale);
+}
+
+/* *fits: false where the candidate cannot be fitted to so little, or to such a prior; then *out is untouched. */
+static prf_status_t fit(prf_regressor_t *out, bool *fits, const candidate_t *candidate, const lesson_t *lesson, uint64_t seed,
+                        unsigned threads, prf_error_t *err)
+{
+    prf_regressor_t self = {.scale = PRF_SCALE_NONE};
+    prf_status_t status = fit_scale(&self, fits, candidate, lesson, err);
+    if (!status && *fits && candidate->growth.members) {
+        if (candidate->view == PRIOR)
+            name_boosted(&self, candidate->name);
+        if (self.ensemble.member_count)
+            *fits = false;
+        else
+            status = fit_trees(&self, candidate, lesson->data, lesson->bins, seed, threads, err);
+    }
+    if (status || !*fits)
         prf_regressor_release(&self);
     else
         *out = self;
@@ -147,7 +196,7 @@ static prf_status_t fit(prf_regressor_t *out, const candidate_t *candidate, cons
 /* One part of the data is held out, and predicted by regressors fitted to the rest. */
 typedef struct {
     size_t begin, end; /* in the shuffled order */
-    prf_dataset_t rest;
+    prf_dataset_t rest[VIEWS];
     prf_terms_t terms[PRF_ADDITIVES]; /* fitted to the rest */
     prf_status_t status;
     prf_error_t error;
@@ -155,8 +204,9 @@ typedef struct {
 
 /* What cross-validation found out about every candidate, row by row; rows that were never held out keep a NaN residual. */
 typedef struct {
-    const prf_dataset_t *data; /* borrowed */
-    uint32_t *order;           /* owned: rows, shuffled */
+    const prf_dataset_t *data[VIEWS]; /* borrowed; PRIOR is NULL without one */
+    const prf_regressor_t *regressor; /* borrowed: the prior's */
+    uint32_t *order;                  /* owned: rows, shuffled */
     size_t fold_count;
     fold_t folds[FOLDS];
     double *residuals[CANDIDATES], *spreads[CANDIDATES]; /* owned */
@@ -167,7 +217,8 @@ static void trial_release(trial_t *trial)
     for (size_t f = 0; f < trial->fold_count; f++) {
         for (int t = 0; t < PRF_ADDITIVES; t++)
             prf_terms_release(&trial->folds[f].terms[t]);
-        prf_dataset_release(&trial->folds[f].rest);
+        for (int v = 0; v < VIEWS; v++)
+            prf_dataset_release(&trial->folds[f].rest[v]);
     }
     for (size_t c = 0; c < CANDIDATES; c++) {
         free(trial->residuals[c]);
@@ -176,10 +227,10 @@ static void trial_release(trial_t *trial)
     free(trial->order);
 }
 
-static prf_status_t trial_init(trial_t *trial, const prf_dataset_t *data, uint64_t seed, prf_error_t *err)
+static prf_status_t trial_init(trial_t *trial, const prf_dataset_t *data, const prf_prior_t *prior, uint64_t seed, prf_error_t *err)
 {
     size_t n = data->count;
-    *trial = (trial_t){.data = data};
+    *trial = (trial_t){.data = {data, prior ? prior->data : NULL}, .regressor = prior ? prior->regressor : NULL};
     trial->order = malloc(n * sizeof *trial->order);
     bool ok = trial->order != NULL;
     for (size_t c = 0; c < CANDIDATES; c++) {
@@ -209,14 +260,16 @@ static prf_status_t trial_init(trial_t *trial, const prf_dataset_t *data, uint64
 
 static prf_status_t pick_rest(const trial_t *trial, fold_t *fold, prf_error_t *err)
 {
-    size_t kept = 0, n = trial->data->count;
+    size_t kept = 0, n = trial->data[OWN]->count;
     uint32_t *rows = malloc(n * sizeof *rows);
     if (!rows)
         return prf_fail(err, PRF_ENOMEM, "a fold of %zu layers", n);
     for (size_t i = 0; i < n; i++)
         if ((i < fold->begin || i >= fold->end) && kept < SEEN)
             rows[kept++] = trial->order[i];
-    prf_status_t status = prf_dataset_pick(&fold->rest, trial->data, rows, kept, err);
+    prf_status_t status = PRF_OK;
+    for (int v = 0; !status && v < VIEWS && trial->data[v]; v++)
+        status = prf_dataset_pick(&fold->rest[v], trial->data[v], rows, kept, err);
     free(rows);
     return status;
 }
@@ -227,7 +280,7 @@ static void fit_fold_terms(void *context, size_t index)
     fold_t *fold = &((trial_t *)context)->folds[index];
     fold->status = pick_rest(trial, fold, &fold->error);
     if (!fold->status)
-        fold->status = prf_additive_fit(fold->terms, &fold->rest, &fold->error);
+        fold->status = prf_additive_fit(fold->terms, &fold->rest[OWN], &fold->error);
 }
 
 /* A fold's rows, predicted by one candidate that has not seen them. */
@@ -235,17 +288,18 @@ static prf_status_t judge(trial_t *trial, const fold_t *fold, const prf_bins_t *
                           prf_error_t *err)
 {
     prf_regressor_t regressor;
-    if (candidates[c].scale == PRF_SCALE_TERMS && !fold->terms[candidates[c].additive].terms)
-        return PRF_OK;
-    prf_status_t status = fit(&regressor, &candidates[c], &fold->rest, bins, fold->terms, seed, threads, err);
-    if (status)
+    bool fits;
+    view_t view = candidates[c].view;
+    lesson_t lesson = {&fold->rest[view], &bins[view], fold->terms, trial->regressor};
+    prf_status_t status = fit(&regressor, &fits, &candidates[c], &lesson, seed, threads, err);
+    if (status || !fits)
         return status;
     for (size_t i = fold->begin; i < fold->end; i++) {
         uint32_t row = trial->order[i];
         double estimate, quantities[PRF_QUANTITIES];
-        prf_seen_t seen = seen_at(trial->data, row, quantities);
+        prf_seen_t seen = seen_at(trial->data[view], row, quantities);
         prf_regressor_predict(&regressor, &seen, &estimate, &trial->spreads[c][row]);
-        trial->residuals[c][row] = trial->data->log_latency[row] - estimate;
+        trial->residuals[c][row] = trial->data[view]->log_latency[row] - estimate;
     }
     prf_regressor_release(&regressor);
     return PRF_OK;
@@ -255,14 +309,15 @@ static prf_status_t judge_all(trial_t *trial, bool with_trees, uint64_t seed, un
 {
     prf_status_t status = PRF_OK;
     for (size_t f = 0; !status && f < trial->fold_count; f++) {
-        const prf_dataset_t *rest = &trial->folds[f].rest;
-        prf_bins_t bins = {0};
-        if (with_trees)
-            status = prf_bins_init(&bins, rest->table, rest->count, rest->feature_count, err);
+        const prf_dataset_t *rest = trial->folds[f].rest;
+        prf_bins_t bins[VIEWS] = {0};
+        for (int v = 0; !status && with_trees && v < VIEWS && trial->data[v]; v++)
+            status = prf_bins_init(&bins[v], rest[v].table, rest[v].count, rest[v].feature_count, err);
         for (size_t c = 0; !status && c < CANDIDATES; c++)
-            if ((candidates[c].growth.members > 0) == with_trees)
-                status = judge(trial, &trial->folds[f], &bins, c, seed, threads, err);
-        prf_bins_release(&bins);
+            if ((candidates[c].growth.members > 0) == with_trees && trial->data[candidates[c].view])
+                status = judge(trial, &trial->folds[f], bins, c, seed, threads, err);
+        for (int v = 0; v < VIEWS; v++)
+            prf_bins_release(&bins[v]);
     }
     return status;
 }
@@ -286,7 +341,7 @@ static size_t best_candidate(const trial_t *trial, double *least)
     double errors[CANDIDATES];
     *least = INFINITY;
     for (size_t c = 0; c < CANDIDATES; c++) {
-        errors[c] = mean_percentage_error(trial->residuals[c], trial->data->count);
+        errors[c] = mean_percentage_error(trial->residuals[c], trial->data[OWN]->count);
         *least = fmin(*least, errors[c]);
     }
     for (size_t c = 0; c < CANDIDATES; c++)
@@ -332,14 +387,14 @@ static double terms_error(const prf_terms_t *terms, const prf_dataset_t *data)
 static prf_status_t best_terms(prf_terms_t *out, const trial_t *trial, prf_additive_t additive, prf_error_t *err)
 {
     prf_terms_t all[PRF_ADDITIVES] = {{.terms = NULL}};
-    prf_status_t status = prf_additive_fit(all, trial->data, err);
+    prf_status_t status = prf_additive_fit(all, trial->data[OWN], err);
     if (status)
         return status;
     const prf_terms_t *best = &all[additive];
-    double least = best->terms ? SAME * terms_error(best, trial->data) : INFINITY;
+    double least = best->terms ? SAME * terms_error(best, trial->data[OWN]) : INFINITY;
     for (size_t f = 0; f < trial->fold_count; f++) {
         const prf_terms_t *terms = &trial->folds[f].terms[additive];
-        double error = terms->terms ? terms_error(terms, trial->data) : INFINITY;
+        double error = terms->terms ? terms_error(terms, trial->data[OWN]) : INFINITY;
         if (error < least) {
             least = error;
             best = terms;
@@ -354,27 +409,30 @@ static prf_status_t best_terms(prf_terms_t *out, const trial_t *trial, prf_addit
 static prf_status_t fit_to_all(prf_regressor_t *out, const trial_t *trial, size_t c, uint64_t seed, unsigned threads,
                                prf_error_t *err)
 {
-    const prf_dataset_t *data = trial->data;
+    const candidate_t *candidate = &candidates[c];
+    const prf_dataset_t *data = trial->data[candidate->view];
     prf_terms_t terms[PRF_ADDITIVES] = {{.terms = NULL}};
     prf_bins_t bins = {0};
+    bool fits = false;
     prf_status_t status = prf_bins_init(&bins, data->table, data->count, data->feature_count, err);
-    if (!status && candidates[c].scale == PRF_SCALE_TERMS)
-        status = best_terms(&terms[candidates[c].additive], trial, candidates[c].additive, err);
+    if (!status && candidate->scale == PRF_SCALE_TERMS)
+        status = best_terms(&terms[candidate->additive], trial, candidate->additive, err);
+    lesson_t lesson = {data, &bins, terms, trial->regressor};
     if (!status)
-        status = fit(out, &candidates[c], data, &bins, terms, seed, threads, err);
+        status = fit(out, &fits, candidate, &lesson, seed, threads, err);
     for (int t = 0; t < PRF_ADDITIVES; t++)
         prf_terms_release(&terms[t]);
     prf_bins_release(&bins);
-    return status;
+    return status || fits ? status : prf_fail(err, PRF_EINVAL, "%zu layers that no model can be fitted to", data->count);
 }
 
-prf_status_t prf_regressor_choose(prf_regressor_t *out, const prf_dataset_t *data, uint64_t seed, unsigned threads,
-                                  prf_error_t *err)
+prf_status_t prf_regressor_choose(prf_regressor_t *out, bool *from_prior, const prf_dataset_t *data, const prf_prior_t *prior,
+                                  uint64_t seed, unsigned threads, prf_error_t *err)
 {
     trial_t trial;
     prf_regressor_t self = {0};
     size_t best = 0;
-    prf_status_t status = trial_init(&trial, data, seed, err);
+    prf_status_t status = trial_init(&trial, data, prior, seed, err);
     if (status)
         return status;
     status = cross_validate(&trial, &best, seed, threads, err);
@@ -383,11 +441,13 @@ prf_status_t prf_regressor_choose(prf_regressor_t *out, const prf_dataset_t *dat
     if (!status)
         status = prf_regressor_calibrate(&self, trial.residuals[best], trial.spreads[best], data->count, err);
     trial_release(&trial);
-    if (status)
+    if (status) {
         prf_regressor_release(&self);
-    else
-        *out = self;
-    return status;
+        return status;
+    }
+    *from_prior = candidates[best].view == PRIOR;
+    *out = self;
+    return PRF_OK;
 }
 
 static int by_value(const void *a, const void *b)

@@ -38,10 +38,17 @@ void prf_regressor_release(prf_regressor_t *self); /* NULL-safe */
 /* Logarithm of the latency in nanoseconds, and the spread of the members around it. */
 void prf_regressor_predict(const prf_regressor_t *self, const prf_seen_t *seen, double *log_ns, double *spread);
 
+/* Another board's regressor to begin with. Borrowed. */
+typedef struct {
+    const prf_regressor_t *regressor;
+    const prf_dataset_t *data; /* the same rows, seen by the other board's recipe and steps: so must estimates see a layer */
+} prf_prior_t;
+
 /* Fits every candidate to parts of the data and judges it on the rest (cross-validation by mean absolute percentage error);
- * the best is fitted to all of it. Errors: PRF_ENOMEM, PRF_EINVAL (too much data for a model file). */
-PRF_CHECKED prf_status_t prf_regressor_choose(prf_regressor_t *out, const prf_dataset_t *data, uint64_t seed, unsigned threads,
-                                              prf_error_t *err);
+ * the best is fitted to all of it. With a prior (else NULL) what it can be made into competes as well (transfer.h); *from_prior
+ * tells that it won. Errors: PRF_ENOMEM, PRF_EINVAL (too much data for a model file). */
+PRF_CHECKED prf_status_t prf_regressor_choose(prf_regressor_t *out, bool *from_prior, const prf_dataset_t *data,
+                                              const prf_prior_t *prior, uint64_t seed, unsigned threads, prf_error_t *err);
 /* Sets the interval from pairs of (logarithm of measured / estimated, spread), so that 90 % of them lie within it. */
 PRF_CHECKED prf_status_t prf_regressor_calibrate(prf_regressor_t *self, const double *residuals, const double *spreads,
                                                  size_t count, prf_error_t *err);

@@ -103,20 +103,57 @@ static prf_status_t judge_part(prf_model_part_t *part, const prf_train_layer_t *
     return status;
 }
 
-static prf_status_t train_part(prf_model_part_t *part, const prf_train_input_t *input, const prf_train_layer_t *layer,
-                               judgement_t *all, prf_error_t *err)
+static const prf_model_part_t *counterpart(const prf_train_input_t *input, const prf_space_t *space)
 {
-    prf_dataset_t data;
+    const prf_model_t *from = input->from;
+    if (!from || from->extra_count != input->extra_count)
+        return NULL;
+    for (size_t i = 0; i < input->extra_count; i++)
+        if (strcmp(from->extras[i], input->extra_names[i]) != 0)
+            return NULL;
+    return prf_model_part_find(from, space->kind, space->dtype);
+}
+
+bool prf_train_has_counterpart(const prf_train_input_t *input, size_t layer)
+{
+    return counterpart(input, &input->layers[layer].space) != NULL;
+}
+
+/* The old part's regressor may win, and then sees layers as it did: by its steps, on the new part's space. */
+static prf_status_t choose(prf_model_part_t *part, bool *from_old, const prf_train_input_t *input, const prf_train_layer_t *layer,
+                           prf_error_t *err)
+{
+    const prf_model_part_t *old = counterpart(input, &layer->space);
+    prf_model_part_t seen_by_old = *part;
+    prf_dataset_t data = {.count = 0}, old_data = {.count = 0};
+    prf_prior_t prior = {old ? &old->regressor : NULL, &old_data};
+    prf_status_t status = make_dataset(&data, part, layer->train, layer->train_count, err);
+    if (!status && old) {
+        seen_by_old.recipe = old->recipe;
+        seen_by_old.steps = old->steps;
+        seen_by_old.map_queries = old->map_queries;
+        status = make_dataset(&old_data, &seen_by_old, layer->train, layer->train_count, err);
+    }
+    if (!status)
+        status = prf_regressor_choose(&part->regressor, from_old, &data, old ? &prior : NULL, input->seed, input->threads, err);
+    if (!status && *from_old) {
+        seen_by_old.regressor = part->regressor;
+        *part = seen_by_old;
+    }
+    prf_dataset_release(&data);
+    prf_dataset_release(&old_data);
+    return status;
+}
+
+static prf_status_t train_part(prf_model_part_t *part, bool *from_old, const prf_train_input_t *input,
+                               const prf_train_layer_t *layer, judgement_t *all, prf_error_t *err)
+{
     part->space = layer->space;
     part->steps = layer->steps;
     part->map_queries = layer->map_queries;
     part->samples = (uint32_t)layer->train_count;
     prf_model_recipe(part, (uint32_t)input->extra_count);
-    prf_status_t status = make_dataset(&data, part, layer->train, layer->train_count, err);
-    if (status)
-        return status;
-    status = prf_regressor_choose(&part->regressor, &data, input->seed, input->threads, err);
-    prf_dataset_release(&data);
+    prf_status_t status = choose(part, from_old, input, layer, err);
     if (!status)
         status = judge_part(part, layer, all, err);
     return status ? prf_fail_prefix(err, status, "%s", prf_layer_kind_name(layer->space.kind)) : PRF_OK;
@@ -133,9 +170,13 @@ static prf_status_t train_parts(prf_model_t *model, const prf_train_input_t *inp
     all.measured = calloc(rows + 1, sizeof *all.measured);
     if (!all.estimated || !all.measured)
         status = prf_fail(err, PRF_ENOMEM, "validation of %zu layers", rows);
-    for (size_t i = 0; !status && i < input->layer_count; i++)
+    for (size_t i = 0; !status && i < input->layer_count; i++) {
+        bool from_old = false;
         if (input->layers[i].train_count >= PRF_TRAIN_LEAST)
-            status = train_part(&model->parts[trained++], input, &input->layers[i], &all, err);
+            status = train_part(&model->parts[trained++], &from_old, input, &input->layers[i], &all, err);
+        if (from_old)
+            snprintf(model->provenance.from, sizeof model->provenance.from, "%s", input->from->kind);
+    }
     if (!status)
         prf_metrics_compute(all.estimated, all.measured, all.count, &model->provenance.validation);
     free(all.estimated);

@@ -32,12 +32,16 @@ typedef struct {
     size_t layer_count;
     const char *const *extra_names; /* extra columns, at most PRF_MODEL_EXTRAS */
     size_t extra_count;
+    const prf_model_t *from; /* borrowed: a model of another board that this one may be like; NULL: none */
     uint64_t seed;
     unsigned threads;            /* 0: as many as there are processors */
-    prf_provenance_t provenance; /* its validation is filled in by training */
+    prf_provenance_t provenance; /* its validation and origin are filled in by training */
 } prf_train_input_t;
 
-/* On success the caller owns *out. Layer kinds with fewer than 4 training layers are left out of the model.
+/* Whether that part of the input has a counterpart in its `from`: the same layer kind, data type and extra columns. */
+bool prf_train_has_counterpart(const prf_train_input_t *input, size_t layer);
+/* On success the caller owns *out. Layer kinds with a counterpart in `from` take over what helps (docs/models.md); if nothing does,
+ * the model is the one that there would be without. Layer kinds with fewer than 4 training layers are left out of the model.
  * Errors: PRF_EINVAL (nothing to train on, latencies not above zero), PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_model_train(prf_model_t **out, const prf_train_input_t *input, prf_error_t *err);
 

@@ -234,6 +234,7 @@ static void pack_provenance(Prf__Model__Provenance *to, Prf__Model__Metrics *val
     prf__model__provenance__init(to);
     pack_metrics(validation, &from->validation);
     to->campaign = (char *)from->campaign;
+    to->from = (char *)from->from;
     to->fingerprint = (char *)from->fingerprint;
     to->seed = from->seed;
     to->samples = from->samples;
@@ -489,7 +490,7 @@ static prf_status_t unpack_layer(prf_model_t *model, size_t index, const Prf__Mo
 static prf_status_t unpack_provenance(prf_provenance_t *to, const Prf__Model__Provenance *from, prf_error_t *err)
 {
     if (!from || !copy_text(to->campaign, sizeof to->campaign, from->campaign) ||
-        !copy_text(to->fingerprint, sizeof to->fingerprint, from->fingerprint))
+        !copy_text(to->fingerprint, sizeof to->fingerprint, from->fingerprint) || !copy_text(to->from, sizeof to->from, from->from))
         return corrupt(err, "its provenance is missing or too long");
     to->seed = from->seed;
     to->samples = from->samples;

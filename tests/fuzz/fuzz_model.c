@@ -161,6 +161,7 @@ void fuzz_seeds(fuzz_add_fn add, void *arg)
     snprintf(model->kind, sizeof model->kind, "cpu");
     snprintf(model->extras[0], sizeof model->extras[0], "fused");
     snprintf(model->provenance.campaign, sizeof model->provenance.campaign, "c");
+    snprintf(model->provenance.from, sizeof model->provenance.from, "old");
     MUST(prf_model_encode(model, &bytes, &len, &err) == PRF_OK, "%s", err.text);
     add(arg, bytes, len);
     free(bytes);
