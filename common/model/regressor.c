@@ -9,7 +9,8 @@
  * to the candidate that stands first in the table, so that noise does not decide and the simpler one stays where nothing beats it.
  *
  * Candidates that begin with another board's regressor see the rows through that board's recipe: there are two views of the data,
- * with the same rows in the same folds.
+ * with the same rows in the same folds. They must win clearly (CLEARLY): there are many of them and few rows to judge them by, so
+ * one that fits by chance would win too often, and a board that is nothing like the old one must not be the worse for it.
  */
 #include "model/regressor.h"
 
@@ -27,6 +28,7 @@
 
 enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000 };
 #define TIE 1.01
+#define CLEARLY 0.7
 #define EXACT 1e-7 /* a mean error that nothing can better */
 #define SAME 0.9   /* a fit to all rows is kept unless one to a part is better than this share of its error */
 #define TINY 1e-9  /* half the least width of an interval, as a share: what rounding may do */
@@ -342,6 +344,8 @@ static size_t best_candidate(const trial_t *trial, double *least)
     *least = INFINITY;
     for (size_t c = 0; c < CANDIDATES; c++) {
         errors[c] = mean_percentage_error(trial->residuals[c], trial->data[OWN]->count);
+        if (candidates[c].view == PRIOR)
+            errors[c] /= CLEARLY;
         *least = fmin(*least, errors[c]);
     }
     for (size_t c = 0; c < CANDIDATES; c++)

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fuzz_model.c - a model file from a stranger: decoding, then estimates of layers inside and outside of the range that it claims,
- * as a worker or a program with libprfarm makes them; and the model as C. The digest in its header keeps out damage, not malice:
- * each input is tried as it is and with the digest that it should have. */
+ * as a worker or a program with libprfarm makes them; the model as C, and as another board's beginning. The digest in its header
+ * keeps out damage, not malice: each input is tried as it is and with the digest that it should have. */
 #include <math.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "model/export_c.h"
 #include "model/parts.h"
+#include "model/transfer.h"
 
-enum { DIGEST_AT = 16, HEADER = DIGEST_AT + PRF_DIGEST_BYTES, DRAWS = 2 }; /* docs/model-file.md */
+enum { DIGEST_AT = 16, HEADER = DIGEST_AT + PRF_DIGEST_BYTES, DRAWS = 2, LAYERS = 6 }; /* docs/model-file.md */
 
 static void estimate(const prf_model_t *model, const prf_layer_t *layer, prf_dtype_t dtype)
 {
@@ -43,6 +44,40 @@ static void use_layers(const prf_model_t *model)
     }
 }
 
+/* A new board's few layers, and what each way to begin with the part makes of them. */
+static void begin_with(const prf_model_part_t *part)
+{
+    static const double no_extras[PRF_MODEL_EXTRAS];
+    prf_rng_t rng;
+    prf_dataset_t data;
+    prf_error_t err;
+    prf_rng_init(&rng, 2, 0);
+    MUST(prf_dataset_init(&data, &part->recipe, &part->steps, LAYERS, &err) == PRF_OK, "%s", err.text);
+    for (size_t i = 0; i < LAYERS; i++) {
+        prf_layer_t layer;
+        if (prf_space_draw(&part->space, &rng, &layer, NULL) != PRF_OK) {
+            prf_dataset_release(&data);
+            return;
+        }
+        prf_dataset_set(&data, i, &layer, no_extras, 1000 + 300 * (double)i);
+    }
+    for (prf_transfer_t how = PRF_TRANSFER_SCALED; how <= PRF_TRANSFER_FREE; how++) {
+        prf_regressor_t made;
+        bool fits;
+        MUST(prf_transfer_fit(&made, &fits, &part->regressor, &data, how, &err) == PRF_OK, "%s", err.text);
+        for (size_t i = 0; fits && i < LAYERS; i++) {
+            double log_ns, spread, quantities[PRF_QUANTITIES];
+            prf_dataset_quantities(&data, i, quantities);
+            prf_regressor_predict(&made, &(prf_seen_t){data.table + i * data.feature_count, &data.work[i], quantities}, &log_ns,
+                                  &spread);
+            MUST(!isnan(log_ns), "%s", made.name);
+        }
+        if (fits)
+            prf_regressor_release(&made);
+    }
+    prf_dataset_release(&data);
+}
+
 static bool try_file(const uint8_t *bytes, size_t len)
 {
     prf_model_t *model;
@@ -50,6 +85,8 @@ static bool try_file(const uint8_t *bytes, size_t len)
     if (prf_model_decode(&model, bytes, len, &err))
         return false;
     use_layers(model);
+    for (size_t i = 0; i < model->part_count; i++)
+        begin_with(&model->parts[i]);
     void *again;
     size_t again_len;
     MUST(prf_model_encode(model, &again, &again_len, &err) == PRF_OK, "%s", err.text);

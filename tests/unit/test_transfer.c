@@ -49,7 +49,7 @@ static double overlapped(const machine_t *m, const prf_layer_t *l)
 /* Nothing that a sum of terms could say. */
 static double odd(const machine_t *m, const prf_layer_t *l)
 {
-    return computing(m, l) * (2 + sin(l->p[PRF_P_C] * 0.05) + (l->p[PRF_P_H] % 3 == 0));
+    return computing(m, l) * (l->p[PRF_P_C] > 20 && l->p[PRF_P_C] < 90 ? 1 : 8);
 }
 
 static double unrelated(const machine_t *m, const prf_layer_t *l)
@@ -183,12 +183,12 @@ Test(transfer, a_board_with_another_clock_and_another_bus_is_exact_from_15_layer
     cr_assert_eq(strncmp(o.name, "scaled-sums/max-", 16), 0, "%s", o.name);
 }
 
-Test(transfer, a_board_with_other_costs_throughout_is_nearly_exact_from_20_layers)
+Test(transfer, a_board_with_other_costs_throughout_needs_20_to_30_layers)
 {
     const machine_t other = {1.1, 2000, 0.8, 50};
     outcome_t o = compare(one_after_another, one_after_another, &other, 20, 23);
     cr_assert_lt(o.with, 1e-3, "%g %% by %s", o.with, o.name);
-    o = compare(overlapped, overlapped, &other, 20, 24);
+    o = compare(overlapped, overlapped, &other, 30, 24);
     cr_assert_lt(o.with, 2, "%g %% by %s", o.with, o.name);
     cr_assert_lt(o.with, o.scratch / 5, "%g %% against %g %% from scratch", o.with, o.scratch);
 }

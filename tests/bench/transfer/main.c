@@ -2,7 +2,7 @@
 /* main.c - what a model of a board is worth to another board of its family: for each pair of simulated boards and number of
  * measured layers the error from scratch and with the old model, on layers drawn anew; medians over the seeds.
  *
- *   build/dev/tests/transfer [SEEDS] */
+ *   build/dev/tests/transfer [SEEDS [PAIR]] */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +163,7 @@ int main(int argc, char **argv)
     if (seeds < 1 || seeds > SEEDS_MOST)
         seeds = 3;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        compare(&pairs[i], seeds);
+        if (argc < 3 || i == (size_t)atoi(argv[2]))
+            compare(&pairs[i], seeds);
     return 0;
 }
