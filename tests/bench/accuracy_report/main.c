@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* main.c - how good prfarm's estimates are: whole campaigns on simulated boards, in one process, judged against the exact truth.
  *
- *   build/dev/tests/accuracy [--board NAME]... [--budget N]... [--seeds N] [--verbose] [--report FOLDER]
+ *   build/dev/tests/accuracy [--board NAME]... [--budget N]... [--seeds N] [--goals] [--verbose] [--report FOLDER]
  *
- * Without options it runs everything (noisy boards with 1,000 layers only). With --report it writes FOLDER/accuracy.md and its
- * figures. No part of ctest, because it takes minutes. */
+ * Without options it runs everything (noisy boards with 1,000 layers only), with --goals what there is a goal for, and exact boards
+ * with up to 300 layers. With --report it writes FOLDER/accuracy.md and its figures. No part of ctest, because it takes minutes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +16,14 @@ typedef struct {
     const case_t *boards[CASES];
     uint32_t sizes[16];
     size_t board_count, size_count, seeds;
-    bool verbose;
+    bool goals, verbose;
     const char *report;
 } options_t;
 
 static void usage(void)
 {
-    fprintf(stderr, "usage: accuracy [--board NAME]... [--budget N]... [--seeds N] [--verbose] [--report FOLDER]\nboards:");
+    fprintf(stderr,
+            "usage: accuracy [--board NAME]... [--budget N]... [--seeds N] [--goals] [--verbose] [--report FOLDER]\nboards:");
     for (size_t i = 0; i < CASES; i++)
         fprintf(stderr, " %s", cases[i].name);
     fprintf(stderr, "\n");
@@ -34,10 +35,11 @@ static void read_options(options_t *o, int argc, char **argv)
     *o = (options_t){.seeds = 3};
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(argv[i], "--verbose") == 0) {
-            o->verbose = true;
+        bool verbose = strcmp(argv[i], "--verbose") == 0, goals = strcmp(argv[i], "--goals") == 0;
+        o->verbose = o->verbose || verbose;
+        o->goals = o->goals || goals;
+        if (verbose || goals)
             continue;
-        }
         i++;
         unsigned long number = strtoul(value, NULL, 10);
         const case_t *board = case_find(value);
@@ -66,9 +68,19 @@ static void run(const case_t *which, uint32_t budget, uint64_t seed, outcome_t *
     drive_release(&drive);
 }
 
+static bool has_goal(const case_t *which, uint32_t budget)
+{
+    for (size_t b = 0; b < BUDGETS; b++)
+        if (budgets[b] == budget && which->goal[b] > 0)
+            return true;
+    return false;
+}
+
 /* Which budgets of the table make sense on a board: what noise costs is asked at one. */
 static bool wanted(const options_t *o, const case_t *which, uint32_t budget)
 {
+    if (o->goals)
+        return has_goal(which, budget) || (!which->noisy && budget <= 300);
     return o->size_count > 0 || !which->noisy || budget == 1000;
 }
 
