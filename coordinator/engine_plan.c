@@ -2,14 +2,13 @@
 /* engine_plan.c - what a board kind is asked next.
  *
  * Each track first sweeps, round by round, for a third of its budget at most; as soon as its steps are known it asks for its
- * share of the sample, in ROUNDS helpings. A third of the first are Performance
- * Representatives, so that a training can find out whether they teach more than layers spread over the original space
- * (engine_choose.c); where no step was found the two are the same thing. Later ones follow that, and give a third of their layers
- * to those that the last model was least sure of. Beside them a track asks for other layers from the original space to be judged
- * by, and, for the baseline, for layers spread over the original space up to what sweep and training together cost, of which the
- * first are those that are trained on anyway. Tracks do not wait for one another until the training, which is for the whole kind.
- * Where a target MAPE is given each helping is judged before the next.
- */
+ * share of the sample, in ROUNDS helpings (small budgets in one). A third of the first are Performance Representatives, so that a
+ * training can find out whether they teach more than layers spread over the original space (engine_choose.c); where no step was
+ * found the two are the same thing. Later ones follow that, and give a third of their layers to those that the last model was least
+ * sure of. Beside them a track asks for other layers from the original space to be judged by, and, for the baseline, for layers
+ * spread over the original space up to what sweep and training together cost, of which the first are those that are trained on
+ * anyway. Tracks do not wait for one another until the training, which is for the whole kind. Where a target MAPE is given each
+ * helping is judged before the next. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +18,13 @@
 #include "pr/sample.h"
 
 enum {
-    SWEEP_MOST = 150,  /* layers a track's sweep may cost, */
-    SWEEP_SHARE = 3,   /* and which part of its budget; */
-    SWEEP_FROM = 64,   /* with fewer layers there is none: models look for widths in the sample, too */
-    ROUNDS = 3,        /* helpings of the sample */
-    COMPARE_FROM = 50, /* layers of a first helping that leave room for a comparison */
-    ACTIVE_SHARE = 3   /* of a later helping: one in so many is where the model is unsure */
+    SWEEP_MOST = 150,   /* layers a track's sweep may cost, */
+    SWEEP_SHARE = 3,    /* and which part of its budget; */
+    SWEEP_FROM = 64,    /* with fewer layers there is none: models look for widths in the sample, too */
+    ROUNDS = 3,         /* helpings of the sample */
+    HELPINGS_FROM = 64, /* with fewer layers there is one: nothing could be learned between them */
+    COMPARE_FROM = 50,  /* layers of a first helping that leave room for a comparison */
+    ACTIVE_SHARE = 3    /* of a later helping: one in so many is where the model is unsure */
 };
 
 uint64_t plan_stream(const prf_engine_t *self, const track_t *track, const char *use)
@@ -403,8 +403,11 @@ prf_status_t plan_begin(prf_engine_t *self, size_t board, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
     kind->stage = PRF_STAGE_SWEEP;
-    kind->rounds = ROUNDS;
     prf_status_t status = start_tracks(self, board, kind->kinds, kind->dtypes, err);
+    kind->rounds = self->campaign.target_mape > 0 ? ROUNDS : 1;
+    for (size_t i = 0; !status && i < kind->track_count; i++)
+        if (kind->tracks[i].budget >= HELPINGS_FROM)
+            kind->rounds = ROUNDS;
     if (!status)
         status = start_chains(self, board, err);
     return status ? status : plan_advance(self, board, err);
