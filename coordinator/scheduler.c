@@ -384,15 +384,26 @@ static bool suits(const prf_sched_t *self, const job_t *job, uint32_t board)
     return others == 0;
 }
 
+/* Work that the board has not failed on comes first: else what it failed on, once no other board is left for it, would be all that
+ * it is given, and condemn it. */
+static job_t *choose(const prf_sched_t *self, uint32_t board)
+{
+    job_t *last_resort = NULL, *job = self->classes[self->boards[board].klass].queue.head;
+    for (int seen = 0; job && seen < LOOK_AHEAD; job = job->next, seen++) {
+        if (!avoids(job, board))
+            return job;
+        if (!last_resort && suits(self, job, board))
+            last_resort = job;
+    }
+    return last_resort;
+}
+
 bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t slack_ms, prf_job_t *out)
 {
     if (board >= self->board_cap || !self->boards[board].present)
         return false;
     board_t *b = &self->boards[board];
-    job_t *job = self->classes[b->klass].queue.head;
-    for (int seen = 0; job && !suits(self, job, board); job = job->next)
-        if (++seen == LOOK_AHEAD)
-            return false;
+    job_t *job = choose(self, board);
     if (!job)
         return false;
     job->board = board;
