@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/order.h"
 #include "base/process.h"
 #include "cli.h"
 
@@ -159,12 +160,6 @@ static double spin_ns(void)
     return (double)(prf_clock_mono_ns() - begin);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void check_noise(doctor_t *d)
 {
     enum { RUNS = 60 };
@@ -172,7 +167,7 @@ static void check_noise(doctor_t *d)
     spin_ns();
     for (int i = 0; i < RUNS; i++)
         times[i] = spin_ns();
-    qsort(times, RUNS, sizeof *times, compare_doubles);
+    prf_sort(times, RUNS);
     double median = 100 * (times[RUNS / 2] / times[0] - 1), tail = 100 * (times[RUNS * 9 / 10] / times[0] - 1);
     add(d, "timing noise", median < 2 && tail < 10 ? GOOD : WARN,
         "the same work takes changing time: look for other programs, a varying clock, a busy host",

@@ -5,22 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
+
 static const double drifts = 0.02, differs = 0.05;
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts them. */
-static double median(double *values, size_t count)
-{
-    if (count == 0)
-        return 0;
-    qsort(values, count, sizeof *values, by_value);
-    return (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
 
 void prf_drift_add(prf_drift_t *self, double latency_ns)
 {
@@ -45,13 +32,13 @@ static size_t copy(double *out, const double *values, size_t cap, size_t count)
 double prf_drift_normal(const prf_drift_t *self)
 {
     double values[PRF_DRIFT_BASELINE] = {0};
-    return median(values, copy(values, self->baseline, PRF_DRIFT_BASELINE, self->count));
+    return prf_median(values, copy(values, self->baseline, PRF_DRIFT_BASELINE, self->count));
 }
 
 double prf_drift_now(const prf_drift_t *self)
 {
     double values[PRF_DRIFT_RECENT] = {0};
-    return median(values, copy(values, self->recent, PRF_DRIFT_RECENT, self->count));
+    return prf_median(values, copy(values, self->recent, PRF_DRIFT_RECENT, self->count));
 }
 
 double prf_drift_noise(const prf_drift_t *self)
@@ -61,7 +48,7 @@ double prf_drift_noise(const prf_drift_t *self)
     for (size_t i = 0; i < count; i++)
         values[i] = fabs(values[i] - normal);
     /* 1.4826: of normally distributed values, this is the standard deviation. */
-    return normal > 0 ? 1.4826 * median(values, count) / normal : 0;
+    return normal > 0 ? 1.4826 * prf_median(values, count) / normal : 0;
 }
 
 bool prf_drift_drifting(const prf_drift_t *self)
@@ -78,7 +65,7 @@ static double middle(const prf_drift_t *const *boards, size_t count, double (*wh
     for (size_t i = 0; i < count; i++)
         if (prf_drift_ready(boards[i]))
             room[ready++] = what(boards[i]);
-    return median(room, ready);
+    return prf_median(room, ready);
 }
 
 void prf_drift_compare(const prf_drift_t *const *boards, size_t count, bool *odd)

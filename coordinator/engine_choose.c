@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
 #include "engine_training.h"
 #include "pr/sample.h"
 
@@ -190,12 +191,6 @@ static double promise(void *arg, const prf_layer_t *layer)
     return p->task->timed ? worth / (1 + latency_ns / p->typical_ns) : worth;
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static prf_status_t pick(const prf_training_t *t, snapshot_t *s, prf_error_t *err)
 {
     choice_t *choice = &s->choice;
@@ -214,8 +209,8 @@ static prf_status_t pick(const prf_training_t *t, snapshot_t *s, prf_error_t *er
         numbers[i] = s->all.items[i].latency_ns;
         doubts[i] = doubt(&p, &s->all.items[i].layer, &any);
     }
-    qsort(numbers, n, sizeof *numbers, rising);
-    qsort(doubts, n, sizeof *doubts, rising);
+    prf_sort(numbers, n);
+    prf_sort(doubts, n);
     p.typical_ns = numbers[n / 2];
     p.typical_doubt = fmax(doubts[n / 2], LEAST_DOUBT);
     free(numbers);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
 #include "engine_internal.h"
 
 #define LEAST_LIMIT_PERCENT 3.0
@@ -115,18 +116,6 @@ bool refresh_is_due(const kind_t *kind)
     return kind->stage == PRF_STAGE_CHECK && kind->pending.count == 0 && kind->out == 0;
 }
 
-static int rising(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y ? 1 : 0;
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, rising);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 /* Median of the ratios, spread around it; how many there were. */
 static size_t compare(const prf_engine_t *self, const kind_t *kind, double *ratios, double *middle, double *spread_percent)
 {
@@ -138,10 +127,10 @@ static size_t compare(const prf_engine_t *self, const kind_t *kind, double *rati
     }
     if (n == 0)
         return 0;
-    *middle = median(ratios, n);
+    *middle = prf_median(ratios, n);
     for (size_t i = 0; i < n; i++)
         ratios[i] = 100 * fabs(ratios[i] - *middle);
-    *spread_percent = median(ratios, n);
+    *spread_percent = prf_median(ratios, n);
     return n;
 }
 

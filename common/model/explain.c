@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
 #include "model/parts.h"
 
 /* The drawn layers as the regressor sees them. */
@@ -219,12 +220,6 @@ static void explain_trees(prf_explanation_t *out, const drawn_t *drawn)
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void explain_interval(prf_explanation_t *out, const drawn_t *drawn)
 {
     const prf_regressor_t *r = &drawn->part->regressor;
@@ -233,7 +228,7 @@ static void explain_interval(prf_explanation_t *out, const drawn_t *drawn)
         double log_ns;
         prf_regressor_predict(r, &(prf_seen_t){v->features, &v->work, v->quantities}, &log_ns, &drawn->column[i]);
     }
-    qsort(drawn->column, PRF_EXPLAIN_LAYERS, sizeof *drawn->column, by_value);
+    prf_sort(drawn->column, PRF_EXPLAIN_LAYERS);
     double spread = drawn->column[PRF_EXPLAIN_LAYERS / 2] + r->floor;
     out->low_percent = as_percent(r->low * spread);
     out->high_percent = as_percent(r->high * spread);

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
 #include "base/rng.h"
 #include "model/additive.h"
 #include "model/bins.h"
@@ -106,9 +107,10 @@ void prf_regressor_predict(const prf_regressor_t *self, const prf_seen_t *seen, 
     *log_ns += log_scale(self, seen);
 }
 
-static prf_seen_t seen_at(const prf_dataset_t *data, size_t row, double quantities[PRF_QUANTITIES])
+prf_seen_t prf_regressor_see(const prf_regressor_t *self, const prf_dataset_t *data, size_t row, double quantities[PRF_QUANTITIES])
 {
-    prf_dataset_quantities(data, row, quantities);
+    if (self->scale == PRF_SCALE_TERMS)
+        prf_dataset_quantities(data, row, quantities);
     return (prf_seen_t){data->table + row * data->feature_count, &data->work[row], quantities};
 }
 
@@ -130,7 +132,7 @@ static prf_status_t fit_trees(prf_regressor_t *self, const candidate_t *candidat
     if (!target)
         return prf_fail(err, PRF_ENOMEM, "targets of %zu layers", data->count);
     for (size_t i = 0; i < data->count; i++) {
-        prf_seen_t seen = seen_at(data, i, quantities);
+        prf_seen_t seen = prf_regressor_see(self, data, i, quantities);
         target[i] = data->log_latency[i] - log_scale(self, &seen);
     }
     prf_growth_t growth = growth_for(candidate, data->count);
@@ -299,7 +301,7 @@ static prf_status_t judge(trial_t *trial, const fold_t *fold, const prf_bins_t *
     for (size_t i = fold->begin; i < fold->end; i++) {
         uint32_t row = trial->order[i];
         double estimate, quantities[PRF_QUANTITIES];
-        prf_seen_t seen = seen_at(trial->data[view], row, quantities);
+        prf_seen_t seen = prf_regressor_see(&regressor, trial->data[view], row, quantities);
         prf_regressor_predict(&regressor, &seen, &estimate, &trial->spreads[c][row]);
         trial->residuals[c][row] = trial->data[view]->log_latency[row] - estimate;
     }
@@ -418,7 +420,9 @@ static prf_status_t fit_to_all(prf_regressor_t *out, const trial_t *trial, size_
     prf_terms_t terms[PRF_ADDITIVES] = {{.terms = NULL}};
     prf_bins_t bins = {0};
     bool fits = false;
-    prf_status_t status = prf_bins_init(&bins, data->table, data->count, data->feature_count, err);
+    prf_status_t status = PRF_OK;
+    if (candidate->growth.members)
+        status = prf_bins_init(&bins, data->table, data->count, data->feature_count, err);
     if (!status && candidate->scale == PRF_SCALE_TERMS)
         status = best_terms(&terms[candidate->additive], trial, candidate->additive, err);
     lesson_t lesson = {data, &bins, terms, trial->regressor};
@@ -454,12 +458,6 @@ prf_status_t prf_regressor_choose(prf_regressor_t *out, bool *from_prior, const 
     return PRF_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Calibration wants the quantile to err on the safe side: the next value outwards. */
 static double quantile(const double *sorted, size_t count, double share, bool outwards_up)
 {
@@ -478,13 +476,13 @@ prf_status_t prf_regressor_calibrate(prf_regressor_t *self, const double *residu
         if (!isnan(residuals[i]))
             ratios[n++] = spreads[i];
     if (n > 0) {
-        qsort(ratios, n, sizeof *ratios, by_value);
+        prf_sort(ratios, n);
         self->floor = fmax(ratios[n / 2], 1e-6);
         n = 0;
         for (size_t i = 0; i < count; i++)
             if (!isnan(residuals[i]))
                 ratios[n++] = residuals[i] / (spreads[i] + self->floor);
-        qsort(ratios, n, sizeof *ratios, by_value);
+        prf_sort(ratios, n);
         self->low = fmin(-TINY / self->floor, quantile(ratios, n, 0.05, false));
         self->high = fmax(TINY / self->floor, quantile(ratios, n, 0.95, true));
     }

@@ -35,6 +35,8 @@ typedef struct {
 } prf_regressor_t;
 
 void prf_regressor_release(prf_regressor_t *self); /* NULL-safe */
+/* A row of the data as the regressor looks at it; `quantities` is room for them, filled in only where there are terms. */
+prf_seen_t prf_regressor_see(const prf_regressor_t *self, const prf_dataset_t *data, size_t row, double quantities[PRF_QUANTITIES]);
 /* Logarithm of the latency in nanoseconds, and the spread of the members around it. */
 void prf_regressor_predict(const prf_regressor_t *self, const prf_seen_t *seen, double *log_ns, double *spread);
 

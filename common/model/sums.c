@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
+
 enum { ROBUST_ROUNDS = 4, ALTERNATIONS = 14, EXPLAINING = 5, LEAST_ROWS = 8 };
-#define HUBER 1.345 /* in units of the spread that the median error hints at: 95 % efficient under normal noise */
 
 void prf_rows_release(prf_rows_t *self)
 {
@@ -87,17 +88,11 @@ static double error_at(const prf_rows_t *r, size_t i)
     return fabs(r->fitted[i] / r->latency[i] - 1);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double prf_rows_median_error(prf_rows_t *self)
 {
     for (size_t i = 0; i < self->rows; i++)
         self->scratch[i] = error_at(self, i);
-    qsort(self->scratch, self->rows, sizeof *self->scratch, by_value);
+    prf_sort(self->scratch, self->rows);
     return self->scratch[self->rows / 2];
 }
 
@@ -111,7 +106,7 @@ double prf_rows_mean_error(const prf_rows_t *self)
 
 void prf_rows_judge(prf_rows_t *self)
 {
-    double usual = fmax(HUBER * 1.4826 * prf_rows_median_error(self), PRF_SUMS_EXACT);
+    double usual = fmax(PRF_SUMS_USUAL * prf_rows_median_error(self), PRF_SUMS_EXACT);
     for (size_t i = 0; i < self->rows; i++)
         self->trust[i] = error_at(self, i) <= usual ? 1 : usual / error_at(self, i);
 }

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
 #include "model/select.h"
 #include "model/sums.h"
 
 enum { ROWS = 400, ROUNDS = 12, LEAST_ROUNDS = 4 };
-#define HUBER 1.345
 
 /* The old sums over the new board's layers. `share`: column after column, old coefficient times product, over what the sum should
  * be there; with the right ratios the larger sum is 1 in every row. */
@@ -32,25 +32,7 @@ static size_t term_count(const prf_terms_t *t)
     return t->count[0] + t->count[1];
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, by_value);
-    return (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
-
 /* --- the old estimate, times a factor --------------------------------------------------------------------------------- */
-
-static prf_seen_t seen_at(const prf_dataset_t *data, size_t row, double quantities[PRF_QUANTITIES])
-{
-    prf_dataset_quantities(data, row, quantities);
-    return (prf_seen_t){data->table + row * data->feature_count, &data->work[row], quantities};
-}
 
 static prf_status_t common_factor(double *out, const prf_regressor_t *old, const prf_dataset_t *data, prf_error_t *err)
 {
@@ -58,11 +40,11 @@ static prf_status_t common_factor(double *out, const prf_regressor_t *old, const
     if (!off)
         return prf_fail(err, PRF_ENOMEM, "an old model over %zu layers", data->count);
     for (size_t i = 0; i < data->count; i++) {
-        prf_seen_t seen = seen_at(data, i, quantities);
+        prf_seen_t seen = prf_regressor_see(old, data, i, quantities);
         prf_regressor_predict(old, &seen, &off[i], &spread);
         off[i] = data->log_latency[i] - off[i];
     }
-    *out = median(off, data->count);
+    *out = prf_median(off, data->count);
     free(off);
     return PRF_OK;
 }
@@ -170,7 +152,7 @@ static double factor_of(refit_t *r, int sum)
         if (r->side[i] == sum)
             r->scratch[count++] = 1 / old;
     }
-    return count ? median(r->scratch, count) : isinf(most) ? 1 : most;
+    return count ? prf_median(r->scratch, count) : isinf(most) ? 1 : most;
 }
 
 /* Ratio = factor x (1 + d), with the smallest sum of squared errors + ridge x sum of d^2. */
@@ -228,7 +210,7 @@ static void judge_rows(refit_t *r)
 {
     for (size_t i = 0; i < r->rows; i++)
         r->scratch[i] = fabs(r->fitted[i] - 1);
-    double usual = fmax(HUBER * 1.4826 * median(r->scratch, r->rows), PRF_SUMS_EXACT);
+    double usual = fmax(PRF_SUMS_USUAL * prf_median(r->scratch, r->rows), PRF_SUMS_EXACT);
     for (size_t i = 0; i < r->rows; i++) {
         double error = fabs(r->fitted[i] - 1);
         r->trust[i] = error <= usual ? 1 : usual / error;

@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/order.h"
 #include "base/process.h"
 #include "net/endpoint.h"
 #include "net/frames.h"
@@ -392,18 +393,6 @@ static void submit(const prf_endpoints_t *at)
     prf_socket_destroy(&socket);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned count)
-{
-    qsort(values, count, sizeof *values, by_value);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 /* `pressed` receives what the attack did, a second. */
 static double with_attack(const char *self, const char *name, double *pressed)
 {
@@ -432,8 +421,8 @@ static void compare(const char *self, unsigned rounds)
     printf("%u rounds of %.1f s; results a second of %d honest workers, medians\n\n", rounds, WINDOW_MS / 1000.0, BOARDS);
     printf("%-62s %9s %8s %8s %7s\n", "attack", "reached", "without", "with", "ratio");
     for (size_t a = 0; a < ATTACKS; a++) {
-        double before = median(quiet[a], rounds), during = median(loud[a], rounds);
-        printf("%-62s %7.0f/s %8.0f %8.0f %6.1f%%\n", attacks[a].what, median(pressed[a], rounds), before, during,
+        double before = prf_median(quiet[a], rounds), during = prf_median(loud[a], rounds);
+        printf("%-62s %7.0f/s %8.0f %8.0f %6.1f%%\n", attacks[a].what, prf_median(pressed[a], rounds), before, during,
                100 * during / before);
     }
 }

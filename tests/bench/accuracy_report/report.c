@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/order.h"
 #include "bench.h"
 
 static const char preface[] =
@@ -109,12 +110,6 @@ static double network_error(const outcome_t *o)
     return worst;
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double median_of(outcome_t *const *outcomes, size_t count, const case_t *which, uint32_t budget, double (*of)(const outcome_t *))
 {
     double values[SEEDS_MOST];
@@ -124,8 +119,7 @@ double median_of(outcome_t *const *outcomes, size_t count, const case_t *which, 
             values[n++] = of(outcomes[i]);
     if (n == 0)
         return (double)NAN;
-    qsort(values, n, sizeof *values, rising);
-    return (values[(n - 1) / 2] + values[n / 2]) / 2;
+    return prf_median(values, n);
 }
 
 /* Percent; an error below it is that of the arithmetic, and printed as 0. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backends/backend.h"
+#include "base/order.h"
 #include "measure/measure.h"
 #include "model/train.h"
 
@@ -119,17 +120,6 @@ static double error_of(const prf_model_t *model, char *regressor)
     return layer.validation.mape_percent;
 }
 
-static double median(double *values, size_t count)
-{
-    for (size_t i = 1; i < count; i++)
-        for (size_t j = i; j > 0 && values[j] < values[j - 1]; j--) {
-            double swap = values[j];
-            values[j] = values[j - 1];
-            values[j - 1] = swap;
-        }
-    return values[count / 2];
-}
-
 static void compare(const pair_t *pair, size_t seeds)
 {
     static prf_observation_t old[OLD_LAYERS], rows[OLD_LAYERS], unseen[TEST_LAYERS];
@@ -152,8 +142,8 @@ static void compare(const pair_t *pair, size_t seeds)
     }
     printf("%s\n", pair->name);
     for (size_t n = 0; n < SIZES; n++)
-        printf("  %4zu layers: %9.4f %% from scratch (%s), %9.4f %% with the old model (%s)\n", sizes[n], median(scratch[n], seeds),
-               names[0][n], median(with[n], seeds), names[1][n]);
+        printf("  %4zu layers: %9.4f %% from scratch (%s), %9.4f %% with the old model (%s)\n", sizes[n],
+               prf_median(scratch[n], seeds), names[0][n], prf_median(with[n], seeds), names[1][n]);
     fflush(stdout);
 }
 
