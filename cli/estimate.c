@@ -112,8 +112,10 @@ static prf_status_t measure_missing(answer_t *a, const prf_access_t *access, prf
 {
     json_t *items = json_array();
     a->measured = calloc(a->sum.block_count + 1, sizeof *a->measured);
-    if (!a->measured || !items)
+    if (!a->measured || !items) {
+        json_decref(items);
         return prf_fail(err, PRF_ENOMEM, "blocks to measure");
+    }
     for (size_t i = 0; i < a->sum.block_count; i++) {
         char text[PRF_BLOCK_TEXT];
         if (!missing(&a->sum.blocks[i]))
@@ -159,6 +161,8 @@ static prf_status_t compute(answer_t *a, prf_error_t *err)
     const request_t *r = a->request;
     prf_access_t access = {.farm = NULL};
     prf_status_t status = PRF_OK;
+    if (r->measure_missing || r->board)
+        prf_signals_catch();
     if (r->measure_missing)
         status = prf_points_open(&access, &r->where, err);
     else if (r->board)
@@ -431,7 +435,6 @@ int prf_cmd_estimate(int argc, char **argv)
         return code;
     r.network_path = words.count ? words.items[0] : NULL;
     prf_error_t err = {0};
-    prf_signals_catch();
     if (!r.model_path == !r.board)
         prf_fail(&err, PRF_EUSAGE, "give --model FILE or --board KIND, one of the two: prfarm estimate %s", usage.synopsis);
     else if (!r.network_path == !r.layers.count)

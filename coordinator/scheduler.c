@@ -372,10 +372,9 @@ static void avoid(job_t *job, uint32_t board)
         job->avoid[job->avoid_count++] = board;
 }
 
-static bool suits(const prf_sched_t *self, const job_t *job, uint32_t board)
+/* All boards of its class that are there have failed on it. */
+static bool is_avoided_by_all(const prf_sched_t *self, const job_t *job)
 {
-    if (!avoids(job, board))
-        return true;
     size_t others = self->classes[job->klass].present;
     for (uint32_t i = 0; i < job->avoid_count; i++) {
         const board_t *b = &self->boards[job->avoid[i]];
@@ -392,7 +391,7 @@ static job_t *choose(const prf_sched_t *self, uint32_t board)
     for (int seen = 0; job && seen < LOOK_AHEAD; job = job->next, seen++) {
         if (!avoids(job, board))
             return job;
-        if (!last_resort && suits(self, job, board))
+        if (!last_resort && is_avoided_by_all(self, job))
             last_resort = job;
     }
     return last_resort;

@@ -140,9 +140,13 @@ void prf_model_part_view(const prf_model_part_t *part, const prf_layer_t *layer,
     prf_layer_t asked = *layer;
     if (part->map_queries)
         prf_steps_map(&part->steps, &part->space, &asked);
-    prf_features_compute(&part->recipe, &asked, extras, out->features);
-    prf_features_work(&part->recipe, &asked, &out->work);
-    prf_quantities_compute(&part->recipe, &asked, extras, out->quantities);
+    *out = (prf_model_view_t){.work = {0}};
+    if (part->regressor.ensemble.member_count)
+        prf_features_compute(&part->recipe, &asked, extras, out->features);
+    if (part->regressor.scale == PRF_SCALE_ROOFLINE)
+        prf_features_work(&part->recipe, &asked, &out->work);
+    if (part->regressor.scale == PRF_SCALE_TERMS)
+        prf_quantities_compute(&part->recipe, &asked, extras, out->quantities);
 }
 
 void prf_model_part_predict(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, double *log_ns,

@@ -42,7 +42,8 @@ typedef struct {
     prf_work_t work;
     double quantities[PRF_QUANTITIES];
 } prf_model_view_t;
-/* Of the layer, or of its Performance Representative where the part maps queries. */
+/* Of the layer, or of its Performance Representative where the part maps queries. What the part's regressor does not look at is 0.
+ */
 void prf_model_part_view(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, prf_model_view_t *out);
 /* Estimate of one layer by one part. */
 void prf_model_part_estimate(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, prf_estimate_t *out);

@@ -35,7 +35,6 @@ static void tear_down(void)
 
 TestSuite(security, .fini = tear_down, .timeout = 240);
 
-/* Asks for its 24 layers at once. */
 static const char *in_dir(const char *name)
 {
     static char paths[4][FARM_PATH + 64];
