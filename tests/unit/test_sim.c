@@ -240,6 +240,18 @@ Test(sim, activations_behind_a_layer_are_free_and_other_layers_are_not)
     sim()->close(&board);
 }
 
+Test(sim, an_activation_costs_what_was_set_and_that_is_another_kind_of_board)
+{
+    prf_board_facts_t facts;
+    prf_board_t *board = OPEN("board=vta", "activation_ns=50", "activation_ns_per_element=0.02");
+    double conv = run(board, "conv2d c=64 k=32 h=56 r=3 pad=1");
+    cr_assert_float_eq(run(board, "conv2d c=64 k=32 h=56 r=3 pad=1 + activation c=32 h=56"), conv + 50 + 0.02 * 32 * 56 * 56, 1e-6);
+    sim()->describe(board, &facts);
+    cr_assert_str_eq(facts.fingerprint, "sim/vta activation_ns=50 activation_ns_per_element=0.02");
+    cr_assert(facts.flags & PRF_BOARD_EXACT);
+    sim()->close(&board);
+}
+
 Test(sim, groups_run_one_after_the_other)
 {
     prf_board_t *board = OPEN("board=vta");
@@ -257,7 +269,7 @@ Test(sim, a_layer_of_hours_is_refused)
 Test(sim, options_that_cannot_be_are_refused_with_what_would_be_right)
 {
     refuses_options("rows=8", "unknown option 'rows=8': use KEY=VALUE with one of board, noise, slow, pace, crash, hang, wrong, "
-                              "seed, speed, drift, drift_after, n");
+                              "seed, speed, drift, drift_after, activation_ns, activation_ns_per_element, n");
     refuses_options("noise", "unknown option 'noise'");
     refuses_options("noise=lots", "noise=lots: use a number from 0 to 50");
     refuses_options("noise=nan", "use a number from 0 to 50");

@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 
-enum { BOARDS = 6, COMMON_OPTIONS = 11 };
+enum { BOARDS = 6, COMMON_OPTIONS = 13 };
 static const prf_sim_board_t *const boards[BOARDS] = {&prf_sim_ultratrail, &prf_sim_systolic, &prf_sim_vta,
                                                       &prf_sim_ncs2,       &prf_sim_zcu102,   &prf_sim_ferry};
 
@@ -37,8 +37,9 @@ typedef struct {
 struct prf_board {
     const prf_sim_board_t *sim;
     double set[PRF_SIM_SETTINGS];
-    double noise, slow, crash, hang, wrong; /* shares of 1 */
-    double speed, drift;                    /* times as long: always; after `drift_after` runs */
+    double noise, slow, crash, hang, wrong;          /* shares of 1 */
+    double speed, drift;                             /* times as long: always; after `drift_after` runs */
+    double activation_ns, activation_ns_per_element; /* that an activation adds to the layer before it */
     int64_t drift_after;
     bool real_pace;
     uint64_t seed, fault_seed;
@@ -80,6 +81,8 @@ static prf_status_t read_options(prf_board_t *self, const char *const *options, 
         {"speed", PRF_OPTION_NUMBER, &self->speed, 0.01, 100},
         {"drift", PRF_OPTION_NUMBER, &self->drift, 0, 1000},
         {"drift_after", PRF_OPTION_INTEGER, &self->drift_after, 0, 1e9},
+        {"activation_ns", PRF_OPTION_NUMBER, &self->activation_ns, 0, 1e9},
+        {"activation_ns_per_element", PRF_OPTION_NUMBER, &self->activation_ns_per_element, 0, 1e6},
     };
     size_t entries = COMMON_OPTIONS;
     for (size_t i = 0; i < self->sim->setting_count; i++) {
@@ -144,6 +147,10 @@ static void sim_describe(const prf_board_t *self, prf_board_facts_t *out)
     for (size_t i = 0; i < self->sim->setting_count && used < cap; i++)
         if (self->set[i] != self->sim->settings[i].fallback)
             used += (size_t)snprintf(text + used, cap - used, " %s=%.9g", self->sim->settings[i].key, self->set[i]);
+    if (self->activation_ns > 0 && used < cap)
+        used += (size_t)snprintf(text + used, cap - used, " activation_ns=%.9g", self->activation_ns);
+    if (self->activation_ns_per_element > 0 && used < cap)
+        used += (size_t)snprintf(text + used, cap - used, " activation_ns_per_element=%.9g", self->activation_ns_per_element);
     if (self->noise > 0 && used < cap)
         used += (size_t)snprintf(text + used, cap - used, " noise=%.9g", self->noise * 100);
     if (self->slow > 0 && used < cap)
@@ -170,14 +177,17 @@ static prf_status_t layer_cost(const prf_board_t *self, const prf_layer_t *layer
     return status;
 }
 
-/* The leading layer and whatever follows it, except activations, which these boards apply on the way out at no cost. */
+/* The leading layer and whatever follows it. Activations are applied on the way out, at the cost that was set: none, unless told.
+ */
 static prf_status_t block_cost(const prf_board_t *self, const prf_block_t *block, double *latency_ns, prf_error_t *err)
 {
     double sum = 0;
     for (uint32_t i = 0; i < block->count; i++) {
         double one = 0;
-        if (i > 0 && block->layers[i].kind == PRF_ACTIVATION)
+        if (i > 0 && block->layers[i].kind == PRF_ACTIVATION) {
+            sum += self->activation_ns + self->activation_ns_per_element * prf_layer_outputs(&block->layers[i]);
             continue;
+        }
         prf_status_t status = layer_cost(self, &block->layers[i], &one, err);
         if (status)
             return status;
@@ -291,7 +301,8 @@ const prf_backend_t prf_backend_sim = {
     .name = "sim",
     .options =
         "board=ultratrail|systolic|vta|ncs2|zcu102|ferry, the board's settings (docs/backends.md), noise=PERCENT slow=PERCENT "
-        "pace=off|real crash=P hang=P wrong=P seed=N speed=FACTOR drift=PERCENT drift_after=RUNS",
+        "pace=off|real crash=P hang=P wrong=P seed=N speed=FACTOR drift=PERCENT drift_after=RUNS "
+        "activation_ns=NS activation_ns_per_element=NS",
     .open = sim_open,
     .describe = sim_describe,
     .prepare = sim_prepare,
