@@ -223,21 +223,10 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
     return PRF_OK;
 }
 
-bool probe_latency(const prf_engine_t *self, const kind_t *kind, size_t probe, double *latency_ns)
+const probe_t *probe_known(const prf_engine_t *self, const kind_t *kind, const prf_digest_t *point, uint32_t attempt)
 {
-    const probe_t *first = &kind->probes[probe];
-    bool measured = false;
-    for (uint32_t pass = 0; pass < self->campaign.passes; pass++) {
-        uint64_t at;
-        if (!prf_map_get(&self->index, &first->point, first->attempt + pass, &at))
-            continue;
-        const probe_t *p = &kind->probes[probe_at(at)];
-        if (p->state != PROBE_MEASURED)
-            continue;
-        *latency_ns = measured && *latency_ns < p->latency_ns ? *latency_ns : p->latency_ns;
-        measured = true;
-    }
-    return measured;
+    uint64_t at;
+    return prf_map_get(&self->index, point, attempt, &at) ? &kind->probes[probe_at(at)] : NULL;
 }
 
 /* qsort has no argument for its comparison, hence pairs. */
@@ -325,6 +314,7 @@ prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, ui
         probe->state = PROBE_MEASURED;
         probe->latency_ns = sample->latency_ns;
         probe->busy_ns = sample->busy_ns;
+        probe->disturbed = (sample->taint & ~(uint32_t)PRF_TAINT_UNSTEADY) != 0;
         kind->busy_ns += probe->role == ROLE_REFRESH ? 0 : sample->busy_ns; /* which no time budget knew of */
         kind->measured += !reused;
     } else {
@@ -335,7 +325,9 @@ prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, ui
     }
     if (kind->stage == PRF_STAGE_FAILED)
         return PRF_OK;
-    prf_status_t status = plan_advance(self, board, err);
+    prf_status_t status = passes_answered(self, board, probe_at(known), err);
+    if (!status)
+        status = plan_advance(self, board, err);
     if (status)
         kind_fail(kind, err ? err->text : prf_status_name(status));
     return status;

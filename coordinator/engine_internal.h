@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* engine_internal.h - what the engine's files share. engine.c: the interface and the book of probes. engine_plan.c: what is
- * asked for next. engine_train.c: the training task; engine_choose.c: what it finds out about sampling. engine_decide.c: decisions,
- * and the end of a time budget. engine_refresh.c: whether a model still holds. engine_report.c: status and summary.
+/* engine_internal.h - what the engine's files share. engine.c: the interface and the book of probes. engine_passes.c: one
+ * measurement, taken several times. engine_plan.c: what is asked for next. engine_train.c: the training task; engine_choose.c: what
+ * it finds out about sampling. engine_decide.c: decisions, and the end of a time budget. engine_refresh.c: whether a model still
+ * holds. engine_report.c: status and summary.
  *
  * Vocabulary: a *probe* is one measurement that the campaign wants (a point and an attempt); it exists once however many lists
  * name it (a sweep's layer may also be a training layer). With several *passes* a measurement is several probes, apart in time;
@@ -49,6 +50,7 @@ typedef struct {
     double order;      /* pending ones are handed out by it, lowest first */
     probe_state_t state;
     bool reused;
+    bool disturbed; /* the board was slow, busy or throttled meanwhile */
     double latency_ns;
     uint64_t busy_ns;
 } probe_t;
@@ -135,9 +137,17 @@ void kind_release(kind_t *kind);
 const char *role_name(role_t role);
 void kind_fail(kind_t *kind, const char *why);
 
-/* A listed probe's latency: the fastest of its passes, since whatever disturbs a board only ever slows it down. False: none of
- * them was measured. */
-bool probe_latency(const prf_engine_t *self, const kind_t *kind, size_t probe, double *latency_ns);
+/* The probe of a point and attempt of that kind; NULL: never wanted. Valid until the next is wanted. */
+const probe_t *probe_known(const prf_engine_t *self, const kind_t *kind, const prf_digest_t *point, uint32_t attempt);
+
+/* engine_passes.c */
+/* Wants one measurement of a block or chain; *first is the probe that stands for it in lists. */
+PRF_CHECKED prf_status_t passes_want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t generation,
+                                     uint32_t measurement, role_t role, size_t *first, prf_error_t *err);
+/* A pass has its outcome: wants one more while that is worth it. */
+PRF_CHECKED prf_status_t passes_answered(prf_engine_t *self, size_t board, size_t probe, prf_error_t *err);
+/* A listed probe's latency: the fastest of its passes. False: none of them was measured. */
+bool passes_latency(const prf_engine_t *self, const kind_t *kind, size_t first, double *latency_ns);
 
 /* engine_plan.c */
 /* The first questions to a kind that is pinned. */

@@ -124,21 +124,13 @@ static prf_status_t modelled_part(const kind_t *kind, const prf_engine_network_t
     return PRF_OK;
 }
 
-/* Wants one measurement, all its passes, and lists it. */
+/* Wants one measurement and lists it. */
 static prf_status_t want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t measurement,
                          role_t role, list_t *list, prf_error_t *err)
 {
-    uint32_t passes = self->campaign.passes, generation = self->kinds[board].generation;
     size_t first = 0;
-    for (uint32_t pass = 0; pass < passes; pass++) {
-        size_t probe;
-        prf_status_t status =
-            probe_want(self, board, block, chain, probe_attempt(generation, measurement * passes + pass), role, &probe, err);
-        if (status)
-            return status;
-        first = pass == 0 ? probe : first;
-    }
-    return list ? list_add(list, first, err) : PRF_OK;
+    prf_status_t status = passes_want(self, board, block, chain, self->kinds[board].generation, measurement, role, &first, err);
+    return status || !list ? status : list_add(list, first, err);
 }
 
 /* A network is measured over its modelled blocks, so that estimate and measurement are about the same thing; where these do less

@@ -47,7 +47,7 @@ static void nominate(const prf_engine_t *self, const kind_t *kind, const list_t 
     for (size_t i = 0; i < list->count && i < most; i++) {
         size_t probe = list->items[i];
         double latency_ns;
-        if (seen[probe] || !probe_latency(self, kind, probe, &latency_ns))
+        if (seen[probe] || !passes_latency(self, kind, probe, &latency_ns))
             continue;
         seen[probe] = true;
         out[(*count)++] = (candidate_t){representative, kind->probes[probe].order, probe};
@@ -84,11 +84,8 @@ static prf_status_t measure_again(prf_engine_t *self, size_t board, size_t probe
     prf_block_t block = kind->probes[probe].block;
     size_t first = 0;
     prf_status_t status = list_add(&kind->stale, probe, err);
-    for (uint32_t pass = 0; !status && pass < self->campaign.passes; pass++) {
-        size_t at = 0;
-        status = probe_want(self, board, &block, NO_CHAIN, probe_attempt(self->refresh.number, pass), ROLE_REFRESH, &at, err);
-        first = pass == 0 ? at : first;
-    }
+    if (!status)
+        status = passes_want(self, board, &block, NO_CHAIN, self->refresh.number, 0, ROLE_REFRESH, &first, err);
     return status ? status : list_add(&kind->again, first, err);
 }
 
@@ -122,7 +119,7 @@ static size_t compare(const prf_engine_t *self, const kind_t *kind, double *rati
     size_t n = 0;
     for (size_t i = 0; i < kind->again.count; i++) {
         double before, now;
-        if (probe_latency(self, kind, kind->stale.items[i], &before) && probe_latency(self, kind, kind->again.items[i], &now))
+        if (passes_latency(self, kind, kind->stale.items[i], &before) && passes_latency(self, kind, kind->again.items[i], &now))
             ratios[n++] = now / before;
     }
     if (n == 0)

@@ -61,7 +61,7 @@ static json_t *sweeps_json(const prf_engine_t *self, const kind_t *kind)
             char text[PRF_BLOCK_TEXT];
             prf_block_format(&p->block, text);
             double latency_ns;
-            if (probe_latency(self, kind, swept->items[s], &latency_ns))
+            if (passes_latency(self, kind, swept->items[s], &latency_ns))
                 json_array_append_new(sweeps, json_pack("{s:s, s:f}", "layer", text, "latency_ns", latency_ns));
         }
     }
@@ -74,7 +74,7 @@ static size_t measured_in(const prf_engine_t *self, const kind_t *kind, const li
     size_t n = 0;
     double latency_ns;
     for (size_t i = 0; i < list->count && i < most; i += stride)
-        n += probe_latency(self, kind, list->items[i], &latency_ns);
+        n += passes_latency(self, kind, list->items[i], &latency_ns);
     return n;
 }
 
@@ -180,7 +180,7 @@ static double measured(const prf_engine_t *self, const kind_t *kind, const chain
     size_t n = 0;
     for (size_t i = 0; i < chain->probes.count; i++) {
         double latency_ns;
-        if (probe_latency(self, kind, chain->probes.items[i], &latency_ns)) {
+        if (passes_latency(self, kind, chain->probes.items[i], &latency_ns)) {
             sum += latency_ns;
             n++;
         }

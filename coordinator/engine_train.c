@@ -35,7 +35,7 @@ static prf_status_t collect(const prf_engine_t *self, const kind_t *kind, const 
     for (size_t i = 0; i < count && i < list->count; i++) {
         size_t probe = list->items[i];
         prf_observation_t one = {.layer = kind->probes[probe].block.layers[0]};
-        if ((seen && seen[probe]) || !probe_latency(self, kind, probe, &one.latency_ns))
+        if ((seen && seen[probe]) || !passes_latency(self, kind, probe, &one.latency_ns))
             continue;
         if (seen)
             seen[probe] = true;
@@ -57,7 +57,7 @@ static prf_status_t collect_validation(const prf_engine_t *self, const kind_t *k
         double sum = 0, first = 0, latency_ns;
         uint32_t n = 0;
         for (uint32_t a = 0; a < repeats; a++) {
-            if (!probe_latency(self, kind, track->validated.items[i + a], &latency_ns))
+            if (!passes_latency(self, kind, track->validated.items[i + a], &latency_ns))
                 continue;
             if (n == 0)
                 first = latency_ns;

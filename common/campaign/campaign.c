@@ -242,10 +242,11 @@ static prf_status_t read_cache(const prf_yaml_node_t *node, prf_cache_t *out, pr
 }
 
 /* `5..200`, or one number for both. */
-static prf_status_t read_repeats(const prf_yaml_node_t *node, prf_protocol_t *p, prf_error_t *err)
+static prf_status_t read_range(const prf_yaml_node_t *node, const char *what, uint32_t limit, uint32_t *least, uint32_t *most,
+                               prf_error_t *err)
 {
     const char *text;
-    prf_status_t status = prf_yaml_text(node, "measure.repeats", &text, err);
+    prf_status_t status = prf_yaml_text(node, what, &text, err);
     if (status)
         return status;
     char *end;
@@ -256,11 +257,11 @@ static prf_status_t read_repeats(const prf_yaml_node_t *node, prf_protocol_t *p,
         hi = strtol(second, &end, 10);
         ok = end != second;
     }
-    if (!ok || *end || lo < 1 || hi < lo || hi > 100000)
-        return prf_yaml_fail(node, err, PRF_EINVAL,
-                             "measure.repeats: '%.40s': use least..most, as in 5..200, or one number, from 1 to 100000", text);
-    p->min_repeats = (uint32_t)lo;
-    p->max_repeats = (uint32_t)hi;
+    if (!ok || *end || lo < 1 || hi < lo || hi > limit)
+        return prf_yaml_fail(node, err, PRF_EINVAL, "%s: '%.40s': use least..most, as in 2..5, or one number, from 1 to %u", what,
+                             text, limit);
+    *least = (uint32_t)lo;
+    *most = (uint32_t)hi;
     return PRF_OK;
 }
 
@@ -274,17 +275,16 @@ static prf_status_t read_measure(const prf_yaml_node_t *node, prf_campaign_t *c,
     const prf_yaml_node_t *cache = prf_yaml_get(node, "cache"), *warmup = prf_yaml_get(node, "warmup");
     const prf_yaml_node_t *repeats = prf_yaml_get(node, "repeats"), *ci = prf_yaml_get(node, "ci_percent");
     const prf_yaml_node_t *limit = prf_yaml_get(node, "limit_ms"), *pass = prf_yaml_get(node, "passes");
-    int64_t runs = p->warmup_runs, limit_ms = p->limit_ms, passes = c->passes;
+    int64_t runs = p->warmup_runs, limit_ms = p->limit_ms;
     if ((cache && (status = read_cache(cache, &p->cache, err))) ||
         (warmup && (status = prf_yaml_int(warmup, "measure.warmup", 0, 10000, &runs, err))) ||
-        (repeats && (status = read_repeats(repeats, p, err))) ||
+        (repeats && (status = read_range(repeats, "measure.repeats", 100000, &p->min_repeats, &p->max_repeats, err))) ||
         (ci && (status = prf_yaml_double(ci, "measure.ci_percent", 0.01, 100, &p->ci_percent, err))) ||
         (limit && (status = prf_yaml_int(limit, "measure.limit_ms", 1, 600000, &limit_ms, err))) ||
-        (pass && (status = prf_yaml_int(pass, "measure.passes", 1, 8, &passes, err))))
+        (pass && (status = read_range(pass, "measure.passes", PRF_CAMPAIGN_PASSES, &c->passes, &c->most_passes, err))))
         return status;
     p->warmup_runs = (uint32_t)runs;
     p->limit_ms = (uint32_t)limit_ms;
-    c->passes = (uint32_t)passes;
     return prf_protocol_check(p, err) ? prf_yaml_fail_prefix(node, err, PRF_EINVAL) : PRF_OK;
 }
 
@@ -351,7 +351,7 @@ prf_status_t prf_campaign_parse(prf_campaign_t *out, const char *text, size_t le
     prf_status_t status = prf_yaml_open(&doc, text, len, name, err);
     if (status)
         return status;
-    prf_campaign_t c = {.samples = 1000, .validation = 200, .repeats = 2, .passes = 1, .baseline = true};
+    prf_campaign_t c = {.samples = 1000, .validation = 200, .repeats = 2, .passes = 1, .most_passes = 1, .baseline = true};
     prf_protocol_default(&c.protocol);
     prf_digest(&c.digest, text, len);
     status = read_campaign(prf_yaml_root(doc), &c, err);

@@ -14,6 +14,7 @@ enum {
     PRF_CAMPAIGN_LAYERS = 32,
     PRF_CAMPAIGN_NETWORKS = 32,
     PRF_CAMPAIGN_OPTIONS = 32,
+    PRF_CAMPAIGN_PASSES = 8,   /* of one measurement */
     PRF_CAMPAIGN_WORKERS = 256 /* of one kind that `prfarm run` starts */
 };
 
@@ -41,13 +42,14 @@ typedef struct {
     size_t board_count;
     prf_campaign_layer_t *layers; /* owned */
     size_t layer_count;
-    uint32_t samples;    /* budget of measured layers a board kind: sweeps and training layers; not validation */
-    uint32_t seconds;    /* time budget of the campaign's measuring; 0: none */
-    double target_mape;  /* percent: stop sampling below it; 0: use the whole budget */
-    uint32_t validation; /* layers a board kind, drawn from the original space */
-    uint32_t repeats;    /* independent measurements of each validation layer; 2 gives the repeatability */
-    uint32_t passes;     /* every measurement is taken this often, well apart in time; the fastest stands */
-    bool baseline;       /* also measure and train the random baseline at equal cost */
+    uint32_t samples;     /* budget of measured layers a board kind: sweeps and training layers; not validation */
+    uint32_t seconds;     /* time budget of the campaign's measuring; 0: none */
+    double target_mape;   /* percent: stop sampling below it; 0: use the whole budget */
+    uint32_t validation;  /* layers a board kind, drawn from the original space */
+    uint32_t repeats;     /* independent measurements of each validation layer; 2 gives the repeatability */
+    uint32_t passes;      /* every measurement is taken this often at least, well apart in time; the fastest stands, */
+    uint32_t most_passes; /* and so often at most: once more while its fastest passes disagree */
+    bool baseline;        /* also measure and train the random baseline at equal cost */
     prf_protocol_t protocol;
     char *networks[PRF_CAMPAIGN_NETWORKS]; /* owned paths, as written; relative ones are relative to the campaign file */
     size_t network_count;

@@ -59,7 +59,9 @@ typedef struct {
     size_t stop_after; /* fresh measurements; then the run is killed */
     prf_rng_t rng;
     bool poison;                           /* every point whose first byte is below 8 fails */
-    bool slow_states;                      /* every second attempt meets one */
+    double slow[5];                        /* factors of passes 0, 1, ... of each measurement, when the first is not 0 */
+    uint32_t passes;                       /* attempts of one measurement */
+    double disturbed;                      /* a pass this slow tells that it was disturbed; 0: none tells */
     double pace;                           /* of boards that drifted: what was not known before takes so many times longer; 0: 1 */
     char *decisions[PRF_ENGINE_DECISIONS]; /* that "the store" has; owned */
     bool stop_at_decision;                 /* killed when one is durable, before anything follows from it */
@@ -68,6 +70,7 @@ typedef struct {
 typedef struct {
     prf_want_t want;
     double latency_ns;
+    uint32_t taint;
 } going_t;
 
 static void answer(prf_engine_t *e, world_t *w, const going_t *g)
@@ -79,7 +82,7 @@ static void answer(prf_engine_t *e, world_t *w, const going_t *g)
         memcpy(&latency_ns, &bits, sizeof latency_ns);
     else
         memcpy(&bits, &latency_ns, sizeof bits);
-    prf_sample_t s = {.latency_ns = latency_ns, .min_ns = latency_ns, .repeats = 1, .busy_ns = 40000000};
+    prf_sample_t s = {.latency_ns = latency_ns, .min_ns = latency_ns, .repeats = 1, .busy_ns = 40000000, .taint = g->taint};
     bool failed = w->poison && g->want.point.bytes[0] < 8;
     if (!reused) {
         w->fresh++;
@@ -122,8 +125,9 @@ static bool run(prf_engine_t *e, world_t *w)
     size_t flying = 0;
     for (;;) {
         while (flying < FLIGHT && prf_engine_next(e, &going[flying].want)) {
-            bool slow = w->slow_states && going[flying].want.attempt % 2 == 1;
-            going[flying].latency_ns = latency_of(going[flying].want.blocks) * (slow ? 1.3 : 1.0) * (w->pace > 0 ? w->pace : 1);
+            double slow = w->passes ? w->slow[going[flying].want.attempt % w->passes] : 1;
+            going[flying].latency_ns = latency_of(going[flying].want.blocks) * slow * (w->pace > 0 ? w->pace : 1);
+            going[flying].taint = w->disturbed > 0 && slow >= w->disturbed ? PRF_TAINT_SLOW : 0;
             flying++;
         }
         if (w->stop_after && w->fresh >= w->stop_after)
@@ -288,18 +292,18 @@ Test(engine, the_budget_is_kept_whatever_the_helpings_are_made_of)
     }
 }
 
-Test(engine, of_two_passes_the_faster_stands)
+/* The model that comes of slow states must be that of the calm board; each measurement costs as many passes as are told. */
+static void cr_expect_passes(const char *passes, world_t w, size_t each)
 {
     char text[sizeof file + 64];
     size_t calm_len, calm_fresh, len;
     void *calm = undisturbed(1, &calm_len, &calm_fresh);
-    snprintf(text, sizeof text, "%smeasure: {passes: 2}\n", file);
-    world_t w = {.slow_states = true};
+    snprintf(text, sizeof text, "%smeasure: {passes: %s}\n", file, passes);
     prf_map_init(&w.known);
     prf_rng_init(&w.rng, 6, 0);
     prf_engine_t *e = engine_of(text);
     cr_assert(run(e, &w));
-    cr_assert_eq(w.fresh, 2 * calm_fresh);
+    cr_assert_eq(w.fresh, each * calm_fresh, "%zu of %zu", w.fresh, calm_fresh);
     void *model = copy_of_model(e, &len);
     cr_assert_eq(len, calm_len);
     cr_assert_eq(memcmp(model, calm, len), 0, "a slow state reached the model");
@@ -307,6 +311,32 @@ Test(engine, of_two_passes_the_faster_stands)
     free(calm);
     prf_engine_destroy(&e);
     prf_map_release(&w.known);
+}
+
+Test(engine, of_two_passes_the_faster_stands)
+{
+    cr_expect_passes("2", (world_t){.slow = {1, 1.3}, .passes = 2}, 2);
+}
+
+Test(engine, passes_that_agree_are_enough)
+{
+    cr_expect_passes("2..5", (world_t){.slow = {1, 1.015, 1.3, 1.3, 1.3}, .passes = 5}, 2);
+}
+
+Test(engine, a_measurement_is_taken_again_until_two_passes_agree)
+{
+    cr_expect_passes("2..5", (world_t){.slow = {1.3, 1.2, 1, 1.01, 1.3}, .passes = 5}, 4);
+}
+
+Test(engine, a_measurement_on_which_no_passes_agree_ends_after_the_most)
+{
+    cr_expect_passes("2..5", (world_t){.slow = {1.5, 1.4, 1.3, 1.2, 1}, .passes = 5}, 5);
+}
+
+/* Both passes were disturbed, and agree on what is wrong. */
+Test(engine, passes_that_were_disturbed_confirm_nothing)
+{
+    cr_expect_passes("2..5", (world_t){.slow = {1.3, 1.3, 1, 1, 1}, .passes = 5, .disturbed = 1.3}, 4);
 }
 
 Test(engine, a_worker_that_never_takes_the_model_does_not_hold_the_campaign_for_ever)

@@ -298,6 +298,46 @@ Test(measure, the_time_limit_holds)
     cr_expect(sample.taint & PRF_TAINT_UNSTEADY);
 }
 
+/* ---- the sentinel ---- */
+
+Test(sentinel, a_slow_state_is_told_by_a_layer_that_was_faster_before)
+{
+    prf_sentinel_t sentinel = {.off = false};
+    cr_expect_not(prf_sentinel_judge(&sentinel, 0, 1000), "nothing to compare with yet");
+    cr_expect_not(prf_sentinel_judge(&sentinel, 0, 1050));
+    cr_expect(prf_sentinel_judge(&sentinel, 0, 1200));
+    cr_expect(prf_sentinel_judge(&sentinel, 0, 1200));
+    cr_expect_not(prf_sentinel_judge(&sentinel, 0, 950));
+    cr_expect(prf_sentinel_judge(&sentinel, 0, 1040), "the best that was seen counts");
+    cr_expect_not(prf_sentinel_judge(&sentinel, 1, 5000), "each layer is compared with itself");
+    cr_expect(prf_sentinel_judge(&sentinel, 1, 6000));
+    int looks = 0;
+    while (looks < 10000 && prf_sentinel_judge(&sentinel, 0, 1040))
+        looks++;
+    cr_expect(looks > 20 && looks < 200, "a board that stays slower is believed in the end: %d looks", looks);
+}
+
+Test(sentinel, it_is_timed_beside_a_measurement_unless_the_board_tells_its_time_itself)
+{
+    prf_board_t board = fresh(0), exact = fresh(PRF_BOARD_SELF_TIMED | PRF_BOARD_EXACT), unable = fresh(0);
+    prf_sentinel_t sentinel;
+    prf_sentinel_init(&sentinel, &fake, &board);
+    prf_sentinel_before(&sentinel);
+    (void)prf_sentinel_after(&sentinel);
+    cr_expect_eq(board.prepared, 2 * PRF_SENTINELS);
+    cr_expect_eq(board.released, 2 * PRF_SENTINELS);
+    prf_sentinel_before(&sentinel);
+    cr_expect_eq(board.prepared, 2 * PRF_SENTINELS, "the last look was just now");
+    prf_sentinel_init(&sentinel, &fake, &exact);
+    prf_sentinel_before(&sentinel);
+    cr_expect_not(prf_sentinel_after(&sentinel));
+    cr_expect_eq(exact.prepared, 0);
+    unable.fail_at = 0;
+    prf_sentinel_init(&sentinel, &fake, &unable);
+    prf_sentinel_before(&sentinel);
+    cr_expect_not(prf_sentinel_after(&sentinel));
+}
+
 /* ---- statistics ---- */
 
 static prf_series_t series_of(size_t count)
@@ -311,42 +351,6 @@ static prf_series_t series_of(size_t count)
 }
 
 /* Ranks from tables of the binomial distribution: the interval of n values runs from the r-th to the (n + 1 - r)-th. */
-Test(sentinel, a_slow_state_is_told_by_a_layer_that_was_faster_before)
-{
-    prf_sentinel_t sentinel = {.off = false};
-    cr_expect_not(prf_sentinel_judge(&sentinel, 1000), "nothing to compare with yet");
-    cr_expect_not(prf_sentinel_judge(&sentinel, 1050));
-    cr_expect(prf_sentinel_judge(&sentinel, 1200));
-    cr_expect(prf_sentinel_judge(&sentinel, 1200));
-    cr_expect_not(prf_sentinel_judge(&sentinel, 950));
-    cr_expect(prf_sentinel_judge(&sentinel, 1040), "the best that was seen counts");
-    int looks = 0;
-    while (looks < 10000 && prf_sentinel_judge(&sentinel, 1040))
-        looks++;
-    cr_expect(looks > 20 && looks < 200, "a board that stays slower is believed in the end: %d looks", looks);
-}
-
-Test(sentinel, it_is_timed_beside_a_measurement_unless_the_board_tells_its_time_itself)
-{
-    prf_board_t board = fresh(0), exact = fresh(PRF_BOARD_SELF_TIMED | PRF_BOARD_EXACT), unable = fresh(0);
-    prf_sentinel_t sentinel;
-    prf_sentinel_init(&sentinel, &fake, &board);
-    prf_sentinel_before(&sentinel);
-    (void)prf_sentinel_after(&sentinel);
-    cr_expect_eq(board.prepared, 2);
-    cr_expect_eq(board.released, 2);
-    prf_sentinel_before(&sentinel);
-    cr_expect_eq(board.prepared, 2, "the last look was just now");
-    prf_sentinel_init(&sentinel, &fake, &exact);
-    prf_sentinel_before(&sentinel);
-    cr_expect_not(prf_sentinel_after(&sentinel));
-    cr_expect_eq(exact.prepared, 0);
-    unable.fail_at = 0;
-    prf_sentinel_init(&sentinel, &fake, &unable);
-    prf_sentinel_before(&sentinel);
-    cr_expect_not(prf_sentinel_after(&sentinel));
-}
-
 Test(series, the_interval_is_that_of_the_binomial_tables)
 {
     static const struct {
