@@ -456,3 +456,21 @@ prf_status_t prf_block_check(const prf_block_t *block, prf_error_t *err)
     }
     return PRF_OK;
 }
+
+bool prf_block_activate(prf_block_t *block, prf_activation_t fn)
+{
+    if (block->count == PRF_BLOCK_LAYERS)
+        return false;
+    prf_shape_t s = prf_layer_out_shape(&block->layers[0]);
+    prf_layer_t layer;
+    prf_layer_init(&layer, PRF_ACTIVATION);
+    layer.p[PRF_P_N] = (int32_t)s.n;
+    layer.p[PRF_P_C] = (int32_t)s.c;
+    layer.p[PRF_P_H] = (int32_t)s.h;
+    layer.p[PRF_P_W] = (int32_t)s.w;
+    layer.p[PRF_P_FN] = (int32_t)fn;
+    if (prf_layer_complete(&layer, NULL) != PRF_OK)
+        return false;
+    block->layers[block->count++] = layer;
+    return true;
+}

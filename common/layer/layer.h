@@ -130,6 +130,9 @@ PRF_CHECKED prf_status_t prf_block_parse(prf_block_t *out, const char *text, prf
 /* Canonical form: every parameter of each layer in table order; one block has one text. Returns its length. */
 size_t prf_block_format(const prf_block_t *block, char text[PRF_BLOCK_TEXT]);
 size_t prf_layer_format(const prf_layer_t *layer, char *text, size_t cap);
+/* Puts an activation behind the block's first layer, as large as its output. False: the block is full, or there can be no such
+ * layer. */
+bool prf_block_activate(prf_block_t *block, prf_activation_t fn);
 bool prf_layer_equal(const prf_layer_t *a, const prf_layer_t *b);
 bool prf_block_equal(const prf_block_t *a, const prf_block_t *b);
 /* Checks every layer and the count. Errors: PRF_EINVAL. For blocks that came from a peer or a file. */

@@ -36,6 +36,11 @@ KNOWN(prf_regressor_t, char name[PRF_REGRESSOR_NAME]; prf_scale_t scale; prf_roo
 KNOWN(prf_model_part_t, prf_recipe_t recipe; prf_space_t space; prf_steps_t steps; bool map_queries; uint32_t samples;
       prf_metrics_t validation; prf_regressor_t regressor;);
 
+KNOWN(prf_fusion_t, prf_layer_kind_t lead; prf_dtype_t dtype; prf_activation_t fn; prf_fusion_verdict_t verdict;
+      double fixed_ns, ns_per_element; uint32_t layers; double added_percent;);
+KNOWN(prf_model_t, char kind[PRF_NAME]; prf_provenance_t provenance; uint32_t extra_count; char extras[PRF_MODEL_EXTRAS][PRF_NAME];
+      size_t part_count; prf_model_part_t * parts; size_t fusion_count; prf_fusion_t * fusions;);
+
 static void put_word(FILE *out, const char *word)
 {
     for (; *word; word++)
@@ -187,6 +192,20 @@ static void put_part(FILE *out, const prf_model_part_t *part, size_t index)
     fputs("    },\n", out);
 }
 
+static void put_fusions(FILE *out, const prf_model_t *model)
+{
+    fputs("/* what an activation adds to the layer before it */\nstatic const prf_fusion_t prfarm_fusions[] = {\n", out);
+    for (size_t i = 0; i < model->fusion_count; i++) {
+        const prf_fusion_t *rule = &model->fusions[i];
+        fprintf(
+            out,
+            "    {.lead = %d, .dtype = %d, .fn = %d, .verdict = %d, .fixed_ns = %a, .ns_per_element = %a}, /* %s behind %s */\n",
+            (int)rule->lead, (int)rule->dtype, (int)rule->fn, (int)rule->verdict, rule->fixed_ns, rule->ns_per_element,
+            prf_activation_name(rule->fn), prf_layer_kind_name(rule->lead));
+    }
+    fputs("};\n", out);
+}
+
 static void put_model(FILE *out, const prf_model_t *model)
 {
     fputs("\n/* ---- the model ---- */\n\n", out);
@@ -200,9 +219,15 @@ static void put_model(FILE *out, const prf_model_t *model)
     fputs("static const prf_model_part_t prfarm_parts[] = {\n", out);
     for (size_t i = 0; i < model->part_count; i++)
         put_part(out, &model->parts[i], i);
-    fputs("};\nstatic const prf_model_t prfarm_model = {.kind = \"", out);
+    fputs("};\n", out);
+    if (model->fusion_count)
+        put_fusions(out, model);
+    fputs("static const prf_model_t prfarm_model = {.kind = \"", out);
     put_word(out, model->kind);
-    fprintf(out, "\", .part_count = %zu, .parts = (prf_model_part_t *)prfarm_parts};\n", model->part_count);
+    fprintf(out, "\", .part_count = %zu, .parts = (prf_model_part_t *)prfarm_parts", model->part_count);
+    if (model->fusion_count)
+        fprintf(out, ",\n    .fusion_count = %zu, .fusions = (prf_fusion_t *)prfarm_fusions", model->fusion_count);
+    fputs("};\n", out);
 }
 
 static const char calls[] =

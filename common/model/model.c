@@ -33,6 +33,7 @@ void prf_model_destroy(prf_model_t **self)
     for (size_t i = 0; i < (*self)->part_count; i++)
         prf_regressor_release(&(*self)->parts[i].regressor);
     free((*self)->parts);
+    free((*self)->fusions);
     free(*self);
     *self = NULL;
 }
@@ -176,10 +177,36 @@ const prf_model_part_t *prf_model_part_find(const prf_model_t *model, prf_layer_
     return NULL;
 }
 
-/* An activation that follows is executed with the layer before it, so it has no share of its own. */
+const prf_fusion_t *prf_model_fusions(const prf_model_t *model, size_t *count)
+{
+    *count = model->fusion_count;
+    return model->fusions;
+}
+
+/* Whether the layer is estimated by its kind's own part: all but activations behind another layer, which have rules. */
 static bool has_share(const prf_block_t *block, uint32_t index)
 {
     return index == 0 || block->layers[index].kind != PRF_ACTIVATION;
+}
+
+/* NULL: nothing was measured. */
+static const prf_fusion_t *find_fusion(const prf_model_t *model, const prf_block_t *block, const prf_layer_t *activation)
+{
+    for (size_t i = 0; i < model->fusion_count; i++) {
+        const prf_fusion_t *rule = &model->fusions[i];
+        if (rule->lead == block->layers[0].kind && rule->dtype == block->dtype &&
+            rule->fn == (prf_activation_t)activation->p[PRF_P_FN])
+            return rule;
+    }
+    return NULL;
+}
+
+bool prf_model_rules_cover(const prf_model_t *model, const prf_block_t *block)
+{
+    for (uint32_t i = 0; i < block->count; i++)
+        if (!has_share(block, i) && !find_fusion(model, block, &block->layers[i]))
+            return false;
+    return true;
 }
 
 bool prf_model_covers(const prf_model_t *model, const prf_block_t *block)
@@ -190,13 +217,38 @@ bool prf_model_covers(const prf_model_t *model, const prf_block_t *block)
     return true;
 }
 
+static void add_up(prf_estimate_t *total, const prf_estimate_t *one)
+{
+    total->latency_ns += one->latency_ns;
+    total->low_ns += one->low_ns;
+    total->high_ns += one->high_ns;
+    total->outside = total->outside || one->outside;
+}
+
+/* What an activation behind another layer adds. One that takes as long as on its own is known best by the part of activations. */
+static void add_activation(prf_estimate_t *total, const prf_model_t *model, const prf_block_t *block, const prf_layer_t *activation)
+{
+    const prf_fusion_t *rule = find_fusion(model, block, activation);
+    if (!rule)
+        return;
+    const prf_model_part_t *part =
+        rule->verdict == PRF_FUSION_SEPARATE ? prf_model_part_find(model, PRF_ACTIVATION, block->dtype) : NULL;
+    double ns = rule->fixed_ns + rule->ns_per_element * prf_layer_outputs(activation);
+    prf_estimate_t one = {.latency_ns = ns, .low_ns = ns, .high_ns = ns};
+    if (part)
+        prf_model_part_estimate(part, activation, NULL, &one);
+    add_up(total, &one);
+}
+
 prf_status_t prf_model_estimate(const prf_model_t *model, const prf_block_t *block, const double *extras, prf_estimate_t *out,
                                 prf_error_t *err)
 {
     prf_estimate_t total = {0};
     for (uint32_t i = 0; i < block->count; i++) {
-        if (!has_share(block, i))
+        if (!has_share(block, i)) {
+            add_activation(&total, model, block, &block->layers[i]);
             continue;
+        }
         const prf_model_part_t *part = prf_model_part_find(model, block->layers[i].kind, block->dtype);
         if (!part)
             return prf_fail(err, PRF_EUNSUPPORTED,
@@ -204,10 +256,7 @@ prf_status_t prf_model_estimate(const prf_model_t *model, const prf_block_t *blo
                             prf_layer_kind_name(block->layers[i].kind), prf_dtype_name(block->dtype));
         prf_estimate_t one;
         prf_model_part_estimate(part, &block->layers[i], i == 0 ? extras : NULL, &one);
-        total.latency_ns += one.latency_ns;
-        total.low_ns += one.low_ns;
-        total.high_ns += one.high_ns;
-        total.outside = total.outside || one.outside;
+        add_up(&total, &one);
     }
     *out = total;
     return PRF_OK;

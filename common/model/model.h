@@ -43,6 +43,27 @@ typedef struct {
     prf_metrics_t validation;
 } prf_model_layer_t;
 
+/* How a board executes an activation behind a layer, as measuring one, the other and both together told (fusion.h). */
+typedef enum {
+    PRF_FUSION_FREE = 0, /* with the layer, for nothing that can be told from noise */
+    PRF_FUSION_ADDS,     /* it adds to the layer */
+    PRF_FUSION_SEPARATE, /* it takes as long as on its own */
+    PRF_FUSION_VERDICTS
+} prf_fusion_verdict_t;
+
+/* The rule of a leading layer's kind and an activation. */
+typedef struct {
+    prf_layer_kind_t lead;
+    prf_dtype_t dtype;
+    prf_activation_t fn;
+    prf_fusion_verdict_t verdict;
+    double fixed_ns, ns_per_element; /* what it adds: fixed, and for each of its elements; 0 where it is free */
+    uint32_t layers;                 /* that were measured with and without it */
+    double added_percent;            /* what it added to them, of both together: median */
+} prf_fusion_t;
+
+enum { PRF_MODEL_FUSIONS = PRF_LAYER_KINDS * PRF_DTYPES * PRF_FN_COUNT };
+
 typedef struct {
     double latency_ns;
     double low_ns, high_ns; /* 90 % interval from the spread of the trees and the validation residuals */
@@ -62,12 +83,17 @@ const prf_provenance_t *prf_model_provenance(const prf_model_t *model);
 size_t prf_model_layer_count(const prf_model_t *model);
 void prf_model_layer(const prf_model_t *model, size_t index, prf_model_layer_t *out);
 
-/* Latency of a block. Its first layer leads; an activation after it is taken as executed with it (docs/design.md says why).
+/* Latency of a block. Its first layer leads; an activation after it adds what the model's rule says, and nothing where there is
+ * none; any other layer adds its own estimate.
  * `extras`: values of the columns that the model was given beside the layer's parameters (NULL: none).
  * Errors: PRF_EUNSUPPORTED when the model has no regressor for the leading layer's kind and data type. */
 PRF_CHECKED prf_status_t prf_model_estimate(const prf_model_t *model, const prf_block_t *block, const double *extras,
                                             prf_estimate_t *out, prf_error_t *err);
 bool prf_model_covers(const prf_model_t *model, const prf_block_t *block);
+/* False: some activation of the block is taken as free because no rule tells what it costs. */
+bool prf_model_rules_cover(const prf_model_t *model, const prf_block_t *block);
+/* The fusion rules, borrowed; one at most for a pair. */
+const prf_fusion_t *prf_model_fusions(const prf_model_t *model, size_t *count);
 /* Names of the extra columns, in the order that `extras` takes; at most PRF_MODEL_EXTRAS. */
 size_t prf_model_extras(const prf_model_t *model, const char *names[PRF_MODEL_EXTRAS]);
 

@@ -28,6 +28,8 @@ struct prf_model {
     char extras[PRF_MODEL_EXTRAS][PRF_NAME];
     size_t part_count;
     prf_model_part_t *parts; /* owned */
+    size_t fusion_count;
+    prf_fusion_t *fusions; /* owned */
 };
 
 /* A model with `part_count` empty parts. NULL when memory runs out. */

@@ -184,6 +184,22 @@ static prf_status_t train_parts(prf_model_t *model, const prf_train_input_t *inp
     return status;
 }
 
+/* What a follower costs is judged by the same noise as the model. */
+static prf_status_t learn_fusions(prf_model_t *model, const prf_train_input_t *input, prf_error_t *err)
+{
+    double noise = prf_fusion_noise_percent(input->provenance.repeatability_percent);
+    model->fusions = calloc(input->fusion_count + 1, sizeof *model->fusions);
+    if (!model->fusions)
+        return prf_fail(err, PRF_ENOMEM, "%zu fusion rules", input->fusion_count);
+    for (size_t i = 0; i < input->fusion_count; i++) {
+        const prf_train_fusion_t *pair = &input->fusions[i];
+        prf_fusion_t *rule = &model->fusions[model->fusion_count];
+        *rule = (prf_fusion_t){.lead = pair->lead, .dtype = pair->dtype, .fn = pair->fn};
+        model->fusion_count += prf_fusion_learn(rule, pair->items, pair->count, noise);
+    }
+    return PRF_OK;
+}
+
 prf_status_t prf_model_train(prf_model_t **out, const prf_train_input_t *input, prf_error_t *err)
 {
     prf_status_t status = check_input(input, err);
@@ -203,6 +219,8 @@ prf_status_t prf_model_train(prf_model_t **out, const prf_train_input_t *input, 
     for (size_t i = 0; i < input->extra_count; i++)
         snprintf(self->extras[i], sizeof self->extras[i], "%s", input->extra_names[i]);
     status = train_parts(self, input, err);
+    if (!status)
+        status = learn_fusions(self, input, err);
     if (status) {
         prf_model_destroy(&self);
         return status;

@@ -4,7 +4,7 @@
 #ifndef PRF_MODEL_TRAIN_H
 #define PRF_MODEL_TRAIN_H
 
-#include "model/model.h"
+#include "model/fusion.h"
 
 /* One measured layer. Blocks of one layer, or led by it. */
 enum { PRF_TRAIN_LEAST = 4 /* layers of a kind that a regressor needs; kinds with fewer are left out */ };
@@ -26,12 +26,23 @@ typedef struct {
     bool map_queries; /* the training layers are PRs: estimates map the layer to its PR first (METHOD section 1) */
 } prf_train_layer_t;
 
+/* Layers of one kind, measured with and without an activation behind them. At most PRF_FUSION_MOST items; borrowed. */
+typedef struct {
+    prf_layer_kind_t lead;
+    prf_dtype_t dtype;
+    prf_activation_t fn;
+    const prf_fused_t *items;
+    size_t count;
+} prf_train_fusion_t;
+
 typedef struct {
     const char *kind; /* board kind */
     const prf_train_layer_t *layers;
     size_t layer_count;
     const char *const *extra_names; /* extra columns, at most PRF_MODEL_EXTRAS */
     size_t extra_count;
+    const prf_train_fusion_t *fusions; /* each pair once; those with fewer than PRF_FUSION_LEAST items get no rule */
+    size_t fusion_count;
     const prf_model_t *from; /* borrowed: a model of another board that this one may be like; NULL: none */
     uint64_t seed;
     unsigned threads;            /* 0: as many as there are processors */

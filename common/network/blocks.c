@@ -109,26 +109,12 @@ static prf_network_block_t *host_of(const lowering_t *l, uint32_t root)
     return takes_activation(&b->block) || (scales && c->functions == 0) ? b : NULL;
 }
 
-static void append_activation(prf_block_t *block, prf_activation_t fn)
-{
-    prf_shape_t s = prf_layer_out_shape(&block->layers[0]);
-    prf_layer_t layer;
-    prf_layer_init(&layer, PRF_ACTIVATION);
-    layer.p[PRF_P_N] = (int32_t)s.n;
-    layer.p[PRF_P_C] = (int32_t)s.c;
-    layer.p[PRF_P_H] = (int32_t)s.h;
-    layer.p[PRF_P_W] = (int32_t)s.w;
-    layer.p[PRF_P_FN] = (int32_t)fn;
-    if (prf_layer_complete(&layer, NULL) == PRF_OK)
-        block->layers[block->count++] = layer;
-}
-
 static prf_status_t join_host(lowering_t *l, const node_t *n, uint32_t root, prf_network_block_t *host, bool last, prf_error_t *err)
 {
     const cluster_t *c = &l->clusters.cluster[root];
     if (last) {
         if (c->functions > 0)
-            append_activation(&host->block, c->fn);
+            (void)prf_block_activate(&host->block, c->fn); /* one too large for its kind is left out */
         l->owner[n->outputs[0]] = l->owner[root];
     }
     if (c->functions > 0 && !c->exact)

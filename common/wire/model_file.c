@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.pb-c.h"
+#include "wire/model_fusions.h"
 
 enum { MAGIC_BYTES = 8, HEADER_BYTES = MAGIC_BYTES + 8 + PRF_DIGEST_BYTES, DIGEST_AT = MAGIC_BYTES + 8 };
 static const char magic[MAGIC_BYTES + 1] = "prfmodel";
@@ -217,7 +217,7 @@ static prf_status_t write_file(const Prf__Model__Model *message, void **bytes, s
     if (!file)
         return prf_fail(err, PRF_ENOMEM, "a model file of %zu bytes", body);
     memcpy(file, magic, MAGIC_BYTES);
-    put_u32(file + MAGIC_BYTES, PRF_MODEL_VERSION);
+    put_u32(file + MAGIC_BYTES, message->n_fusions ? PRF_MODEL_VERSION : PRF_MODEL_VERSION - 1);
     put_u32(file + MAGIC_BYTES + 4, 0);
     prf__model__model__pack(message, file + HEADER_BYTES);
     prf_digest_t digest;
@@ -252,7 +252,8 @@ prf_status_t prf_model_file_pack(const prf_model_t *model, void **bytes, size_t 
     Prf__Model__Layer *layers[PRF_MODEL_LAYERS];
     char *extras[PRF_MODEL_EXTRAS];
     packed_layer_t *packed = calloc(model->part_count + 1, sizeof *packed);
-    bool ok = packed != NULL;
+    packed_fusions_t fusions;
+    bool ok = packed_fusions_init(&fusions, model) && packed;
     for (size_t i = 0; ok && i < model->part_count; i++) {
         ok = pack_layer(&packed[i], &model->parts[i]);
         layers[i] = &packed[i].layer;
@@ -267,10 +268,13 @@ prf_status_t prf_model_file_pack(const prf_model_t *model, void **bytes, size_t 
     message.extras = extras;
     message.n_layers = model->part_count;
     message.layers = layers;
+    message.n_fusions = model->fusion_count;
+    message.fusions = fusions.list;
     prf_status_t status = ok ? write_file(&message, bytes, len, err) : prf_fail(err, PRF_ENOMEM, "packing a model");
     for (size_t i = 0; packed && i < model->part_count; i++)
         packed_layer_release(&packed[i]);
     free(packed);
+    packed_fusions_release(&fusions);
     return status;
 }
 
@@ -514,6 +518,8 @@ static prf_status_t unpack_model(prf_model_t *model, const Prf__Model__Model *fr
     }
     for (size_t i = 0; !status && i < from->n_layers; i++)
         status = unpack_layer(model, i, from->layers[i], err);
+    if (!status && !unpack_fusions(model, from))
+        return corrupt(err, "a fusion rule that cannot be");
     return status;
 }
 

@@ -18,6 +18,11 @@ static void estimate(const prf_model_t *model, const prf_layer_t *layer, prf_dty
     prf_block_t block = {.dtype = dtype, .count = 1, .layers = {*layer}};
     prf_estimate_t e;
     prf_error_t err;
+    for (int fn = 0; fn < PRF_FN_COUNT; fn++) {
+        prf_block_t activated = block;
+        if (prf_block_activate(&activated, (prf_activation_t)fn))
+            MUST(prf_model_estimate(model, &activated, extras, &e, &err) == PRF_OK && e.latency_ns >= 0, "%s", err.text);
+    }
     MUST(prf_model_estimate(model, &block, extras, &e, &err) == PRF_OK, "%s", err.text);
     MUST(!isnan(e.latency_ns) && e.latency_ns >= 0 && e.low_ns <= e.latency_ns && e.latency_ns <= e.high_ns, "%g: %g to %g",
          e.latency_ns, e.low_ns, e.high_ns);
@@ -182,6 +187,18 @@ static void small_part(prf_model_part_t *part, prf_layer_kind_t kind)
     MUST(prf_ensemble_link(&r->ensemble, sizes, 2, &err) == PRF_OK, "%s", err.text);
 }
 
+/* One of each verdict. */
+static void small_rules(prf_model_t *model)
+{
+    static const prf_fusion_t rules[] = {{PRF_FC, PRF_F32, PRF_FN_RELU, PRF_FUSION_FREE, 0, 0, 4, 0.1},
+                                         {PRF_CONV2D, PRF_F32, PRF_FN_GELU, PRF_FUSION_ADDS, 50, 0.02, 4, 3},
+                                         {PRF_ADD, PRF_F32, PRF_FN_RELU, PRF_FUSION_SEPARATE, 7, 0.1, 5, 30}};
+    model->fusion_count = sizeof rules / sizeof *rules;
+    model->fusions = malloc(sizeof rules);
+    MUST(model->fusions, "rules");
+    memcpy(model->fusions, rules, sizeof rules);
+}
+
 void fuzz_seeds(fuzz_add_fn add, void *arg)
 {
     static const prf_layer_kind_t kinds[] = {PRF_FC, PRF_CONV2D, PRF_MAXPOOL2D,
@@ -194,6 +211,7 @@ void fuzz_seeds(fuzz_add_fn add, void *arg)
     MUST(model, "a model");
     for (size_t i = 0; i < KINDS; i++)
         small_part(&model->parts[i], kinds[i]);
+    small_rules(model);
     model->extra_count = 1;
     snprintf(model->kind, sizeof model->kind, "cpu");
     snprintf(model->extras[0], sizeof model->extras[0], "fused");

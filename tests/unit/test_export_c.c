@@ -102,6 +102,8 @@ static void ask_both(const prf_model_t *model)
         cr_assert_eq(prf_space_draw(space, &rng, &blocks[i].layers[0], NULL), PRF_OK);
         if (i % 5 == 0)
             blocks[i].layers[0].p[PRF_P_N] *= 2;
+        if (i % 2)
+            cr_assert(prf_block_activate(&blocks[i], (prf_activation_t)(i % PRF_FN_COUNT)));
         prf_block_format(&blocks[i], line);
         fprintf(f, "%s\n", line);
     }
@@ -201,6 +203,26 @@ Test(export_c, every_layer_kind_is_known)
     prf_model_t *model = model_of(&made_sorts[4], kinds, PRF_LAYER_KINDS, false);
     export(model);
     if (compile("cc"))
+        ask_both(model);
+    prf_model_destroy(&model);
+}
+
+Test(export_c, what_followers_add_is_in_the_source)
+{
+    static const prf_layer_kind_t kinds[] = {PRF_CONV2D, PRF_FC, PRF_ACTIVATION};
+    static const prf_fusion_t rules[] = {{PRF_FC, PRF_I8, PRF_FN_RELU6, PRF_FUSION_ADDS, 51.3, 0.1 / 3, 4, 2},
+                                         {PRF_FC, PRF_I8, PRF_FN_TANH, PRF_FUSION_SEPARATE, 0.7, 1e-9, 4, 30},
+                                         {PRF_CONV2D, PRF_I8, PRF_FN_TANH, PRF_FUSION_ADDS, 0, 1.1, 4, 8},
+                                         {PRF_CONV2D, PRF_I8, PRF_FN_HARDSWISH, PRF_FUSION_FREE, 0, 0, 4, 0.1}};
+    prf_model_t *model = model_of(&made_sorts[MADE_SORTS - 1], kinds, sizeof kinds / sizeof *kinds, false);
+    model->fusions = malloc(sizeof rules);
+    cr_assert_not_null(model->fusions);
+    memcpy(model->fusions, rules, sizeof rules);
+    model->fusion_count = sizeof rules / sizeof *rules;
+    export(model);
+    if (compile("cc"))
+        ask_both(model);
+    if (compile("clang"))
         ask_both(model);
     prf_model_destroy(&model);
 }

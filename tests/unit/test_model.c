@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/rng.h"
 #include "model/train.h"
+#include "wire/model_file.h"
 
 enum { HEADER = 32, DIGEST_AT = 16, MOST = 600 };
 
@@ -250,7 +251,7 @@ Test(model, damaged_truncated_foreign_and_newer_files_are_refused)
         refuses(bytes, len, PRF_ECORRUPT, "damaged");
         bytes[at] ^= 0x10;
     }
-    bytes[8]++;
+    bytes[8] = PRF_MODEL_VERSION + 1;
     refuses(bytes, len, PRF_EVERSION, "newer");
     free(bytes);
     prf_model_destroy(&m);
