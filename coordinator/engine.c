@@ -63,6 +63,7 @@ void kind_release(kind_t *kind)
         free(kind->chains[i].blocks);
         free(kind->chains[i].probes.items);
     }
+    fusion_release(kind);
     free(kind->tracks);
     free(kind->chains);
     free(kind->probes);
@@ -124,7 +125,8 @@ const char *prf_engine_fingerprint(const prf_engine_t *self, size_t board)
 
 const char *role_name(role_t role)
 {
-    static const char *const names[ROLES] = {"sweep", "representative", "validation", "random", "network", "refresh", "active"};
+    static const char *const names[ROLES] = {"sweep",   "representative", "validation", "random",
+                                             "network", "refresh",        "active",     "fusion"};
     return names[role];
 }
 

@@ -48,8 +48,8 @@ typedef struct {
     prf_protocol_t protocol; /* chains are timed in the cache state that they leave themselves, layers in the campaign's */
     const prf_block_t *blocks;
     size_t block_count;
-    const char
-        *role; /* what it is for, for people: "sweep", "representative", "validation", "random", "active", "network", "refresh" */
+    const char *role; /* what it is for, for people: "sweep", "representative", "validation", "random", "active", "network",
+                         "refresh", "fusion" */
 } prf_want_t;
 
 /* Takes the campaign and the networks over (also on failure). Errors: PRF_ENOMEM. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_internal.h - what the engine's files share. engine.c: the interface and the book of probes. engine_passes.c: one
  * measurement, taken several times. engine_plan.c: what is asked for next. engine_train.c: the training task; engine_choose.c: what
- * it finds out about sampling. engine_decide.c: decisions, and the end of a time budget. engine_refresh.c: whether a model still
- * holds. engine_report.c: status and summary.
+ * it finds out about sampling. engine_fusion.c: what is measured for fusion rules. engine_decide.c: decisions, and the end of a
+ * time budget. engine_refresh.c: whether a model still holds. engine_report.c: status and summary.
  *
  * Vocabulary: a *probe* is one measurement that the campaign wants (a point and an attempt); it exists once however many lists
  * name it (a sweep's layer may also be a training layer). With several *passes* a measurement is several probes, apart in time;
@@ -23,6 +23,7 @@ typedef enum {
     ROLE_NETWORK,
     ROLE_REFRESH,
     ROLE_ACTIVE,
+    ROLE_FUSION,
     ROLES
 } role_t;
 
@@ -81,6 +82,16 @@ typedef struct {
     list_t probes; /* one an attempt */
 } chain_t;
 
+/* A layer kind and a function that follows it in the campaign's networks. */
+typedef struct {
+    size_t track; /* of the leading layers */
+    prf_activation_t fn;
+    size_t blocks;     /* of the networks that are such a pair */
+    size_t layers;     /* that are paid for, with the function behind them */
+    list_t lead, both; /* the layers alone, and with it: as many */
+    list_t alone;      /* the function of the first of them as a block of its own; often none */
+} pair_t;
+
 typedef struct {
     char fingerprint[PRF_FINGERPRINT];
     uint32_t kinds, dtypes; /* that the pinned board runs */
@@ -91,7 +102,10 @@ typedef struct {
     size_t track_count;
     chain_t *chains; /* owned */
     size_t chain_count;
-    probe_t *probes; /* owned */
+    pair_t *pairs; /* owned; the most frequent first */
+    size_t pair_count;
+    bool fusion_asked; /* it was decided which functions are measured alone */
+    probe_t *probes;   /* owned */
     size_t probe_count, probe_cap;
     list_t pending; /* falling order: the next one is last */
     bool unsorted;
@@ -154,6 +168,9 @@ bool passes_latency(const prf_engine_t *self, const kind_t *kind, size_t first, 
 PRF_CHECKED prf_status_t plan_begin(prf_engine_t *self, size_t board, prf_error_t *err);
 /* Goes on as far as the answers allow: next sweep rounds, sampling, stage changes. */
 PRF_CHECKED prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err);
+/* Wants one measurement of a block or chain and lists it (`list` may be NULL). */
+PRF_CHECKED prf_status_t want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t measurement,
+                              role_t role, list_t *list, prf_error_t *err);
 PRF_CHECKED prf_status_t plan_round(prf_engine_t *self, size_t board, prf_error_t *err);
 bool plan_time_is_up(const prf_engine_t *self, const kind_t *kind);
 /* Layers that the next round of sampling may still ask for. */
@@ -162,6 +179,21 @@ bool steps_any(const prf_steps_t *steps); /* some width is above 1 */
 /* An independent stream of the campaign's seed. */
 uint64_t plan_stream(const prf_engine_t *self, const track_t *track, const char *use);
 void track_release(track_t *track);
+
+/* engine_train.c */
+/* Of the validation layers, percent; NaN: nothing was measured twice. */
+double kind_repeatability(const prf_engine_t *self, const kind_t *kind);
+
+/* engine_fusion.c */
+/* Which pairs there are, once the tracks are. */
+PRF_CHECKED prf_status_t fusion_begin(prf_engine_t *self, size_t board, prf_error_t *err);
+/* A track's first helping is planned: its pairs ask for their layers. */
+PRF_CHECKED prf_status_t fusion_ask(prf_engine_t *self, size_t board, size_t track, prf_error_t *err);
+/* All of the first helping is there: pairs may ask for more, once. */
+PRF_CHECKED prf_status_t fusion_ask_alone(prf_engine_t *self, size_t board, prf_error_t *err);
+size_t fusion_cost(const kind_t *kind, size_t track); /* layers that are taken off the track's budget */
+size_t fusion_measured(const prf_engine_t *self, const kind_t *kind);
+void fusion_release(kind_t *kind);
 
 /* engine_decide.c */
 bool cut_is_due(const prf_engine_t *self, const kind_t *kind);

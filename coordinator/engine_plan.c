@@ -124,9 +124,8 @@ static prf_status_t modelled_part(const kind_t *kind, const prf_engine_network_t
     return PRF_OK;
 }
 
-/* Wants one measurement and lists it. */
-static prf_status_t want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t measurement,
-                         role_t role, list_t *list, prf_error_t *err)
+prf_status_t want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t measurement, role_t role,
+                  list_t *list, prf_error_t *err)
 {
     size_t first = 0;
     prf_status_t status = passes_want(self, board, block, chain, self->kinds[board].generation, measurement, role, &first, err);
@@ -239,7 +238,8 @@ static prf_layer_t *layers_of(const kind_t *kind, const list_t *list, const list
 /* Layers to train on, beside the swept ones, up to a round's end: 40 %, 70 %, all that the budget allows. */
 static size_t helping(const kind_t *kind, const track_t *track, uint32_t round)
 {
-    size_t left = track->budget > track->swept.count ? track->budget - track->swept.count : 0;
+    size_t spent = track->swept.count + fusion_cost(kind, (size_t)(track - kind->tracks));
+    size_t left = track->budget > spent ? track->budget - spent : 0;
     return round + 1 >= kind->rounds ? left : left * (4 + 3 * round) / 10;
 }
 
@@ -318,6 +318,8 @@ static prf_status_t sample_track(prf_engine_t *self, size_t board, track_t *trac
         return prf_fail(err, PRF_ENOMEM, "layers that are taken");
     status = sample_training(self, board, track, layers, count, err);
     free(layers);
+    if (!status && kind->round == 0)
+        status = fusion_ask(self, board, (size_t)(track - kind->tracks), err);
     return status;
 }
 
@@ -386,9 +388,12 @@ prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err)
         sweeping = sweeping || track->sweeping;
     }
     kind->stage = sweeping ? PRF_STAGE_SWEEP : PRF_STAGE_MEASURE;
-    if (!sweeping && kind_is_quiet(kind))
+    if (sweeping || !kind_is_quiet(kind))
+        return PRF_OK;
+    prf_status_t status = fusion_ask_alone(self, board, err);
+    if (!status && kind_is_quiet(kind))
         kind->stage = PRF_STAGE_TRAIN;
-    return PRF_OK;
+    return status;
 }
 
 prf_status_t plan_begin(prf_engine_t *self, size_t board, prf_error_t *err)
@@ -402,6 +407,8 @@ prf_status_t plan_begin(prf_engine_t *self, size_t board, prf_error_t *err)
             kind->rounds = ROUNDS;
     if (!status)
         status = start_chains(self, board, err);
+    if (!status)
+        status = fusion_begin(self, board, err);
     return status ? status : plan_advance(self, board, err);
 }
 

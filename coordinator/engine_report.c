@@ -123,6 +123,25 @@ static json_t *layers_json(const kind_t *kind)
     return layers;
 }
 
+/* What the model says of activations behind other layers. */
+static json_t *fusion_json(const kind_t *kind)
+{
+    json_t *rules = json_array();
+    size_t count = 0;
+    const prf_fusion_t *rule = kind->model ? prf_model_fusions(kind->model, &count) : NULL;
+    for (size_t i = 0; i < count; i++, rule++) {
+        char words[PRF_FUSION_WORDS];
+        prf_fusion_words(kind->model, rule, words);
+        json_array_append_new(rules,
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o}", "layer", prf_layer_kind_name(rule->lead),
+                                        "dtype", prf_dtype_name(rule->dtype), "follower", prf_activation_name(rule->fn), "verdict",
+                                        prf_fusion_verdict_name(rule->verdict), "rule", words, "fixed_ns", number(rule->fixed_ns),
+                                        "ns_per_element", number(rule->ns_per_element), "measured", (json_int_t)rule->layers,
+                                        "added_percent", number(rule->added_percent)));
+    }
+    return rules;
+}
+
 static json_t *board_json(const prf_engine_t *self, size_t board)
 {
     const kind_t *k = &self->kinds[board];
@@ -142,6 +161,7 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
                   "baseline_samples", (json_int_t)baseline, "planned", (json_int_t)planned(k), "measured", (json_int_t)k->measured,
                   "reused", (json_int_t)k->reused, "poisoned", (json_int_t)k->poisoned);
     json_object_set_new(out, "active_samples", json_integer((json_int_t)active));
+    json_object_set_new(out, "fusion_samples", json_integer((json_int_t)fusion_measured(self, k)));
     json_object_set_new(out, "mape_percent", trained ? number(p->validation.mape_percent) : json_null());
     json_object_set_new(out, "repeatability_percent", trained ? number(p->repeatability_percent) : json_null());
     json_object_set_new(out, "random_baseline_mape_percent", trained ? number(p->random_baseline_percent) : json_null());
@@ -153,6 +173,7 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     json_object_set_new(out, "validation", trained ? metrics_json(&p->validation) : json_null());
     json_object_set_new(out, "layers", layers_json(k));
     json_object_set_new(out, "sweeps", sweeps_json(self, k));
+    json_object_set_new(out, "fusion", fusion_json(k));
     json_object_set_new(out, "training_seconds", json_real(k->seconds_training));
     bool refreshed = k->verdict && self->refresh.number == k->checked;
     json_object_set_new(out, "refresh", refreshed ? json_incref(k->verdict) : json_null());

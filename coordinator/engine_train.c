@@ -48,23 +48,41 @@ static prf_status_t collect(const prf_engine_t *self, const kind_t *kind, const 
     return PRF_OK;
 }
 
-/* A validation layer's truth is the mean of its independent measurements; their spread is the repeatability. */
+double kind_repeatability(const prf_engine_t *self, const kind_t *kind)
+{
+    uint32_t repeats = self->campaign.repeats;
+    double spread = 0, first = 0, latency_ns;
+    size_t pairs = 0;
+    for (size_t t = 0; t < kind->track_count; t++) {
+        const list_t *validated = &kind->tracks[t].validated;
+        for (size_t i = 0; i + repeats <= validated->count; i += repeats) {
+            uint32_t n = 0;
+            for (uint32_t a = 0; a < repeats; a++) {
+                if (!passes_latency(self, kind, validated->items[i + a], &latency_ns))
+                    continue;
+                if (n++ == 0) {
+                    first = latency_ns;
+                    continue;
+                }
+                spread += fabs(latency_ns - first) / first;
+                pairs++;
+            }
+        }
+    }
+    return pairs ? 100 * spread / (double)pairs : (double)NAN;
+}
+
+/* A validation layer's truth is the mean of its independent measurements. */
 static prf_status_t collect_validation(const prf_engine_t *self, const kind_t *kind, const track_t *track, observations_t *to,
-                                       double *spread, size_t *pairs, prf_error_t *err)
+                                       prf_error_t *err)
 {
     uint32_t repeats = self->campaign.repeats;
     for (size_t i = 0; i + repeats <= track->validated.count; i += repeats) {
-        double sum = 0, first = 0, latency_ns;
+        double sum = 0, latency_ns;
         uint32_t n = 0;
         for (uint32_t a = 0; a < repeats; a++) {
             if (!passes_latency(self, kind, track->validated.items[i + a], &latency_ns))
                 continue;
-            if (n == 0)
-                first = latency_ns;
-            else {
-                *spread += fabs(latency_ns - first) / first;
-                (*pairs)++;
-            }
             sum += latency_ns;
             n++;
         }
@@ -89,7 +107,7 @@ static prf_status_t note_taken(const kind_t *kind, const list_t *list, size_t co
 }
 
 static prf_status_t snapshot_track(const prf_engine_t *self, const kind_t *kind, const track_t *track, snapshot_t *to,
-                                   double *spread, size_t *pairs, prf_error_t *err)
+                                   prf_error_t *err)
 {
     char use[32];
     snprintf(use, sizeof use, "pick %u", kind->round);
@@ -121,7 +139,7 @@ static prf_status_t snapshot_track(const prf_engine_t *self, const kind_t *kind,
     if (!status && self->campaign.baseline)
         status = collect(self, kind, &track->random, SIZE_MAX, NULL, &to->random, NULL, err);
     if (!status)
-        status = collect_validation(self, kind, track, &to->validation, spread, pairs, err);
+        status = collect_validation(self, kind, track, &to->validation, err);
     return status;
 }
 
@@ -142,6 +160,8 @@ void prf_training_destroy(prf_training_t **task)
         free(s->choice.picks);
     }
     free(t->tracks);
+    free(t->fusions);
+    free(t->fused);
     prf_model_destroy(&t->model);
     free(t->file);
     free(t);
@@ -177,18 +197,19 @@ static prf_training_t *snapshot(const prf_engine_t *self, size_t board, prf_erro
     }
     t->tracks = tracks;
     fill_in(self, board, t);
-    double spread = 0;
-    size_t pairs = 0;
     prf_provenance_t *from = &t->provenance;
-    for (size_t i = 0; i < kind->track_count; i++) {
-        if (snapshot_track(self, kind, &kind->tracks[i], &tracks[i], &spread, &pairs, err)) {
-            prf_training_destroy(&t);
-            return NULL;
-        }
+    prf_status_t status = fusion_snapshot(self, kind, t, err);
+    for (size_t i = 0; !status && i < kind->track_count; i++) {
+        status = snapshot_track(self, kind, &kind->tracks[i], &tracks[i], err);
         from->sweep_samples += (uint32_t)tracks[i].swept.count;
         from->samples += (uint32_t)tracks[i].all.count;
     }
-    from->repeatability_percent = pairs ? 100 * spread / (double)pairs : (double)NAN;
+    if (status) {
+        prf_training_destroy(&t);
+        return NULL;
+    }
+    from->samples += (uint32_t)fusion_measured(self, kind);
+    from->repeatability_percent = kind_repeatability(self, kind);
     from->random_baseline_percent = (double)NAN;
     return t;
 }
@@ -230,8 +251,13 @@ prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t
                                         .validation_count = lessons[i].judge->count,
                                         .map_queries = lessons[i].mapped};
     }
-    prf_train_input_t input = {
-        .kind = t->kind, .layers = layers, .layer_count = t->track_count, .seed = t->seed, .provenance = t->provenance};
+    prf_train_input_t input = {.kind = t->kind,
+                               .layers = layers,
+                               .layer_count = t->track_count,
+                               .fusions = t->fusions,
+                               .fusion_count = t->fusion_count,
+                               .seed = t->seed,
+                               .provenance = t->provenance};
     prf_status_t status = prf_model_train(out, &input, err);
     free(layers);
     return status;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_training.h - the training task's inside: a snapshot of a kind's measurements, and what the trainer's thread makes of it.
- * Shared by engine_train.c (the task, the model) and engine_choose.c (sampling). */
+ * Shared by engine_train.c (the task, the model), engine_choose.c (sampling) and engine_fusion.c (pairs). */
 #ifndef PRF_ENGINE_TRAINING_H
 #define PRF_ENGINE_TRAINING_H
 
@@ -30,9 +30,12 @@ struct prf_training {
     uint64_t seed;
     snapshot_t *tracks; /* owned */
     size_t track_count;
-    bool last;     /* no helping follows, whatever comes out */
-    bool baseline; /* train one beside what may be the last model */
-    bool timed;    /* time is what the campaign is short of */
+    prf_train_fusion_t *fusions; /* owned */
+    size_t fusion_count;
+    prf_fused_t (*fused)[PRF_FUSION_MOST]; /* owned: their items */
+    bool last;                             /* no helping follows, whatever comes out */
+    bool baseline;                         /* train one beside what may be the last model */
+    bool timed;                            /* time is what the campaign is short of */
     double target_mape;
     prf_provenance_t provenance;
     /* outcome */
@@ -54,6 +57,10 @@ typedef struct {
     bool mapped;
 } lesson_t;
 PRF_CHECKED prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t **out, prf_error_t *err);
+
+/* engine_fusion.c */
+/* Fills the task's fusions; they are released with it. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t fusion_snapshot(const prf_engine_t *self, const kind_t *kind, prf_training_t *to, prf_error_t *err);
 
 /* engine_choose.c */
 /* Fills each track's choice but the picks. Errors: PRF_ENOMEM. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/order.h"
+#include "model/parts.h"
 
 #define LEAST_NOISE_PERCENT 1e-6  /* of boards that are exact: rounding */
 #define GUESSED_NOISE_PERCENT 3.0 /* of boards that nobody measured twice */
@@ -108,8 +109,9 @@ const char *prf_fusion_verdict_name(prf_fusion_verdict_t verdict)
     return (unsigned)verdict < PRF_FUSION_VERDICTS ? names[verdict] : "?";
 }
 
-void prf_fusion_words(const prf_fusion_t *rule, bool modelled, char text[PRF_FUSION_WORDS])
+void prf_fusion_words(const prf_model_t *model, const prf_fusion_t *rule, char text[PRF_FUSION_WORDS])
 {
+    bool modelled = prf_model_part_find(model, PRF_ACTIVATION, rule->dtype) != NULL;
     const char *how = rule->verdict == PRF_FUSION_SEPARATE ? "runs by itself:" : "adds";
     if (rule->verdict == PRF_FUSION_FREE)
         snprintf(text, PRF_FUSION_WORDS, "fused: free");

@@ -30,9 +30,8 @@ bool prf_fusion_adds(const prf_fused_t *items, size_t count, double noise_percen
 bool prf_fusion_learn(prf_fusion_t *out, const prf_fused_t *items, size_t count, double noise_percent);
 
 const char *prf_fusion_verdict_name(prf_fusion_verdict_t verdict); /* "fused", "adds", "separate" */
-/* The rule in plain words, for people: "adds 50 ns and 0.02 ns an element". `modelled`: the model knows activations by themselves.
- */
+/* The rule in plain words, for people: "adds 50 ns and 0.02 ns an element". `model`: the rule's. */
 enum { PRF_FUSION_WORDS = 96 };
-void prf_fusion_words(const prf_fusion_t *rule, bool modelled, char text[PRF_FUSION_WORDS]);
+void prf_fusion_words(const prf_model_t *model, const prf_fusion_t *rule, char text[PRF_FUSION_WORDS]);
 
 #endif

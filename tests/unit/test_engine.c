@@ -6,9 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/map.h"
-#include "base/rng.h"
-#include "engine.h"
+#include "world.h"
 
 static const char file[] = "campaign: staircase\n"
                            "seed: 7\n"
@@ -27,16 +25,6 @@ static const char file[] = "campaign: staircase\n"
                            "validation: {layers: 30, repeats: 2}\n"
                            "baseline: true\n";
 
-/* An array of 8 x 8 that knows no noise. */
-static double latency_of(const prf_block_t *b)
-{
-    const prf_layer_t *l = &b->layers[0];
-    bool conv = l->kind == PRF_CONV1D;
-    double rows = ceil((conv ? l->p[PRF_P_C] : l->p[PRF_P_IN]) / 8.0),
-           columns = ceil((conv ? l->p[PRF_P_K] : l->p[PRF_P_OUT]) / 8.0);
-    return 4 * (1 + rows * columns * (conv ? (double)prf_layer_out_shape(l).w * l->p[PRF_P_F] : 1.0));
-}
-
 static prf_engine_t *engine_of(const char *text)
 {
     prf_campaign_t campaign;
@@ -53,123 +41,14 @@ static prf_engine_t *engine(void)
     return engine_of(file);
 }
 
-typedef struct {
-    prf_map_t known;   /* points that "the store" has, with their latency */
-    size_t fresh;      /* measured and not known before */
-    size_t stop_after; /* fresh measurements; then the run is killed */
-    prf_rng_t rng;
-    bool poison;                           /* every point whose first byte is below 8 fails */
-    double slow[5];                        /* factors of passes 0, 1, ... of each measurement, when the first is not 0 */
-    uint32_t passes;                       /* attempts of one measurement */
-    double disturbed;                      /* a pass this slow tells that it was disturbed; 0: none tells */
-    double pace;                           /* of boards that drifted: what was not known before takes so many times longer; 0: 1 */
-    char *decisions[PRF_ENGINE_DECISIONS]; /* that "the store" has; owned */
-    bool stop_at_decision;                 /* killed when one is durable, before anything follows from it */
-} world_t;
-
-typedef struct {
-    prf_want_t want;
-    double latency_ns;
-    uint32_t taint;
-} going_t;
-
-static void answer(prf_engine_t *e, world_t *w, const going_t *g)
-{
-    uint64_t bits;
-    double latency_ns = g->latency_ns;
-    bool reused = prf_map_get(&w->known, &g->want.point, g->want.attempt, &bits);
-    if (reused)
-        memcpy(&latency_ns, &bits, sizeof latency_ns);
-    else
-        memcpy(&bits, &latency_ns, sizeof bits);
-    prf_sample_t s = {.latency_ns = latency_ns, .min_ns = latency_ns, .repeats = 1, .busy_ns = 40000000, .taint = g->taint};
-    bool failed = w->poison && g->want.point.bytes[0] < 8;
-    if (!reused) {
-        w->fresh++;
-        cr_assert_eq(prf_map_put(&w->known, &g->want.point, g->want.attempt, bits, NULL), PRF_OK);
-    }
-    cr_assert_eq(
-        prf_engine_answer(e, &g->want.point, g->want.attempt, failed ? NULL : &s, reused, failed ? "it broke" : NULL, NULL),
-        PRF_OK);
-}
-
-static bool is_known(void *arg, const prf_digest_t *point, uint32_t attempt)
-{
-    const world_t *w = arg;
-    uint64_t any;
-    return prf_map_get(&w->known, point, attempt, &any);
-}
-
-/* True when one was made, and is durable and told. */
-static bool decide(prf_engine_t *e, world_t *w)
-{
-    const char *name;
-    char *decision = prf_engine_decision(e, 0, is_known, w, &name);
-    if (!decision)
-        return false;
-    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
-        if (strcmp(prf_engine_decisions[i], name) == 0) {
-            free(w->decisions[i]);
-            w->decisions[i] = decision;
-        }
-    if (!w->stop_at_decision)
-        cr_assert_eq(prf_engine_decide(e, 0, name, decision, NULL), PRF_OK);
-    return true;
-}
-
-/* Runs until the model is there or the world is stopped; answers in random order. True when the model is final. */
-static bool run(prf_engine_t *e, world_t *w)
-{
-    enum { FLIGHT = 16 };
-    going_t going[FLIGHT];
-    size_t flying = 0;
-    for (;;) {
-        while (flying < FLIGHT && prf_engine_next(e, &going[flying].want)) {
-            double slow = w->passes ? w->slow[going[flying].want.attempt % w->passes] : 1;
-            going[flying].latency_ns = latency_of(going[flying].want.blocks) * slow * (w->pace > 0 ? w->pace : 1);
-            going[flying].taint = w->disturbed > 0 && slow >= w->disturbed ? PRF_TAINT_SLOW : 0;
-            flying++;
-        }
-        if (w->stop_after && w->fresh >= w->stop_after)
-            return false;
-        if (decide(e, w)) {
-            if (w->stop_at_decision)
-                return false;
-            continue;
-        }
-        if (flying > 0) {
-            size_t pick = (size_t)prf_rng_below(&w->rng, flying);
-            going_t g = going[pick];
-            going[pick] = going[--flying];
-            answer(e, w, &g);
-            continue;
-        }
-        prf_training_t *task = prf_engine_training(e);
-        if (!task)
-            return prf_engine_stage(e, 0) == PRF_STAGE_PUBLISH;
-        prf_training_run(task);
-        cr_assert_eq(prf_engine_trained(e, task, NULL), PRF_OK);
-    }
-}
-
-static void *copy_of_model(prf_engine_t *e, size_t *len)
-{
-    uint32_t version;
-    const void *bytes = prf_engine_model(e, 0, len, &version);
-    cr_assert_not_null(bytes, "no model: %s", json_dumps(prf_engine_status(e), 0));
-    void *copy = malloc(*len);
-    memcpy(copy, bytes, *len);
-    return copy;
-}
-
 static void *undisturbed(uint64_t seed, size_t *len, size_t *fresh)
 {
     world_t w = {0};
     prf_map_init(&w.known);
     prf_rng_init(&w.rng, seed, 0);
     prf_engine_t *e = engine();
-    cr_assert(run(e, &w));
-    void *model = copy_of_model(e, len);
+    cr_assert(world_run(e, &w));
+    void *model = world_model(e, len);
     *fresh = w.fresh;
     prf_engine_destroy(&e);
     prf_map_release(&w.known);
@@ -195,14 +74,14 @@ Test(engine, killed_and_resumed_it_repeats_nothing_and_ends_in_the_same_bytes)
     prf_map_init(&w.known);
     prf_rng_init(&w.rng, 3, 0);
     prf_engine_t *e = engine();
-    for (int kills = 0; !run(e, &w); kills++) {
+    for (int kills = 0; !world_run(e, &w); kills++) {
         cr_assert_lt(kills, 100);
         prf_engine_destroy(&e);
         e = engine();
         w.stop_after = w.fresh + 70;
     }
     cr_assert_eq(w.fresh, fresh, "measured %zu points, undisturbed %zu", w.fresh, fresh);
-    void *again = copy_of_model(e, &again_len);
+    void *again = world_model(e, &again_len);
     cr_assert_eq(again_len, len);
     cr_assert_eq(memcmp(expected, again, len), 0);
     free(expected);
@@ -217,7 +96,7 @@ Test(engine, poisoned_points_are_counted_and_the_campaign_goes_on_without_them)
     prf_map_init(&w.known);
     prf_rng_init(&w.rng, 4, 0);
     prf_engine_t *e = engine();
-    cr_assert(run(e, &w));
+    cr_assert(world_run(e, &w));
     json_t *summary = prf_engine_summary(e);
     json_t *board = json_array_get(json_object_get(summary, "boards"), 0);
     json_int_t poisoned = json_integer_value(json_object_get(board, "poisoned"));
@@ -246,7 +125,7 @@ Test(engine, steps_found_and_error_reach_the_summary)
     prf_map_init(&w.known);
     prf_rng_init(&w.rng, 5, 0);
     prf_engine_t *e = engine_with(400);
-    cr_assert(run(e, &w));
+    cr_assert(world_run(e, &w));
     prf_engine_published(e, 0, 1);
     prf_engine_acknowledged(e, 0, 2, 1, false);
     cr_assert_not(prf_engine_finished(e), "one of two workers has not acknowledged");
@@ -278,7 +157,7 @@ Test(engine, the_budget_is_kept_whatever_the_helpings_are_made_of)
         prf_map_init(&w.known);
         prf_rng_init(&w.rng, 15, 0);
         prf_engine_t *e = engine_with(budgets[i]);
-        cr_assert(run(e, &w), "%u", budgets[i]);
+        cr_assert(world_run(e, &w), "%u", budgets[i]);
         json_t *summary = prf_engine_summary(e);
         json_t *board = json_array_get(json_object_get(summary, "boards"), 0);
         json_int_t samples = json_integer_value(json_object_get(board, "samples")),
@@ -302,9 +181,9 @@ static void cr_expect_passes(const char *passes, world_t w, size_t each)
     prf_map_init(&w.known);
     prf_rng_init(&w.rng, 6, 0);
     prf_engine_t *e = engine_of(text);
-    cr_assert(run(e, &w));
+    cr_assert(world_run(e, &w));
     cr_assert_eq(w.fresh, each * calm_fresh, "%zu of %zu", w.fresh, calm_fresh);
-    void *model = copy_of_model(e, &len);
+    void *model = world_model(e, &len);
     cr_assert_eq(len, calm_len);
     cr_assert_eq(memcmp(model, calm, len), 0, "a slow state reached the model");
     free(model);
@@ -345,7 +224,7 @@ Test(engine, a_worker_that_never_takes_the_model_does_not_hold_the_campaign_for_
     prf_map_init(&w.known);
     prf_rng_init(&w.rng, 7, 0);
     prf_engine_t *e = engine();
-    cr_assert(run(e, &w));
+    cr_assert(world_run(e, &w));
     prf_engine_published(e, 0, 1);
     prf_engine_acknowledged(e, 0, 3, 2, false);
     cr_assert_not(prf_engine_finished(e));
@@ -376,20 +255,6 @@ static prf_engine_t *engine_in(const char *text, const world_t *w, const prf_ref
     return e;
 }
 
-static void world_init(world_t *w, uint64_t seed)
-{
-    *w = (world_t){0};
-    prf_map_init(&w->known);
-    prf_rng_init(&w->rng, seed, 0);
-}
-
-static void world_release(world_t *w)
-{
-    prf_map_release(&w->known);
-    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
-        free(w->decisions[i]);
-}
-
 static json_int_t told(prf_engine_t *e, const char *key)
 {
     json_t *summary = prf_engine_summary(e);
@@ -408,8 +273,8 @@ static void time_budget(unsigned seconds)
     world_t w;
     world_init(&w, 8);
     prf_engine_t *e = engine_in(text, &w, NULL);
-    cr_assert(run(e, &w));
-    void *expected = copy_of_model(e, &len);
+    cr_assert(world_run(e, &w));
+    void *expected = world_model(e, &len);
     json_int_t planned = told(e, "planned");
     size_t fresh = w.fresh;
     cr_assert_eq((size_t)planned, fresh);
@@ -420,21 +285,21 @@ static void time_budget(unsigned seconds)
     world_init(&killed, 8);
     killed.stop_at_decision = true;
     e = engine_in(text, &killed, NULL);
-    cr_assert_not(run(e, &killed));
+    cr_assert_not(world_run(e, &killed));
     prf_engine_destroy(&e);
     cr_assert_lt(killed.fresh, fresh, "nothing was on its way");
     /* Another campaign has measured more meanwhile: that must not count. */
     world_t rich;
     world_init(&rich, 9);
     e = engine_in(file, &rich, NULL);
-    cr_assert(run(e, &rich));
+    cr_assert(world_run(e, &rich));
     prf_engine_destroy(&e);
     cr_assert_lt(fresh, rich.fresh, "the time was never up");
     rich.decisions[1] = killed.decisions[1];
     killed.decisions[1] = NULL;
     e = engine_in(text, &rich, NULL);
-    cr_assert(run(e, &rich));
-    void *again = copy_of_model(e, &again_len);
+    cr_assert(world_run(e, &rich));
+    void *again = world_model(e, &again_len);
     cr_assert_eq(told(e, "planned"), planned);
     cr_assert_eq(again_len, len);
     cr_assert_eq(memcmp(again, expected, len), 0, "a resumed campaign counted other points");
@@ -470,8 +335,8 @@ Test(engine, a_decision_about_another_file_or_a_damaged_one_has_no_effect)
         for (size_t k = 0; k < PRF_ENGINE_DECISIONS; k++)
             w.decisions[k] = strdup(bad[i]);
         prf_engine_t *e = engine_in(file, &w, NULL);
-        cr_assert(run(e, &w), "'%s'", bad[i]);
-        void *again = copy_of_model(e, &again_len);
+        cr_assert(world_run(e, &w), "'%s'", bad[i]);
+        void *again = world_model(e, &again_len);
         cr_assert(again_len == len && memcmp(again, expected, len) == 0, "'%s'", bad[i]);
         free(again);
         prf_engine_destroy(&e);
@@ -496,16 +361,16 @@ Test(engine, a_refresh_of_boards_that_did_not_change_measures_a_few_points_and_k
     world_t w;
     world_init(&w, 11);
     prf_engine_t *e = engine_in(file, &w, NULL);
-    cr_assert(run(e, &w));
-    void *expected = copy_of_model(e, &len);
+    cr_assert(world_run(e, &w));
+    void *expected = world_model(e, &len);
     size_t fresh = w.fresh;
     prf_engine_destroy(&e);
     for (size_t i = 0; i < 2; i++) {
         e = engine_in(file, &w, i ? &second : &first);
-        cr_assert(run(e, &w));
+        cr_assert(world_run(e, &w));
         assert_verdict(e, "holds", 1);
         cr_assert_eq(w.fresh, fresh + (i ? 45 : 20), "each refresh has measurements of its own");
-        void *again = copy_of_model(e, &again_len);
+        void *again = world_model(e, &again_len);
         cr_assert(again_len == len && memcmp(again, expected, len) == 0);
         free(again);
         prf_engine_destroy(&e);
@@ -523,26 +388,26 @@ Test(engine, a_refresh_of_boards_that_drifted_measures_everything_anew_and_kille
     world_init(&slow, 12);
     slow.pace = 1.25;
     prf_engine_t *e = engine_in(file, &slow, NULL);
-    cr_assert(run(e, &slow));
-    void *expected = copy_of_model(e, &len);
+    cr_assert(world_run(e, &slow));
+    void *expected = world_model(e, &len);
     fresh = slow.fresh;
     prf_engine_destroy(&e);
 
     world_t w;
     world_init(&w, 13);
     e = engine_in(file, &w, NULL);
-    cr_assert(run(e, &w));
+    cr_assert(world_run(e, &w));
     prf_engine_destroy(&e);
     before = w.fresh;
     w.pace = 1.25;
     w.stop_at_decision = true;
     e = engine_in(file, &w, &refresh);
-    cr_assert_not(run(e, &w)); /* killed as soon as it was decided */
+    cr_assert_not(world_run(e, &w)); /* killed as soon as it was decided */
     w.stop_at_decision = false;
     w.stop_after = w.fresh + 50;
     prf_engine_destroy(&e);
     e = engine_in(file, &w, &refresh);
-    for (int kills = 0; !run(e, &w); kills++) {
+    for (int kills = 0; !world_run(e, &w); kills++) {
         cr_assert_lt(kills, 100);
         prf_engine_destroy(&e);
         e = engine_in(file, &w, &refresh);
@@ -552,7 +417,7 @@ Test(engine, a_refresh_of_boards_that_drifted_measures_everything_anew_and_kille
     /* What the check measured is part of the new plan, unless it came in a helping that the slower boards' models did not choose.
      */
     cr_assert(w.fresh >= before + fresh && w.fresh <= before + fresh + refresh.points);
-    void *again = copy_of_model(e, &again_len);
+    void *again = world_model(e, &again_len);
     cr_assert(again_len == len && memcmp(again, expected, len) == 0, "something of the old generation is in the new model");
     free(again);
     prf_engine_destroy(&e);
@@ -561,12 +426,12 @@ Test(engine, a_refresh_of_boards_that_drifted_measures_everything_anew_and_kille
     world_t calm;
     world_init(&calm, 14);
     e = engine_in(file, &calm, NULL);
-    cr_assert(run(e, &calm));
+    cr_assert(world_run(e, &calm));
     prf_engine_destroy(&e);
     calm.pace = 1.25;
     e = engine_in(file, &calm, &refresh);
-    cr_assert(run(e, &calm));
-    again = copy_of_model(e, &again_len);
+    cr_assert(world_run(e, &calm));
+    again = world_model(e, &again_len);
     cr_assert(again_len == len && memcmp(again, expected, len) == 0);
     cr_assert_eq(calm.fresh, w.fresh);
     free(again);

@@ -139,11 +139,14 @@ Test(fusion, words_say_what_the_rule_does)
                  {{.verdict = PRF_FUSION_ADDS, .fixed_ns = 50}, false, "adds 50 ns"},
                  {{.verdict = PRF_FUSION_SEPARATE, .ns_per_element = 0.25}, false, "runs by itself: 0.25 ns an element"},
                  {{.verdict = PRF_FUSION_SEPARATE}, true, "runs by itself: as long as an activation alone"}};
+    prf_model_t *model = made_model("toy", 1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[PRF_FUSION_WORDS];
-        prf_fusion_words(&cases[i].rule, cases[i].modelled, text);
+        model->parts[0].space.kind = cases[i].modelled ? PRF_ACTIVATION : PRF_FC;
+        prf_fusion_words(model, &cases[i].rule, text);
         cr_assert_str_eq(text, cases[i].words);
     }
+    prf_model_destroy(&model);
 }
 
 /* ---- in a model ---- */

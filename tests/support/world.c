@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "world.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+double world_array(const prf_block_t *b)
+{
+    const prf_layer_t *l = &b->layers[0];
+    bool conv = l->kind == PRF_CONV1D;
+    double rows = ceil((conv ? l->p[PRF_P_C] : l->p[PRF_P_IN]) / 8.0),
+           columns = ceil((conv ? l->p[PRF_P_K] : l->p[PRF_P_OUT]) / 8.0);
+    return 4 * (1 + rows * columns * (conv ? (double)prf_layer_out_shape(l).w * l->p[PRF_P_F] : 1.0));
+}
+
+void world_init(world_t *w, uint64_t seed)
+{
+    *w = (world_t){0};
+    prf_map_init(&w->known);
+    prf_rng_init(&w->rng, seed, 0);
+}
+
+void world_release(world_t *w)
+{
+    prf_map_release(&w->known);
+    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
+        free(w->decisions[i]);
+}
+
+typedef struct {
+    prf_want_t want;
+    double latency_ns;
+    uint32_t taint;
+} going_t;
+
+static void answer(prf_engine_t *e, world_t *w, const going_t *g)
+{
+    uint64_t bits;
+    double latency_ns = g->latency_ns;
+    bool reused = prf_map_get(&w->known, &g->want.point, g->want.attempt, &bits);
+    if (reused)
+        memcpy(&latency_ns, &bits, sizeof latency_ns);
+    else
+        memcpy(&bits, &latency_ns, sizeof bits);
+    prf_sample_t s = {.latency_ns = latency_ns, .min_ns = latency_ns, .repeats = 1, .busy_ns = 40000000, .taint = g->taint};
+    bool failed = w->poison && g->want.point.bytes[0] < 8;
+    if (!reused) {
+        w->fresh++;
+        cr_assert_eq(prf_map_put(&w->known, &g->want.point, g->want.attempt, bits, NULL), PRF_OK);
+    }
+    cr_assert_eq(
+        prf_engine_answer(e, &g->want.point, g->want.attempt, failed ? NULL : &s, reused, failed ? "it broke" : NULL, NULL),
+        PRF_OK);
+}
+
+static bool is_known(void *arg, const prf_digest_t *point, uint32_t attempt)
+{
+    const world_t *w = arg;
+    uint64_t any;
+    return prf_map_get(&w->known, point, attempt, &any);
+}
+
+/* True when one was made, and is durable and told. */
+static bool decide(prf_engine_t *e, world_t *w)
+{
+    const char *name;
+    char *decision = prf_engine_decision(e, 0, is_known, w, &name);
+    if (!decision)
+        return false;
+    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
+        if (strcmp(prf_engine_decisions[i], name) == 0) {
+            free(w->decisions[i]);
+            w->decisions[i] = decision;
+        }
+    if (!w->stop_at_decision)
+        cr_assert_eq(prf_engine_decide(e, 0, name, decision, NULL), PRF_OK);
+    return true;
+}
+
+/* Blocks one after another. */
+static double latency_of(const world_t *w, const prf_want_t *want)
+{
+    double sum = 0;
+    for (size_t i = 0; i < want->block_count; i++)
+        sum += w->latency ? w->latency(&want->blocks[i]) : world_array(&want->blocks[i]);
+    return sum;
+}
+
+bool world_run(prf_engine_t *e, world_t *w)
+{
+    enum { FLIGHT = 16 };
+    going_t going[FLIGHT];
+    size_t flying = 0;
+    for (;;) {
+        while (flying < FLIGHT && prf_engine_next(e, &going[flying].want)) {
+            double slow = w->passes ? w->slow[going[flying].want.attempt % w->passes] : 1;
+            going[flying].latency_ns = latency_of(w, &going[flying].want) * slow * (w->pace > 0 ? w->pace : 1);
+            going[flying].taint = w->disturbed > 0 && slow >= w->disturbed ? PRF_TAINT_SLOW : 0;
+            flying++;
+        }
+        if (w->stop_after && w->fresh >= w->stop_after)
+            return false;
+        if (decide(e, w)) {
+            if (w->stop_at_decision)
+                return false;
+            continue;
+        }
+        if (flying > 0) {
+            size_t pick = (size_t)prf_rng_below(&w->rng, flying);
+            going_t g = going[pick];
+            going[pick] = going[--flying];
+            answer(e, w, &g);
+            continue;
+        }
+        prf_training_t *task = prf_engine_training(e);
+        if (!task)
+            return prf_engine_stage(e, 0) == PRF_STAGE_PUBLISH;
+        prf_training_run(task);
+        cr_assert_eq(prf_engine_trained(e, task, NULL), PRF_OK);
+    }
+}
+
+void *world_model(prf_engine_t *e, size_t *len)
+{
+    uint32_t version;
+    const void *bytes = prf_engine_model(e, 0, len, &version);
+    cr_assert_not_null(bytes, "no model: %s", json_dumps(prf_engine_status(e), 0));
+    void *copy = malloc(*len);
+    memcpy(copy, bytes, *len);
+    return copy;
+}

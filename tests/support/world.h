@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/* world.h - what an engine meets, for tests: a store, boards that answer in random order, kills. Asserts through Criterion. */
+#ifndef PRF_TESTS_WORLD_H
+#define PRF_TESTS_WORLD_H
+
+#include "base/map.h"
+#include "base/rng.h"
+#include "engine.h"
+
+typedef struct {
+    prf_map_t known;   /* points that "the store" has, with their latency */
+    size_t fresh;      /* measured and not known before */
+    size_t stop_after; /* fresh measurements; then the run is killed */
+    prf_rng_t rng;
+    bool poison;                           /* every point whose first byte is below 8 fails */
+    double slow[5];                        /* factors of passes 0, 1, ... of each measurement, when the first is not 0 */
+    uint32_t passes;                       /* attempts of one measurement */
+    double disturbed;                      /* a pass this slow tells that it was disturbed; 0: none tells */
+    double pace;                           /* of boards that drifted: what was not known before takes so many times longer; 0: 1 */
+    char *decisions[PRF_ENGINE_DECISIONS]; /* that "the store" has; owned */
+    double (*latency)(const prf_block_t *block); /* NULL: world_array */
+    bool stop_at_decision;                       /* killed when one is durable, before anything follows from it */
+} world_t;
+
+/* An array of 8 x 8 that knows no noise; of conv1d and fc. */
+double world_array(const prf_block_t *block);
+
+void world_init(world_t *w, uint64_t seed);
+void world_release(world_t *w);
+/* Runs until the model is there or the world is stopped; answers in random order. True when the model is final. */
+bool world_run(prf_engine_t *e, world_t *w);
+/* Its bytes; caller frees. */
+void *world_model(prf_engine_t *e, size_t *len);
+
+#endif
