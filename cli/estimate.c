@@ -202,6 +202,16 @@ static bool was_measured(const answer_t *a, size_t block)
     return a->measured && a->measured[block] && !*a->measured[block];
 }
 
+/* Blocks whose activation is taken as free because the model has no rule for it. */
+static size_t count_unruled(const answer_t *a)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < a->sum.block_count; i++)
+        count += !isnan(a->sum.blocks[i].latency_ns) && !was_measured(a, i) &&
+                 !prf_model_rules_cover(a->model, &a->network.blocks[i].block);
+    return count;
+}
+
 static json_t *layer_to_json(const answer_t *a, size_t block)
 {
     const prf_network_block_t *b = &a->network.blocks[block];
@@ -247,11 +257,11 @@ static json_t *to_json(const answer_t *a)
         if (!n->unknown)
             json_array_append_new(notes, json_pack("{s:s, s:s, s:s}", "op", n->op, "name", n->name, "treatment", n->treatment));
     }
-    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:o, s:I, s:o, s:o, s:o}", "network", a->network.name, "kind",
+    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:o, s:I, s:I, s:o, s:o, s:o}", "network", a->network.name, "kind",
                      prf_model_kind(a->model), "dtype", prf_dtype_name(a->network.blocks[0].block.dtype), "batch",
                      (json_int_t)a->request->batch, "total_ns", a->sum.total_ns, "low_ns", a->sum.low_ns, "high_ns", a->sum.high_ns,
-                     "total_macs", macs_to_json(a->network.total_macs), "covered", (json_int_t)a->sum.covered, "layers", layers,
-                     "unsupported", unsupported_to_json(a), "notes", notes);
+                     "total_macs", macs_to_json(a->network.total_macs), "covered", (json_int_t)a->sum.covered, "without_rule",
+                     (json_int_t)count_unruled(a), "layers", layers, "unsupported", unsupported_to_json(a), "notes", notes);
 }
 
 /* The parameters that are not at their default, as --layer takes them. */
@@ -364,6 +374,9 @@ static int print_table(const answer_t *a)
     printf("\n%s%s on %s: %s%s (%s to %s), %.0f MACs, %zu of %zu layers estimated\n", prf_bold(&terminal), a->network.name,
            prf_model_kind(a->model), prf_human_ns(a->sum.total_ns, ns), prf_plain(&terminal), prf_human_ns(a->sum.low_ns, low),
            prf_human_ns(a->sum.high_ns, high), a->network.total_macs, a->sum.covered, a->sum.block_count);
+    size_t unruled = count_unruled(a);
+    if (unruled)
+        printf("%zu layers have an activation behind them that the model has no rule for: taken as free\n", unruled);
     if (outside)
         printf("* outside the range that the model was trained on: expect a larger error\n");
     if (a->measured)

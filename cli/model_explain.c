@@ -212,9 +212,13 @@ static prf_status_t explain(const prf_model_file_t *file, int kind, bool json, j
         printf("shares and effects are means over %d layers drawn from the trained range\n", PRF_EXPLAIN_LAYERS);
     }
     prf_status_t status = explain_layers(file, kind, &terminal, layers, err);
+    prf_layer_kind_t lead = kind >= 0 ? (prf_layer_kind_t)kind : PRF_LAYER_KINDS;
     if (json)
-        *document = json_pack("{s:s, s:s, s:I, s:o}", "kind", prf_model_kind(file->model), "digest", file->digest, "layers_drawn",
-                              (json_int_t)PRF_EXPLAIN_LAYERS, "layers", layers);
+        *document =
+            json_pack("{s:s, s:s, s:I, s:o, s:o}", "kind", prf_model_kind(file->model), "digest", file->digest, "layers_drawn",
+                      (json_int_t)PRF_EXPLAIN_LAYERS, "layers", layers, "fusion", prf_model_fusions_json(file->model, lead));
+    else if (!status)
+        prf_model_print_fusions(file->model, lead, &terminal);
     return status;
 }
 

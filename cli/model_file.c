@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "model/fusion.h"
 
 prf_status_t prf_model_file_open(prf_model_file_t *out, const char *path, prf_error_t *err)
 {
@@ -60,6 +61,49 @@ void prf_model_range_text(const prf_model_layer_t *layer, char *text, size_t cap
         prf_space_bounds(&layer->space, params[i], &low, &high);
         used += (size_t)snprintf(text + used, cap - used, "%s%s=%d..%d", used ? " " : "", prf_param_name(params[i]), low, high);
     }
+}
+
+json_t *prf_model_fusions_json(const prf_model_t *model, prf_layer_kind_t lead)
+{
+    json_t *rules = json_array();
+    size_t count;
+    const prf_fusion_t *rule = prf_model_fusions(model, &count);
+    for (size_t i = 0; i < count; i++, rule++) {
+        char words[PRF_FUSION_WORDS];
+        if (lead != PRF_LAYER_KINDS && rule->lead != lead)
+            continue;
+        prf_fusion_words(model, rule, words);
+        json_array_append_new(rules,
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o}", "layer", prf_layer_kind_name(rule->lead),
+                                        "dtype", prf_dtype_name(rule->dtype), "follower", prf_activation_name(rule->fn), "verdict",
+                                        prf_fusion_verdict_name(rule->verdict), "rule", words, "fixed_ns",
+                                        prf_json_real(rule->fixed_ns), "ns_per_element", prf_json_real(rule->ns_per_element),
+                                        "measured", (json_int_t)rule->layers, "added_percent", prf_json_real(rule->added_percent)));
+    }
+    return rules;
+}
+
+void prf_model_print_fusions(const prf_model_t *model, prf_layer_kind_t lead, const prf_terminal_t *terminal)
+{
+    prf_table_t *table = prf_table_new("layer|dtype|followed by|rule|measured>|adds>");
+    json_t *rules = prf_model_fusions_json(model, lead), *rule;
+    size_t i;
+    json_array_foreach(rules, i, rule)
+    {
+        char added[PRF_HUMAN];
+        prf_table_cell(table, "%s", prf_json_text(rule, "layer", "?"));
+        prf_table_cell(table, "%s", prf_json_text(rule, "dtype", "?"));
+        prf_table_cell(table, "%s", prf_json_text(rule, "follower", "?"));
+        prf_table_cell(table, "%s", prf_json_text(rule, "rule", "?"));
+        prf_table_cell(table, "%.0f", prf_json_number(rule, "measured", 0));
+        prf_table_cell(table, "%s", prf_human_percent(prf_json_number(rule, "added_percent", 0), added));
+    }
+    if (i > 0) {
+        fputc('\n', stdout);
+        prf_table_print(&table, terminal);
+    }
+    prf_table_destroy(&table);
+    json_decref(rules);
 }
 
 void prf_model_print_head(const prf_model_file_t *file, const prf_terminal_t *terminal)

@@ -23,6 +23,10 @@ json_t *prf_model_metrics_json(const prf_metrics_t *metrics);
 json_t *prf_model_range_json(const prf_model_layer_t *layer);
 /* "c=1..256 r=1..3" of the parameters that vary; cut to what fits. */
 void prf_model_range_text(const prf_model_layer_t *layer, char *text, size_t cap);
+/* The fusion rules of a leading layer's kind, or (PRF_LAYER_KINDS) all of them: as JSON, a new reference, and as a table, nothing
+ * where there are none. */
+json_t *prf_model_fusions_json(const prf_model_t *model, prf_layer_kind_t lead);
+void prf_model_print_fusions(const prf_model_t *model, prf_layer_kind_t lead, const prf_terminal_t *terminal);
 /* "Model of 'cpu', 1.2 MB, digest ..." */
 void prf_model_print_head(const prf_model_file_t *file, const prf_terminal_t *terminal);
 

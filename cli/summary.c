@@ -76,6 +76,31 @@ static void print_steps(const json_t *boards, const prf_terminal_t *t)
     prf_table_destroy(&table);
 }
 
+/* What activations add to the layers before them. */
+static void print_fusion(const json_t *boards, const prf_terminal_t *t)
+{
+    prf_table_t *table = prf_table_new("board|layer|followed by|rule|adds>");
+    size_t i, k, rows = 0;
+    json_t *b, *rule;
+    json_array_foreach(boards, i, b)
+    {
+        json_array_foreach(json_object_get(b, "fusion"), k, rule)
+        {
+            prf_table_cell(table, "%s", prf_json_text(b, "kind", "?"));
+            prf_table_cell(table, "%s", prf_json_text(rule, "layer", "?"));
+            prf_table_cell(table, "%s", prf_json_text(rule, "follower", "?"));
+            prf_table_cell(table, "%s", prf_json_text(rule, "rule", "?"));
+            percent_cell(table, rule, "added_percent");
+            rows++;
+        }
+    }
+    if (rows) {
+        heading(t, "Fusion");
+        prf_table_print(&table, t);
+    }
+    prf_table_destroy(&table);
+}
+
 static void print_networks(const json_t *networks, const prf_terminal_t *t)
 {
     if (json_array_size(networks) == 0)
@@ -140,6 +165,7 @@ void prf_summary_print(const json_t *summary, const prf_terminal_t *terminal)
     print_notes(boards, terminal);
     print_steps(boards, terminal);
     prf_staircase_print(boards, terminal);
+    print_fusion(boards, terminal);
     print_networks(json_object_get(summary, "networks"), terminal);
     fflush(terminal->stream);
 }
