@@ -75,12 +75,28 @@ static prf_status_t link_tree(prf_ensemble_t *self, uint32_t root, uint32_t size
     return PRF_OK;
 }
 
+/* Levels below the root of a linked tree: in breadth-first order each follows the one above it. */
+static size_t count_levels(const prf_node_t *nodes)
+{
+    size_t levels = 0, begin = 0, end = 1;
+    for (;;) {
+        size_t inner = 0;
+        for (size_t i = begin; i < end; i++)
+            inner += nodes[i].feature != PRF_LEAF;
+        if (inner == 0)
+            return levels;
+        levels++;
+        begin = end;
+        end += 2 * inner;
+    }
+}
+
 prf_status_t prf_ensemble_link(prf_ensemble_t *self, const uint32_t *tree_sizes, size_t feature_count, prf_error_t *err)
 {
     if (self->member_count < 1 || self->member_count > PRF_MEMBERS || self->tree_count < 1 || self->tree_count > PRF_TREES ||
         self->tree_count % self->member_count || !isfinite(self->base))
         return prf_fail(err, PRF_ECORRUPT, "model: %u members with %u trees", self->member_count, self->tree_count);
-    size_t at = 0;
+    size_t at = 0, levels = 0;
     for (uint32_t t = 0; t < self->tree_count; t++) {
         if (tree_sizes[t] < 1 || tree_sizes[t] > self->node_count - at)
             return prf_fail(err, PRF_ECORRUPT, "model: tree %u has %u nodes, more than there are", t, tree_sizes[t]);
@@ -88,6 +104,10 @@ prf_status_t prf_ensemble_link(prf_ensemble_t *self, const uint32_t *tree_sizes,
         prf_status_t status = link_tree(self, (uint32_t)at, tree_sizes[t], feature_count, err);
         if (status)
             return status;
+        levels += count_levels(self->nodes + at);
+        if (levels > PRF_LEVELS)
+            return prf_fail(err, PRF_ECORRUPT,
+                            "model: its trees are too deep, more than %d levels in all: training makes no such trees", PRF_LEVELS);
         at += tree_sizes[t];
     }
     if (at != self->node_count)

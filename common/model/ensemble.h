@@ -11,7 +11,13 @@
 
 #include "base/status.h"
 
-enum { PRF_LEAF = UINT16_MAX, PRF_MEMBERS = 1024, PRF_TREES = 65536, PRF_NODES = 16 << 20 };
+enum {
+    PRF_LEAF = UINT16_MAX,
+    PRF_MEMBERS = 1024,
+    PRF_TREES = 65536,
+    PRF_NODES = 16 << 20,
+    PRF_LEVELS = 65536 /* below the roots, of all trees together: what one answer may cost, whoever made the file */
+};
 
 /* Trees lie one after another, each in breadth-first order: the children of its k-th inner node are its nodes 2k + 1 and
  * 2k + 2. So a child always lies behind its parent, and the file need not store children at all. */

@@ -236,6 +236,25 @@ Test(forest, linking_refuses_trees_that_loop_or_leave_their_bounds)
     cr_assert_eq(link_of((prf_node_t[]){leaf}, 1, 0, 1), PRF_ECORRUPT, "an empty tree");
 }
 
+/* One long branch: each inner node has a leaf and the next inner one. */
+static prf_status_t link_chain(uint32_t levels)
+{
+    uint32_t size = 2 * levels + 1, root;
+    prf_node_t *nodes = calloc(size, sizeof *nodes);
+    for (uint32_t i = 0; i < size; i++)
+        nodes[i].feature = i == 0 || (i % 2 == 1 && i + 2 < size) ? 0 : PRF_LEAF;
+    prf_ensemble_t e = {.member_count = 1, .tree_count = 1, .roots = &root, .nodes = nodes, .node_count = size};
+    prf_status_t status = prf_ensemble_link(&e, &size, 2, NULL);
+    free(nodes);
+    return status;
+}
+
+Test(forest, linking_refuses_trees_that_would_take_an_answer_for_ever)
+{
+    cr_assert_eq(link_chain(PRF_LEVELS), PRF_OK);
+    cr_assert_eq(link_chain(PRF_LEVELS + 1), PRF_ECORRUPT);
+}
+
 Test(roofline, constants_are_found_again_despite_outliers)
 {
     enum { N = 400 };
