@@ -192,20 +192,22 @@ static json_t *summary_of(const one_t *one)
 }
 
 /* What holds now, whenever the rest was noted: which model the kind's boards are to run, how many do, and how the boards are. */
-static void note_models(const prf_campaigns_t *self, json_t *boards)
+static void note_models(const prf_campaigns_t *self, const one_t *one, json_t *boards)
 {
+    const prf_engine_t *engine = one->running ? prf_running_engine(one->running) : NULL;
     size_t i;
     json_t *board;
     json_array_foreach(boards, i, board)
     {
         const char *kind = prf_campaign_doc_text(board, "kind");
+        const char *usable = engine ? prf_engine_fingerprint(engine, i) : "";
         prf_model_version_t current = {0};
         prf_publisher_current(self->hub->publisher, kind, &current);
         prf_census_t census = prf_fleet_census(self->hub->fleet, kind, "", current.version);
         json_object_set_new(board, "current_version", json_integer(current.version));
         json_object_set_new(board, "current_runs_on", json_integer(census.current));
         json_object_set_new(board, "boards_live", json_integer(census.workers));
-        json_object_set_new(board, "quarantined", json_integer((json_int_t)prf_triage_count(self->hub->triage, kind)));
+        json_object_set_new(board, "quarantined", json_integer((json_int_t)prf_triage_count(self->hub->triage, kind, usable)));
         json_object_set_new(board, "stale", json_boolean(current.version > 0 && prf_health_flagged(self->hub->health, kind)));
     }
 }
@@ -234,7 +236,7 @@ json_t *prf_campaigns_status(const prf_campaigns_t *self, const char *name)
         if (!one->doc || (name && strcmp(one->name, name) != 0))
             continue;
         json_t *boards = one->running ? prf_running_status(one->running) : standing_still(one);
-        note_models(self, boards);
+        note_models(self, one, boards);
         json_array_append_new(campaigns, json_pack("{s:s, s:s, s:f, s:s, s:o}", "name", one->name, "state",
                                                    prf_machine_campaign.states[one->state], "seconds", campaigns_seconds(one),
                                                    "error", prf_campaign_doc_text(one->doc, "error"), "boards", boards));

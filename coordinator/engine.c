@@ -323,7 +323,8 @@ prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, ui
         probe->state = PROBE_POISONED;
         kind->poisoned++;
         if (error)
-            snprintf(kind->note, sizeof kind->note, "%s", error);
+            snprintf(kind->note, sizeof kind->note, "%zu point%s given up ('prfarm poisoned %s' tells why), the last one: %s",
+                     kind->poisoned, kind->poisoned == 1 ? " was" : "s were", self->campaign.name, error);
     }
     if (kind->stage == PRF_STAGE_FAILED)
         return PRF_OK;

@@ -25,7 +25,7 @@
 #include "triage.h"
 #include "trouble.h"
 
-enum { ACKS = 4 };
+enum { ACKS = 4, FAILED_POINTS = 100000 /* more are not remembered */ };
 
 typedef struct {
     prf_results_t *self;
@@ -42,6 +42,7 @@ struct prf_results {
     const prf_hub_t *hub;
     /* point, attempt -> open_t *, owned by its commit: the outcome that counts, and a labelled duplicate. */
     prf_map_t open, late;
+    prf_map_t failed; /* points that a board failed on, whichever attempt; set only */
     prf_trouble_t *trouble;
     prf_outcome_fn outcome;
     prf_ack_fn ack;
@@ -56,6 +57,7 @@ prf_status_t prf_results_new(prf_results_t **out, const prf_hub_t *hub, prf_erro
     self->hub = hub;
     prf_map_init(&self->open);
     prf_map_init(&self->late);
+    prf_map_init(&self->failed);
     prf_status_t status = prf_trouble_new(&self->trouble, err);
     if (status) {
         prf_results_destroy(&self);
@@ -71,6 +73,7 @@ void prf_results_destroy(prf_results_t **self)
         return;
     prf_map_release(&(*self)->open);
     prf_map_release(&(*self)->late);
+    prf_map_release(&(*self)->failed);
     prf_trouble_destroy(&(*self)->trouble);
     free(*self);
     *self = NULL;
@@ -256,7 +259,7 @@ static void disbelieve(prf_results_t *self, const prf_said_t *said, uint64_t now
     prf_result_t failure = failure_of(&said->result);
     prf_log(PRF_LOG_WARN, "result_not_believed board=%s error=\"%s\"", board->facts.board, failure.error);
     forget(self, board, said->result.id);
-    prf_triage_failure(self->hub->triage, board, &failure.point, failure.outcome, failure.error, now_ms);
+    prf_triage_failure(self->hub->triage, board, false, failure.outcome, failure.error, now_ms);
 }
 
 /* The point has a latency that is believed: what was told before is settled by it. */
@@ -341,18 +344,34 @@ static void fail(prf_results_t *self, prf_fleet_board_t *board, const prf_result
     prf_trouble_forget(self->trouble, &told->point, told->attempt);
 }
 
+static bool failed_before(const prf_results_t *self, const prf_digest_t *point)
+{
+    uint64_t any;
+    return prf_map_get(&self->failed, point, 0, &any);
+}
+
+static void note_failed(prf_results_t *self, const prf_digest_t *point)
+{
+    prf_error_t err = {0};
+    if (self->failed.count < FAILED_POINTS && prf_map_put(&self->failed, point, 0, 1, &err))
+        prf_log(PRF_LOG_WARN, "failed_point_not_noted error=\"%s\"", err.text);
+}
+
 static void failed(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms)
 {
     prf_log(PRF_LOG_INFO, "job_failed board=%s job=%llu outcome=\"%s\" error=\"%s\"", board->facts.board,
             (unsigned long long)result->id, prf_status_name(result->outcome), result->error);
-    bool unsupported = result->outcome == PRF_EUNSUPPORTED;
-    if (board->trust.state == PRF_TRUSTED || unsupported) {
+    bool unsupported = result->outcome == PRF_EUNSUPPORTED, trusted = board->trust.state == PRF_TRUSTED;
+    bool again = failed_before(self, &result->point);
+    if (trusted && !again && !unsupported)
+        note_failed(self, &result->point);
+    if (trusted || again || unsupported) {
         fail(self, board, result, unsupported, now_ms);
     } else { /* it says nothing about the point */
         prf_sched_postpone(self->hub->sched, &result->point, result->attempt, board->number);
         forget(self, board, result->id);
     }
-    prf_triage_failure(self->hub->triage, board, &result->point, result->outcome, result->error, now_ms);
+    prf_triage_failure(self->hub->triage, board, again, result->outcome, result->error, now_ms);
 }
 
 /* Fits no neighbour, and nobody has told the same of this point. A chain of blocks has no neighbours. */

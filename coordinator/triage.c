@@ -127,15 +127,19 @@ void prf_triage_success(prf_triage_t *self, prf_fleet_board_t *board, uint64_t n
     prf_events_add(self->hub->events, "board_released", board->facts.board, "it measures again");
 }
 
-void prf_triage_failure(prf_triage_t *self, prf_fleet_board_t *board, const prf_digest_t *point, prf_status_t outcome,
-                        const char *error, uint64_t now_ms)
+void prf_triage_failure(prf_triage_t *self, prf_fleet_board_t *board, bool again, prf_status_t outcome, const char *error,
+                        uint64_t now_ms)
 {
     prf_failure_t failure = prf_failure_of(outcome);
     bool was = board->trust.state != PRF_TRUSTED;
     board->failures[failure]++;
     if (failure == PRF_FAILURE_UNSUPPORTED) /* the layer's fault, not the board's */
         return;
-    if (!prf_trust_failure(&board->trust, point, error, self->first_ms, now_ms, prf_clock_wall_ms()))
+    if (again) {
+        prf_trust_no_news(&board->trust, now_ms);
+        return;
+    }
+    if (!prf_trust_failure(&board->trust, error, self->first_ms, now_ms, prf_clock_wall_ms()))
         return;
     shut_out(self, board);
     prf_error_t err = {0};
@@ -208,7 +212,7 @@ void prf_triage_quarantine(prf_triage_t *self, const char *name, const char *why
         fn(arg, err.code, NULL, err.text);
         return;
     }
-    prf_trust_bar(&board->trust, *why ? why : "no reason given", prf_clock_wall_ms());
+    prf_trust_bar(&board->trust, why, prf_clock_wall_ms());
     shut_out(self, board);
     prf_events_add(self->hub->events, "board_quarantined", board->facts.board, "by hand: %s", board->trust.why);
     answer_when_stored(self, board, fn, arg);
@@ -258,12 +262,13 @@ void prf_triage_note(const prf_triage_t *self, const prf_fleet_board_t *board, c
         snprintf(text + used, cap - (size_t)used, "%s%s", used ? "; " : "", hook);
 }
 
-size_t prf_triage_count(const prf_triage_t *self, const char *kind)
+size_t prf_triage_count(const prf_triage_t *self, const char *kind, const char *fingerprint)
 {
     size_t count = 0;
     for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
         const prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
-        count += board->live && board->trust.state != PRF_TRUSTED && strcmp(board->facts.kind, kind) == 0;
+        count += board->live && board->trust.state != PRF_TRUSTED && strcmp(board->facts.kind, kind) == 0 &&
+                 (!*fingerprint || strcmp(board->facts.fingerprint, fingerprint) == 0);
     }
     return count;
 }

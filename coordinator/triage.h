@@ -25,9 +25,9 @@ void prf_triage_lost(prf_triage_t *self, const prf_fleet_board_t *board, uint64_
 size_t prf_triage_most(prf_triage_t *self, prf_fleet_board_t *board, uint64_t now_ms);
 
 void prf_triage_success(prf_triage_t *self, prf_fleet_board_t *board, uint64_t now_ms);
-/* A board failed on a job, which is no longer leased to it. */
-void prf_triage_failure(prf_triage_t *self, prf_fleet_board_t *board, const prf_digest_t *point, prf_status_t outcome,
-                        const char *error, uint64_t now_ms);
+/* A board failed on a job, which is no longer leased to it. `again`: its point had failed before, here or elsewhere. */
+void prf_triage_failure(prf_triage_t *self, prf_fleet_board_t *board, bool again, prf_status_t outcome, const char *error,
+                        uint64_t now_ms);
 
 /* Looks after hooks: every half heartbeat. */
 void prf_triage_tick(prf_triage_t *self, uint64_t now_ms);
@@ -39,7 +39,7 @@ void prf_triage_power_cycle(prf_triage_t *self, const char *board, prf_reply_fn 
 
 /* What there is to say about a board's quarantine and its power-cycles: "" when nothing. */
 void prf_triage_note(const prf_triage_t *self, const prf_fleet_board_t *board, char *text, size_t cap);
-/* Boards of a kind that are in quarantine. */
-size_t prf_triage_count(const prf_triage_t *self, const char *kind);
+/* Boards of a kind that are here and in quarantine; `fingerprint` not "": of that runtime only. */
+size_t prf_triage_count(const prf_triage_t *self, const char *kind, const char *fingerprint);
 
 #endif

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* trust.c - failures of one point in a row count once: several tries of a layer that no board can run must not condemn a board. */
+/* trust.c - a point counts against a board only when it fails for the first time: a layer that no board can run must not condemn
+ * those that try it, however many such layers there are. What failed once stands at the end of the queue, so in the end a campaign
+ * may have nothing else left. */
 #include "trust.h"
 
 #include <stdio.h>
@@ -26,20 +28,10 @@ static void wait_longer(prf_trust_t *self, uint64_t first_ms, uint64_t now_ms)
     self->until_ms = now_ms + self->delay_ms;
 }
 
-/* True: that was one too many. */
-static bool count(prf_trust_t *self, const prf_digest_t *point)
-{
-    if (self->streak > 0 && prf_digest_compare(&self->last_failed, point) == 0)
-        return false;
-    self->last_failed = *point;
-    return ++self->streak >= PRF_TRUST_STREAK;
-}
-
-bool prf_trust_failure(prf_trust_t *self, const prf_digest_t *point, const char *why, uint64_t first_ms, uint64_t now_ms,
-                       uint64_t wall_ms)
+bool prf_trust_failure(prf_trust_t *self, const char *why, uint64_t first_ms, uint64_t now_ms, uint64_t wall_ms)
 {
     if (self->state == PRF_TRUSTED) {
-        if (!count(self, point) || !move(self, PRF_TRUST_CONDEMN))
+        if (++self->streak < PRF_TRUST_STREAK || !move(self, PRF_TRUST_CONDEMN))
             return false;
         self->since_ms = wall_ms;
         self->delay_ms = 0;
@@ -51,11 +43,20 @@ bool prf_trust_failure(prf_trust_t *self, const prf_digest_t *point, const char 
     return true;
 }
 
+void prf_trust_no_news(prf_trust_t *self, uint64_t now_ms)
+{
+    if (prf_trust_probe_due(self, now_ms))
+        self->until_ms = now_ms + self->delay_ms;
+}
+
 void prf_trust_bar(prf_trust_t *self, const char *why, uint64_t wall_ms)
 {
     if (!move(self, PRF_TRUST_BAR))
         return;
+    prf_trust_t before = *self;
     *self = (prf_trust_t){.state = self->state, .since_ms = wall_ms};
+    if (!*why)
+        why = *before.why ? before.why : "no reason given";
     snprintf(self->why, sizeof self->why, "%.*s", PRF_TRUST_WHY - 1, why);
 }
 

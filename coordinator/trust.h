@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/digest.h"
 #include "states.h"
 
 enum { PRF_TRUST_STREAK = 5, PRF_TRUST_LONGEST_MS = 3600000, PRF_TRUST_WHY = 160 };
@@ -21,17 +20,19 @@ typedef struct {
     uint64_t since_ms; /* wall clock, for people */
     uint64_t delay_ms; /* the last one */
     uint64_t until_ms; /* monotonic: not tried before; not of a barred one */
-    uint32_t streak;   /* failures in a row, on different points */
-    prf_digest_t last_failed;
+    uint32_t streak;   /* failures in a row, on points that nobody had failed on */
 } prf_trust_t;
 
 /* A job was done. True: that ended its quarantine. One that was given out before the quarantine does not. */
 bool prf_trust_success(prf_trust_t *self, uint64_t now_ms);
-/* A job failed in a way that may be the board's fault. True: the board is in quarantine from now on, or for longer; `first_ms` is
- * the first delay. `why` is the failure's text. */
-bool prf_trust_failure(prf_trust_t *self, const prf_digest_t *point, const char *why, uint64_t first_ms, uint64_t now_ms,
-                       uint64_t wall_ms);
-void prf_trust_bar(prf_trust_t *self, const char *why, uint64_t wall_ms); /* by hand */
+/* A job failed in a way that may be the board's fault: nobody had failed on its point before. True: the board is in quarantine from
+ * now on, or for longer; `first_ms` is the first delay. `why` is the failure's text. */
+bool prf_trust_failure(prf_trust_t *self, const char *why, uint64_t first_ms, uint64_t now_ms, uint64_t wall_ms);
+/* A job failed whose point had failed before, here or elsewhere: that is the point's doing, and tells nothing of the board. One
+ * that was tried with it is tried again after the same delay. */
+void prf_trust_no_news(prf_trust_t *self, uint64_t now_ms);
+/* By hand; `why` "": what it was in quarantine for stays the reason. */
+void prf_trust_bar(prf_trust_t *self, const char *why, uint64_t wall_ms);
 void prf_trust_release(prf_trust_t *self);
 /* After a restart: the delay begins anew. */
 void prf_trust_restart(prf_trust_t *self, uint64_t now_ms);

@@ -145,8 +145,8 @@ prf_status_t prf_upkeep_fsck(const char *dir, const char *to, bool json, prf_err
         return prf_fail(err, PRF_ENOTFOUND, PRF_STORE_MISSING, dir);
     prf_status_t status = prf_store_env_own(dir, &owner, err);
     if (status == PRF_EBUSY)
-        return prf_fail_prefix(err, status,
-                               "its file changes while a coordinator writes: check a backup ('prfarm backup') instead");
+        return prf_fail_prefix(
+            err, status, "a store in use cannot be checked, its copy can ('prfarm backup %.100s COPY', 'prfarm fsck COPY')", dir);
     if (status)
         return status;
     status = check_and_salvage(dir, to, json, err);
