@@ -28,8 +28,9 @@ typedef struct {
     bool pinning, pinned, deciding, publishing;
     unsigned offered_s; /* since when the model is on offer */
     uint32_t klass;
-    json_int_t measured; /* at the last tick */
-    double rate;         /* a second, smoothed */
+    json_int_t recalled; /* of what it measured itself, what came from the store when it went on */
+    json_int_t measured; /* without these; at the last tick */
+    double rate;         /* a second, smoothed; of the last time that boards had work */
 } side_t;
 
 struct prf_running {
@@ -287,21 +288,24 @@ void prf_running_answer(prf_running_t *self, const prf_digest_t *point, uint32_t
     answer(self, point, attempt, there ? &known : NULL, false, "its result could not be stored");
 }
 
-/* What the digest stands for, for people (export); written once. */
-static void note_plan(prf_running_t *self, const prf_want_t *want)
+/* What the digest stands for, for people (export); written once. True: the campaign owes the result to others. What it measured
+ * itself before it was paused or killed is no news either, but its own. */
+static bool note_plan(prf_running_t *self, const prf_want_t *want, bool known)
 {
     char *blocks = prf_plan_blocks(want->blocks, want->block_count);
     if (!blocks)
-        return;
+        return known;
     prf_planned_t planned = {.point = want->point,
                              .attempt = want->attempt,
                              .campaign = campaign_of(self)->name,
                              .kind = campaign_of(self)->boards[want->board].kind,
                              .role = want->role ? want->role : "",
-                             .blocks = blocks};
+                             .blocks = blocks,
+                             .known = known};
     bool fresh = false;
     char key[PRF_PLAN_KEY], *value = NULL;
     prf_error_t err = {0};
+    prf_planned_t noted;
     prf_status_t status = prf_plan_add(self->hub->plan, &planned, &fresh, &err);
     if (!status && fresh)
         status = prf_plan_encode(&planned, key, &value, &err);
@@ -312,16 +316,19 @@ static void note_plan(prf_running_t *self, const prf_want_t *want)
         prf_log(PRF_LOG_WARN, "plan_not_stored error=\"%s\" export_lacks_a_layer=true", err.text);
     free(value);
     free(blocks);
+    return prf_plan_find(self->hub->plan, &want->point, want->attempt, planned.campaign, &noted) ? noted.known : known;
 }
 
 static void fetch(prf_running_t *self, const prf_want_t *want)
 {
-    note_plan(self, want);
     prf_known_t known;
-    if (prf_index_get(self->hub->index, &want->point, want->attempt, &known)) {
+    bool is_known = prf_index_get(self->hub->index, &want->point, want->attempt, &known);
+    bool reused = note_plan(self, want, is_known);
+    if (is_known) {
         if (known.outcome == PRF_OK && want->block_count == 1)
             prf_plausible_note(self->hub->plausible, self->sides[want->board].klass, want->blocks, known.sample.latency_ns);
-        answer(self, &want->point, want->attempt, &known, true, NULL);
+        self->sides[want->board].recalled += !reused && known.outcome == PRF_OK;
+        answer(self, &want->point, want->attempt, &known, reused, NULL);
         return;
     }
     prf_job_t job = {.point = want->point,
@@ -490,8 +497,11 @@ void prf_running_tick(prf_running_t *self)
     json_t *boards = prf_engine_status(self->engine);
     for (size_t i = 0; i < self->count; i++) {
         side_t *side = &self->sides[i];
-        json_int_t measured = json_integer_value(json_object_get(json_array_get(boards, i), "measured"));
-        side->rate += 0.2 * ((double)(measured - side->measured) - side->rate);
+        const json_t *board = json_array_get(boards, i);
+        json_int_t measured = json_integer_value(json_object_get(board, "measured")) - side->recalled;
+        /* While nothing is to be measured (a training) it is no pace of the boards. */
+        if (json_integer_value(json_object_get(board, "open")) > 0)
+            side->rate += 0.2 * ((double)(measured - side->measured) - side->rate);
         side->measured = measured;
         bool offered = prf_engine_stage(self->engine, i) == PRF_STAGE_PUBLISH && !side->publishing;
         side->offered_s = offered ? side->offered_s + 1 : 0;
@@ -512,7 +522,7 @@ json_t *prf_running_status(const prf_running_t *self)
             busy += one->live && strcmp(one->facts.kind, kind) == 0 && prf_sched_leases(self->hub->sched, one->number) > 0;
         }
         double rate = self->sides[i].rate;
-        bool known = rate > 1e-3;
+        bool known = rate > 1e-3 && open > 0;
         uint32_t others = self->sides[i].pinned ? census.workers - census.same : 0;
         json_object_set_new(board, "workers", json_integer(census.workers - others));
         json_object_set_new(board, "other_runtime", json_integer(others));

@@ -10,11 +10,14 @@
 #include "base/map.h"
 #include "base/text.h"
 
+#define KNOWN " known" /* behind the role */
+
 typedef struct entry {
     struct entry *next, *before; /* `next`: of the same point; `before`: of all, for the end */
     const char *campaign, *kind, *role;
     prf_digest_t point;
     uint32_t attempt;
+    bool known;
     char blocks[];
 } entry_t;
 
@@ -92,7 +95,8 @@ prf_status_t prf_plan_add(prf_plan_t *self, const prf_planned_t *planned, bool *
                        .kind = intern(self, planned->kind),
                        .role = intern(self, planned->role),
                        .point = planned->point,
-                       .attempt = planned->attempt};
+                       .attempt = planned->attempt,
+                       .known = planned->known};
     memcpy(entry->blocks, planned->blocks, len + 1);
     prf_status_t status = entry->campaign && entry->kind && entry->role ? PRF_OK : prf_fail(err, PRF_ENOMEM, "a point's plan");
     if (!status)
@@ -114,8 +118,13 @@ bool prf_plan_find(const prf_plan_t *self, const prf_digest_t *point, uint32_t a
         e = e->next;
     if (!e)
         return false;
-    *out = (prf_planned_t){
-        .point = e->point, .attempt = e->attempt, .campaign = e->campaign, .kind = e->kind, .role = e->role, .blocks = e->blocks};
+    *out = (prf_planned_t){.point = e->point,
+                           .attempt = e->attempt,
+                           .campaign = e->campaign,
+                           .kind = e->kind,
+                           .role = e->role,
+                           .blocks = e->blocks,
+                           .known = e->known};
     return true;
 }
 
@@ -126,7 +135,7 @@ prf_status_t prf_plan_encode(const prf_planned_t *planned, char key[PRF_PLAN_KEY
     snprintf(key, PRF_PLAN_KEY, "%s/%s/plan/%s.%u", planned->campaign, planned->kind, hex, planned->attempt);
     prf_text_t text;
     prf_text_init(&text);
-    prf_text_add(&text, "%s\n%s", planned->role, planned->blocks);
+    prf_text_add(&text, "%s%s\n%s", planned->role, planned->known ? KNOWN : "", planned->blocks);
     char *taken = prf_text_take(&text);
     if (!taken)
         return prf_fail(err, PRF_ENOMEM, "a point's plan");
@@ -153,6 +162,10 @@ prf_status_t prf_plan_decode(prf_plan_t *self, const char *key, const void *valu
     prf_status_t status = PRF_OK;
     if (line) {
         *line = '\0';
+        char *word = strstr(text, KNOWN);
+        planned.known = word && word[strlen(KNOWN)] == '\0';
+        if (planned.known)
+            *word = '\0';
         planned.role = text;
         planned.blocks = line + 1;
         status = prf_plan_add(self, &planned, NULL, err);

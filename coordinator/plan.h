@@ -19,6 +19,7 @@ typedef struct {
     uint32_t attempt;
     const char *campaign, *kind, *role;
     const char *blocks; /* one canonical text a line (prf_block_format) */
+    bool known;         /* the farm had its result already when the campaign first wanted it */
 } prf_planned_t;
 
 PRF_CHECKED prf_status_t prf_plan_new(prf_plan_t **out, prf_error_t *err);
