@@ -86,7 +86,7 @@ static void print_width(prf_table_t *table, const explained_t *e, prf_param_t pa
     if (stepped)
         prf_table_cell(table, "%d", steps->width[param]);
     else
-        prf_table_cell(table, "%s", steps->confidence[param] >= 0.5 ? "no step" : "unknown");
+        prf_table_cell(table, "%s", steps->confidence[param] >= PRF_STEPS_SURE ? "no step" : "unknown");
     prf_table_cell(table, "%s", prf_human_percent(100 * steps->confidence[param], text));
     prf_table_cell(table, "%s", !stepped ? "-" : e->why.mapped ? "layers are mapped to its edge" : "in features and terms");
 }

@@ -20,6 +20,10 @@ static void percent_cell(prf_table_t *table, const json_t *object, const char *k
 
 static void print_boards(const json_t *boards, const prf_terminal_t *t)
 {
+    if (json_array_size(boards) == 0) {
+        fprintf(t->stream, "nothing came of it\n");
+        return;
+    }
     prf_table_t *table = prf_table_new("board|samples>|sweeps>|reused>|MAPE>|repeatability>|random sampling>|model>|runs on>");
     size_t i;
     json_t *b;
@@ -42,7 +46,7 @@ static void print_boards(const json_t *boards, const prf_terminal_t *t)
     prf_table_print(&table, t);
 }
 
-/* One row a layer kind: "c = 16, k = 16, h: none". */
+/* One row a layer kind: "c = 16, k = 16, h: none, w: unknown". */
 static void print_steps(const json_t *boards, const prf_terminal_t *t)
 {
     prf_table_t *table = prf_table_new("board|layer|step widths");
@@ -61,7 +65,8 @@ static void print_steps(const json_t *boards, const prf_terminal_t *t)
                 if (used < sizeof text - 24 && w > 1)
                     used += (size_t)snprintf(text + used, sizeof text - used, "%s%.12s = %.0f", used ? ", " : "", param, w);
                 else if (used < sizeof text - 24)
-                    used += (size_t)snprintf(text + used, sizeof text - used, "%s%.12s: none", used ? ", " : "", param);
+                    used += (size_t)snprintf(text + used, sizeof text - used, "%s%.12s: %s", used ? ", " : "", param,
+                                             json_is_null(width) ? "unknown" : "none");
             }
             prf_table_cell(table, "%s", prf_json_text(b, "kind", "?"));
             prf_table_cell(table, "%s", layer);

@@ -33,7 +33,15 @@ json_t *prf_engine_status(const prf_engine_t *self)
     return boards;
 }
 
-/* Widths of the parameters that vary; 1 says that no step was found. */
+/* 1 stands for both in a kind's steps: that no step is there, and that nobody could tell, which is null. */
+static json_t *width_json(const track_t *track, prf_param_t param)
+{
+    const prf_steps_t *steps = &track->steps;
+    bool known = !track->sweeping && (steps->width[param] > 1 || steps->confidence[param] >= PRF_STEPS_SURE);
+    return known ? json_integer(steps->width[param]) : json_null();
+}
+
+/* Widths of the parameters that vary. */
 static json_t *steps_json(const kind_t *kind)
 {
     json_t *layers = json_object();
@@ -44,7 +52,7 @@ static json_t *steps_json(const kind_t *kind)
         json_t *widths = json_object();
         for (size_t p = 0; p < count; p++)
             if (t->layer->space.dims[params[p]].kind == PRF_DIM_RANGE)
-                json_object_set_new(widths, prf_param_name(params[p]), json_integer(t->steps.width[params[p]]));
+                json_object_set_new(widths, prf_param_name(params[p]), width_json(t, params[p]));
         json_object_set_new(layers, prf_layer_kind_name(t->layer->space.kind), widths);
     }
     return layers;

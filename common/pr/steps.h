@@ -43,6 +43,9 @@ typedef struct {
     prf_further_step_t further[PRF_STEPS_FURTHER]; /* most confident first */
 } prf_steps_t;
 
+/* A width of 1 of less confidence does not say that there is no step: nobody could tell. */
+#define PRF_STEPS_SURE 0.5
+
 void prf_steps_none(prf_steps_t *out);
 
 /* METHOD section 1: p -> min(ceil(p / s) * s, upper bound), parameter by parameter, ties and defaults resolved after. For
