@@ -174,6 +174,8 @@ int prf_cmd_export(int argc, char **argv)
     if (!prf_access_start(&access, &usage, options, argc, argv, NULL, &code))
         return code;
     sink_t sink = {.csv = !json};
+    if (out && strcmp(out, "-") == 0)
+        out = NULL;
     prf_status_t failed = out ? to_file(&sink, access.farm, campaign, out, &err) : to_stdout(&sink, access.farm, campaign, &err);
     prf_access_close(&access);
     if (failed)

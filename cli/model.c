@@ -200,7 +200,7 @@ int prf_cmd_model(int argc, char **argv)
     request_t r = {0};
     const prf_option_t options[] = {
         {.name = "layer", .value = "KIND", .help = "explain: only this kind of layer", .text = &r.layer},
-        {.name = "c", .value = "OUT.c", .help = "export: the C source to write", .text = &r.c_path},
+        {.name = "c", .value = "OUT.c", .help = "export: the C source to write; - is standard output", .text = &r.c_path},
         {.name = "json", .help = "print JSON", .flag = &r.json},
         {.name = NULL}};
     prf_words_t words = {0};

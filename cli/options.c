@@ -37,8 +37,12 @@ static prf_status_t set_number(const prf_option_t *o, const char *value, prf_err
     return PRF_OK;
 }
 
-static prf_status_t add_word(prf_words_t *words, size_t most, const char *word, prf_error_t *err)
+/* `option`: whose value it is; NULL: it stands by itself. */
+static prf_status_t add_word(prf_words_t *words, size_t most, const char *option, const char *word, prf_error_t *err)
 {
+    if (words->count == most && option)
+        return prf_fail(err, PRF_EUSAGE, "--%s '%.80s': --%s can be given %zu times, and that is one more", option, word, option,
+                        most);
     if (words->count == most)
         return prf_fail(err, PRF_EUSAGE, "'%.80s': that is one too many", word);
     words->items[words->count++] = word;
@@ -50,7 +54,7 @@ static prf_status_t set_value(const prf_option_t *o, const char *value, prf_erro
     if (o->text)
         *o->text = value;
     else if (o->list)
-        return add_word(o->list, PRF_CLI_WORDS, value, err);
+        return add_word(o->list, PRF_CLI_WORDS, o->name, value, err);
     else
         return set_number(o, value, err);
     return PRF_OK;
@@ -94,7 +98,7 @@ static prf_status_t parse(const prf_usage_t *usage, const prf_option_t *options,
         else if (!ended && argv[i][0] == '-' && argv[i][1])
             status = prf_fail(err, PRF_EUSAGE, "there is no option %s", argv[i]);
         else
-            status = add_word(words, usage->most, argv[i], err);
+            status = add_word(words, usage->most, NULL, argv[i], err);
         if (status)
             return status;
     }

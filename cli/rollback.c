@@ -24,7 +24,8 @@ static prf_status_t parse_version(const char *text, unsigned long *out, prf_erro
     char *end;
     *out = strtoul(text + (text[0] == 'v'), &end, 10);
     if (*end || *out < 1 || *out > UINT32_MAX)
-        return prf_fail(err, PRF_EUSAGE, "VERSION '%.40s': use a number, as 'prfarm model list' shows them", text);
+        return prf_fail(err, PRF_EUSAGE, "VERSION '%.40s': use a number from 1 on, one of those that 'prfarm model list' shows",
+                        text);
     return PRF_OK;
 }
 

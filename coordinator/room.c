@@ -21,9 +21,10 @@ void prf_room_set(prf_room_t *self, uint64_t free_bytes)
     self->note[0] = '\0';
     if (self->low)
         snprintf(self->note, sizeof self->note,
-                 "the disk that holds %.200s has %" PRIu64 " MiB left, no work is given out below %" PRIu64
-                 " MiB (--low-space-mb): free some space; the campaign goes on by itself",
-                 self->dir, free_bytes >> MB_SHIFT, (self->low_bytes + self->low_bytes / 4) >> MB_SHIFT);
+                 "the disk that holds %.200s has %" PRIu64 " MiB left, and no work is given out below %" PRIu64
+                 " MiB: free some space; from %" PRIu64 " MiB on the campaign goes on by itself",
+                 self->dir, free_bytes >> MB_SHIFT, self->low_bytes >> MB_SHIFT,
+                 (self->low_bytes + self->low_bytes / 4) >> MB_SHIFT);
 }
 
 void prf_room_look(prf_room_t *self)

@@ -157,6 +157,13 @@ static prf_status_t check_private(const char *path, const struct stat *st, prf_e
     return PRF_OK;
 }
 
+/* NAME.pub in the place of NAME.key is the likeliest mix-up, and no question of who may read it. */
+static bool is_public(const char *text, size_t len)
+{
+    uint8_t key[PRF_KEY_BYTES];
+    return len == HEX + 1 && text[HEX] == '\n' && parse_hex(key, text);
+}
+
 static prf_status_t parse_pair(prf_keypair_t *pair, const char *path, const char *text, size_t len, prf_error_t *err)
 {
     unsigned version;
@@ -185,10 +192,14 @@ prf_status_t prf_keypair_load(prf_keypair_t *out, const char *path, prf_error_t 
     struct stat st;
     char text[FILE_BYTES + 2];
     ssize_t n = 0;
-    prf_status_t status = fstat(fd, &st) != 0 ? prf_fail_sys(err, errno, "%s", path) : check_private(path, &st, err);
-    if (!status && (n = read(fd, text, sizeof text - 1)) < 0)
+    prf_status_t status = fstat(fd, &st) != 0 ? prf_fail_sys(err, errno, "%s", path) : PRF_OK;
+    if (!status && (n = S_ISREG(st.st_mode) ? read(fd, text, sizeof text - 1) : 0) < 0)
         status = prf_fail_sys(err, errno, "%s", path);
     close(fd);
+    if (!status && is_public(text, (size_t)n))
+        status = prf_fail(err, PRF_EINVAL, "%s is a public key: give the secret one, the NAME.key that was made with it", path);
+    if (!status)
+        status = check_private(path, &st, err);
     prf_keypair_t pair;
     if (!status) {
         text[n] = '\0';

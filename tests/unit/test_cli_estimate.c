@@ -242,6 +242,9 @@ Test(estimate, model_export_writes_c_that_tells_where_it_comes_from)
     cr_assert(strstr(text, "the model of 'toy' as C"), "%s", text);
     free(text);
     cr_assert_eq(prf_file_read(c_path, 1 << 22, &text, &len, NULL), PRF_OK);
+    char *printed = run(prf_cmd_model, 0, ARGS("model", "export", model_path, "--c", "-"));
+    cr_assert_str_eq(printed, text, "- is standard output");
+    free(printed);
     static const char *const wanted[] = {"SPDX-License-Identifier: Apache-2.0", "Latency of layers on 'toy'", PRF_VERSION,
                                          "Campaign   made-here", "int prfarm_estimate(const char *block"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)

@@ -97,6 +97,13 @@ Test(keys, a_secret_that_others_can_read_is_refused_with_the_remedy)
     cr_assert_eq(load(), PRF_OK, "%s", err.text);
 }
 
+Test(keys, a_public_key_in_the_place_of_a_secret_one_is_told_from_it)
+{
+    prf_keypair_t loaded;
+    cr_assert_eq(prf_keypair_load(&loaded, public_path, &err), PRF_EINVAL);
+    cr_assert(strstr(err.text, "is a public key: give the secret one"), "%s", err.text);
+}
+
 Test(keys, a_secret_of_another_user_is_refused)
 {
     if (geteuid() != 0)

@@ -61,6 +61,17 @@ static void refuses_options(const char *option, const char *because)
     cr_assert_null(board);
 }
 
+Test(sim, without_a_board_the_word_that_may_have_meant_it_is_named)
+{
+    prf_board_t *board = NULL;
+    prf_error_t err = {0};
+    const char *misspelled[] = {"noise=2", "bus_bytes=8", "bord=vta"}, *missing[] = {"noise=2"};
+    cr_assert_eq(sim()->open(misspelled, 3, &board, &err), PRF_EINVAL);
+    cr_assert(strstr(err.text, "unknown option 'bord=vta': give board="), "%s", err.text);
+    cr_assert_eq(sim()->open(missing, 1, &board, &err), PRF_EINVAL);
+    cr_assert(strstr(err.text, "sim: give board=, one of"), "%s", err.text);
+}
+
 Test(sim, ultratrail_takes_the_published_cycles)
 {
     prf_board_t *board = OPEN("board=ultratrail");

@@ -104,6 +104,35 @@ static prf_status_t read_options(prf_board_t *self, const char *const *options, 
     return PRF_OK;
 }
 
+/* Without a board nobody knows its settings, but a word that no board has may well be the board's, misspelled. */
+static const char *unheard_of(const char *const *options, size_t count)
+{
+    static const char *const common[] = {"board", "noise", "slow",  "pace",  "crash",      "hang",
+                                         "wrong", "seed",  "speed", "drift", "drift_after"};
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strcspn(options[i], "=");
+        bool known = false;
+        for (size_t k = 0; k < sizeof common / sizeof *common; k++)
+            known = known || (strlen(common[k]) == len && strncmp(common[k], options[i], len) == 0);
+        for (size_t b = 0; b < BOARDS; b++)
+            for (size_t k = 0; k < boards[b]->setting_count; k++)
+                known = known ||
+                        (strlen(boards[b]->settings[k].key) == len && strncmp(boards[b]->settings[k].key, options[i], len) == 0);
+        if (!known)
+            return options[i];
+    }
+    return NULL;
+}
+
+static prf_status_t no_board(const char *name, const char *const *options, size_t count, prf_error_t *err)
+{
+    const char *odd = unheard_of(options, count);
+    if (name)
+        return prf_fail(err, PRF_EINVAL, "sim: board=%.40s: use ultratrail, systolic, vta, ncs2, zcu102 or ferry", name);
+    return prf_fail(err, PRF_EINVAL, "sim: %s%.60s%sgive board=, one of ultratrail, systolic, vta, ncs2, zcu102 or ferry",
+                    odd ? "unknown option '" : "", odd ? odd : "", odd ? "': " : "");
+}
+
 static void sim_close(prf_board_t **board)
 {
     if (!*board)
@@ -119,8 +148,7 @@ static prf_status_t sim_open(const char *const *options, size_t count, prf_board
     const char *name = prf_option_next(options, count, "board", &at);
     const prf_sim_board_t *sim = name ? find_board(name) : NULL;
     if (!sim)
-        return prf_fail(err, PRF_EINVAL, "sim: board=%.40s: use ultratrail, systolic, vta, ncs2, zcu102 or ferry",
-                        name ? name : "");
+        return no_board(name, options, count, err);
     prf_board_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "sim: board");
