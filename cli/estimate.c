@@ -27,6 +27,7 @@ typedef struct {
     prf_network_estimate_t sum;
     const char **measured; /* owned; for each block: NULL, "" (measured), or why the board could not (borrowed from results) */
     json_t *results;       /* owned; NULL: nothing was missing */
+    size_t known;          /* of these, what the farm had measured before */
 } answer_t;
 
 static void release(answer_t *a)
@@ -108,7 +109,7 @@ static void take_results(answer_t *a)
 }
 
 /* Has the board measure each block that the model does not cover or was not trained for. */
-static prf_status_t measure_missing(answer_t *a, const prf_access_t *access, prf_error_t *err)
+static prf_status_t measure_missing(answer_t *a, prf_access_t *access, prf_error_t *err)
 {
     json_t *items = json_array();
     a->measured = calloc(a->sum.block_count + 1, sizeof *a->measured);
@@ -127,13 +128,19 @@ static prf_status_t measure_missing(answer_t *a, const prf_access_t *access, prf
         json_decref(items);
         return PRF_OK;
     }
-    prf_status_t status = prf_points_measure(access, prf_model_kind(a->model), a->request->cache, items, &a->results, err);
+    /* Only now is a live board needed: an ended run may have given the model. */
+    prf_access_close(access);
+    prf_status_t status = prf_points_open(access, &a->request->where, err);
+    if (status)
+        json_decref(items);
+    else
+        status = prf_points_measure(access, prf_model_kind(a->model), a->request->cache, items, &a->results, &a->known, err);
     if (!status)
         take_results(a);
     return status;
 }
 
-static prf_status_t compute_with(answer_t *a, const prf_access_t *access, prf_error_t *err)
+static prf_status_t compute_with(answer_t *a, prf_access_t *access, prf_error_t *err)
 {
     const request_t *r = a->request;
     prf_status_t status = r->board ? fetch_model(a, access, err) : prf_model_load(&a->model, r->model_path, err);
@@ -163,9 +170,7 @@ static prf_status_t compute(answer_t *a, prf_error_t *err)
     prf_status_t status = PRF_OK;
     if (r->measure_missing || r->board)
         prf_signals_catch();
-    if (r->measure_missing)
-        status = prf_points_open(&access, &r->where, err);
-    else if (r->board)
+    if (r->board)
         status = prf_access_open(&access, &r->where, err);
     if (!status)
         status = compute_with(a, &access, err);
@@ -291,10 +296,20 @@ static void format_kind(const prf_block_t *block, char *text, size_t cap)
     }
 }
 
+static bool any_outside(const prf_network_estimate_t *sum)
+{
+    for (size_t i = 0; i < sum->block_count; i++)
+        if (sum->blocks[i].outside)
+            return true;
+    return false;
+}
+
+/* Returns whether any layer lies outside what was trained on. */
 static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
 {
-    prf_table_t *table = prf_table_new("layer|kind|parameters|estimate>|share>|90 % of cases");
-    bool outside = false;
+    bool any = any_outside(&a->sum); /* then all numbers make room for the mark */
+    prf_table_t *table = prf_table_new(any ? "layer|kind|parameters|estimate  >|share>|90 % of cases"
+                                           : "layer|kind|parameters|estimate>|share>|90 % of cases");
     for (size_t i = 0; i < a->sum.block_count; i++) {
         const prf_network_block_t *b = &a->network.blocks[i];
         const prf_estimate_t *e = &a->sum.blocks[i];
@@ -304,7 +319,7 @@ static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
         prf_table_cell(table, "%.40s", b->name);
         prf_table_cell(table, "%s", kind);
         prf_table_cell(table, "%s", params);
-        prf_table_cell(table, "%s%s", prf_human_ns(e->latency_ns, ns), e->outside ? " *" : "");
+        prf_table_cell(table, "%s%s", prf_human_ns(e->latency_ns, ns), e->outside ? " *" : any ? "  " : "");
         if (isnan(e->latency_ns)) {
             prf_table_cell(table, "-");
             prf_table_cell(table, "not in the model");
@@ -315,10 +330,9 @@ static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
             prf_table_cell(table, "measured");
         else
             prf_table_cell(table, "%s to %s", prf_human_ns(e->low_ns, low), prf_human_ns(e->high_ns, high));
-        outside = outside || e->outside;
     }
     prf_table_print(&table, terminal);
-    return outside;
+    return any;
 }
 
 typedef struct {
@@ -359,7 +373,13 @@ static void print_measured(const answer_t *a)
     size_t count = 0;
     for (size_t i = 0; i < a->sum.block_count; i++)
         count += was_measured(a, i);
+    if (!a->results) {
+        printf("nothing had to be measured: the model answers for all layers\n");
+        return;
+    }
     printf("measured because the model could not answer for them: %zu layers\n", count);
+    if (a->known)
+        printf("known from before: %zu of the %zu that were asked for\n", a->known, json_array_size(a->results));
     for (size_t i = 0; i < a->sum.block_count; i++)
         if (a->measured[i] && *a->measured[i])
             printf("not measured: %s: %s\n", a->network.blocks[i].name, a->measured[i]);
@@ -452,7 +472,7 @@ int prf_cmd_estimate(int argc, char **argv)
         prf_fail(&err, PRF_EUSAGE, "give --model FILE or --board KIND, one of the two: prfarm estimate %s", usage.synopsis);
     else if (!r.network_path == !r.layers.count)
         prf_fail(&err, PRF_EUSAGE, "give a network or --layer, one of the two");
-    else
+    else if (prf_points_check_cache(r.cache, &err) == PRF_OK)
         return answer(&r);
     return prf_report(&err);
 }

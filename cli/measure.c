@@ -146,7 +146,7 @@ static prf_status_t measure(measure_t *m, json_t **answer, prf_error_t *err)
                         (int)PRF_CHAIN_BLOCKS);
     json_t *results;
     if ((status = open_access(m, err)) ||
-        (status = prf_points_measure(&m->access, m->board, m->cache, chain_and_blocks(m), &results, err)))
+        (status = prf_points_measure(&m->access, m->board, m->cache, chain_and_blocks(m), &results, NULL, err)))
         return status;
     *answer = to_json(m, results);
     json_decref(results);
@@ -182,10 +182,10 @@ int prf_cmd_measure(int argc, char **argv)
     if (!prf_where_parse(&m.where, &usage, options, argc, argv, &words, &code))
         return code;
     prf_error_t err = {0};
-    if (!m.board) {
+    if (!m.board)
         prf_fail(&err, PRF_EUSAGE, "--board KIND is missing: on which kind of board?");
+    if (!m.board || prf_points_check_cache(m.cache, &err))
         return prf_report(&err);
-    }
     m.file = words.items[0];
     prf_signals_catch();
     json_t *answer = NULL;

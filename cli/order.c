@@ -2,6 +2,8 @@
 /* order.c - see order.h. */
 #include "order.h"
 
+#include <string.h>
+
 #include "access.h"
 #include "output.h"
 
@@ -23,7 +25,13 @@ int prf_order_run(const prf_usage_t *usage, const char *what, int argc, char **a
         return prf_report(&err);
     if (json)
         return prf_print_json(answer);
-    printf("%s %s is %s\n", what, prf_json_text(answer, what, words.items[0]), prf_json_text(answer, "state", "?"));
+    const char *name = prf_json_text(answer, what, words.items[0]), *state = prf_json_text(answer, "state", "?");
+    /* No order leads there. */
+    bool over = strcmp(state, "done") == 0 || strcmp(state, "failed") == 0;
+    if (over)
+        printf("%s %s was over already, it is %s: nothing was changed\n", what, name, state);
+    else
+        printf("%s %s is %s\n", what, name, state);
     json_decref(answer);
     return 0;
 }

@@ -9,11 +9,11 @@
 
 #include "base/clock.h"
 
-enum { EVERY_MS = 10000, BAR = 20 };
+enum { EVERY_MS = 10000, BAR = 20, STILL_MS = 5000 /* boards that are about to join are not missed */ };
 
-void prf_progress_init(prf_progress_t *out)
+void prf_progress_init(prf_progress_t *out, const char *dir)
 {
-    *out = (prf_progress_t){.begin_ms = prf_clock_mono_ms()};
+    *out = (prf_progress_t){.begin_ms = prf_clock_mono_ms(), .dir = dir};
     prf_terminal_init(&out->terminal, stderr);
 }
 
@@ -178,9 +178,56 @@ static void say_note(prf_progress_t *self, const json_t *status)
     fprintf(self->terminal.stream, "prfarm: %s\n", self->note);
 }
 
+/* A kind of board that stands still is told about once, and again when the reason changes. */
+static void say_still(prf_progress_t *self, const json_t *campaign)
+{
+    uint64_t now = prf_clock_mono_ms();
+    char where[80] = "", text[PRF_STANDSTILL];
+    size_t i;
+    json_t *board;
+    if (self->dir)
+        snprintf(where, sizeof where, " --dir %.60s", self->dir);
+    json_array_foreach(json_object_get(campaign, "boards"), i, board)
+    {
+        if (i >= PRF_CAMPAIGN_BOARDS)
+            break;
+        prf_standstill_of(campaign, board, where, text);
+        if (self->dir && prf_json_number(board, "boards_live", 0) < 1)
+            text[0] = '\0';
+        if (strcmp(text, self->still[i].text) != 0) {
+            memcpy(self->still[i].text, text, sizeof text);
+            self->still[i].since_ms = now;
+            self->still[i].said = false;
+        }
+        if (!text[0] || self->still[i].said || now - self->still[i].since_ms < STILL_MS)
+            continue;
+        self->still[i].said = true;
+        prf_progress_clear(self);
+        fprintf(self->terminal.stream, "prfarm: %s\n", text);
+    }
+}
+
+prf_status_t prf_progress_verdict(const char *name, const char *state, const json_t *summary, const char *logs, prf_error_t *err)
+{
+    if (strcmp(state, "done") == 0)
+        return PRF_OK;
+    if (strcmp(state, "cancelled") == 0)
+        return prf_fail(err, PRF_ECANCELLED, "campaign '%s' was cancelled; submitted again it goes on", name);
+    size_t i;
+    json_t *board;
+    json_array_foreach(json_object_get(summary, "boards"), i, board)
+    {
+        const char *error = prf_json_text(board, "error", "");
+        if (error[0])
+            return prf_fail(err, PRF_EUNSUPPORTED, "board '%.63s' failed: %.300s", prf_json_text(board, "kind", ""), error);
+    }
+    return prf_fail(err, PRF_EUNSUPPORTED, "campaign '%s' failed: see %.200s", name, logs ? logs : "the coordinator's log");
+}
+
 void prf_progress_show(prf_progress_t *self, const json_t *status, const json_t *campaign)
 {
     say_note(self, status);
+    say_still(self, campaign);
     if (self->terminal.live)
         draw(self, campaign);
     else

@@ -9,6 +9,7 @@
 
 #include "campaign/campaign.h"
 #include "output.h"
+#include "standstill.h"
 
 typedef struct {
     prf_terminal_t terminal;
@@ -16,9 +17,16 @@ typedef struct {
     int drawn;                           /* lines of the live block that are on the screen */
     char stage[PRF_CAMPAIGN_BOARDS][32]; /* the last one said, by the board's place */
     char note[200];                      /* the coordinator's last note that was said */
+    const char *dir; /* borrowed; of a run whose boards are our own: they are looked after elsewhere; else NULL */
+    struct {
+        char text[PRF_STANDSTILL]; /* why the kind stands still, "": it does not */
+        uint64_t since_ms;
+        bool said;
+    } still[PRF_CAMPAIGN_BOARDS];
 } prf_progress_t;
 
-void prf_progress_init(prf_progress_t *out);
+/* `dir`: the folder of one's own run, or NULL. */
+void prf_progress_init(prf_progress_t *out, const char *dir);
 /* `status`: a whole answer; `campaign`: its entry of the campaign that is followed (borrowed). */
 void prf_progress_show(prf_progress_t *self, const json_t *status, const json_t *campaign);
 /* Takes the live block off the screen, so that something else can be written. */
@@ -27,6 +35,10 @@ void prf_progress_clear(prf_progress_t *self);
 const json_t *prf_progress_find(const json_t *status, const char *campaign);
 /* Not over: running, or paused. */
 bool prf_progress_goes_on(const json_t *campaign);
+/* What a campaign that is over came to: PRF_OK when it is done; else the error says what ended it, and `logs` (may be NULL) where
+ * to read more. Errors: PRF_ECANCELLED, PRF_EUNSUPPORTED (it failed). */
+PRF_CHECKED prf_status_t prf_progress_verdict(const char *name, const char *state, const json_t *summary, const char *logs,
+                                              prf_error_t *err);
 /* "[#####.....]" of `width` cells; share 0 .. 1. */
 void prf_progress_bar(double share, int width, char *text, size_t cap);
 

@@ -173,7 +173,7 @@ static prf_status_t look(run_t *run, prf_progress_t *progress, char state[16], b
 static prf_status_t follow(run_t *run, char state[16], prf_error_t *err)
 {
     prf_progress_t progress;
-    prf_progress_init(&progress);
+    prf_progress_init(&progress, run->dir);
     prf_status_t status;
     bool over = false;
     do {
@@ -248,24 +248,6 @@ static prf_status_t collect(run_t *run, prf_error_t *err)
     return save_summary(run, err);
 }
 
-/* The campaign came to an end of its own, but not a good one. */
-static prf_status_t judge(const run_t *run, const char *state, prf_error_t *err)
-{
-    if (strcmp(state, "done") == 0)
-        return PRF_OK;
-    if (strcmp(state, "cancelled") == 0)
-        return prf_fail(err, PRF_ECANCELLED, "campaign '%s' was cancelled", run->campaign.name);
-    size_t i;
-    json_t *board;
-    json_array_foreach(json_object_get(run->summary, "boards"), i, board)
-    {
-        const char *error = prf_json_text(board, "error", "");
-        if (error[0])
-            return prf_fail(err, PRF_EUNSUPPORTED, "board '%.63s' failed: %.300s", prf_json_text(board, "kind", ""), error);
-    }
-    return prf_fail(err, PRF_EUNSUPPORTED, "campaign '%s' failed: see %.200s/logs", run->campaign.name, run->dir);
-}
-
 static prf_status_t carry_out(run_t *run, prf_error_t *err)
 {
     char state[16] = "";
@@ -274,7 +256,9 @@ static prf_status_t carry_out(run_t *run, prf_error_t *err)
         status = follow(run, state, err);
     if (!status)
         status = collect(run, err);
-    return status ? status : judge(run, state, err);
+    char logs[PRF_DIR + 8];
+    snprintf(logs, sizeof logs, "%s/logs", run->dir);
+    return status ? status : prf_progress_verdict(run->campaign.name, state, run->summary, logs, err);
 }
 
 static void say_how_to_continue(const run_t *run, prf_status_t status)

@@ -13,10 +13,14 @@ static void print_troubles(const json_t *campaign, const json_t *board, const pr
 {
     const char *name = prf_json_text(campaign, "name", "?"), *kind = prf_json_text(board, "kind", "?");
     double quarantined = prf_json_number(board, "quarantined", 0), poisoned = prf_json_number(board, "poisoned", 0);
+    char still[PRF_STANDSTILL];
+    prf_standstill_of(campaign, board, "", still);
     if (poisoned > 0)
         fprintf(t->stream, "%s: %.0f points on %s were given up: 'prfarm poisoned %s' tells why, 'prfarm retry %s' tries again\n",
                 name, poisoned, kind, name, name);
-    if (quarantined > 0)
+    if (still[0])
+        fprintf(t->stream, "%s: nothing is measured: %s\n", name, still);
+    else if (quarantined > 0)
         fprintf(t->stream, "%s: %.0f of %.0f boards of kind %s are in quarantine: 'prfarm boards' tells why\n", name, quarantined,
                 prf_json_number(board, "boards_live", 0), kind);
     if (json_is_true(json_object_get(board, "stale")))

@@ -57,6 +57,14 @@ static prf_status_t fetch_versions(prf_farm_t *farm, const char *kind, json_t *m
     return PRF_OK;
 }
 
+static int no_such_kind(const char *kind)
+{
+    prf_error_t err = {0};
+    prf_fail(&err, PRF_ENOTFOUND, "there is no model of a board kind '%.63s': 'prfarm model list' shows those that there are",
+             kind);
+    return prf_report(&err);
+}
+
 int prf_versions_list(const char *kind, const prf_where_t *where, bool json)
 {
     prf_signals_catch();
@@ -70,6 +78,8 @@ int prf_versions_list(const char *kind, const prf_where_t *where, bool json)
     prf_access_close(&access);
     if (status)
         code = prf_report(&err);
+    else if (*kind && json_array_size(models) == 0)
+        code = no_such_kind(kind);
     else if (json)
         code = prf_print_json(json_pack("{s:O}", "models", models));
     else

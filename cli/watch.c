@@ -23,10 +23,11 @@ static prf_status_t choose(const json_t *status, const char *wanted, char name[P
     return PRF_OK;
 }
 
-static prf_status_t watch(prf_farm_t *farm, const char *wanted, char name[PRF_NAME], prf_error_t *err)
+/* `state` receives what it ended in. */
+static prf_status_t watch(prf_farm_t *farm, const char *wanted, char name[PRF_NAME], char state[16], prf_error_t *err)
 {
     prf_progress_t progress;
-    prf_progress_init(&progress);
+    prf_progress_init(&progress, NULL);
     for (;;) {
         json_t *status;
         prf_status_t failed = prf_farm_call(farm, "status", NULL, PRF_CALL_MS, &status, err);
@@ -37,6 +38,7 @@ static prf_status_t watch(prf_farm_t *farm, const char *wanted, char name[PRF_NA
             const json_t *campaign = prf_progress_find(status, name);
             prf_progress_show(&progress, status, campaign);
             running = prf_progress_goes_on(campaign);
+            snprintf(state, 16, "%s", prf_json_text(campaign, "state", ""));
         }
         json_decref(status);
         if (failed || !running)
@@ -52,7 +54,8 @@ static const prf_usage_t usage = {
     .synopsis = "[CAMPAIGN] [--farm FARM | --dir DIR]",
     .purpose = "Follows a campaign until it ends, then shows what it came to.",
     .text = "Without a name the only campaign there is. Ctrl-C ends the watching, the campaign goes\n"
-            "on.\n\n"
+            "on. The exit code is that of the campaign: 0 when it is done, 6 when it failed, 130 when\n"
+            "it was cancelled.\n\n"
             "  prfarm watch --dir first\n",
     .most = 1,
 };
@@ -70,19 +73,22 @@ int prf_cmd_watch(int argc, char **argv)
     prf_error_t err = {0};
     if (!prf_access_start(&access, &usage, options, argc, argv, &words, &code))
         return code;
-    char name[PRF_NAME];
+    char name[PRF_NAME], state[16] = "";
     json_t *summary = NULL;
-    prf_status_t failed = watch(access.farm, words.count ? words.items[0] : NULL, name, &err);
+    prf_status_t failed = watch(access.farm, words.count ? words.items[0] : NULL, name, state, &err);
     if (!failed)
         failed = prf_farm_call(access.farm, "summary", json_pack("{s:s}", "campaign", name), PRF_CALL_MS, &summary, &err);
     prf_access_close(&access);
     if (failed)
         return prf_report(&err);
-    if (json)
-        return prf_print_json(summary);
-    prf_terminal_t terminal;
-    prf_terminal_init(&terminal, stdout);
-    prf_summary_print(summary, &terminal);
-    json_decref(summary);
-    return 0;
+    failed = prf_progress_verdict(name, state, summary, NULL, &err);
+    if (json) {
+        code = prf_print_json(summary);
+    } else {
+        prf_terminal_t terminal;
+        prf_terminal_init(&terminal, stdout);
+        prf_summary_print(summary, &terminal);
+        json_decref(summary);
+    }
+    return failed ? prf_report(&err) : code;
 }

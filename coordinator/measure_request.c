@@ -27,13 +27,10 @@ static prf_status_t protocol_of(const json_t *json, prf_protocol_t *out, prf_err
     if (ci)
         out->ci_percent = json_number_value(ci);
     if (cache) {
-        const char *name = json_is_string(cache) ? json_string_value(cache) : "";
-        int found = 0;
-        while (found < PRF_CACHES && strcmp(name, prf_cache_name((prf_cache_t)found)) != 0)
-            found++;
-        if (found == PRF_CACHES)
-            return prf_fail(err, PRF_EINVAL, "protocol.cache '%.20s': use warm or semi-cold", name);
-        out->cache = (prf_cache_t)found;
+        prf_status_t status =
+            prf_cache_parse(&out->cache, "protocol.cache", json_is_string(cache) ? json_string_value(cache) : "", err);
+        if (status)
+            return status;
     }
     return prf_protocol_check(out, err);
 }

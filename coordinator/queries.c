@@ -143,7 +143,8 @@ static prf_status_t note_plan(const prf_hub_t *hub, const prf_job_t *job, const 
     return status;
 }
 
-static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, prf_job_t *job, json_t *points, prf_error_t *err)
+static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, prf_job_t *job, json_t *points, size_t *reused,
+                         prf_error_t *err)
 {
     prf_known_t known;
     prf_status_t status = PRF_OK;
@@ -152,6 +153,8 @@ static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, p
         status = note_plan(hub, job, board->facts.kind, err);
         if (!status)
             status = prf_sched_add(hub->sched, board->klass, PRF_OWNER_REQUESTS, job, err);
+    } else {
+        ++*reused;
     }
     char hex[PRF_DIGEST_HEX];
     prf_digest_hex(&job->point, hex);
@@ -160,7 +163,8 @@ static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, p
     return status;
 }
 
-static prf_status_t want_all(const prf_hub_t *hub, const prf_measure_request_t *request, json_t *points, prf_error_t *err)
+static prf_status_t want_all(const prf_hub_t *hub, const prf_measure_request_t *request, json_t *points, size_t *known,
+                             prf_error_t *err)
 {
     const prf_fleet_board_t *board = any_of(hub->fleet, request->kind);
     if (!board)
@@ -168,7 +172,7 @@ static prf_status_t want_all(const prf_hub_t *hub, const prf_measure_request_t *
                         request->kind);
     prf_status_t status = PRF_OK;
     for (size_t i = 0; !status && i < request->count; i++)
-        status = want(hub, board, &request->jobs[i], points, err);
+        status = want(hub, board, &request->jobs[i], points, known, err);
     return status;
 }
 
@@ -179,13 +183,14 @@ prf_status_t prf_query_measure(const prf_queries_t *self, const json_t *args, js
     if (status)
         return status;
     json_t *points = json_array();
-    status = want_all(self->hub, &request, points, err);
+    size_t known = 0;
+    status = want_all(self->hub, &request, points, &known, err);
     prf_measure_request_release(&request);
     if (status) {
         json_decref(points);
         return status;
     }
-    *out = json_pack("{s:o}", "points", points);
+    *out = json_pack("{s:o, s:I}", "points", points, "known", (json_int_t)known);
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "points");
 }
 

@@ -232,13 +232,7 @@ static prf_status_t read_cache(const prf_yaml_node_t *node, prf_cache_t *out, pr
     prf_status_t status = prf_yaml_text(node, "measure.cache", &name, err);
     if (status)
         return status;
-    for (int i = 0; i < PRF_CACHES; i++) {
-        if (strcmp(prf_cache_name((prf_cache_t)i), name) == 0) {
-            *out = (prf_cache_t)i;
-            return PRF_OK;
-        }
-    }
-    return prf_yaml_fail(node, err, PRF_EINVAL, "measure.cache '%.40s': use warm or semi-cold", name);
+    return prf_cache_parse(out, "measure.cache", name, err) ? prf_yaml_fail_prefix(node, err, PRF_EINVAL) : PRF_OK;
 }
 
 /* `5..200`, or one number for both. */

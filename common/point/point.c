@@ -47,6 +47,16 @@ const char *prf_cache_name(prf_cache_t cache)
     return (unsigned)cache < PRF_CACHES ? names[cache] : "?";
 }
 
+prf_status_t prf_cache_parse(prf_cache_t *out, const char *what, const char *name, prf_error_t *err)
+{
+    for (int i = 0; i < PRF_CACHES; i++)
+        if (strcmp(prf_cache_name((prf_cache_t)i), name) == 0) {
+            *out = (prf_cache_t)i;
+            return PRF_OK;
+        }
+    return prf_fail(err, PRF_EINVAL, "%s '%.40s': use warm or semi-cold", what, name);
+}
+
 void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, const prf_protocol_t *p, const prf_block_t *blocks,
                   size_t count)
 {

@@ -36,6 +36,8 @@ typedef struct {
 void prf_protocol_default(prf_protocol_t *out); /* warm, 3 runs, 5 .. 200 repeats, 1 %, 1000 ms */
 PRF_CHECKED prf_status_t prf_protocol_check(const prf_protocol_t *protocol, prf_error_t *err);
 const char *prf_cache_name(prf_cache_t cache); /* "warm", "semi-cold" */
+/* `what` is the name's place, for the message. Errors: PRF_EINVAL. */
+PRF_CHECKED prf_status_t prf_cache_parse(prf_cache_t *out, const char *what, const char *name, prf_error_t *err);
 
 /* Identity of a point. `kind` and `fingerprint` are those of the board; `count` blocks, 1 unless it is a chain. */
 void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, const prf_protocol_t *protocol,

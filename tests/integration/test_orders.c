@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a person orders a farm to do, as the command line takes it: campaigns, models, boards. A real farm of simulated boards. */
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "tests/support/farm.h"
 
@@ -56,7 +59,7 @@ Test(orders, a_campaign_is_paused_before_its_board_is_there_and_resumed_to_its_e
     EXPECT(0, "runs on", "watch", "nightly");
     EXPECT(4, "no campaign", "pause", "daily");
     EXPECT(4, "no campaign", "resume", "daily");
-    EXPECT(0, "no points are poisoned", "poisoned", "nightly");
+    EXPECT(0, "has given up no points", "poisoned", "nightly");
 }
 
 Test(orders, a_model_is_refreshed_and_rolled_back_and_a_board_is_kept_out_and_let_in)
@@ -70,12 +73,66 @@ Test(orders, a_model_is_refreshed_and_rolled_back_and_a_board_is_kept_out_and_le
     EXPECT(0, "current", "model", "list", "array");
     EXPECT(0, "version 1 is the current model of array", "rollback", "array", "1");
     EXPECT(4, "has no model version 7", "rollback", "array", "7");
+    EXPECT(2, "use a number from 1 on", "rollback", "array", "0");
+    EXPECT(4, "no model of a board kind 'pigeon'", "model", "list", "pigeon");
+    EXPECT(0, "nightly was over already, it is done: nothing was changed", "cancel", "nightly");
     EXPECT(4, "no campaign", "refresh", "daily");
     EXPECT(0, "array-1 is quarantined", "quarantine", "array-1", "--why", "the fan is loud");
     EXPECT(0, "the fan is loud", "boards");
     EXPECT(0, "array-1 is released", "release", "array-1");
     EXPECT(0, "board_quarantined", "events");
     EXPECT(4, "no board", "quarantine", "array-9");
+}
+
+Test(orders, who_watches_a_cancelled_campaign_is_told_so)
+{
+    farm_start(&farm, NULL);
+    submit_file();
+    EXPECT(0, "is cancelled", "cancel", "nightly");
+    EXPECT(130, "'nightly' was cancelled; submitted again it goes on", "watch", "nightly");
+}
+
+/* `prfarm watch` until it has said this. */
+static void watch_until(const char *word)
+{
+    char log[FARM_PATH + 32], *text = NULL;
+    size_t len;
+    snprintf(log, sizeof log, "%s/watch.log", farm.dir);
+    const char *const argv[] = {PRF_BIN_DIR "/prfarm", "watch", "nightly", "--farm", farm.name, NULL};
+    prf_process_t watch;
+    cr_assert_eq(prf_process_start(&watch, argv, &(prf_process_options_t){.pipes = true, .log = log}, NULL), PRF_OK);
+    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    for (bool found = false; !found; poll(NULL, 0, 20)) {
+        cr_assert_lt(prf_clock_mono_ms(), until, "it does not say '%s': %s", word, text);
+        free(text);
+        text = NULL;
+        found = prf_file_read(log, 1 << 20, &text, &len, NULL) == PRF_OK && strstr(text, word);
+    }
+    free(text);
+    prf_process_stop(&watch, FARM_WAIT_MS);
+}
+
+static bool sick(json_t *entry)
+{
+    (void)entry;
+    json_t *board = farm_board(&farm, "array-1");
+    bool quarantined = board && strcmp(farm_text(board, "state"), "quarantined") == 0;
+    json_decref(board);
+    return quarantined;
+}
+
+Test(orders, who_waits_for_boards_that_are_not_there_or_may_not_work_is_told_so)
+{
+    farm_start(&farm, (const char *const[]){"--quarantine-ms", "3600000", NULL});
+    submit_file();
+    EXPECT(0, "nothing is measured: no board of kind array is connected: start one", "status");
+    watch_until("no board of kind array is connected");
+    farm_add_worker(&farm, "array-1", "array", "ultratrail", "crash=1");
+    json_decref(farm_wait(&farm, "nightly", sick));
+    EXPECT(0, "nothing is measured: every board of kind array is in quarantine: 'prfarm boards' tells why", "status");
+    watch_until("every board of kind array is in quarantine");
+    farm_add_worker(&farm, "array-2", "array", "ultratrail", NULL);
+    EXPECT(0, "runs on", "watch", "nightly");
 }
 
 static json_int_t measured_by(const char *name)
@@ -102,5 +159,8 @@ Test(orders, an_estimate_has_measured_what_the_model_lacks_and_only_that_and_onl
     cr_assert_eq(measured_by("array-1") - before, 10);
     EXPECT(0, "11 of 15 layers estimated", "estimate", "--board", "array", "--measure-missing", network);
     cr_assert_eq(measured_by("array-1") - before, 10, "they were in the store");
+    cr_assert(strstr(said, "known from before: 14 of the 14 that were asked for"), "%s", said);
+    EXPECT(0, "nothing had to be measured", "estimate", "--board", "array", "--measure-missing", "--layer", "fc in=8 out=9");
+    EXPECT(2, "--cache 'hot': use warm or semi-cold", "estimate", "--board", "array", "--cache", "hot", network);
     EXPECT(4, "no such model", "estimate", "--board", "pigeon", network);
 }
