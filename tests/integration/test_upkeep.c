@@ -247,7 +247,7 @@ Test(upkeep, a_nearly_full_disk_stops_the_granting_until_there_is_room, .fini = 
     fill_disk(filler, 17 << 20);
     farm_start_coordinator(&farm, options);
     wait_for_granting(false, note);
-    cr_expect(strstr(note, store) && strstr(note, "--low-space-mb") && strstr(note, "free some space"), "%s", note);
+    cr_expect(strstr(note, store) && strstr(note, "below 8 MiB: free some space; from 10 MiB on"), "%s", note);
     farm_add_worker(&farm, "array-1", "array", "ultratrail", NULL);
     json_decref(farm_submit(&farm, campaign));
     cr_expect_not(granting(note));
