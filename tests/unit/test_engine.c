@@ -126,7 +126,7 @@ Test(engine, a_width_that_nobody_looked_for_is_unknown_not_none)
     prf_map_init(&w.known);
     prf_rng_init(&w.rng, 5, 0);
     prf_engine_t *e = engine_with(40); /* too few layers for a sweep */
-    cr_assert(run(e, &w));
+    cr_assert(world_run(e, &w));
     json_t *summary = prf_engine_summary(e);
     json_t *fc = json_object_get(json_object_get(json_array_get(json_object_get(summary, "boards"), 0), "steps"), "fc");
     cr_assert(json_is_null(json_object_get(fc, "in")));
