@@ -2,21 +2,21 @@
 /* engine_fusion.c - which layers are measured with an activation behind them, so that the training can make fusion rules.
  *
  * A *pair* is a layer kind that the campaign models on the board and a function that follows it in a block of the campaign's
- * networks; without networks nobody asks for rules, and nothing is measured for them. A few layers of the first helping, from the
- * smallest output to the largest, are measured once more with the function behind them. They are chosen from the plan, not from
- * results, so they stand in the same mixed queue as the layers alone, and a board's drift favours neither. When the first helping
- * is there, pairs that took longer than noise explains have the function measured alone, too, on boards that run it as a block of
- * its own.
+ * networks; without networks nobody asks for rules, and nothing is measured for them. PRF_FUSION_LEAST layers of the first helping,
+ * from small to large outputs, are measured once more with the function behind them. They are chosen from the plan, not from
+ * results, so they stand in the same mixed queue as the layers alone, and a board's drift favours neither. Most boards execute most
+ * pairs as one, and that is all they cost then. When the first helping is there, pairs that took longer than noise explains get
+ * more layers, and the function is measured alone, on boards that run it as a block of its own.
  *
- * Rules are paid from the budget: a twentieth of it at most, and a fourth of a single layer kind's. What is left is not enough for
- * PRF_FUSION_LEAST layers of a pair where budgets are small; the pairs that occur most often in the networks come first. */
+ * Rules are paid from the budget: a twentieth of it at most, and a fourth of a single layer kind's. Where budgets are small that is
+ * not enough for every pair; those that occur most often in the networks come first. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "engine_training.h"
 
 enum {
-    LAYERS = 6, /* of a pair, where the budget allows */
+    LAYERS = 6, /* of a pair that adds something, where the budget allows */
     BUDGET_SHARE = 20,
     TRACK_SHARE = 4 /* of a track's budget */
 };
@@ -71,11 +71,6 @@ size_t fusion_cost(const kind_t *kind, size_t track)
     return cost;
 }
 
-static bool runs_alone(const kind_t *kind)
-{
-    return kind->kinds >> PRF_ACTIVATION & 1;
-}
-
 /* Layers that rules may cost. */
 static size_t most_layers(const kind_t *kind)
 {
@@ -96,28 +91,10 @@ static size_t room_for(const kind_t *kind, size_t track)
     return left < own_left ? left : own_left;
 }
 
-/* What a pair gets of it: `wanted`, or what is left; 0 where that is too little for a rule. */
-static size_t grant(const kind_t *kind, size_t track, size_t wanted)
+/* The least that makes a rule, or 0 where it cannot be paid. */
+static size_t grant(const kind_t *kind, size_t track)
 {
-    size_t room = room_for(kind, track), granted = room < wanted ? room : wanted;
-    return granted >= PRF_FUSION_LEAST ? granted : 0;
-}
-
-/* A rule for as many pairs as can be paid before many layers of one; and no more than half goes into layers, where the functions
- * may have to be measured alone, too. */
-static void share_out(kind_t *kind)
-{
-    size_t all = most_layers(kind), spent = 0;
-    for (size_t i = 0; i < kind->pair_count; i++)
-        spent += kind->pairs[i].layers = grant(kind, kind->pairs[i].track, PRF_FUSION_LEAST);
-    if (runs_alone(kind))
-        all /= 2;
-    for (size_t n = PRF_FUSION_LEAST; n < LAYERS; n++)
-        for (size_t i = 0; i < kind->pair_count && spent < all; i++)
-            if (kind->pairs[i].layers == n && room_for(kind, kind->pairs[i].track) > 0) {
-                kind->pairs[i].layers++;
-                spent++;
-            }
+    return room_for(kind, track) >= PRF_FUSION_LEAST ? PRF_FUSION_LEAST : 0;
 }
 
 prf_status_t fusion_begin(prf_engine_t *self, size_t board, prf_error_t *err)
@@ -130,7 +107,8 @@ prf_status_t fusion_begin(prf_engine_t *self, size_t board, prf_error_t *err)
         for (size_t b = 0; b < self->networks[n].block_count; b++)
             count_block(kind, &self->networks[n].blocks[b]);
     qsort(kind->pairs, kind->pair_count, sizeof *kind->pairs, by_blocks);
-    share_out(kind);
+    for (size_t i = 0; i < kind->pair_count; i++)
+        kind->pairs[i].layers = grant(kind, kind->pairs[i].track);
     return PRF_OK;
 }
 
@@ -171,23 +149,32 @@ static prf_status_t ask_both(prf_engine_t *self, size_t board, pair_t *pair, siz
     return status ? status : want(self, board, &block, NO_CHAIN, 0, ROLE_FUSION, &pair->both, err);
 }
 
+/* Layers of a pair from its `from`-th on, up to pair->layers. Of those that there may ever be, the first few are of all sizes, too.
+ */
+static prf_status_t ask_layers(prf_engine_t *self, size_t board, pair_t *pair, size_t from, prf_error_t *err)
+{
+    const kind_t *kind = &self->kinds[board];
+    size_t count;
+    sized_t *all = sized(kind, &kind->tracks[pair->track], &count);
+    if (!all)
+        return prf_fail(err, PRF_ENOMEM, "layers of a pair");
+    size_t most = count < LAYERS ? count : LAYERS;
+    prf_status_t status = PRF_OK;
+    for (size_t k = from; !status && k < pair->layers && k < most; k++) {
+        size_t rank = k < most / 2 ? 2 * k + 1 : 2 * (k - most / 2);
+        status = ask_both(self, board, pair, all[(2 * rank + 1) * count / (2 * most)].probe, err);
+    }
+    free(all);
+    return status;
+}
+
 prf_status_t fusion_ask(prf_engine_t *self, size_t board, size_t track, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
-    size_t count;
-    sized_t *all = sized(kind, &kind->tracks[track], &count);
-    if (!all)
-        return prf_fail(err, PRF_ENOMEM, "layers of a pair");
     prf_status_t status = PRF_OK;
-    for (size_t i = 0; !status && i < kind->pair_count; i++) {
-        pair_t *pair = &kind->pairs[i];
-        size_t n = pair->layers < count ? pair->layers : count;
-        for (size_t k = 0; !status && pair->track == track && k < n; k++) {
-            size_t rank = k < n / 2 ? 2 * k + 1 : 2 * (k - n / 2); /* the first few are of all sizes, too */
-            status = ask_both(self, board, pair, all[(2 * rank + 1) * count / (2 * n)].probe, err);
-        }
-    }
-    free(all);
+    for (size_t i = 0; !status && i < kind->pair_count; i++)
+        if (kind->pairs[i].track == track)
+            status = ask_layers(self, board, &kind->pairs[i], 0, err);
     return status;
 }
 
@@ -211,7 +198,7 @@ static size_t fused_of(const prf_engine_t *self, const kind_t *kind, const pair_
 static prf_status_t ask_alone(prf_engine_t *self, size_t board, pair_t *pair, size_t count, prf_error_t *err)
 {
     prf_status_t status = PRF_OK;
-    for (size_t i = 0; !status && i < count; i++) {
+    for (size_t i = 0; !status && i < count && i < pair->both.count; i++) {
         const prf_block_t *both = &self->kinds[board].probes[pair->both.items[i]].block;
         prf_block_t block = {.dtype = both->dtype, .count = 1, .layers = {both->layers[1]}};
         status = want(self, board, &block, NO_CHAIN, 0, ROLE_FUSION, &pair->alone, err);
@@ -219,20 +206,30 @@ static prf_status_t ask_alone(prf_engine_t *self, size_t board, pair_t *pair, si
     return status;
 }
 
-prf_status_t fusion_ask_alone(prf_engine_t *self, size_t board, prf_error_t *err)
+static prf_status_t ask_more(prf_engine_t *self, size_t board, pair_t *pair, prf_error_t *err)
+{
+    kind_t *kind = &self->kinds[board];
+    prf_status_t status = PRF_OK;
+    if (kind->kinds >> PRF_ACTIVATION & 1)
+        status = ask_alone(self, board, pair, grant(kind, pair->track), err);
+    size_t from = pair->layers, room = room_for(kind, pair->track), most = LAYERS - from;
+    pair->layers += room < most ? room : most;
+    return status ? status : ask_layers(self, board, pair, from, err);
+}
+
+prf_status_t fusion_ask_more(prf_engine_t *self, size_t board, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
     double noise = prf_fusion_noise_percent(kind_repeatability(self, kind));
     prf_status_t status = PRF_OK;
-    bool more = kind->round == 0 && kind->rounds > 1; /* else nothing follows that could be given up for them */
-    if (!more || kind->fusion_asked || !runs_alone(kind))
+    /* Without another helping there is nothing that could be given up for more. */
+    if (kind->fusion_asked || kind->round > 0 || kind->rounds == 1)
         return PRF_OK;
     kind->fusion_asked = true;
     for (size_t i = 0; !status && i < kind->pair_count; i++) {
-        pair_t *pair = &kind->pairs[i];
         prf_fused_t items[PRF_FUSION_MOST];
-        if (prf_fusion_adds(items, fused_of(self, kind, pair, items), noise))
-            status = ask_alone(self, board, pair, grant(kind, pair->track, pair->both.count), err);
+        if (prf_fusion_adds(items, fused_of(self, kind, &kind->pairs[i], items), noise))
+            status = ask_more(self, board, &kind->pairs[i], err);
     }
     return status;
 }

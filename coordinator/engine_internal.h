@@ -190,7 +190,7 @@ PRF_CHECKED prf_status_t fusion_begin(prf_engine_t *self, size_t board, prf_erro
 /* A track's first helping is planned: its pairs ask for their layers. */
 PRF_CHECKED prf_status_t fusion_ask(prf_engine_t *self, size_t board, size_t track, prf_error_t *err);
 /* All of the first helping is there: pairs may ask for more, once. */
-PRF_CHECKED prf_status_t fusion_ask_alone(prf_engine_t *self, size_t board, prf_error_t *err);
+PRF_CHECKED prf_status_t fusion_ask_more(prf_engine_t *self, size_t board, prf_error_t *err);
 size_t fusion_cost(const kind_t *kind, size_t track); /* layers that are taken off the track's budget */
 size_t fusion_measured(const prf_engine_t *self, const kind_t *kind);
 void fusion_release(kind_t *kind);

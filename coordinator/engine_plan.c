@@ -390,7 +390,7 @@ prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err)
     kind->stage = sweeping ? PRF_STAGE_SWEEP : PRF_STAGE_MEASURE;
     if (sweeping || !kind_is_quiet(kind))
         return PRF_OK;
-    prf_status_t status = fusion_ask_alone(self, board, err);
+    prf_status_t status = fusion_ask_more(self, board, err);
     if (!status && kind_is_quiet(kind))
         kind->stage = PRF_STAGE_TRAIN;
     return status;
