@@ -254,12 +254,14 @@ static size_t fit_tiles(const prf_curve_t *curve, int32_t width, int32_t phase, 
 }
 
 /* Neighbours are alike on any curve. What speaks for tiles is that they must lie where they do: displaced ones fit worse. And
- * half as many points again as tiles must be there, or fitting them proves nothing. */
+ * half as many points again as tiles must be there, or fitting them proves nothing; a few, where they are level to the last digit.
+ */
 static void fit_placed_tiles(const prf_curve_t *curve, prf_fit_t *best)
 {
     prf_fit_t here = *best, displaced = {0};
     size_t tiles = fit_tiles(curve, best->width, 0, &here);
-    if (2 * curve->count < 3 * tiles + 2 * SPARE || here.bic >= best->bic)
+    size_t again = here.rms <= PRF_FIT_FLOOR ? 2 * SPARE : (tiles + 1) / 2 + SPARE;
+    if (curve->count < tiles + again || here.bic >= best->bic)
         return;
     for (int32_t quarter = 1; quarter <= 3; quarter++) {
         int32_t phase = best->width * quarter / 4;

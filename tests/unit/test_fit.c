@@ -74,6 +74,23 @@ Test(fit, the_right_width_wins_over_its_neighbours_divisors_and_multiples)
     }
 }
 
+/* A sweep's first layers lie far apart, each in a tile of its own; tiles that are level to the last digit show in a few of them. */
+Test(fit, a_few_exactly_level_tiles_tell_a_width_although_most_are_seen_once)
+{
+    static const int32_t far[] = {80, 111, 178, 285, 457, 733, 64, 65, 69, 73, 79, 81, 90};
+    prf_curve_t curve = {.count = sizeof far / sizeof *far};
+    for (size_t i = 0; i < curve.count; i++) {
+        curve.at[i] = far[i];
+        curve.y[i] = uneven(far[i]);
+    }
+    cr_assert_gt(gain(&curve, 16), 40);
+    cr_assert_lt(gain(&curve, 12), 0);
+    cr_assert_lt(gain(&curve, 32), 0);
+    for (size_t i = 0; i < curve.count; i++)
+        curve.y[i] *= 1 + 0.01 * ((int)(i * 7 % 5) - 2);
+    cr_assert_lt(gain(&curve, 16), 40, "neighbours that are nearly alike prove little");
+}
+
 Test(fit, a_fit_expects_what_the_curve_does_where_it_was_not_measured)
 {
     prf_curve_t curve = curve_of(sloped);
