@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_choose.c - what a training finds out about sampling: which layers teach most on this board, and which to measure next.
  *
- * Whether Performance Representatives teach more than layers of the original space is not taken on faith, and neither is that an
- * estimate should ask for a layer's representative: on boards that slope within a step it should not. Models are trained on equally
- * many layers of each sort and of both, with the swept layers beside them, with and without mapping; layers of the original space
- * that none of them saw judge, layer kind by layer kind. Representatives, or a mixture, must be clearly better: layers of the
- * original space never mislead, and show widths that no sweep found, which multiples of other widths hide. Where there are too few
- * layers to compare, or no step was found, they are taken. The last helping is not compared again: nothing is sampled after it.
+ * Whether Performance Representatives teach more than layers of the original space is not taken on faith. Models are trained on
+ * equally many layers of each sort and of both, with the swept layers beside them; layers of the original space that none of them
+ * saw judge, layer kind by layer kind. Representatives, or a mixture, must be clearly better, by more than the judging layers can
+ * differ by chance: layers of the original space never mislead, and show widths that no sweep found, which multiples of other
+ * widths hide; and a model that has not found a board's structure yet is off by anything. Where there are too few layers to
+ * compare, or no step was found, they are taken. The last helping is not compared again: nothing is sampled after it.
+ *
+ * Whether an estimate should ask for a layer's representative is for each training to find out, by cross-validation
+ * (model/train.h): on boards that slope within a step it should not.
  *
  * What is measured next are layers drawn from the original space (mapped, where representatives teach more), the more probably the
  * wider the model's interval around them is in proportion (within limits), and, where a campaign has a time budget, the less time
@@ -27,23 +30,21 @@ enum {
     SURE_FROM = 80     /* layers that a model needs before what it is unsure of tells anything */
 };
 #define CLEAR 0.95       /* share of the original layers' error that another sort must stay below, */
-#define NEGLIGIBLE 0.001 /* and not by less than this: percent */
+#define NEGLIGIBLE 0.001 /* not by less than this: percent, */
+#define SURE 2.0         /* and by so many standard errors of the difference, judging layer by judging layer */
 #define LEAST_DOUBT 1e-4 /* an interval of no width */
 /* No layer is drawn much less or much more often than the typical one: spread says little about single layers. */
 #define LEAST_WORTH 0.5
 #define MOST_WORTH 4.0
 
-/* One comparison: a sort of layers, mapped or not. */
-typedef struct {
-    sampling_t sampling;
-    bool mapped;
-} trial_t;
-static const trial_t trials[] = {{SAMPLING_MIXED, false},
-                                 {SAMPLING_MIXED, true},
-                                 {SAMPLING_REPRESENTATIVES, true},
-                                 {SAMPLING_RANDOM, false},
-                                 {SAMPLING_RANDOM, true}};
+static const sampling_t trials[] = {SAMPLING_RANDOM, SAMPLING_MIXED, SAMPLING_REPRESENTATIVES};
 enum { TRIALS = sizeof trials / sizeof *trials };
+
+/* Representatives alone cannot tell whether others are like them. */
+prf_mapping_t mapping_of(sampling_t sampling)
+{
+    return sampling == SAMPLING_REPRESENTATIVES ? PRF_MAP_ALWAYS : PRF_MAP_IF_BETTER;
+}
 
 /* Layers of each sort that a trial sees; 0: no trial. Half of the original ones judge. */
 static size_t trial_size(const prf_training_t *t, const snapshot_t *s)
@@ -52,7 +53,7 @@ static size_t trial_size(const prf_training_t *t, const snapshot_t *s)
         return 0;
     size_t n = s->original.count / 2 < s->representatives.count ? s->original.count / 2 : s->representatives.count;
     n = n < TRIAL_MOST ? n : TRIAL_MOST;
-    return n >= TRIAL_LEAST && steps_any(&s->steps) ? n : 0;
+    return n >= TRIAL_LEAST && prf_steps_any(&s->steps) ? n : 0;
 }
 
 /* Every second original layer judges: *judge gets those, *learn what the trial is about. */
@@ -75,36 +76,44 @@ static prf_status_t divide(const prf_training_t *t, const snapshot_t *s, samplin
     return status;
 }
 
-/* Error of a model on one track's judging layers; NaN where it has none. */
-static double error_on(const prf_model_t *model, const snapshot_t *track)
+/* Percentage errors on the judging layers of a track, the same ones in every trial. */
+typedef struct {
+    size_t count; /* 0: there was no trial */
+    double of[TRIAL_MOST];
+} errors_t;
+
+static prf_status_t judge(const prf_model_t *model, const snapshot_t *track, const observations_t *layers, errors_t *out,
+                          prf_error_t *err)
 {
-    for (size_t i = 0; i < prf_model_layer_count(model); i++) {
-        prf_model_layer_t layer;
-        prf_model_layer(model, i, &layer);
-        if (layer.kind == track->space.kind && layer.dtype == track->space.dtype && layer.validation.count > 0)
-            return layer.validation.mape_percent;
+    for (size_t i = 0; i < layers->count; i++) {
+        prf_block_t block = {.dtype = track->space.dtype, .count = 1, .layers = {layers->items[i].layer}};
+        prf_estimate_t e;
+        prf_status_t status = prf_model_estimate(model, &block, NULL, &e, err);
+        if (status)
+            return status;
+        out->of[out->count++] = 100 * fabs(e.latency_ns / layers->items[i].latency_ns - 1);
     }
-    return (double)NAN;
+    return PRF_OK;
 }
 
-/* Trains one trial's model of all tracks; errors[] receives each track's. */
-static prf_status_t try_out(const prf_training_t *t, const trial_t *trial, double *errors, prf_error_t *err)
+/* Trains one trial's model of all tracks; errors[][which] receives each track's. */
+static prf_status_t try_out(const prf_training_t *t, size_t which, errors_t (*errors)[TRIALS], prf_error_t *err)
 {
     observations_t *parts = calloc(2 * t->track_count, sizeof *parts);
     lesson_t *lessons = calloc(t->track_count, sizeof *lessons);
     prf_status_t status = parts && lessons ? PRF_OK : prf_fail(err, PRF_ENOMEM, "training data");
     bool enough = false;
     for (size_t i = 0; !status && i < t->track_count; i++) {
-        errors[i] = (double)NAN;
-        lessons[i] = (lesson_t){&parts[2 * i], &parts[2 * i + 1], trial->mapped};
-        status = divide(t, &t->tracks[i], trial->sampling, &parts[2 * i], &parts[2 * i + 1], err);
+        lessons[i] = (lesson_t){&parts[2 * i], &parts[2 * i + 1], mapping_of(trials[which])};
+        status = divide(t, &t->tracks[i], trials[which], &parts[2 * i], &parts[2 * i + 1], err);
         enough = enough || parts[2 * i].count >= PRF_TRAIN_LEAST;
     }
     prf_model_t *model = NULL;
     if (!status && enough)
         status = teach(t, lessons, &model, err);
     for (size_t i = 0; !status && model && i < t->track_count; i++)
-        errors[i] = error_on(model, &t->tracks[i]);
+        if (parts[2 * i].count >= PRF_TRAIN_LEAST)
+            status = judge(model, &t->tracks[i], &parts[2 * i + 1], &errors[i][which], err);
     prf_model_destroy(&model);
     for (size_t i = 0; parts && i < 2 * t->track_count; i++)
         free(parts[i].items);
@@ -113,56 +122,51 @@ static prf_status_t try_out(const prf_training_t *t, const trial_t *trial, doubl
     return status;
 }
 
-/* errors[trial]. */
-static void decide(choice_t *choice, const double errors[TRIALS], size_t n)
+static double mean(const errors_t *errors)
 {
-    bool mapped[SAMPLINGS] = {false};
-    for (size_t s = 0; s < SAMPLINGS; s++)
-        choice->error_percent[s] = (double)NAN;
-    for (size_t i = 0; i < TRIALS; i++) {
-        double *least = &choice->error_percent[trials[i].sampling];
-        if (isfinite(errors[i]) && !(errors[i] >= *least - NEGLIGIBLE)) {
-            *least = errors[i];
-            mapped[trials[i].sampling] = trials[i].mapped;
-        }
-    }
-    const double *error = choice->error_percent;
-    double limit = CLEAR * error[SAMPLING_RANDOM] - NEGLIGIBLE;
-    choice->sampling = SAMPLING_RANDOM;
-    if (error[SAMPLING_MIXED] < limit)
-        choice->sampling = SAMPLING_MIXED;
-    if (error[SAMPLING_REPRESENTATIVES] < limit && error[SAMPLING_REPRESENTATIVES] < error[SAMPLING_MIXED])
-        choice->sampling = SAMPLING_REPRESENTATIVES;
-    choice->mapped = mapped[choice->sampling];
-    choice->compared = n;
+    double sum = 0;
+    for (size_t i = 0; i < errors->count; i++)
+        sum += errors->of[i];
+    return sum / (double)errors->count;
 }
 
-/* Before anything was compared: as the paper has it where the widths are certain, which is where nothing was swept. */
-static void presume(snapshot_t *s)
+static bool clearly_better(const errors_t *than, const errors_t *errors)
 {
-    s->choice = (choice_t){
-        .sampling = SAMPLING_RANDOM, .mapped = steps_any(&s->steps) && s->swept.count == 0, .error_percent = {NAN, NAN, NAN}};
+    double n = (double)errors->count, gain = mean(than) - mean(errors), squares = 0;
+    for (size_t i = 0; i < errors->count; i++) {
+        double beside = than->of[i] - errors->of[i] - gain;
+        squares += beside * beside;
+    }
+    return n > 1 && gain > (1 - CLEAR) * mean(than) + NEGLIGIBLE && gain > SURE * sqrt(squares / (n - 1) / n);
+}
+
+/* What errs least of what is clearly better than layers of the original space. */
+static void decide(choice_t *choice, const errors_t errors[TRIALS], size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 0; i < TRIALS; i++) {
+        choice->error_percent[trials[i]] = mean(&errors[i]);
+        if (clearly_better(&errors[0], &errors[i]) && mean(&errors[i]) < mean(&errors[best]))
+            best = i;
+    }
+    choice->sampling = trials[best];
+    choice->compared = n;
 }
 
 prf_status_t choose_sampling(prf_training_t *t, prf_error_t *err)
 {
-    double(*errors)[TRIALS] = calloc(t->track_count, sizeof *errors);
-    double *column = calloc(t->track_count, sizeof *column);
-    prf_status_t status = errors && column ? PRF_OK : prf_fail(err, PRF_ENOMEM, "training data");
-    for (size_t k = 0; !status && k < TRIALS; k++) {
-        status = try_out(t, &trials[k], column, err);
-        for (size_t i = 0; !status && i < t->track_count; i++)
-            errors[i][k] = column[i];
-    }
+    errors_t(*errors)[TRIALS] = calloc(t->track_count, sizeof *errors);
+    prf_status_t status = errors ? PRF_OK : prf_fail(err, PRF_ENOMEM, "training data");
+    for (size_t k = 0; !status && k < TRIALS; k++)
+        status = try_out(t, k, errors, err);
     for (size_t i = 0; !status && i < t->track_count; i++) {
         size_t n = trial_size(t, &t->tracks[i]);
         if (n > 0)
             decide(&t->tracks[i].choice, errors[i], n);
         else if (t->tracks[i].choice.compared == 0)
-            presume(&t->tracks[i]);
+            t->tracks[i].choice = (choice_t){.sampling = SAMPLING_RANDOM, .error_percent = {NAN, NAN, NAN}};
     }
     free(errors);
-    free(column);
     return status;
 }
 

@@ -33,7 +33,7 @@ typedef enum { SAMPLING_RANDOM = 0, SAMPLING_REPRESENTATIVES, SAMPLING_MIXED, SA
 /* What a training found out about a track's sampling. */
 typedef struct {
     sampling_t sampling;
-    bool mapped;                     /* estimates ask for a layer's representative */
+    bool mapped;                     /* the model asks for a layer's representative */
     size_t compared;                 /* layers of each sort that the comparison was about; 0: there was none yet */
     double error_percent[SAMPLINGS]; /* of models from equally many layers of each sort, on layers held back */
     prf_layer_t *picks;              /* owned: what promises most to be measured next */
@@ -175,7 +175,6 @@ PRF_CHECKED prf_status_t plan_round(prf_engine_t *self, size_t board, prf_error_
 bool plan_time_is_up(const prf_engine_t *self, const kind_t *kind);
 /* Layers that the next round of sampling may still ask for. */
 size_t plan_room(const kind_t *kind, const track_t *track);
-bool steps_any(const prf_steps_t *steps); /* some width is above 1 */
 /* An independent stream of the campaign's seed. */
 uint64_t plan_stream(const prf_engine_t *self, const track_t *track, const char *use);
 void track_release(track_t *track);

@@ -248,14 +248,6 @@ static size_t helped(const track_t *track)
     return track->representatives.count + track->random_trained + track->active.count;
 }
 
-bool steps_any(const prf_steps_t *steps)
-{
-    for (size_t i = 0; i < PRF_PARAMS; i++)
-        if (steps->width[i] > 1)
-            return true;
-    return false;
-}
-
 size_t plan_room(const kind_t *kind, const track_t *track)
 {
     size_t most = helping(kind, track, kind->round + 1), have = helped(track);
@@ -265,7 +257,7 @@ size_t plan_room(const kind_t *kind, const track_t *track)
 /* Of `count` more layers, those that shall be representatives. In the first helping they are there to be compared. */
 static size_t representative_share(const kind_t *kind, const track_t *track, size_t count)
 {
-    if (!steps_any(&track->steps))
+    if (!prf_steps_any(&track->steps))
         return 0;
     if (kind->round == 0)
         return count >= COMPARE_FROM ? count / 3 : 0;

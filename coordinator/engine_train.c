@@ -249,7 +249,7 @@ prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t
                                         .train_count = lessons[i].learn->count,
                                         .validation = lessons[i].judge->items,
                                         .validation_count = lessons[i].judge->count,
-                                        .map_queries = lessons[i].mapped};
+                                        .mapping = lessons[i].mapping};
     }
     prf_train_input_t input = {.kind = t->kind,
                                .layers = layers,
@@ -265,12 +265,12 @@ prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t
 
 static lesson_t model_lesson(const snapshot_t *s)
 {
-    return (lesson_t){&s->all, &s->validation, s->choice.mapped};
+    return (lesson_t){&s->all, &s->validation, mapping_of(s->choice.sampling)};
 }
 
 static lesson_t baseline_lesson(const snapshot_t *s)
 {
-    return (lesson_t){&s->random, &s->validation, false};
+    return (lesson_t){&s->random, &s->validation, PRF_MAP_NEVER};
 }
 
 /* One model of all tracks; none, without an error, where no track has enough to learn from. */
@@ -308,6 +308,17 @@ static prf_status_t train_baseline(prf_training_t *t, prf_error_t *err)
     return status;
 }
 
+static void note_mapping(prf_training_t *t)
+{
+    for (size_t m = 0; m < prf_model_layer_count(t->model); m++) {
+        prf_model_layer_t layer;
+        prf_model_layer(t->model, m, &layer);
+        for (size_t i = 0; i < t->track_count; i++)
+            if (t->tracks[i].space.kind == layer.kind && t->tracks[i].space.dtype == layer.dtype)
+                t->tracks[i].choice.mapped = layer.mapped;
+    }
+}
+
 void prf_training_run(prf_training_t *t)
 {
     uint64_t begin = prf_clock_mono_ns();
@@ -317,6 +328,8 @@ void prf_training_run(prf_training_t *t)
         t->status = choose_sampling(t, err);
     if (!t->status)
         t->status = train(t, model_lesson, &t->model, err);
+    if (!t->status && t->model)
+        note_mapping(t);
     if (!t->status && !t->model && t->last)
         t->status = prf_fail(err, PRF_EINVAL, "nothing to train on: measure at least %d layers of a kind", (int)PRF_TRAIN_LEAST);
     if (!t->status && t->model)

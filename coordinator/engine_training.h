@@ -50,11 +50,11 @@ struct prf_training {
 /* Adds one. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t observe(observations_t *to, const prf_observation_t *one, prf_error_t *err);
 
-/* One model from some of the data: for each track, what to learn from, what to be judged by (may be empty) and whether estimates
- * ask for representatives. */
+/* One model from some of the data: for each track, what to learn from, what to be judged by (may be empty) and whether layers are
+ * seen by their representatives. */
 typedef struct {
     const observations_t *learn, *judge; /* borrowed */
-    bool mapped;
+    prf_mapping_t mapping;
 } lesson_t;
 PRF_CHECKED prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t **out, prf_error_t *err);
 
@@ -63,7 +63,9 @@ PRF_CHECKED prf_status_t teach(const prf_training_t *t, const lesson_t *lessons,
 PRF_CHECKED prf_status_t fusion_snapshot(const prf_engine_t *self, const kind_t *kind, prf_training_t *to, prf_error_t *err);
 
 /* engine_choose.c */
-/* Fills each track's choice but the picks. Errors: PRF_ENOMEM. */
+/* How a model sees layers of such a sample. */
+prf_mapping_t mapping_of(sampling_t sampling);
+/* Fills each track's choice but the picks and what the model will say. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t choose_sampling(prf_training_t *t, prf_error_t *err);
 /* Fills the picks, by the model. Errors: PRF_ENOMEM, PRF_EINVAL. */
 PRF_CHECKED prf_status_t choose_picks(prf_training_t *t, prf_error_t *err);

@@ -84,8 +84,8 @@ size_t prf_model_layer_count(const prf_model_t *model)
 void prf_model_layer(const prf_model_t *model, size_t index, prf_model_layer_t *out)
 {
     const prf_model_part_t *part = &model->parts[index];
-    *out = (prf_model_layer_t){part->space.kind,     part->space.dtype, part->space,     part->steps,
-                               part->regressor.name, part->samples,     part->validation};
+    *out = (prf_model_layer_t){part->space.kind,  part->space.dtype,    part->space,   part->steps,
+                               part->map_queries, part->regressor.name, part->samples, part->validation};
 }
 
 size_t prf_model_extras(const prf_model_t *model, const char *names[PRF_MODEL_EXTRAS])

@@ -38,6 +38,7 @@ typedef struct {
     prf_dtype_t dtype;
     prf_space_t space; /* the range it was trained on */
     prf_steps_t steps;
+    bool mapped;           /* a layer is estimated by its representative */
     const char *regressor; /* "forest", "forest/roofline", ... */
     uint32_t samples;
     prf_metrics_t validation;

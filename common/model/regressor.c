@@ -434,8 +434,8 @@ static prf_status_t fit_to_all(prf_regressor_t *out, const trial_t *trial, size_
     return status || fits ? status : prf_fail(err, PRF_EINVAL, "%zu layers that no model can be fitted to", data->count);
 }
 
-prf_status_t prf_regressor_choose(prf_regressor_t *out, bool *from_prior, const prf_dataset_t *data, const prf_prior_t *prior,
-                                  uint64_t seed, unsigned threads, prf_error_t *err)
+prf_status_t prf_regressor_choose(prf_regressor_t *out, bool *from_prior, double *error, const prf_dataset_t *data,
+                                  const prf_prior_t *prior, uint64_t seed, unsigned threads, prf_error_t *err)
 {
     trial_t trial;
     prf_regressor_t self = {0};
@@ -446,6 +446,7 @@ prf_status_t prf_regressor_choose(prf_regressor_t *out, bool *from_prior, const 
     status = cross_validate(&trial, &best, seed, threads, err);
     if (!status)
         status = fit_to_all(&self, &trial, best, seed, threads, err);
+    *error = status ? 0 : mean_percentage_error(trial.residuals[best], data->count);
     if (!status)
         status = prf_regressor_calibrate(&self, trial.residuals[best], trial.spreads[best], data->count, err);
     trial_release(&trial);

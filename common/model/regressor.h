@@ -48,8 +48,9 @@ typedef struct {
 
 /* Fits every candidate to parts of the data and judges it on the rest (cross-validation by mean absolute percentage error);
  * the best is fitted to all of it. With a prior (else NULL) what it can be made into competes as well (transfer.h); *from_prior
- * tells that it won. Errors: PRF_ENOMEM, PRF_EINVAL (too much data for a model file). */
-PRF_CHECKED prf_status_t prf_regressor_choose(prf_regressor_t *out, bool *from_prior, const prf_dataset_t *data,
+ * tells that it won; *error is the winner's in cross-validation, a share. Errors: PRF_ENOMEM, PRF_EINVAL (too much data for a model
+ * file). */
+PRF_CHECKED prf_status_t prf_regressor_choose(prf_regressor_t *out, bool *from_prior, double *error, const prf_dataset_t *data,
                                               const prf_prior_t *prior, uint64_t seed, unsigned threads, prf_error_t *err);
 /* Sets the interval from pairs of (logarithm of measured / estimated, spread), so that 90 % of them lie within it. */
 PRF_CHECKED prf_status_t prf_regressor_calibrate(prf_regressor_t *self, const double *residuals, const double *spreads,

@@ -11,6 +11,8 @@
 #include "model/parts.h"
 
 enum { MOST_TRAIN = 20000000, CALIBRATE_FROM = 20 };
+#define EXACT 1e-7  /* an error that nothing can better */
+#define CLEARLY 0.9 /* share of the error that mapping must stay below: layers of one tile then are the same, fold or not */
 
 static prf_status_t check_observations(const prf_train_layer_t *layer, const prf_observation_t *observations, size_t count,
                                        prf_error_t *err)
@@ -120,8 +122,8 @@ bool prf_train_has_counterpart(const prf_train_input_t *input, size_t layer)
 }
 
 /* The old part's regressor may win, and then sees layers as it did: by its steps, on the new part's space. */
-static prf_status_t choose(prf_model_part_t *part, bool *from_old, const prf_train_input_t *input, const prf_train_layer_t *layer,
-                           prf_error_t *err)
+static prf_status_t choose(prf_model_part_t *part, bool *from_old, double *error, const prf_train_input_t *input,
+                           const prf_train_layer_t *layer, prf_error_t *err)
 {
     const prf_model_part_t *old = counterpart(input, &layer->space);
     prf_model_part_t seen_by_old = *part;
@@ -135,7 +137,8 @@ static prf_status_t choose(prf_model_part_t *part, bool *from_old, const prf_tra
         status = make_dataset(&old_data, &seen_by_old, layer->train, layer->train_count, err);
     }
     if (!status)
-        status = prf_regressor_choose(&part->regressor, from_old, &data, old ? &prior : NULL, input->seed, input->threads, err);
+        status =
+            prf_regressor_choose(&part->regressor, from_old, error, &data, old ? &prior : NULL, input->seed, input->threads, err);
     if (!status && *from_old) {
         seen_by_old.regressor = part->regressor;
         *part = seen_by_old;
@@ -145,15 +148,41 @@ static prf_status_t choose(prf_model_part_t *part, bool *from_old, const prf_tra
     return status;
 }
 
+/* The same layers, seen by their representatives: where that is clearly better than `error`, it stays. */
+static prf_status_t choose_mapping(prf_model_part_t *part, double error, const prf_train_input_t *input,
+                                   const prf_train_layer_t *layer, prf_error_t *err)
+{
+    prf_model_part_t mapped = *part;
+    prf_train_input_t own = *input;
+    bool from_old;
+    double error_mapped = INFINITY;
+    if (layer->mapping != PRF_MAP_IF_BETTER || error < EXACT || !prf_steps_any(&part->steps))
+        return PRF_OK;
+    own.from = NULL; /* it was not better */
+    mapped.map_queries = true;
+    mapped.regressor = (prf_regressor_t){.scale = PRF_SCALE_NONE};
+    prf_status_t status = choose(&mapped, &from_old, &error_mapped, &own, layer, err);
+    if (status)
+        return status;
+    bool better = error_mapped < CLEARLY * error;
+    prf_regressor_release(better ? &part->regressor : &mapped.regressor);
+    if (better)
+        *part = mapped;
+    return PRF_OK;
+}
+
 static prf_status_t train_part(prf_model_part_t *part, bool *from_old, const prf_train_input_t *input,
                                const prf_train_layer_t *layer, judgement_t *all, prf_error_t *err)
 {
     part->space = layer->space;
     part->steps = layer->steps;
-    part->map_queries = layer->map_queries;
+    part->map_queries = layer->mapping == PRF_MAP_ALWAYS;
     part->samples = (uint32_t)layer->train_count;
     prf_model_recipe(part, (uint32_t)input->extra_count);
-    prf_status_t status = choose(part, from_old, input, layer, err);
+    double error = 0;
+    prf_status_t status = choose(part, from_old, &error, input, layer, err);
+    if (!status && !*from_old)
+        status = choose_mapping(part, error, input, layer, err);
     if (!status)
         status = judge_part(part, layer, all, err);
     return status ? prf_fail_prefix(err, status, "%s", prf_layer_kind_name(layer->space.kind)) : PRF_OK;

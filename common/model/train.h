@@ -9,6 +9,13 @@
 /* One measured layer. Blocks of one layer, or led by it. */
 enum { PRF_TRAIN_LEAST = 4 /* layers of a kind that a regressor needs; kinds with fewer are left out */ };
 
+/* Whether estimates ask for a layer's representative (METHOD section 1), and training sees layers so. */
+typedef enum {
+    PRF_MAP_NEVER = 0,
+    PRF_MAP_ALWAYS,
+    PRF_MAP_IF_BETTER /* where that errs clearly less in cross-validation */
+} prf_mapping_t;
+
 typedef struct {
     prf_layer_t layer;
     double latency_ns;
@@ -23,7 +30,7 @@ typedef struct {
     size_t train_count;
     const prf_observation_t *validation; /* may be empty; only judged on, never trained on */
     size_t validation_count;
-    bool map_queries; /* the training layers are PRs: estimates map the layer to its PR first (METHOD section 1) */
+    prf_mapping_t mapping;
 } prf_train_layer_t;
 
 /* Layers of one kind, measured with and without an activation behind them. At most PRF_FUSION_MOST items; borrowed. */

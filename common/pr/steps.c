@@ -11,6 +11,14 @@ void prf_steps_none(prf_steps_t *out)
     }
 }
 
+bool prf_steps_any(const prf_steps_t *self)
+{
+    for (int i = 0; i < PRF_PARAMS; i++)
+        if (self->width[i] > 1)
+            return true;
+    return false;
+}
+
 /* Right edge of the step that a value lies in. A value beyond the range (an estimate outside what was trained) is not held
  * back by the range's bound. */
 static int32_t right_edge(const prf_dim_t *dim, int32_t value, int32_t width)

@@ -47,6 +47,7 @@ typedef struct {
 #define PRF_STEPS_SURE 0.5
 
 void prf_steps_none(prf_steps_t *out);
+bool prf_steps_any(const prf_steps_t *self); /* some width is above 1 */
 
 /* METHOD section 1: p -> min(ceil(p / s) * s, upper bound), parameter by parameter, ties and defaults resolved after. For
  * discrete and tied parameters the value stays. A layer whose representative cannot exist stays as it is. */

@@ -148,7 +148,7 @@ Test(model, mapped_queries_answer_alike_within_a_tile)
         b->train[i].latency_ns = staircase_ns(&b->train[i].layer);
         b->train[i].extras[0] = 0;
     }
-    b->layer.map_queries = true;
+    b->layer.mapping = PRF_MAP_ALWAYS;
     prf_model_t *m = train(b);
     size_t len;
     uint8_t *bytes = encode(m, &len);
@@ -167,6 +167,39 @@ Test(model, mapped_queries_answer_alike_within_a_tile)
     prf_model_destroy(&again);
     free(bytes);
     free(b);
+}
+
+/* Level tiles that no sum of terms knows the cost of. */
+static double level_ns(const prf_layer_t *l)
+{
+    return 1000 + 40 * pow(ceil(l->p[PRF_P_IN] / 8.0) * ceil(l->p[PRF_P_OUT] / 8.0), 1.37);
+}
+
+/* Tiles of filters, and a slope within them. */
+static double sloping_ns(const prf_layer_t *l)
+{
+    return 500 + 3.0 * l->p[PRF_P_IN] * l->p[PRF_P_OUT] * sqrt(l->p[PRF_P_OUT]) + 200 * ceil(l->p[PRF_P_OUT] / 8.0);
+}
+
+static bool chooses_to_map(double (*latency)(const prf_layer_t *))
+{
+    board_t *b = board(120, 0, 0);
+    b->layer.steps.width[PRF_P_IN] = b->layer.steps.width[PRF_P_OUT] = 8;
+    b->layer.mapping = PRF_MAP_IF_BETTER;
+    for (size_t i = 0; i < 120; i++)
+        b->train[i].latency_ns = latency(&b->train[i].layer);
+    prf_model_t *m = train(b);
+    prf_model_layer_t info;
+    prf_model_layer(m, 0, &info);
+    prf_model_destroy(&m);
+    free(b);
+    return info.mapped;
+}
+
+Test(model, layers_are_seen_by_their_representatives_where_that_errs_less)
+{
+    cr_assert(chooses_to_map(level_ns));
+    cr_assert_not(chooses_to_map(sloping_ns));
 }
 
 Test(model, estimates_survive_the_file_bit_by_bit_and_so_do_its_bytes)
