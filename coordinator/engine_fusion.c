@@ -114,7 +114,7 @@ prf_status_t fusion_begin(prf_engine_t *self, size_t board, prf_error_t *err)
 
 typedef struct {
     double elements;
-    size_t probe;
+    size_t place, probe; /* place: in the track's list, which does not depend on the order of answers */
 } sized_t;
 
 static int by_elements(const void *a, const void *b)
@@ -122,7 +122,7 @@ static int by_elements(const void *a, const void *b)
     const sized_t *x = a, *y = b;
     if (x->elements != y->elements)
         return x->elements < y->elements ? -1 : 1;
-    return (x->probe > y->probe) - (x->probe < y->probe);
+    return (x->place > y->place) - (x->place < y->place);
 }
 
 /* The track's planned layers of the original space by the size of their output. Caller frees. */
@@ -132,7 +132,7 @@ static sized_t *sized(const kind_t *kind, const track_t *track, size_t *count)
     sized_t *all = calloc(*count + 1, sizeof *all);
     for (size_t i = 0; all && i < *count; i++) {
         size_t probe = track->random.items[i];
-        all[i] = (sized_t){prf_layer_outputs(&kind->probes[probe].block.layers[0]), probe};
+        all[i] = (sized_t){prf_layer_outputs(&kind->probes[probe].block.layers[0]), i, probe};
     }
     if (all)
         qsort(all, *count, sizeof *all, by_elements);
