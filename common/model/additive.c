@@ -39,6 +39,9 @@ static prf_status_t fit_variants(prf_terms_t out[PRF_ADDITIVES], prf_rows_t *row
             status = prf_sums_fit_one(sums, rows, d, is_signed, err);
         if (!status && sums[0].count)
             status = keep(&out[how], rows, sums, err);
+        else if (!status && how >= PRF_ADDITIVE_MAX_POSITIVE &&
+                 out[how - PRF_ADDITIVE_MAX_POSITIVE].terms) /* where there are no two, one stands for both */
+            status = prf_terms_copy(&out[how], &out[how - PRF_ADDITIVE_MAX_POSITIVE], err);
         out[how].blocking = *blocking;
     }
     return status;

@@ -5,8 +5,9 @@
  * held-out part, judged by candidates that see SEEN of the others at most: which candidate suits a board shows well before that.
  * Terms come first: where a sum of them is exact, no tree is grown. The residuals of the winner calibrate the interval: the
  * residual is divided by the spread of the members (plus the median spread, so that rows on which all members agree do not blow
- * up), and the 5 % and 95 % quantiles of that ratio are kept (a split-conformal interval). Ties and near ties (TIE of the best) go
- * to the candidate that stands first in the table, so that noise does not decide and the simpler one stays where nothing beats it.
+ * up), and the 5 % and 95 % quantiles of that ratio are kept (a split-conformal interval). Ties and near ties (TIE of the best, or
+ * a standard error of the difference: Breiman, Friedman, Olshen and Stone 1984) go to the candidate that stands first in the table,
+ * so that noise does not decide and the simpler one stays where nothing beats it.
  *
  * Candidates that begin with another board's regressor see the rows through that board's recipe: there are two views of the data,
  * with the same rows in the same folds. They must win clearly (CLEARLY): there are many of them and few rows to judge them by, so
@@ -29,6 +30,7 @@
 
 enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000 };
 #define TIE 1.01
+#define UNSURE 1.0 /* standard errors by which a candidate must beat those before it */
 #define CLEARLY 0.7
 #define EXACT 1e-7 /* a mean error that nothing can better */
 #define SAME 0.9   /* a fit to all rows is kept unless one to a part is better than this share of its error */
@@ -339,21 +341,43 @@ static double mean_percentage_error(const double *residuals, size_t count)
     return n ? sum / (double)n + TINY : INFINITY;
 }
 
-/* The first candidate that is nearly as good as the best; *least is how good that is. */
+/* Standard error of the difference between two candidates' mean errors: both were judged on the same rows. */
+static double uncertainty(const double *a, const double *b, size_t count)
+{
+    double sum = 0, squares = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (isnan(a[i]) || isnan(b[i]))
+            continue;
+        double difference = fabs(exp(-a[i]) - 1) - fabs(exp(-b[i]) - 1);
+        sum += difference;
+        squares += difference * difference;
+        n++;
+    }
+    return n > 1 ? sqrt(fmax(0, squares - sum * sum / (double)n) / (double)(n - 1) / (double)n) : 0;
+}
+
+/* The first candidate that may be as good as the best; *least is how good that is. What is exact is not so by chance. */
 static size_t best_candidate(const trial_t *trial, double *least)
 {
     double errors[CANDIDATES];
+    size_t best = 0, count = trial->data[OWN]->count;
     *least = INFINITY;
     for (size_t c = 0; c < CANDIDATES; c++) {
-        errors[c] = mean_percentage_error(trial->residuals[c], trial->data[OWN]->count);
+        errors[c] = mean_percentage_error(trial->residuals[c], count);
         if (candidates[c].view == PRIOR)
             errors[c] /= CLEARLY;
-        *least = fmin(*least, errors[c]);
+        if (errors[c] < *least) {
+            *least = errors[c];
+            best = c;
+        }
     }
-    for (size_t c = 0; c < CANDIDATES; c++)
-        if (errors[c] <= TIE * *least)
+    for (size_t c = 0; c < best; c++)
+        if (errors[c] <= TIE * *least ||
+            (candidates[c].view == OWN && *least > EXACT &&
+             errors[c] - *least < UNSURE * uncertainty(trial->residuals[c], trial->residuals[best], count)))
             return c;
-    return 0;
+    return best;
 }
 
 /* Trees are spared the trouble where a sum of terms is exact. */

@@ -289,6 +289,22 @@ Test(additive, computing_or_moving_data_whichever_takes_longer)
     release(t, terms);
 }
 
+Test(additive, where_there_are_too_few_layers_for_two_sums_one_stands_for_both)
+{
+    prf_recipe_t recipe = {.kind = PRF_CONV2D, .dtype = PRF_F32};
+    trial_t *t = measure(overlapped, &recipe, 12, 0, 0);
+    prf_terms_t terms[PRF_ADDITIVES];
+    fit(terms, t);
+    for (int one = PRF_ADDITIVE_POSITIVE, both = PRF_ADDITIVE_MAX_POSITIVE; both < PRF_ADDITIVES; one++, both++) {
+        double with_one, with_both;
+        cr_assert_eq(terms[both].count[1], 0);
+        worst_error(t, &terms[one], &with_one);
+        worst_error(t, &terms[both], &with_both);
+        cr_assert_eq(with_one, with_both, "a fold that is left out would make a candidate look better than it is");
+    }
+    release(t, terms);
+}
+
 /* Does nothing for taps on the padding: a sum needs to know them, or a negative term. */
 static double skipping(const prf_layer_t *l)
 {

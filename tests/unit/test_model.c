@@ -139,6 +139,23 @@ Test(model, known_steps_make_a_board_of_tiles_easy)
     free(b);
 }
 
+Test(model, noise_does_not_choose_a_larger_model_than_the_board_has)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        board_t *b = board(100, 0, 0.02);
+        b->layer.steps.width[PRF_P_IN] = b->layer.steps.width[PRF_P_OUT] = 8;
+        draw(b->train, 100, seed, 0.02);
+        for (size_t i = 0; i < 100; i++)
+            b->train[i].latency_ns /= i % 2 ? 2 : 1;
+        prf_model_t *m = train(b);
+        prf_model_layer_t info;
+        prf_model_layer(m, 0, &info);
+        cr_assert_str_eq(info.regressor, "terms", "seed %d: %s", (int)seed, info.regressor);
+        prf_model_destroy(&m);
+        free(b);
+    }
+}
+
 Test(model, mapped_queries_answer_alike_within_a_tile)
 {
     board_t *b = board(300, 50, 0);
