@@ -59,19 +59,27 @@ static bool has_name(const json_t *list, const char *name)
     return false;
 }
 
+prf_status_t prf_path_beside(char out[PRF_BESIDE], const char *campaign_path, const char *written, prf_error_t *err)
+{
+    const char *slash = strrchr(campaign_path, '/');
+    int folder = written[0] == '/' || !slash ? 0 : (int)(slash - campaign_path) + 1;
+    if (snprintf(out, PRF_BESIDE, "%.*s%s", folder, campaign_path, written) >= PRF_BESIDE)
+        return prf_fail(err, PRF_EINVAL, "%.200s...: the path is too long", out);
+    return PRF_OK;
+}
+
 static prf_status_t load_one(const prf_campaign_t *campaign, const char *campaign_path, const char *written, json_t *list,
                              prf_error_t *err)
 {
-    char path[4096], name[PRF_NAME];
-    const char *slash = strrchr(campaign_path, '/');
-    int folder = written[0] == '/' || !slash ? 0 : (int)(slash - campaign_path) + 1;
-    if (snprintf(path, sizeof path, "%.*s%s", folder, campaign_path, written) >= (int)sizeof path)
-        return prf_fail(err, PRF_EINVAL, "%.200s...: the path is too long", path);
+    char path[PRF_BESIDE], name[PRF_NAME];
+    prf_status_t status = prf_path_beside(path, campaign_path, written, err);
+    if (status)
+        return status;
     prf_network_file_name(written, name);
     if (has_name(list, name))
         return prf_fail(err, PRF_EINVAL, "%s: two networks would be called '%s': rename one of the files", campaign_path, name);
     prf_network_t network;
-    prf_status_t status = prf_network_load(&network, path, campaign->layers[0].space.dtype, 1, err);
+    status = prf_network_load(&network, path, campaign->layers[0].space.dtype, 1, err);
     if (status)
         return status;
     if (network.block_count > PRF_CHAIN_BLOCKS)

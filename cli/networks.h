@@ -14,6 +14,9 @@ void prf_network_file_name(const char *path, char name[PRF_NAME]);
  * data type of the campaign's first layer, batch 1. Errors: those of prf_network_load, PRF_EINVAL (two of the same name). */
 PRF_CHECKED prf_status_t prf_networks_load(const prf_campaign_t *campaign, const char *campaign_path, json_t **out,
                                            prf_error_t *err);
+/* A path as a campaign file writes it: relative ones start beside the file. Errors: PRF_EINVAL (too long). */
+enum { PRF_BESIDE = 4096 };
+PRF_CHECKED prf_status_t prf_path_beside(char out[PRF_BESIDE], const char *campaign_path, const char *written, prf_error_t *err);
 /* The texts of a network's blocks: a new reference to [text, ...]. */
 json_t *prf_network_texts(const prf_network_t *network);
 

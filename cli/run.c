@@ -14,6 +14,7 @@
 #include "campaign/campaign.h"
 #include "cli.h"
 #include "networks.h"
+#include "olds.h"
 #include "private.h"
 #include "progress.h"
 #include "signals.h"
@@ -26,6 +27,7 @@ typedef struct {
     bool json;
     prf_campaign_t campaign;
     char *text; /* of the campaign file; owned */
+    prf_olds_t olds;
     prf_private_t *farm;
     bool opened;         /* DIR was ours: what is in it is worth continuing */
     uint64_t blocked_ms; /* since when no jobs are given out; 0: they are */
@@ -57,11 +59,17 @@ static prf_status_t attach(run_t *run, const json_t *answer, prf_error_t *err)
 
 static prf_status_t submit(run_t *run, json_t *networks, prf_error_t *err)
 {
-    json_t *in = json_pack("{s:s, s:s, s:o, s:b}", "campaign", run->text, "file", run->file, "networks", networks, "update", 1),
-           *out;
+    json_t *models, *out;
+    prf_status_t status = prf_olds_lend(&run->olds, prf_private_farm(run->farm), &models, err);
+    if (status) {
+        json_decref(networks);
+        return status;
+    }
+    json_t *in = json_pack("{s:s, s:s, s:o, s:o, s:b}", "campaign", run->text, "file", run->file, "networks", networks, "models",
+                           models, "update", 1);
     if (!in)
         return prf_fail(err, PRF_ENOMEM, "campaign '%s'", run->campaign.name);
-    prf_status_t status = prf_farm_call(prf_private_farm(run->farm), "submit", in, 6 * PRF_CALL_MS, &out, err);
+    status = prf_farm_call(prf_private_farm(run->farm), "submit", in, 6 * PRF_CALL_MS, &out, err);
     if (status)
         return status;
     if (!json_is_true(json_object_get(out, "created")))
@@ -78,7 +86,9 @@ static prf_status_t start(run_t *run, prf_error_t *err)
         if (!run->campaign.boards[i].backend[0])
             return prf_fail(err, PRF_EINVAL, "%s: board '%s' has no backend: say what executes its layers, as in backend: onednn",
                             run->file, run->campaign.boards[i].kind);
-    prf_status_t status = prf_networks_load(&run->campaign, run->file, &networks, err);
+    prf_status_t status = prf_olds_load(&run->olds, &run->campaign, run->file, err);
+    if (!status)
+        status = prf_networks_load(&run->campaign, run->file, &networks, err);
     if (status)
         return status;
     if ((status = prf_private_open(&run->farm, run->dir, true, err))) {
@@ -333,6 +343,7 @@ int prf_cmd_run(int argc, char **argv)
     }
     code = report(&run, status, &err);
     json_decref(run.summary);
+    prf_olds_release(&run.olds);
     prf_campaign_release(&run.campaign);
     free(run.text);
     return code;

@@ -6,6 +6,7 @@
 #include "access.h"
 #include "cli.h"
 #include "networks.h"
+#include "olds.h"
 #include "signals.h"
 
 static const prf_usage_t usage = {
@@ -27,20 +28,25 @@ static prf_status_t submit(const prf_where_t *where, const char *file, bool upda
     prf_campaign_t campaign;
     prf_access_t access = {.farm = NULL};
     char *text;
-    json_t *networks = NULL;
+    json_t *networks = NULL, *models = NULL;
+    prf_olds_t olds = {.count = 0};
     if (where->dir)
         return prf_fail(err, PRF_EUSAGE, "--dir: campaigns are carried out in a folder by 'prfarm run CAMPAIGN.yaml --out %.200s'",
                         where->dir);
     prf_status_t status = prf_campaign_load(&campaign, file, &text, err);
     if (status)
         return status;
-    if (!(status = prf_networks_load(&campaign, file, &networks, err)) && !(status = prf_access_open(&access, where, err))) {
-        json_t *in = json_pack("{s:s, s:s, s:O, s:b}", "campaign", text, "file", file, "networks", networks, "update", update);
+    if (!(status = prf_networks_load(&campaign, file, &networks, err)) && !(status = prf_olds_load(&olds, &campaign, file, err)) &&
+        !(status = prf_access_open(&access, where, err)) && !(status = prf_olds_lend(&olds, access.farm, &models, err))) {
+        json_t *in = json_pack("{s:s, s:s, s:O, s:O, s:b}", "campaign", text, "file", file, "networks", networks, "models", models,
+                               "update", update);
         status = in ? prf_farm_call(access.farm, "submit", in, 6 * PRF_CALL_MS, out, err)
                     : prf_fail(err, PRF_ENOMEM, "campaign '%s'", campaign.name);
     }
     prf_access_close(&access);
     json_decref(networks);
+    json_decref(models);
+    prf_olds_release(&olds);
     prf_campaign_release(&campaign);
     free(text);
     return status;

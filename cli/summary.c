@@ -141,6 +141,23 @@ static void print_refresh(const char *kind, const json_t *refresh, const prf_ter
             prf_json_number(refresh, "median_ratio", NAN), prf_json_number(refresh, "spread_percent", NAN), words);
 }
 
+/* "npu2 began with the model of npu: conv2d taken over, fc no help" */
+static void print_old(const char *kind, const json_t *old, const prf_terminal_t *t)
+{
+    const char *layer;
+    json_t *what;
+    bool first = true;
+    if (!json_is_object(old))
+        return;
+    fprintf(t->stream, "%s began with the model of %s:", kind, prf_json_text(old, "kind", "?"));
+    json_object_foreach(json_object_get(old, "layers"), layer, what)
+    {
+        fprintf(t->stream, "%s %s %s", first ? "" : ",", layer, json_string_value(what));
+        first = false;
+    }
+    fputc('\n', t->stream);
+}
+
 static void print_notes(const json_t *boards, const prf_terminal_t *t)
 {
     size_t i;
@@ -149,6 +166,7 @@ static void print_notes(const json_t *boards, const prf_terminal_t *t)
     {
         const char *kind = prf_json_text(b, "kind", "?"), *error = prf_json_text(b, "error", ""),
                    *note = prf_json_text(b, "note", "");
+        print_old(kind, json_object_get(b, "old_model"), t);
         print_refresh(kind, json_object_get(b, "refresh"), t);
         if (error[0])
             fprintf(t->stream, "%s failed: %s\n", kind, error);

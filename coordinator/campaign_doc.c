@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
+
 enum { HISTORY = 4 /* earlier files that are kept */, REFRESH_POINTS = 30, REFRESH_MOST = 10000 };
 
 const char *prf_campaign_doc_text(const json_t *doc, const char *key)
@@ -57,9 +59,63 @@ static prf_status_t parse_networks(const json_t *json, prf_engine_network_t **ou
     return PRF_OK;
 }
 
-static prf_status_t make_engine(const json_t *text, const char *file, const json_t *networks_json, prf_engine_t **out,
-                                prf_error_t *err)
+static size_t board_named(const prf_campaign_t *campaign, const char *kind)
 {
+    size_t board = 0;
+    while (board < campaign->board_count && strcmp(campaign->boards[board].kind, kind) != 0)
+        board++;
+    return board;
+}
+
+/* A stranger's model is checked as any other. */
+static prf_status_t begin_with(prf_engine_t *engine, const json_t *entry, bool *given, prf_error_t *err)
+{
+    const prf_campaign_t *campaign = prf_engine_campaign(engine);
+    const char *kind = prf_campaign_doc_text(entry, "board");
+    const json_t *text = json_object_get(entry, "model");
+    size_t board = board_named(campaign, kind), len;
+    void *bytes;
+    prf_model_t *old;
+    if (board == campaign->board_count || !campaign->boards[board].from || given[board])
+        return prf_fail(err, PRF_EINVAL, "a model for board '%.64s', which begins with none, or has one already", kind);
+    prf_status_t status = json_is_string(text)
+                              ? prf_base64_decode(&bytes, &len, json_string_value(text), json_string_length(text), err)
+                              : prf_fail(err, PRF_EINVAL, "its bytes are missing");
+    if (!status) {
+        status = len > PRF_CAMPAIGN_OLD_BYTES ? prf_fail(err, PRF_EINVAL, "%zu bytes: use at most %d", len, PRF_CAMPAIGN_OLD_BYTES)
+                                              : prf_model_decode(&old, bytes, len, err);
+        free(bytes);
+    }
+    if (status)
+        return prf_fail_prefix(err, status, "the model that board '%.64s' begins with", kind);
+    prf_engine_begin_with(engine, board, old);
+    given[board] = true;
+    return PRF_OK;
+}
+
+/* Each board that the file has begin with a model must have it, and no other. */
+static prf_status_t begin_all(prf_engine_t *engine, const json_t *models, prf_error_t *err)
+{
+    const prf_campaign_t *campaign = prf_engine_campaign(engine);
+    bool given[PRF_CAMPAIGN_BOARDS] = {false};
+    prf_status_t status = PRF_OK;
+    if (json_array_size(models) > PRF_CAMPAIGN_OLDS)
+        return prf_fail(err, PRF_EINVAL, "%zu boards begin with a model: at most %d may", json_array_size(models),
+                        PRF_CAMPAIGN_OLDS);
+    for (size_t i = 0; !status && i < json_array_size(models); i++)
+        status = begin_with(engine, json_array_get(models, i), given, err);
+    for (size_t i = 0; !status && i < campaign->board_count; i++)
+        if (campaign->boards[i].from && !given[i])
+            status =
+                prf_fail(err, PRF_EINVAL, "board '%s' begins with %.200s, which was not handed in: use a prfarm of this version",
+                         campaign->boards[i].kind, campaign->boards[i].from);
+    return status;
+}
+
+static prf_status_t make_engine(const json_t *doc, prf_engine_t **out, prf_error_t *err)
+{
+    const json_t *text = json_object_get(doc, "text"), *networks_json = json_object_get(doc, "networks");
+    const char *file = prf_campaign_doc_text(doc, "file");
     prf_engine_network_t *networks;
     size_t count;
     prf_campaign_t campaign;
@@ -72,31 +128,45 @@ static prf_status_t make_engine(const json_t *text, const char *file, const json
         prf_campaign_release(&campaign);
         return status;
     }
-    return prf_engine_new(out, &campaign, networks, count, err);
+    prf_engine_t *engine;
+    status = prf_engine_new(&engine, &campaign, networks, count, err);
+    if (status)
+        return status;
+    status = begin_all(engine, json_object_get(doc, "models"), err);
+    if (status)
+        prf_engine_destroy(&engine);
+    else
+        *out = engine;
+    return status;
+}
+
+static json_t *copy_or_none(const json_t *list)
+{
+    return list ? json_deep_copy(list) : json_array();
 }
 
 prf_status_t prf_campaign_doc_submit(const json_t *args, json_t **doc, prf_engine_t **engine, prf_error_t *err)
 {
-    json_t *text = json_object_get(args, "campaign"), *networks = json_object_get(args, "networks");
-    const char *file = prf_campaign_doc_text(args, "file");
+    const json_t *text = json_object_get(args, "campaign");
     if (!json_is_string(text))
         return prf_fail(err, PRF_EINVAL, "submit: \"campaign\" must hold the text of the campaign file");
-    prf_engine_t *made = NULL;
-    prf_status_t status = make_engine(text, file, networks, &made, err);
-    if (status)
-        return status;
     json_t *json = json_object();
     json_object_set_new(json, "version", json_integer(1));
-    json_object_set_new(json, "name", json_string(prf_engine_campaign(made)->name));
-    json_object_set_new(json, "file", json_string(file));
+    json_object_set_new(json, "file", json_string(prf_campaign_doc_text(args, "file")));
     json_object_set_new(json, "text", json_deep_copy(text));
-    json_object_set_new(json, "networks", networks ? json_deep_copy(networks) : json_array());
+    json_object_set_new(json, "networks", copy_or_none(json_object_get(args, "networks")));
+    json_object_set_new(json, "models", copy_or_none(json_object_get(args, "models")));
     json_object_set_new(json, "seconds", json_real(0));
     prf_campaign_doc_set_state(json, PRF_CAMPAIGN_RUNNING, "");
-    if (!json || json_object_size(json) < 8) {
+    prf_engine_t *made = NULL;
+    prf_status_t status =
+        json && json_object_size(json) == 8 ? make_engine(json, &made, err) : prf_fail(err, PRF_ENOMEM, "campaign");
+    if (!status && json_object_set_new(json, "name", json_string(prf_engine_campaign(made)->name)) != 0)
+        status = prf_fail(err, PRF_ENOMEM, "campaign");
+    if (status) {
         json_decref(json);
         prf_engine_destroy(&made);
-        return prf_fail(err, PRF_ENOMEM, "campaign");
+        return status;
     }
     *doc = json;
     *engine = made;
@@ -109,10 +179,17 @@ static json_int_t refreshes_of(const json_t *doc)
     return json_integer_value(json_object_get(doc, "refreshes"));
 }
 
+/* Documents of earlier versions have none. */
+static bool same_models(const json_t *a, const json_t *b)
+{
+    return (json_array_size(a) == 0 && json_array_size(b) == 0) || json_equal(a, b);
+}
+
 bool prf_campaign_doc_same(const json_t *a, const json_t *b)
 {
     return strcmp(prf_campaign_doc_text(a, "text"), prf_campaign_doc_text(b, "text")) == 0 &&
-           json_equal(json_object_get(a, "networks"), json_object_get(b, "networks"));
+           json_equal(json_object_get(a, "networks"), json_object_get(b, "networks")) &&
+           same_models(json_object_get(a, "models"), json_object_get(b, "models"));
 }
 
 void prf_campaign_doc_replace(json_t *doc, const json_t *old, uint64_t now_ms)
@@ -162,8 +239,7 @@ static void pass_on_refresh(const json_t *doc, prf_engine_t *engine)
 
 prf_status_t prf_campaign_doc_engine(const json_t *doc, prf_engine_t **out, prf_error_t *err)
 {
-    prf_status_t status =
-        make_engine(json_object_get(doc, "text"), prf_campaign_doc_text(doc, "file"), json_object_get(doc, "networks"), out, err);
+    prf_status_t status = make_engine(doc, out, err);
     if (!status)
         pass_on_refresh(doc, *out);
     return status;

@@ -10,7 +10,7 @@
 /* Makes a document out of a client's `submit`, and the engine of the campaign that it describes; both are the caller's.
  * Errors: PRF_EINVAL, PRF_EPARSE (the campaign file's own messages), PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_campaign_doc_submit(const json_t *args, json_t **doc, prf_engine_t **engine, prf_error_t *err);
-/* Whether two documents ask for the same: file and networks. */
+/* Whether two documents ask for the same: file, networks and models to begin with. */
 bool prf_campaign_doc_same(const json_t *a, const json_t *b);
 /* `doc`, just submitted, takes the place of `old`: it inherits what does not hang on the file, and remembers the last files. */
 void prf_campaign_doc_replace(json_t *doc, const json_t *old, uint64_t now_ms);

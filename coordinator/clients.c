@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "guard.h"
+#include "lent.h"
 #include "net/frames.h"
 #include "retry.h"
 #include "triage.h"
@@ -19,6 +20,7 @@ enum { READ_AT_ONCE = 128, READ_MS = 20, REPLY_BYTES = PRF_FRAME_BYTES - 4096 };
 
 struct prf_clients {
     prf_queries_t queries;
+    prf_lent_t *lent; /* owned */
     void (*shutdown)(void *arg);
     void *shutdown_arg;
     uint64_t broken, log_second;
@@ -39,6 +41,11 @@ prf_status_t prf_clients_new(prf_clients_t **out, const prf_queries_t *queries, 
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "clients");
     *self = (prf_clients_t){.queries = *queries, .shutdown = shutdown, .shutdown_arg = arg};
+    prf_status_t status = prf_lent_new(&self->lent, err);
+    if (status) {
+        free(self);
+        return status;
+    }
     *out = self;
     return PRF_OK;
 }
@@ -47,6 +54,7 @@ void prf_clients_destroy(prf_clients_t **self)
 {
     if (!self || !*self)
         return;
+    prf_lent_destroy(&(*self)->lent);
     free(*self);
     *self = NULL;
 }
@@ -96,7 +104,22 @@ static void not_found(const char *name, ticket_t *ticket)
 
 static void op_submit(prf_clients_t *self, const json_t *args, ticket_t *ticket)
 {
-    prf_campaigns_submit(self->queries.campaigns, args, reply, ticket);
+    json_t *resolved;
+    prf_error_t err = {0};
+    if (prf_lent_resolve(self->lent, args, &resolved, &err)) {
+        reply(ticket, err.code, NULL, err.text);
+        return;
+    }
+    prf_campaigns_submit(self->queries.campaigns, resolved, reply, ticket);
+    json_decref(resolved);
+}
+
+static void op_lend(prf_clients_t *self, const json_t *args, ticket_t *ticket)
+{
+    json_t *out = NULL;
+    prf_error_t err = {0};
+    prf_status_t status = prf_lent_take(self->lent, args, &out, &err);
+    reply(ticket, status, out, err.text);
 }
 
 static void op_pause(prf_clients_t *self, const json_t *args, ticket_t *ticket)
@@ -233,6 +256,7 @@ static const struct {
     {"events", PRF_ROLE_VIEWER, NULL, prf_query_events},
     {"poisoned", PRF_ROLE_VIEWER, NULL, prf_query_poisoned},
     {"submit", PRF_ROLE_OPERATOR, op_submit, NULL},
+    {"lend", PRF_ROLE_OPERATOR, op_lend, NULL},
     {"pause", PRF_ROLE_OPERATOR, op_pause, NULL},
     {"resume", PRF_ROLE_OPERATOR, op_resume, NULL},
     {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL},

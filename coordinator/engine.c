@@ -38,9 +38,11 @@ prf_status_t prf_engine_new(prf_engine_t **out, prf_campaign_t *campaign, prf_en
 {
     prf_engine_t *self = calloc(1, sizeof *self);
     kind_t *kinds = calloc(campaign->board_count, sizeof *kinds);
-    if (!self || !kinds) {
+    prf_model_t **olds = calloc(campaign->board_count, sizeof(void *));
+    if (!self || !kinds || !olds) {
         free(self);
         free(kinds);
+        free(olds);
         prf_engine_networks_free(networks, network_count);
         prf_campaign_release(campaign);
         return prf_fail(err, PRF_ENOMEM, "campaign");
@@ -50,6 +52,7 @@ prf_status_t prf_engine_new(prf_engine_t **out, prf_campaign_t *campaign, prf_en
     self->networks = networks;
     self->network_count = network_count;
     self->kinds = kinds;
+    self->olds = olds;
     prf_map_init(&self->index);
     *out = self;
     return PRF_OK;
@@ -81,14 +84,23 @@ void prf_engine_destroy(prf_engine_t **self)
     if (!self || !*self)
         return;
     prf_engine_t *e = *self;
-    for (size_t i = 0; i < e->campaign.board_count; i++)
+    for (size_t i = 0; i < e->campaign.board_count; i++) {
         kind_release(&e->kinds[i]);
+        prf_model_destroy(&e->olds[i]);
+    }
     free(e->kinds);
+    free(e->olds);
     prf_engine_networks_free(e->networks, e->network_count);
     prf_map_release(&e->index);
     prf_campaign_release(&e->campaign);
     free(e);
     *self = NULL;
+}
+
+void prf_engine_begin_with(prf_engine_t *self, size_t board, prf_model_t *old)
+{
+    prf_model_destroy(&self->olds[board]);
+    self->olds[board] = old;
 }
 
 const prf_campaign_t *prf_engine_campaign(const prf_engine_t *self)

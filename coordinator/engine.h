@@ -55,6 +55,8 @@ typedef struct {
 /* Takes the campaign and the networks over (also on failure). Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_engine_new(prf_engine_t **out, prf_campaign_t *campaign, prf_engine_network_t *networks,
                                         size_t network_count, prf_error_t *err);
+/* The kind begins with a model of another board (`from` in the campaign file), which is taken over; before the kind is pinned. */
+void prf_engine_begin_with(prf_engine_t *self, size_t board, prf_model_t *old);
 void prf_engine_destroy(prf_engine_t **self);
 const prf_campaign_t *prf_engine_campaign(const prf_engine_t *self);
 

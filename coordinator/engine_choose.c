@@ -104,7 +104,7 @@ static prf_status_t try_out(const prf_training_t *t, size_t which, errors_t (*er
     prf_status_t status = parts && lessons ? PRF_OK : prf_fail(err, PRF_ENOMEM, "training data");
     bool enough = false;
     for (size_t i = 0; !status && i < t->track_count; i++) {
-        lessons[i] = (lesson_t){&parts[2 * i], &parts[2 * i + 1], mapping_of(trials[which])};
+        lessons[i] = (lesson_t){&parts[2 * i], &parts[2 * i + 1], mapping_of(trials[which]), NULL};
         status = divide(t, &t->tracks[i], trials[which], &parts[2 * i], &parts[2 * i + 1], err);
         enough = enough || parts[2 * i].count >= PRF_TRAIN_LEAST;
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_internal.h - what the engine's files share. engine.c: the interface and the book of probes. engine_passes.c: one
  * measurement, taken several times. engine_plan.c: what is asked for next. engine_train.c: the training task; engine_choose.c: what
- * it finds out about sampling. engine_fusion.c: what is measured for fusion rules. engine_decide.c: decisions, and the end of a
- * time budget. engine_refresh.c: whether a model still holds. engine_report.c: status and summary.
+ * it finds out about sampling. engine_fusion.c: what is measured for fusion rules. engine_old.c: what a
+ * model to begin with saves. engine_decide.c: decisions, and the end of a time budget. engine_refresh.c: whether a model still
+ * holds. engine_report.c: status and summary.
  *
  * Vocabulary: a *probe* is one measurement that the campaign wants (a point and an attempt); it exists once however many lists
  * name it (a sweep's layer may also be a training layer). With several *passes* a measurement is several probes, apart in time;
@@ -73,6 +74,8 @@ typedef struct {
     list_t active;         /* layers that a model was least sure of */
     size_t random_trained; /* how many of `random`, from its front, are trained on; the baseline has them all */
     choice_t choice;       /* of the last training */
+    bool put_off;          /* its sweep: what an old model knows may make it needless (engine_old.c) */
+    bool old_won;          /* in the last training the track's part began with the old model */
 } track_t;
 
 typedef struct {
@@ -118,6 +121,7 @@ typedef struct {
     uint32_t checked;       /* number of the last refresh that was decided */
     json_t *verdict;        /* owned: that decision; NULL: none yet */
     list_t stale, again;    /* of a refresh: what the model was trained on, and the same measured again */
+    bool trial;             /* so far only the old model is tried, on tracks whose sweep is put off */
     bool training;          /* a task is outside */
     prf_model_t *model;     /* owned: final */
     void *file;             /* owned: its bytes */
@@ -131,8 +135,9 @@ struct prf_engine {
     prf_campaign_t campaign;
     prf_engine_network_t *networks; /* owned */
     size_t network_count;
-    kind_t *kinds;   /* owned, one a board of the campaign */
-    prf_map_t index; /* point, attempt -> board and probe */
+    kind_t *kinds;      /* owned, one a board of the campaign */
+    prf_model_t **olds; /* owned array, each too: models to begin with; NULL: none */
+    prf_map_t index;    /* point, attempt -> board and probe */
     prf_refresh_t refresh;
     size_t turn; /* the kind whose turn it is in prf_engine_next */
 };
@@ -175,6 +180,14 @@ PRF_CHECKED prf_status_t plan_round(prf_engine_t *self, size_t board, prf_error_
 bool plan_time_is_up(const prf_engine_t *self, const kind_t *kind);
 /* Layers that the next round of sampling may still ask for. */
 size_t plan_room(const kind_t *kind, const track_t *track);
+/* Begins a track's sweep, which costs at most the share of its budget that sweeps may cost, and `most` layers. */
+PRF_CHECKED prf_status_t plan_sweep(prf_engine_t *self, track_t *track, size_t most, prf_error_t *err);
+/* A track's share of the sampling round that the kind is in. */
+PRF_CHECKED prf_status_t plan_sample(prf_engine_t *self, size_t board, track_t *track, prf_error_t *err);
+/* Wants layers spread over the original space, so that the track has `wanted` of them to train on. */
+PRF_CHECKED prf_status_t plan_spread(prf_engine_t *self, size_t board, track_t *track, size_t wanted, prf_error_t *err);
+/* Layers that the track has to train on, beside the swept ones. */
+size_t plan_helped(const track_t *track);
 /* An independent stream of the campaign's seed. */
 uint64_t plan_stream(const prf_engine_t *self, const track_t *track, const char *use);
 void track_release(track_t *track);
@@ -193,6 +206,18 @@ PRF_CHECKED prf_status_t fusion_ask_more(prf_engine_t *self, size_t board, prf_e
 size_t fusion_cost(const kind_t *kind, size_t track); /* layers that are taken off the track's budget */
 size_t fusion_measured(const prf_engine_t *self, const kind_t *kind);
 void fusion_release(kind_t *kind);
+
+/* engine_old.c */
+/* Whether the track's sweep waits for what the old model can do. */
+bool old_puts_off(const prf_engine_t *self, size_t board, const track_t *track);
+/* The first questions to a track whose sweep is put off. */
+PRF_CHECKED prf_status_t old_begin(prf_engine_t *self, size_t board, track_t *track, prf_error_t *err);
+/* After a training: on without a sweep as long as the old model wins, else the sweep begins now. */
+PRF_CHECKED prf_status_t old_go_on(prf_engine_t *self, size_t board, track_t *track, prf_error_t *err);
+/* The trial is over: all its tracks go on. */
+PRF_CHECKED prf_status_t old_tried(prf_engine_t *self, size_t board, prf_error_t *err);
+/* For the summary: what came of it, or null. New reference. */
+json_t *old_json(const prf_engine_t *self, size_t board);
 
 /* engine_decide.c */
 bool cut_is_due(const prf_engine_t *self, const kind_t *kind);

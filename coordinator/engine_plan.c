@@ -7,8 +7,8 @@
  * found the two are the same thing. Later ones follow that, and give a third of their layers to those that the last model was least
  * sure of. Beside them a track asks for other layers from the original space to be judged by, and, for the baseline, for layers
  * spread over the original space up to what sweep and training together cost, of which the first are those that are trained on
- * anyway. Tracks do not wait for one another until the training, which is for the whole kind. Where a target MAPE is given each
- * helping is judged before the next. */
+ * anyway. A track that an old model may spare its sweep begins with that (engine_old.c). Tracks do not wait for one another until
+ * the training, which is for the whole kind. Where a target MAPE is given each helping is judged before the next. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +53,17 @@ static bool selected(const prf_campaign_layer_t *layer, size_t board, uint32_t k
     return (layer->boards >> board & 1) && (kinds >> layer->space.kind & 1) && (dtypes >> layer->space.dtype & 1);
 }
 
+prf_status_t plan_sweep(prf_engine_t *self, track_t *track, size_t most, prf_error_t *err)
+{
+    size_t sweep = track->budget / SWEEP_SHARE < SWEEP_MOST ? track->budget / SWEEP_SHARE : SWEEP_MOST;
+    sweep = sweep < most ? sweep : most;
+    if (track->budget < SWEEP_FROM || sweep < 1)
+        sweep = 1; /* which is too few to sweep anything; 0 would mean the default */
+    track->sweeping = true;
+    return prf_sweep_new(&track->sweep, &track->layer->space, &track->layer->knowledge, (uint32_t)sweep,
+                         plan_stream(self, track, "sweep"), err);
+}
+
 static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kinds, uint32_t dtypes, prf_error_t *err)
 {
     const prf_campaign_t *c = &self->campaign;
@@ -78,13 +89,10 @@ static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kind
         track->validation = (uint32_t)((uint64_t)c->validation * track->layer->weight / weights);
         if (track->validation == 0 && c->validation > 0)
             track->validation = 1;
-        uint32_t sweep = track->budget / SWEEP_SHARE < SWEEP_MOST ? track->budget / SWEEP_SHARE : SWEEP_MOST;
-        if (track->budget < SWEEP_FROM)
-            sweep = 1; /* which is too few to sweep anything; 0 would mean the default */
         prf_steps_none(&track->steps);
-        track->sweeping = true;
-        prf_status_t status = prf_sweep_new(&track->sweep, &track->layer->space, &track->layer->knowledge, sweep,
-                                            plan_stream(self, track, "sweep"), err);
+        track->put_off = track->budget >= SWEEP_FROM && old_puts_off(self, board, track);
+        kind->trial = kind->trial || track->put_off;
+        prf_status_t status = track->put_off ? PRF_OK : plan_sweep(self, track, track->budget, err);
         if (status)
             return status;
     }
@@ -243,14 +251,14 @@ static size_t helping(const kind_t *kind, const track_t *track, uint32_t round)
     return round + 1 >= kind->rounds ? left : left * (4 + 3 * round) / 10;
 }
 
-static size_t helped(const track_t *track)
+size_t plan_helped(const track_t *track)
 {
     return track->representatives.count + track->random_trained + track->active.count;
 }
 
 size_t plan_room(const kind_t *kind, const track_t *track)
 {
-    size_t most = helping(kind, track, kind->round + 1), have = helped(track);
+    size_t most = helping(kind, track, kind->round + 1), have = plan_helped(track);
     return most > have ? most - have : 0;
 }
 
@@ -270,7 +278,7 @@ static prf_status_t sample_training(prf_engine_t *self, size_t board, track_t *t
                                     prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
-    size_t most = helping(kind, track, kind->round), have = helped(track), add = most > have ? most - have : 0;
+    size_t most = helping(kind, track, kind->round), have = plan_helped(track), add = most > have ? most - have : 0;
     size_t active = add / ACTIVE_SHARE < track->choice.pick_count ? add / ACTIVE_SHARE : track->choice.pick_count;
     prf_status_t status = want_layers(self, board, track, track->choice.picks, active, 1, ROLE_ACTIVE, &track->active, err);
     if (status)
@@ -287,21 +295,21 @@ static prf_status_t sample_training(prf_engine_t *self, size_t board, track_t *t
     return status;
 }
 
-/* A track's share of the sampling round that the kind is in. No layer is both trained on and judged by. */
-static prf_status_t sample_track(prf_engine_t *self, size_t board, track_t *track, prf_error_t *err)
+/* No layer is both trained on and judged by. */
+prf_status_t plan_sample(prf_engine_t *self, size_t board, track_t *track, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
     uint32_t repeats = self->campaign.repeats;
-    list_t nothing = {.count = 0};
     size_t count;
-    prf_layer_t *layers = layers_of(kind, &track->swept, &nothing, 1, &count);
+    /* Layers of the sample come before those to judge by only where an old model was tried on them. */
+    prf_layer_t *layers = layers_of(kind, &track->swept, &track->random, 1, &count);
     if (!layers)
         return prf_fail(err, PRF_ENOMEM, "swept layers");
     prf_status_t status =
         extend(self, board, track, ROLE_VALIDATION, &track->validated, repeats, track->validation, layers, count, err);
     /* The sweep was in a hurry; what it measured is trained on, so its other passes come now. */
     if (!status)
-        status = want_layers(self, board, track, layers, count, 1, ROLE_REPRESENTATIVE, NULL, err);
+        status = want_layers(self, board, track, layers, track->swept.count, 1, ROLE_REPRESENTATIVE, NULL, err);
     free(layers);
     if (status)
         return status;
@@ -312,6 +320,13 @@ static prf_status_t sample_track(prf_engine_t *self, size_t board, track_t *trac
     free(layers);
     if (!status && kind->round == 0)
         status = fusion_ask(self, board, (size_t)(track - kind->tracks), err);
+    return status;
+}
+
+prf_status_t plan_spread(prf_engine_t *self, size_t board, track_t *track, size_t wanted, prf_error_t *err)
+{
+    prf_status_t status = extend(self, board, track, ROLE_RANDOM, &track->random, 1, wanted, NULL, 0, err);
+    track->random_trained = track->random.count;
     return status;
 }
 
@@ -354,7 +369,7 @@ static prf_status_t sweep_track(prf_engine_t *self, size_t board, track_t *track
     prf_sweep_steps(track->sweep, &track->steps);
     prf_sweep_destroy(&track->sweep);
     track->sweeping = false;
-    return sample_track(self, board, track, err);
+    return plan_sample(self, board, track, err);
 }
 
 static bool kind_is_quiet(const kind_t *kind)
@@ -382,7 +397,7 @@ prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err)
     kind->stage = sweeping ? PRF_STAGE_SWEEP : PRF_STAGE_MEASURE;
     if (sweeping || !kind_is_quiet(kind))
         return PRF_OK;
-    prf_status_t status = fusion_ask_more(self, board, err);
+    prf_status_t status = kind->trial ? PRF_OK : fusion_ask_more(self, board, err); /* no helping was planned in a trial */
     if (!status && kind_is_quiet(kind))
         kind->stage = PRF_STAGE_TRAIN;
     return status;
@@ -397,6 +412,9 @@ prf_status_t plan_begin(prf_engine_t *self, size_t board, prf_error_t *err)
     for (size_t i = 0; !status && i < kind->track_count; i++)
         if (kind->tracks[i].budget >= HELPINGS_FROM)
             kind->rounds = ROUNDS;
+    for (size_t i = 0; !status && i < kind->track_count; i++)
+        if (kind->tracks[i].put_off)
+            status = old_begin(self, board, &kind->tracks[i], err);
     if (!status)
         status = start_chains(self, board, err);
     if (!status)
@@ -410,7 +428,8 @@ prf_status_t plan_round(prf_engine_t *self, size_t board, prf_error_t *err)
     kind->round++;
     kind->stage = PRF_STAGE_MEASURE;
     for (size_t i = 0; i < kind->track_count; i++) {
-        prf_status_t status = sample_track(self, board, &kind->tracks[i], err);
+        track_t *track = &kind->tracks[i];
+        prf_status_t status = track->put_off ? old_go_on(self, board, track, err) : plan_sample(self, board, track, err);
         if (status)
             return status;
     }

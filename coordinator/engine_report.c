@@ -33,11 +33,22 @@ json_t *prf_engine_status(const prf_engine_t *self)
     return boards;
 }
 
-/* 1 stands for both in a kind's steps: that no step is there, and that nobody could tell, which is null. */
-static json_t *width_json(const track_t *track, prf_param_t param)
+/* What layers are mapped by: what was swept for, or what an old model brought along. NULL: not known yet. */
+static const prf_steps_t *steps_of(const kind_t *kind, const track_t *track, prf_model_layer_t *part)
 {
-    const prf_steps_t *steps = &track->steps;
-    bool known = !track->sweeping && (steps->width[param] > 1 || steps->confidence[param] >= PRF_STEPS_SURE);
+    const prf_space_t *space = &track->layer->space;
+    for (size_t i = 0; track->old_won && kind->model && i < prf_model_layer_count(kind->model); i++) {
+        prf_model_layer(kind->model, i, part);
+        if (part->kind == space->kind && part->dtype == space->dtype)
+            return &part->steps;
+    }
+    return track->sweeping || track->put_off ? NULL : &track->steps;
+}
+
+/* 1 stands for both in a kind's steps: that no step is there, and that nobody could tell, which is null. */
+static json_t *width_json(const prf_steps_t *steps, prf_param_t param)
+{
+    bool known = steps && (steps->width[param] > 1 || steps->confidence[param] >= PRF_STEPS_SURE);
     return known ? json_integer(steps->width[param]) : json_null();
 }
 
@@ -47,12 +58,14 @@ static json_t *steps_json(const kind_t *kind)
     json_t *layers = json_object();
     for (size_t i = 0; i < kind->track_count; i++) {
         const track_t *t = &kind->tracks[i];
+        prf_model_layer_t part;
+        const prf_steps_t *steps = steps_of(kind, t, &part);
         prf_param_t params[PRF_PARAMS];
         size_t count = prf_space_free(&t->layer->space, params);
         json_t *widths = json_object();
         for (size_t p = 0; p < count; p++)
             if (t->layer->space.dims[params[p]].kind == PRF_DIM_RANGE)
-                json_object_set_new(widths, prf_param_name(params[p]), width_json(t, params[p]));
+                json_object_set_new(widths, prf_param_name(params[p]), width_json(steps, params[p]));
         json_object_set_new(layers, prf_layer_kind_name(t->layer->space.kind), widths);
     }
     return layers;
@@ -173,6 +186,7 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     json_object_set_new(out, "mape_percent", trained ? number(p->validation.mape_percent) : json_null());
     json_object_set_new(out, "repeatability_percent", trained ? number(p->repeatability_percent) : json_null());
     json_object_set_new(out, "random_baseline_mape_percent", trained ? number(p->random_baseline_percent) : json_null());
+    json_object_set_new(out, "old_model", old_json(self, board));
     json_object_set_new(out, "steps", steps_json(k));
     json_object_set_new(out, "sampling", sampling_json(self, k));
     json_object_set_new(out, "model_version", json_integer(k->version));

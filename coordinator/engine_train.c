@@ -118,6 +118,7 @@ static prf_status_t snapshot_track(const prf_engine_t *self, const kind_t *kind,
     to->choice.pick_count = 0;
     to->room = plan_room(kind, track);
     to->seed = plan_stream(self, track, use);
+    to->put_off = track->put_off;
     const struct {
         const list_t *list;
         size_t count;
@@ -163,6 +164,7 @@ void prf_training_destroy(prf_training_t **task)
     free(t->fusions);
     free(t->fused);
     prf_model_destroy(&t->model);
+    free(t->old_file);
     free(t->file);
     free(t);
     *task = NULL;
@@ -174,7 +176,9 @@ static void fill_in(const prf_engine_t *self, size_t board, prf_training_t *t)
     t->board = board;
     t->track_count = kind->track_count;
     t->seed = self->campaign.seed;
-    t->last = kind->round + 1 >= kind->rounds || plan_time_is_up(self, kind);
+    bool over = plan_time_is_up(self, kind);
+    t->trial = kind->trial && !over;
+    t->last = over || (!t->trial && kind->round + 1 >= kind->rounds);
     t->baseline = self->campaign.baseline;
     t->timed = self->campaign.seconds > 0;
     t->target_mape = self->campaign.target_mape;
@@ -197,6 +201,11 @@ static prf_training_t *snapshot(const prf_engine_t *self, size_t board, prf_erro
     }
     t->tracks = tracks;
     fill_in(self, board, t);
+    /* A copy, since the engine may be gone before the task is done. */
+    if (self->olds[board] && prf_model_encode(self->olds[board], &t->old_file, &t->old_len, err)) {
+        prf_training_destroy(&t);
+        return NULL;
+    }
     prf_provenance_t *from = &t->provenance;
     prf_status_t status = fusion_snapshot(self, kind, t, err);
     for (size_t i = 0; !status && i < kind->track_count; i++) {
@@ -236,12 +245,22 @@ prf_training_t *prf_engine_training(prf_engine_t *self)
     return NULL;
 }
 
+/* The old model, where one of the lessons asks for it. */
+static prf_status_t decode_old(const prf_training_t *t, const lesson_t *lessons, prf_model_t **out, prf_error_t *err)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < t->track_count; i++)
+        wanted = wanted || lessons[i].old_won;
+    return wanted && t->old_file ? prf_model_decode(out, t->old_file, t->old_len, err) : PRF_OK;
+}
+
 prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t **out, prf_error_t *err)
 {
     prf_train_layer_t *layers = calloc(t->track_count, sizeof *layers);
-    if (!layers)
-        return prf_fail(err, PRF_ENOMEM, "training data");
-    for (size_t i = 0; i < t->track_count; i++) {
+    bool *won = calloc(t->track_count, sizeof *won);
+    prf_model_t *old = NULL;
+    prf_status_t status = layers && won ? decode_old(t, lessons, &old, err) : prf_fail(err, PRF_ENOMEM, "training data");
+    for (size_t i = 0; !status && i < t->track_count; i++) {
         const snapshot_t *s = &t->tracks[i];
         layers[i] = (prf_train_layer_t){.space = s->space,
                                         .steps = s->steps,
@@ -256,25 +275,40 @@ prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t
                                .layer_count = t->track_count,
                                .fusions = t->fusions,
                                .fusion_count = t->fusion_count,
+                               .from = old,
+                               .taken_over = won,
                                .seed = t->seed,
                                .provenance = t->provenance};
-    prf_status_t status = prf_model_train(out, &input, err);
+    if (!status)
+        status = prf_model_train(out, &input, err);
+    for (size_t i = 0; !status && i < t->track_count; i++)
+        if (lessons[i].old_won)
+            *lessons[i].old_won = won[i];
+    prf_model_destroy(&old);
     free(layers);
+    free(won);
     return status;
 }
 
-static lesson_t model_lesson(const snapshot_t *s)
+static lesson_t model_lesson(snapshot_t *s)
 {
-    return (lesson_t){&s->all, &s->validation, mapping_of(s->choice.sampling)};
+    return (lesson_t){&s->all, &s->validation, mapping_of(s->choice.sampling), &s->old_won};
 }
 
-static lesson_t baseline_lesson(const snapshot_t *s)
+static lesson_t baseline_lesson(snapshot_t *s)
 {
-    return (lesson_t){&s->random, &s->validation, PRF_MAP_NEVER};
+    return (lesson_t){&s->random, &s->validation, PRF_MAP_NEVER, NULL};
+}
+
+static const observations_t nothing;
+
+static lesson_t trial_lesson(snapshot_t *s)
+{
+    return (lesson_t){s->put_off ? &s->all : &nothing, &nothing, PRF_MAP_NEVER, &s->old_won};
 }
 
 /* One model of all tracks; none, without an error, where no track has enough to learn from. */
-static prf_status_t train(const prf_training_t *t, lesson_t (*lesson)(const snapshot_t *), prf_model_t **out, prf_error_t *err)
+static prf_status_t train(prf_training_t *t, lesson_t (*lesson)(snapshot_t *), prf_model_t **out, prf_error_t *err)
 {
     lesson_t *lessons = calloc(t->track_count, sizeof *lessons);
     if (!lessons)
@@ -286,6 +320,15 @@ static prf_status_t train(const prf_training_t *t, lesson_t (*lesson)(const snap
     }
     prf_status_t status = enough ? teach(t, lessons, out, err) : PRF_OK;
     free(lessons);
+    return status;
+}
+
+/* Which tracks the old model won; the model itself is of no further use. */
+static prf_status_t try_old(prf_training_t *t, prf_error_t *err)
+{
+    prf_model_t *model = NULL;
+    prf_status_t status = train(t, trial_lesson, &model, err);
+    prf_model_destroy(&model);
     return status;
 }
 
@@ -319,21 +362,26 @@ static void note_mapping(prf_training_t *t)
     }
 }
 
+static prf_status_t train_helping(prf_training_t *t, prf_error_t *err)
+{
+    prf_status_t status = train_baseline(t, err);
+    if (!status)
+        status = choose_sampling(t, err);
+    if (!status)
+        status = train(t, model_lesson, &t->model, err);
+    if (!status && t->model)
+        note_mapping(t);
+    if (!status && !t->model && t->last)
+        status = prf_fail(err, PRF_EINVAL, "nothing to train on: measure at least %d layers of a kind", (int)PRF_TRAIN_LEAST);
+    if (!status && t->model)
+        status = is_final(t) ? prf_model_encode(t->model, &t->file, &t->file_len, err) : choose_picks(t, err);
+    return status;
+}
+
 void prf_training_run(prf_training_t *t)
 {
     uint64_t begin = prf_clock_mono_ns();
-    prf_error_t *err = &t->error;
-    t->status = train_baseline(t, err);
-    if (!t->status)
-        t->status = choose_sampling(t, err);
-    if (!t->status)
-        t->status = train(t, model_lesson, &t->model, err);
-    if (!t->status && t->model)
-        note_mapping(t);
-    if (!t->status && !t->model && t->last)
-        t->status = prf_fail(err, PRF_EINVAL, "nothing to train on: measure at least %d layers of a kind", (int)PRF_TRAIN_LEAST);
-    if (!t->status && t->model)
-        t->status = is_final(t) ? prf_model_encode(t->model, &t->file, &t->file_len, err) : choose_picks(t, err);
+    t->status = t->trial ? try_old(t, &t->error) : train_helping(t, &t->error);
     t->seconds = (double)(prf_clock_mono_ns() - begin) / 1e9;
 }
 
@@ -343,6 +391,7 @@ static void learn_choices(kind_t *kind, prf_training_t *task)
     for (size_t i = 0; i < kind->track_count; i++) {
         free(kind->tracks[i].choice.picks);
         kind->tracks[i].choice = task->tracks[i].choice;
+        kind->tracks[i].old_won = task->tracks[i].old_won;
         task->tracks[i].choice.picks = NULL;
     }
 }
@@ -363,7 +412,7 @@ prf_status_t prf_engine_trained(prf_engine_t *self, prf_training_t *task, prf_er
         if (task->model)
             kind->provenance = *prf_model_provenance(task->model);
         if (!is_final(task)) {
-            status = plan_round(self, board, err);
+            status = task->trial ? old_tried(self, board, err) : plan_round(self, board, err);
             if (status)
                 kind_fail(kind, err ? err->text : prf_status_name(status));
         } else {

@@ -22,6 +22,8 @@ typedef struct {
     prf_layer_t *taken;                              /* owned: what must not be picked */
     size_t taken_count;
     choice_t choice; /* as it was, and the outcome */
+    bool put_off;    /* the old model is on trial here */
+    bool old_won;    /* outcome: the part began with the old model */
 } snapshot_t;
 
 struct prf_training {
@@ -33,9 +35,12 @@ struct prf_training {
     prf_train_fusion_t *fusions; /* owned */
     size_t fusion_count;
     prf_fused_t (*fused)[PRF_FUSION_MOST]; /* owned: their items */
-    bool last;                             /* no helping follows, whatever comes out */
-    bool baseline;                         /* train one beside what may be the last model */
-    bool timed;                            /* time is what the campaign is short of */
+    void *old_file;                        /* owned: the model to begin with; NULL: none */
+    size_t old_len;
+    bool trial;    /* only whether the old model wins is asked, of tracks whose sweep is put off */
+    bool last;     /* no helping follows, whatever comes out */
+    bool baseline; /* train one beside what may be the last model */
+    bool timed;    /* time is what the campaign is short of */
     double target_mape;
     prf_provenance_t provenance;
     /* outcome */
@@ -50,11 +55,12 @@ struct prf_training {
 /* Adds one. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t observe(observations_t *to, const prf_observation_t *one, prf_error_t *err);
 
-/* One model from some of the data: for each track, what to learn from, what to be judged by (may be empty) and whether layers are
- * seen by their representatives. */
+/* One model from some of the data: for each track, what to learn from, what to be judged by (may be empty), whether layers are
+ * seen by their representatives, and where to tell whether the old model won (NULL: it takes no part). */
 typedef struct {
     const observations_t *learn, *judge; /* borrowed */
     prf_mapping_t mapping;
+    bool *old_won;
 } lesson_t;
 PRF_CHECKED prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t **out, prf_error_t *err);
 

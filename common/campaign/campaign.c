@@ -22,9 +22,11 @@ void prf_campaign_release(prf_campaign_t *self)
 {
     if (!self)
         return;
-    for (size_t i = 0; self->boards && i < self->board_count; i++)
+    for (size_t i = 0; self->boards && i < self->board_count; i++) {
         for (size_t k = 0; k < self->boards[i].option_count; k++)
             free(self->boards[i].options[k]);
+        free(self->boards[i].from);
+    }
     free(self->boards);
     free(self->layers);
     for (size_t i = 0; i < self->network_count; i++)
@@ -92,7 +94,7 @@ static prf_status_t read_option(const prf_yaml_node_t *node, prf_campaign_board_
 
 static prf_status_t read_board(const prf_yaml_node_t *node, prf_campaign_t *c, prf_error_t *err)
 {
-    static const char *const known[] = {"kind", "backend", "options", "workers", NULL};
+    static const char *const known[] = {"kind", "backend", "options", "workers", "from", NULL};
     prf_campaign_board_t *board = &c->boards[c->board_count];
     prf_status_t status = prf_yaml_only(node, "a board", known, err);
     if (status)
@@ -101,6 +103,8 @@ static prf_status_t read_board(const prf_yaml_node_t *node, prf_campaign_t *c, p
     board->workers = 1;
     const prf_yaml_node_t *kind = prf_yaml_get(node, "kind"), *backend = prf_yaml_get(node, "backend");
     const prf_yaml_node_t *options = prf_yaml_get(node, "options"), *workers = prf_yaml_get(node, "workers");
+    const prf_yaml_node_t *from = prf_yaml_get(node, "from");
+    const char *path = NULL;
     if (!kind)
         return prf_yaml_fail(node, err, PRF_EINVAL, "a board needs its kind, as in kind: cpu");
     if ((status = read_name(kind, "board kind", board->kind, err)))
@@ -112,8 +116,11 @@ static prf_status_t read_board(const prf_yaml_node_t *node, prf_campaign_t *c, p
     int64_t count = 1;
     if ((backend && (status = read_name(backend, "backend", board->backend, err))) ||
         (workers && (status = prf_yaml_int(workers, "workers", 1, PRF_CAMPAIGN_WORKERS, &count, err))) ||
-        (options && (status = prf_yaml_expect(options, PRF_YAML_MAP, "options", err))))
+        (options && (status = prf_yaml_expect(options, PRF_YAML_MAP, "options", err))) ||
+        (from && (status = read_word(from, "from", PATH_TEXT, &path, err))))
         return status;
+    if (path && !(board->from = strdup(path)))
+        return prf_fail(err, PRF_ENOMEM, "%s", path);
     board->workers = (uint32_t)count;
     for (const prf_yaml_node_t *n = options ? prf_yaml_first(options) : NULL; n && !status; n = prf_yaml_next(n))
         status = read_option(n, board, err);

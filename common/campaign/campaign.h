@@ -14,8 +14,10 @@ enum {
     PRF_CAMPAIGN_LAYERS = 32,
     PRF_CAMPAIGN_NETWORKS = 32,
     PRF_CAMPAIGN_OPTIONS = 32,
-    PRF_CAMPAIGN_PASSES = 8,   /* of one measurement */
-    PRF_CAMPAIGN_WORKERS = 256 /* of one kind that `prfarm run` starts */
+    PRF_CAMPAIGN_PASSES = 8,          /* of one measurement */
+    PRF_CAMPAIGN_WORKERS = 256,       /* of one kind that `prfarm run` starts */
+    PRF_CAMPAIGN_OLDS = 8,            /* boards that begin with a model, */
+    PRF_CAMPAIGN_OLD_BYTES = 4 << 20, /* each of so many bytes at most: all of them are stored with the campaign */
 };
 
 /* A kind of board. backend, options and workers matter to `prfarm run`, which starts the workers; on a farm they are there. */
@@ -25,6 +27,7 @@ typedef struct {
     char *options[PRF_CAMPAIGN_OPTIONS]; /* owned "key=value" */
     size_t option_count;
     uint32_t workers;
+    char *from; /* owned path, as written, relative to the campaign file: a model to begin with; NULL: none */
 } prf_campaign_board_t;
 
 /* One layer kind to be modelled on some of the boards. */

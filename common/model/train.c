@@ -203,6 +203,8 @@ static prf_status_t train_parts(prf_model_t *model, const prf_train_input_t *inp
         bool from_old = false;
         if (input->layers[i].train_count >= PRF_TRAIN_LEAST)
             status = train_part(&model->parts[trained++], &from_old, input, &input->layers[i], &all, err);
+        if (input->taken_over)
+            input->taken_over[i] = from_old;
         if (from_old)
             snprintf(model->provenance.from, sizeof model->provenance.from, "%s", input->from->kind);
     }

@@ -51,6 +51,7 @@ typedef struct {
     const prf_train_fusion_t *fusions; /* each pair once; those with fewer than PRF_FUSION_LEAST items get no rule */
     size_t fusion_count;
     const prf_model_t *from; /* borrowed: a model of another board that this one may be like; NULL: none */
+    bool *taken_over;        /* one a layer, borrowed, filled in: its part began with that model; NULL: nobody asks */
     uint64_t seed;
     unsigned threads;            /* 0: as many as there are processors */
     prf_provenance_t provenance; /* its validation and origin are filled in by training */

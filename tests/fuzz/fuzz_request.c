@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fuzz_request.c - the JSON of a client's requests: `submit`, and what the store then keeps of it; `measure`. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "coordinator/campaign_doc.h"
 #include "coordinator/measure_request.h"
 #include "fuzz.h"
+#include "tiny_model.h"
 
 static bool submit(const json_t *args)
 {
@@ -47,9 +50,29 @@ bool fuzz_one(const uint8_t *bytes, size_t len)
 
 static const char campaign[] = "campaign: c\\nboards: [{kind: a}]\\nlayers:\\n  - {kind: fc, params: {in: 1..64, out: 1..9}}\\n";
 
+/* A campaign whose board begins with a model. */
+static void add_old(fuzz_add_fn add, void *arg)
+{
+    size_t len;
+    void *bytes = tiny_model("b", 1, &len, NULL);
+    char *model = prf_base64_encode(bytes, len);
+    json_t *args =
+        json_pack("{s:s, s:[{s:s, s:s}]}", "campaign",
+                  "campaign: c\nboards: [{kind: a, from: b.prfm}]\nlayers:\n  - {kind: fc, params: {in: 1..64, out: 1..9}}\n",
+                  "models", "board", "a", "model", model);
+    char *text = args ? json_dumps(args, JSON_COMPACT) : NULL;
+    MUST(text, "a seed of %zu bytes", len);
+    add(arg, text, strlen(text));
+    free(text);
+    json_decref(args);
+    free(model);
+    free(bytes);
+}
+
 void fuzz_seeds(fuzz_add_fn add, void *arg)
 {
     char text[1024];
+    add_old(add, arg);
     int len = snprintf(text, sizeof text,
                        "{\"campaign\": \"%s\", \"file\": \"c.yaml\", \"networks\": [{\"name\": \"n\", \"blocks\": [{\"block\": "
                        "\"fc in=8 out=4 dtype=f32\"}, {\"block\": \"add c=8 h=4 dtype=f32\"}]}]}",

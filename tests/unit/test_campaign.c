@@ -55,6 +55,18 @@ Test(campaign, a_list_gives_an_option_once_for_each_entry)
     prf_campaign_release(&c);
 }
 
+Test(campaign, a_board_may_begin_with_a_model)
+{
+    const char *text = "campaign: c\nboards: [{kind: a, from: old/a.prfm}, {kind: b}]\n"
+                       "layers: [{kind: fc, params: {in: 1..64, out: 1..64}}]\n";
+    prf_campaign_t c;
+    prf_error_t err = {0};
+    cr_assert_eq(prf_campaign_parse(&c, text, strlen(text), "c.yaml", &err), PRF_OK, "%s", err.text);
+    cr_expect_str_eq(c.boards[0].from, "old/a.prfm");
+    cr_expect_null(c.boards[1].from);
+    prf_campaign_release(&c);
+}
+
 Test(campaign, every_key_arrives_where_it_belongs)
 {
     prf_campaign_t c;
@@ -202,6 +214,8 @@ Test(campaign, boards_and_layers_fit_together)
     refused("kind: fc\n    params: {in: 1..64, out: 1..64}", "kind: conv2d\n    params: {c: 1, k: 1, h: 3, r: 1}", 28,
             "conv2d f32 is given twice for the same board");
     refused("workers: 2", "workers: 0", 7, "from 1 to 256");
+    refused("workers: 2", "from: []", 7, "from");
+    refused("workers: 2", "from: ''", 7, "from: 0 characters");
     refused("kind: fc", "kind: fcc", 28, "fcc");
     refused("dtype: f32", "dtype: f33", 13, "use f32, f16, bf16 or i8");
     refused("weight: 4", "weight: 0", 14, "from 1 to 1000");
