@@ -23,9 +23,9 @@ void prf_standstill(const prf_standing_t *b, const char *where, char text[PRF_ST
     else if (b->quarantined >= b->live - b->other_runtime)
         snprintf(
             text, PRF_STANDSTILL,
-            "every board of kind %.63s is in quarantine: 'prfarm boards%.60s' tells why and which are tried again by themselves; "
-            "'prfarm release BOARD' or 'prfarm power-cycle BOARD' does not wait for that",
-            b->kind, where);
+            "every board of kind %.63s is in quarantine: 'prfarm boards%.60s' tells why, and which are tried again by themselves; "
+            "'prfarm release BOARD%.60s' (or power-cycle) does not wait for that",
+            b->kind, where, where);
 }
 
 static bool is_any(const char *stage, const char *const *list)
