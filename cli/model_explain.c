@@ -60,7 +60,7 @@ static json_t *explained_json(const explained_t *e)
                      (json_int_t)l->samples, "mapped", why->mapped, "range", prf_model_range_json(l), "validation",
                      prf_model_metrics_json(&l->validation), "steps", steps_json(l), "interval_percent",
                      prf_json_real(why->low_percent), prf_json_real(why->high_percent), "terms", terms_json(why),
-                     "sums_rule_percent", rules, "trees_change_percent", prf_json_real(why->trees_percent), "features", features);
+                     "sums_rule_percent", rules, "trees_change_percent", prf_json_real(why->rest_percent), "features", features);
 }
 
 static void print_heading(const explained_t *e, const prf_terminal_t *terminal)
@@ -155,8 +155,9 @@ static void print_terms(const prf_explanation_t *why, const prf_terminal_t *term
 static void print_features(const prf_explanation_t *why, const prf_terminal_t *terminal)
 {
     char text[PRF_HUMAN];
-    if (isfinite(why->trees_percent))
-        printf("trees change that by %s on average; what they listen to:\n", prf_human_percent(why->trees_percent, text));
+    if (isfinite(why->rest_percent))
+        printf("what is learned from features changes that by %s on average; the features:\n",
+               prf_human_percent(why->rest_percent, text));
     prf_table_t *table = prf_table_new("effect>|feature");
     for (uint32_t i = 0; i < why->feature_count; i++) {
         prf_table_cell(table, "%s", prf_human_percent(why->features[i].effect_percent, text));

@@ -147,12 +147,12 @@ static void explain_roofline(prf_explanation_t *out, const drawn_t *drawn)
     }
 }
 
-/* ---- trees ---- */
+/* ---- what is learned from features ---- */
 
 static double answer(const drawn_t *drawn, size_t layer)
 {
     double mean, spread;
-    prf_ensemble_predict(&drawn->part->regressor.ensemble, drawn->views[layer].features, &mean, &spread);
+    prf_regressor_rest(&drawn->part->regressor, drawn->views[layer].features, &mean, &spread);
     return mean;
 }
 
@@ -192,10 +192,13 @@ static void insert(prf_explanation_t *out, const prf_explained_feature_t *featur
     out->features[at] = *feature;
 }
 
-static void explain_trees(prf_explanation_t *out, const drawn_t *drawn)
+static void explain_rest(prf_explanation_t *out, const drawn_t *drawn)
 {
     const prf_ensemble_t *trees = &drawn->part->regressor.ensemble;
+    const prf_gauss_t *gauss = &drawn->part->regressor.gauss;
     bool asked[PRF_FEATURES] = {false};
+    for (uint32_t i = 0; i < gauss->input_count; i++)
+        asked[gauss->inputs[i].column] = true;
     for (size_t i = 0; i < trees->node_count; i++)
         if (trees->nodes[i].feature != PRF_LEAF)
             asked[trees->nodes[i].feature] = true;
@@ -205,7 +208,7 @@ static void explain_trees(prf_explanation_t *out, const drawn_t *drawn)
         change += fabs(drawn->answers[i]);
     }
     if (out->sum_count)
-        out->trees_percent = as_percent(change / PRF_EXPLAIN_LAYERS);
+        out->rest_percent = as_percent(change / PRF_EXPLAIN_LAYERS);
     prf_rng_t rng;
     prf_rng_init(&rng, 0, prf_rng_stream("explain features"));
     prf_rng_shuffle(&rng, drawn->order, PRF_EXPLAIN_LAYERS, sizeof *drawn->order);
@@ -250,13 +253,13 @@ prf_status_t prf_model_explain(prf_explanation_t *out, const prf_model_t *model,
     prf_status_t status = draw(&drawn, part, err);
     if (status)
         return prf_fail_prefix(err, status, "%s", prf_layer_kind_name(part->space.kind));
-    *out = (prf_explanation_t){.trees_percent = NAN, .mapped = part->map_queries};
+    *out = (prf_explanation_t){.rest_percent = NAN, .mapped = part->map_queries};
     if (part->regressor.scale == PRF_SCALE_TERMS)
         status = explain_terms(out, &drawn, err);
     if (part->regressor.scale == PRF_SCALE_ROOFLINE)
         explain_roofline(out, &drawn);
-    if (part->regressor.ensemble.member_count)
-        explain_trees(out, &drawn);
+    if (prf_regressor_has_rest(&part->regressor))
+        explain_rest(out, &drawn);
     explain_interval(out, &drawn);
     qsort(out->terms, out->term_count, sizeof *out->terms, by_sum_and_share);
     drawn_release(&drawn);

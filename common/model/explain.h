@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* explain.h - what carries a model's estimates: the shares of its terms, and the features that its trees listen to. Both are means
- * over layers drawn from the trained range, always the same ones, so that equal models are explained alike. Extra columns of the
- * model are 0 in all of them. Any thread.
+/* explain.h - what carries a model's estimates: the shares of its terms, and the features that its trees or its Gaussian process
+ * listen to. Both are means over layers drawn from the trained range, always the same ones, so that equal models are explained
+ * alike. Extra columns of the model are 0 in all of them. Any thread.
  *
  * Features are judged by what they do, not by how often trees ask for them: permutation importance (Breiman 2001), measured on the
  * estimate instead of its error, since the drawn layers have no measured latency. */
@@ -32,9 +32,9 @@ typedef struct {
     uint32_t term_count;
     prf_explained_term_t terms[PRF_TERMS];                  /* first by sum, then largest share first */
     double rules_percent[PRF_TERM_SUMS];                    /* how many of the layers each sum rules */
-    uint32_t feature_count;                                 /* 0: no trees */
+    uint32_t feature_count;                                 /* 0: none is looked at */
     prf_explained_feature_t features[PRF_EXPLAIN_FEATURES]; /* largest effect first */
-    double trees_percent;                                   /* by how much trees change the scale, on average; NaN: no scale */
+    double rest_percent;                                    /* by how much they change the scale, on average; NaN: no scale */
     double low_percent, high_percent;                       /* median of the 90 % intervals, around the estimate */
     bool mapped;                                            /* a layer is estimated by its Performance Representative */
 } prf_explanation_t;

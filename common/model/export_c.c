@@ -31,8 +31,11 @@ KNOWN(prf_blocking_t, prf_order_t order; double elements[PRF_BUFFERS];);
 KNOWN(prf_terms_t, uint32_t count[PRF_TERM_SUMS]; prf_term_t * terms; double least_ns; prf_blocking_t blocking;);
 KNOWN(prf_node_t, float value; uint32_t child; uint16_t feature;);
 KNOWN(prf_ensemble_t, uint32_t member_count, tree_count; uint32_t * roots; prf_node_t * nodes; size_t node_count; double base;);
+KNOWN(prf_gauss_input_t, uint16_t column; double shift, scale;);
+KNOWN(prf_gauss_t, uint32_t input_count, point_count; prf_gauss_input_t * inputs; float *points; double *weights;
+      double mean, amplitude;);
 KNOWN(prf_regressor_t, char name[PRF_REGRESSOR_NAME]; prf_scale_t scale; prf_roofline_t roofline; prf_terms_t terms;
-      prf_ensemble_t ensemble; double low, high, floor;);
+      prf_ensemble_t ensemble; prf_gauss_t gauss; double low, high, floor;);
 KNOWN(prf_model_part_t, prf_recipe_t recipe; prf_space_t space; prf_steps_t steps; bool map_queries; uint32_t samples;
       prf_metrics_t validation; prf_regressor_t regressor;);
 
@@ -119,6 +122,21 @@ static void put_trees(FILE *out, const prf_ensemble_t *trees, size_t part)
     fputs("\n};\n", out);
 }
 
+static void put_gauss(FILE *out, const prf_gauss_t *gauss, size_t part)
+{
+    enum { NUMBERS_A_LINE = 6 };
+    fprintf(out, "/* feature, shift, scale */\nstatic const prf_gauss_input_t prfarm_inputs_%zu[] = {", part);
+    for (uint32_t i = 0; i < gauss->input_count; i++)
+        fprintf(out, "\n    {%u, %a, %a},", gauss->inputs[i].column, gauss->inputs[i].shift, gauss->inputs[i].scale);
+    fprintf(out, "%s\n};\nstatic const float prfarm_points_%zu[] = {", gauss->input_count ? "" : "{0}", part);
+    for (size_t i = 0; i < (size_t)gauss->point_count * gauss->input_count; i++)
+        fprintf(out, "%s%af,", i % NUMBERS_A_LINE ? " " : "\n    ", (double)gauss->points[i]);
+    fprintf(out, "%s\n};\nstatic const double prfarm_weights_%zu[] = {", gauss->input_count ? "" : "0", part);
+    for (uint32_t i = 0; i < gauss->point_count; i++)
+        fprintf(out, "%s%a,", i % NUMBERS_A_LINE ? " " : "\n    ", gauss->weights[i]);
+    fputs("\n};\n", out);
+}
+
 static void put_widths(FILE *out, const int32_t width[PRF_PARAMS])
 {
     fputs(".width = {", out);
@@ -172,6 +190,12 @@ static void put_regressor(FILE *out, const prf_regressor_t *r, size_t part)
                 "            .ensemble = {.member_count = %u, .tree_count = %u, .roots = (uint32_t *)prfarm_roots_%zu,\n"
                 "                         .nodes = (prf_node_t *)prfarm_nodes_%zu, .node_count = %zu, .base = %a},\n",
                 r->ensemble.member_count, r->ensemble.tree_count, part, part, r->ensemble.node_count, r->ensemble.base);
+    if (r->gauss.point_count)
+        fprintf(out,
+                "            .gauss = {.input_count = %u, .point_count = %u, .inputs = (prf_gauss_input_t *)prfarm_inputs_%zu,\n"
+                "                      .points = (float *)prfarm_points_%zu, .weights = (double *)prfarm_weights_%zu,\n"
+                "                      .mean = %a, .amplitude = %a},\n",
+                r->gauss.input_count, r->gauss.point_count, part, part, part, r->gauss.mean, r->gauss.amplitude);
     fputs("        },\n", out);
 }
 
@@ -215,6 +239,8 @@ static void put_model(FILE *out, const prf_model_t *model)
             put_terms(out, &r->terms, i);
         if (r->ensemble.member_count)
             put_trees(out, &r->ensemble, i);
+        if (r->gauss.point_count)
+            put_gauss(out, &r->gauss, i);
     }
     fputs("static const prf_model_part_t prfarm_parts[] = {\n", out);
     for (size_t i = 0; i < model->part_count; i++)

@@ -142,7 +142,7 @@ void prf_model_part_view(const prf_model_part_t *part, const prf_layer_t *layer,
     if (part->map_queries)
         prf_steps_map(&part->steps, &part->space, &asked);
     *out = (prf_model_view_t){.work = {0}};
-    if (part->regressor.ensemble.member_count)
+    if (prf_regressor_has_rest(&part->regressor))
         prf_features_compute(&part->recipe, &asked, extras, out->features);
     if (part->regressor.scale == PRF_SCALE_ROOFLINE)
         prf_features_work(&part->recipe, &asked, &out->work);

@@ -41,8 +41,9 @@ typedef enum { OWN = 0, PRIOR, VIEWS } view_t;
 typedef struct {
     const char *name;
     prf_scale_t scale;
-    prf_additive_t additive; /* of PRF_SCALE_TERMS */
+    prf_additive_t additive; /* of PRF_SCALE_TERMS; else PRF_ADDITIVES */
     prf_growth_t growth;     /* no members: no trees */
+    bool gauss;              /* a Gaussian process, or with trees the mean of both */
     view_t view;
     prf_transfer_t transfer; /* of PRIOR, which makes the name and the scale; "boosted" puts trees on sums that had none */
 } candidate_t;
@@ -63,19 +64,23 @@ typedef struct {
 static const candidate_t candidates[] = {
     {.view = PRIOR, .transfer = PRF_TRANSFER_SCALED},
     {.view = PRIOR, .transfer = PRF_TRANSFER_SCALED_SUMS},
-    {"terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, {0}, OWN, 0},
-    {"signed-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_SIGNED, {0}, OWN, 0},
-    {"max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, {0}, OWN, 0},
-    {"max-signed-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_SIGNED, {0}, OWN, 0},
+    {"terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, {0}, false, OWN, 0},
+    {"signed-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_SIGNED, {0}, false, OWN, 0},
+    {"max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, {0}, false, OWN, 0},
+    {"max-signed-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_SIGNED, {0}, false, OWN, 0},
     {.view = PRIOR, .transfer = PRF_TRANSFER_NEAR},
     {.view = PRIOR, .transfer = PRF_TRANSFER_LOOSE},
     {.view = PRIOR, .transfer = PRF_TRANSFER_FREE},
-    {"forest", PRF_SCALE_NONE, PRF_ADDITIVES, FOREST, OWN, 0}, /* the paper's */
-    {"forest/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, FOREST, OWN, 0},
-    {"extra-trees/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, EXTRA_TREES, OWN, 0},
-    {"boosted/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, BOOSTED, OWN, 0},
-    {"boosted/terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, BOOSTED, OWN, 0},
-    {"boosted/max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, BOOSTED, OWN, 0},
+    {"gauss/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, {0}, true, OWN, 0},
+    {"gauss/max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, {0}, true, OWN, 0},
+    {"forest", PRF_SCALE_NONE, PRF_ADDITIVES, FOREST, false, OWN, 0}, /* the paper's */
+    {"forest/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, FOREST, false, OWN, 0},
+    {"extra-trees/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, EXTRA_TREES, false, OWN, 0},
+    {"boosted/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, BOOSTED, false, OWN, 0},
+    {"boosted/terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, BOOSTED, false, OWN, 0},
+    {"boosted/max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, BOOSTED, false, OWN, 0},
+    {"mixed/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, BOOSTED, true, OWN, 0},
+    {"mixed/max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, BOOSTED, true, OWN, 0},
     {"boosted", .growth = BOOSTED, .view = PRIOR, .transfer = PRF_TRANSFER_NEAR},
 };
 enum { CANDIDATES = sizeof candidates / sizeof *candidates };
@@ -86,6 +91,7 @@ void prf_regressor_release(prf_regressor_t *self)
         return;
     prf_terms_release(&self->terms);
     prf_ensemble_release(&self->ensemble);
+    prf_gauss_release(&self->gauss);
     *self = (prf_regressor_t){0};
 }
 
@@ -101,11 +107,25 @@ static double log_scale(const prf_regressor_t *self, const prf_seen_t *seen)
     }
 }
 
+bool prf_regressor_has_rest(const prf_regressor_t *self)
+{
+    return self->ensemble.member_count || self->gauss.point_count;
+}
+
+void prf_regressor_rest(const prf_regressor_t *self, const float *features, double *log_ratio, double *spread)
+{
+    double by_gauss = 0;
+    *log_ratio = *spread = 0;
+    if (self->gauss.point_count)
+        prf_gauss_predict(&self->gauss, features, &by_gauss, spread);
+    if (self->ensemble.member_count)
+        prf_ensemble_predict(&self->ensemble, features, log_ratio, spread);
+    *log_ratio = self->ensemble.member_count && self->gauss.point_count ? (*log_ratio + by_gauss) / 2 : *log_ratio + by_gauss;
+}
+
 void prf_regressor_predict(const prf_regressor_t *self, const prf_seen_t *seen, double *log_ns, double *spread)
 {
-    *log_ns = *spread = 0;
-    if (self->ensemble.member_count)
-        prf_ensemble_predict(&self->ensemble, seen->features, log_ns, spread);
+    prf_regressor_rest(self, seen->features, log_ns, spread);
     *log_ns += log_scale(self, seen);
 }
 
@@ -114,6 +134,11 @@ prf_seen_t prf_regressor_see(const prf_regressor_t *self, const prf_dataset_t *d
     if (self->scale == PRF_SCALE_TERMS)
         prf_dataset_quantities(data, row, quantities);
     return (prf_seen_t){data->table + row * data->feature_count, &data->work[row], quantities};
+}
+
+static bool has_rest(const candidate_t *candidate)
+{
+    return candidate->gauss || candidate->growth.members > 0;
 }
 
 /* Boosting may go deeper where there are rows enough to tell it from noise. */
@@ -127,9 +152,37 @@ static prf_growth_t growth_for(const candidate_t *candidate, size_t rows)
     return growth;
 }
 
-static prf_status_t fit_trees(prf_regressor_t *self, const candidate_t *candidate, const prf_dataset_t *data,
-                              const prf_bins_t *bins, uint64_t seed, unsigned threads, prf_error_t *err)
+/* What is learned before the weights of Gaussian processes over one scale. */
+typedef struct {
+    bool learned;
+    prf_gauss_kernel_t kernel;
+} likeness_t;
+
+/* What a regressor is fitted to: rows in one of the views. Borrowed. */
+typedef struct {
+    const prf_dataset_t *data;
+    const prf_bins_t *bins;           /* of trees */
+    const prf_terms_t *terms;         /* of OWN: the additive fits to the same data */
+    const prf_regressor_t *regressor; /* of PRIOR */
+    likeness_t *likeness;             /* of Gaussian processes: the first one learns it */
+} lesson_t;
+
+static prf_status_t fit_gauss(prf_regressor_t *self, const lesson_t *lesson, const double *target, prf_error_t *err)
 {
+    const prf_dataset_t *data = lesson->data;
+    likeness_t *l = lesson->likeness;
+    prf_status_t status = PRF_OK;
+    if (!l->learned)
+        status = prf_gauss_learn(&l->kernel, data->table, data->count, data->feature_count, target, err);
+    l->learned = !status;
+    return status ? status : prf_gauss_fit(&self->gauss, &l->kernel, data->table, data->count, data->feature_count, target, err);
+}
+
+/* What the scale leaves over is learned from features. */
+static prf_status_t fit_rest(prf_regressor_t *self, const candidate_t *candidate, const lesson_t *lesson, uint64_t seed,
+                             unsigned threads, prf_error_t *err)
+{
+    const prf_dataset_t *data = lesson->data;
     double *target = malloc(data->count * sizeof *target), quantities[PRF_QUANTITIES];
     if (!target)
         return prf_fail(err, PRF_ENOMEM, "targets of %zu layers", data->count);
@@ -138,19 +191,13 @@ static prf_status_t fit_trees(prf_regressor_t *self, const candidate_t *candidat
         target[i] = data->log_latency[i] - log_scale(self, &seen);
     }
     prf_growth_t growth = growth_for(candidate, data->count);
-    prf_status_t status =
-        prf_ensemble_fit(&self->ensemble, bins, data->table, data->feature_count, target, &growth, seed, threads, err);
+    prf_status_t status = candidate->gauss ? fit_gauss(self, lesson, target, err) : PRF_OK;
+    if (!status && growth.members)
+        status =
+            prf_ensemble_fit(&self->ensemble, lesson->bins, data->table, data->feature_count, target, &growth, seed, threads, err);
     free(target);
     return status;
 }
-
-/* What a regressor is fitted to: rows in one of the views. Borrowed. */
-typedef struct {
-    const prf_dataset_t *data;
-    const prf_bins_t *bins;           /* of trees */
-    const prf_terms_t *terms;         /* of OWN: the additive fits to the same data */
-    const prf_regressor_t *regressor; /* of PRIOR */
-} lesson_t;
 
 static prf_status_t fit_scale(prf_regressor_t *self, bool *fits, const candidate_t *candidate, const lesson_t *lesson,
                               prf_error_t *err)
@@ -184,13 +231,13 @@ static prf_status_t fit(prf_regressor_t *out, bool *fits, const candidate_t *can
 {
     prf_regressor_t self = {.scale = PRF_SCALE_NONE};
     prf_status_t status = fit_scale(&self, fits, candidate, lesson, err);
-    if (!status && *fits && candidate->growth.members) {
+    if (!status && *fits && has_rest(candidate)) {
         if (candidate->view == PRIOR)
             name_boosted(&self, candidate->name);
-        if (self.ensemble.member_count)
+        if (prf_regressor_has_rest(&self))
             *fits = false;
         else
-            status = fit_trees(&self, candidate, lesson->data, lesson->bins, seed, threads, err);
+            status = fit_rest(&self, candidate, lesson, seed, threads, err);
     }
     if (status || !*fits)
         prf_regressor_release(&self);
@@ -216,6 +263,7 @@ typedef struct {
     size_t fold_count;
     fold_t folds[FOLDS];
     double *residuals[CANDIDATES], *spreads[CANDIDATES]; /* owned */
+    likeness_t *likenesses; /* owned: of each scale, learned in the first fold; the others differ by a fifth of the rows */
 } trial_t;
 
 static void trial_release(trial_t *trial)
@@ -230,6 +278,7 @@ static void trial_release(trial_t *trial)
         free(trial->residuals[c]);
         free(trial->spreads[c]);
     }
+    free(trial->likenesses);
     free(trial->order);
 }
 
@@ -238,7 +287,8 @@ static prf_status_t trial_init(trial_t *trial, const prf_dataset_t *data, const 
     size_t n = data->count;
     *trial = (trial_t){.data = {data, prior ? prior->data : NULL}, .regressor = prior ? prior->regressor : NULL};
     trial->order = malloc(n * sizeof *trial->order);
-    bool ok = trial->order != NULL;
+    trial->likenesses = calloc(PRF_ADDITIVES + 1, sizeof *trial->likenesses);
+    bool ok = trial->order && trial->likenesses;
     for (size_t c = 0; c < CANDIDATES; c++) {
         trial->residuals[c] = malloc(n * sizeof(double));
         trial->spreads[c] = calloc(n, sizeof(double));
@@ -296,7 +346,7 @@ static prf_status_t judge(trial_t *trial, const fold_t *fold, const prf_bins_t *
     prf_regressor_t regressor;
     bool fits;
     view_t view = candidates[c].view;
-    lesson_t lesson = {&fold->rest[view], &bins[view], fold->terms, trial->regressor};
+    lesson_t lesson = {&fold->rest[view], &bins[view], fold->terms, trial->regressor, &trial->likenesses[candidates[c].additive]};
     prf_status_t status = fit(&regressor, &fits, &candidates[c], &lesson, seed, threads, err);
     if (status || !fits)
         return status;
@@ -311,20 +361,50 @@ static prf_status_t judge(trial_t *trial, const fold_t *fold, const prf_bins_t *
     return PRF_OK;
 }
 
-static prf_status_t judge_all(trial_t *trial, bool with_trees, uint64_t seed, unsigned threads, prf_error_t *err)
+static bool is_mixed(const candidate_t *candidate)
+{
+    return candidate->gauss && candidate->growth.members;
+}
+
+static bool is_judged_by_itself(const trial_t *trial, const candidate_t *candidate)
+{
+    const prf_dataset_t *data = trial->data[candidate->view];
+    return data && !is_mixed(candidate) && !(candidate->gauss && data->count > PRF_GAUSS_POINTS);
+}
+
+/* The mean of two has the mean of their errors. The members of the trees tell how far to trust it: better than distances do. */
+static void judge_mixed(trial_t *trial, size_t mixed)
+{
+    const candidate_t *m = &candidates[mixed];
+    size_t gauss = mixed, trees = mixed;
+    for (size_t c = 0; c < CANDIDATES; c++)
+        if (candidates[c].view == OWN && candidates[c].scale == m->scale && candidates[c].additive == m->additive) {
+            gauss = candidates[c].gauss && !candidates[c].growth.members ? c : gauss;
+            trees = !candidates[c].gauss && candidates[c].growth.rounds == m->growth.rounds ? c : trees;
+        }
+    for (size_t i = 0; i < trial->data[OWN]->count; i++) {
+        trial->residuals[mixed][i] = (trial->residuals[gauss][i] + trial->residuals[trees][i]) / 2;
+        trial->spreads[mixed][i] = trial->spreads[trees][i];
+    }
+}
+
+static prf_status_t judge_all(trial_t *trial, bool with_rest, uint64_t seed, unsigned threads, prf_error_t *err)
 {
     prf_status_t status = PRF_OK;
     for (size_t f = 0; !status && f < trial->fold_count; f++) {
         const prf_dataset_t *rest = trial->folds[f].rest;
         prf_bins_t bins[VIEWS] = {0};
-        for (int v = 0; !status && with_trees && v < VIEWS && trial->data[v]; v++)
+        for (int v = 0; !status && with_rest && v < VIEWS && trial->data[v]; v++)
             status = prf_bins_init(&bins[v], rest[v].table, rest[v].count, rest[v].feature_count, err);
         for (size_t c = 0; !status && c < CANDIDATES; c++)
-            if ((candidates[c].growth.members > 0) == with_trees && trial->data[candidates[c].view])
+            if (has_rest(&candidates[c]) == with_rest && is_judged_by_itself(trial, &candidates[c]))
                 status = judge(trial, &trial->folds[f], bins, c, seed, threads, err);
         for (int v = 0; v < VIEWS; v++)
             prf_bins_release(&bins[v]);
     }
+    for (size_t c = 0; !status && with_rest && c < CANDIDATES; c++)
+        if (is_mixed(&candidates[c]))
+            judge_mixed(trial, c);
     return status;
 }
 
@@ -436,8 +516,7 @@ static prf_status_t best_terms(prf_terms_t *out, const trial_t *trial, prf_addit
     return status;
 }
 
-static prf_status_t fit_to_all(prf_regressor_t *out, const trial_t *trial, size_t c, uint64_t seed, unsigned threads,
-                               prf_error_t *err)
+static prf_status_t fit_to_all(prf_regressor_t *out, trial_t *trial, size_t c, uint64_t seed, unsigned threads, prf_error_t *err)
 {
     const candidate_t *candidate = &candidates[c];
     const prf_dataset_t *data = trial->data[candidate->view];
@@ -449,7 +528,7 @@ static prf_status_t fit_to_all(prf_regressor_t *out, const trial_t *trial, size_
         status = prf_bins_init(&bins, data->table, data->count, data->feature_count, err);
     if (!status && candidate->scale == PRF_SCALE_TERMS)
         status = best_terms(&terms[candidate->additive], trial, candidate->additive, err);
-    lesson_t lesson = {data, &bins, terms, trial->regressor};
+    lesson_t lesson = {data, &bins, terms, trial->regressor, &trial->likenesses[candidates[c].additive]};
     if (!status)
         status = fit(out, &fits, candidate, &lesson, seed, threads, err);
     for (int t = 0; t < PRF_ADDITIVES; t++)

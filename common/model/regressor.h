@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* regressor.h - from features to latency: what a candidate is, how one is fitted, judged and chosen. Pure.
  *
- * A regressor is a scale and what is learned on top of it: trees over the logarithm of latency / scale, or nothing. The scale is
- * 1 ns, the roofline of the board, or sums of terms. Adding a candidate is adding an entry to the table in regressor.c. */
+ * A regressor is a scale and what is learned on top of it: trees, a Gaussian process, or the mean of both, over the
+ * logarithm of latency / scale; or nothing. The scale is 1 ns, the roofline of the board, or sums of terms. Adding a candidate is
+ * adding an entry to the table in regressor.c. */
 #ifndef PRF_MODEL_REGRESSOR_H
 #define PRF_MODEL_REGRESSOR_H
 
@@ -10,6 +11,7 @@
 
 #include "model/dataset.h"
 #include "model/ensemble.h"
+#include "model/gauss.h"
 #include "model/roofline.h"
 #include "model/terms.h"
 
@@ -30,6 +32,7 @@ typedef struct {
     prf_roofline_t roofline;
     prf_terms_t terms;       /* owned */
     prf_ensemble_t ensemble; /* owned; may be empty */
+    prf_gauss_t gauss;       /* owned; may be empty; only where there is a scale */
     /* The 90 % interval: logarithm of the estimate + [low, high] x (spread of the members + floor), low <= 0 <= high. */
     double low, high, floor;
 } prf_regressor_t;
@@ -39,6 +42,11 @@ void prf_regressor_release(prf_regressor_t *self); /* NULL-safe */
 prf_seen_t prf_regressor_see(const prf_regressor_t *self, const prf_dataset_t *data, size_t row, double quantities[PRF_QUANTITIES]);
 /* Logarithm of the latency in nanoseconds, and the spread of the members around it. */
 void prf_regressor_predict(const prf_regressor_t *self, const prf_seen_t *seen, double *log_ns, double *spread);
+
+/* What is learned from features on top of the scale, as a logarithm, and the spread around it (of the trees where there are both);
+ * 0 without. */
+void prf_regressor_rest(const prf_regressor_t *self, const float *features, double *log_ratio, double *spread);
+bool prf_regressor_has_rest(const prf_regressor_t *self);
 
 /* Another board's regressor to begin with. Borrowed. */
 typedef struct {

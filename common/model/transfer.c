@@ -68,13 +68,12 @@ static void multiply(prf_regressor_t *self, double log_factor)
     }
 }
 
-/* What the trees leave to the scale: latency over their answer, as a logarithm. */
+/* What is left to the scale: latency over what was learned from features, as a logarithm. */
 static double log_scale_wanted(const prf_regressor_t *old, const prf_dataset_t *data, size_t row)
 {
-    double log_ns = 0, spread;
-    if (old->ensemble.member_count)
-        prf_ensemble_predict(&old->ensemble, data->table + row * data->feature_count, &log_ns, &spread);
-    return data->log_latency[row] - log_ns;
+    double log_ratio, spread;
+    prf_regressor_rest(old, data->table + row * data->feature_count, &log_ratio, &spread);
+    return data->log_latency[row] - log_ratio;
 }
 
 static prf_status_t refit_roofline(prf_regressor_t *self, const prf_dataset_t *data, prf_error_t *err)
@@ -325,6 +324,8 @@ prf_status_t prf_transfer_fit(prf_regressor_t *out, bool *fits, const prf_regres
         status = prf_terms_copy(&self.terms, &old->terms, err);
     if (!status && old->ensemble.member_count)
         status = prf_ensemble_copy(&self.ensemble, &old->ensemble, err);
+    if (!status && old->gauss.point_count)
+        status = prf_gauss_copy(&self.gauss, &old->gauss, err);
     if (!status && how == PRF_TRANSFER_SCALED)
         multiply(&self, log_factor);
     else if (!status && self.scale == PRF_SCALE_ROOFLINE)

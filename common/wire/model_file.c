@@ -45,6 +45,9 @@ typedef struct {
     uint32_t *tree_sizes; /* owned */
     uint8_t *features;    /* owned */
     float *values;        /* owned */
+    Prf__Model__Gauss gauss;
+    uint32_t columns[PRF_GAUSS_INPUTS];
+    double shifts[PRF_GAUSS_INPUTS], scales[PRF_GAUSS_INPUTS];
     Prf__Model__Terms terms;
     packed_term_t *term_store;     /* owned */
     Prf__Model__Term **term_lists; /* owned */
@@ -118,6 +121,27 @@ static bool pack_ensemble(packed_layer_t *p, const prf_ensemble_t *from)
     p->ensemble.values = p->values;
     p->regressor.ensemble = &p->ensemble;
     return true;
+}
+
+static void pack_gauss(packed_layer_t *p, const prf_gauss_t *from)
+{
+    for (uint32_t i = 0; i < from->input_count; i++) {
+        p->columns[i] = from->inputs[i].column;
+        p->shifts[i] = from->inputs[i].shift;
+        p->scales[i] = from->inputs[i].scale;
+    }
+    prf__model__gauss__init(&p->gauss);
+    p->gauss.n_columns = p->gauss.n_shifts = p->gauss.n_scales = from->input_count;
+    p->gauss.columns = p->columns;
+    p->gauss.shifts = p->shifts;
+    p->gauss.scales = p->scales;
+    p->gauss.n_points = (size_t)from->point_count * from->input_count;
+    p->gauss.points = from->points;
+    p->gauss.n_weights = from->point_count;
+    p->gauss.weights = from->weights;
+    p->gauss.mean = from->mean;
+    p->gauss.amplitude = from->amplitude;
+    p->regressor.gauss = &p->gauss;
 }
 
 static bool pack_terms(packed_layer_t *p, const prf_terms_t *from)
@@ -197,6 +221,8 @@ static bool pack_layer(packed_layer_t *p, const prf_model_part_t *part)
     p->layer.samples = part->samples;
     p->layer.validation = &p->validation;
     p->layer.regressor = &p->regressor;
+    if (part->regressor.gauss.point_count)
+        pack_gauss(p, &part->regressor.gauss);
     bool ok = part->regressor.scale != PRF_SCALE_TERMS || pack_terms(p, &part->regressor.terms);
     return ok && (!part->regressor.ensemble.tree_count || pack_ensemble(p, &part->regressor.ensemble));
 }
@@ -403,6 +429,32 @@ static prf_status_t unpack_ensemble(prf_ensemble_t *to, const Prf__Model__Ensemb
     return status;
 }
 
+static prf_status_t unpack_gauss(prf_gauss_t *to, const Prf__Model__Gauss *from, size_t feature_count, prf_error_t *err)
+{
+    size_t inputs = from->n_columns, points = from->n_weights;
+    if (inputs > PRF_GAUSS_INPUTS || points == 0 || points > PRF_GAUSS_POINTS || from->n_shifts != inputs ||
+        from->n_scales != inputs || from->n_points != points * inputs)
+        return corrupt(err, "a Gaussian process without layers, or with too many");
+    prf_gauss_t g = {
+        .input_count = (uint32_t)inputs, .point_count = (uint32_t)points, .mean = from->mean, .amplitude = from->amplitude};
+    prf_status_t status = prf_gauss_make_room(&g, err);
+    if (status)
+        return status;
+    for (size_t i = 0; i < inputs; i++)
+        g.inputs[i] = (prf_gauss_input_t){(uint16_t)(from->columns[i] < UINT16_MAX ? from->columns[i] : UINT16_MAX),
+                                          from->shifts[i], from->scales[i]};
+    for (size_t i = 0; i < from->n_points; i++)
+        g.points[i] = from->points[i];
+    for (size_t i = 0; i < points; i++)
+        g.weights[i] = from->weights[i];
+    status = prf_gauss_check(&g, feature_count, err);
+    if (status)
+        prf_gauss_release(&g);
+    else
+        *to = g;
+    return status;
+}
+
 static bool unpack_term(prf_term_t *to, const Prf__Model__Term *from)
 {
     size_t count = from->n_arguments;
@@ -468,7 +520,12 @@ static prf_status_t unpack_regressor(prf_regressor_t *to, const Prf__Model__Regr
         to->scale = PRF_SCALE_TERMS;
         status = unpack_terms(&to->terms, from->terms, err);
     }
-    if (!status && (from->ensemble || !from->terms))
+    if (!status && from->gauss) {
+        if (!from->terms && !from->roofline)
+            return corrupt(err, "a Gaussian process without a scale");
+        status = unpack_gauss(&to->gauss, from->gauss, feature_count, err);
+    }
+    if (!status && (from->ensemble || (!from->terms && !from->gauss)))
         status = unpack_ensemble(&to->ensemble, from->ensemble, feature_count, err);
     return status;
 }

@@ -142,6 +142,19 @@ static void small_terms(prf_terms_t *t)
 }
 
 /* Two trees of three nodes on top of a scale: what the trainer makes is a hundred times as large, and slows the fuzzer. */
+static void small_gauss(prf_gauss_t *g)
+{
+    prf_error_t err;
+    *g = (prf_gauss_t){.input_count = 2, .point_count = 2, .mean = 0.1, .amplitude = 0.2};
+    MUST(prf_gauss_make_room(g, &err) == PRF_OK, "%s", err.text);
+    for (uint32_t i = 0; i < 2; i++) {
+        g->inputs[i] = (prf_gauss_input_t){(uint16_t)i, 1, 0.5};
+        g->points[2 * i] = (float)i;
+        g->points[2 * i + 1] = -1;
+        g->weights[i] = 0.1;
+    }
+}
+
 static void small_part(prf_model_part_t *part, prf_layer_kind_t kind)
 {
     static const prf_node_t nodes[] = {{.value = 8}, {.value = 1, .feature = PRF_LEAF}, {.value = 2, .feature = PRF_LEAF}};
@@ -177,6 +190,8 @@ static void small_part(prf_model_part_t *part, prf_layer_kind_t kind)
     }
     if (kind == PRF_MAXPOOL2D)
         return; /* terms alone */
+    if (kind == PRF_FC)
+        small_gauss(&r->gauss);
     r->ensemble = (prf_ensemble_t){.member_count = 2, .tree_count = 2, .node_count = 6, .base = 5};
     r->ensemble.nodes = calloc(6, sizeof *nodes);
     r->ensemble.roots = calloc(3, sizeof *r->ensemble.roots);

@@ -15,12 +15,14 @@
     }
 
 const made_sort_t made_sorts[MADE_SORTS] = {
-    {"terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, {0}},
-    {"max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, {0}},
-    {"forest", PRF_SCALE_NONE, PRF_ADDITIVES, FOREST},
-    {"forest/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, FOREST},
-    {"boosted/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, BOOSTED},
-    {"boosted/terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, BOOSTED},
+    {"terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, {0}, false},
+    {"max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, {0}, false},
+    {"forest", PRF_SCALE_NONE, PRF_ADDITIVES, FOREST, false},
+    {"forest/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, FOREST, false},
+    {"boosted/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, BOOSTED, false},
+    {"boosted/terms", PRF_SCALE_TERMS, PRF_ADDITIVE_POSITIVE, BOOSTED, false},
+    {"gauss/roofline", PRF_SCALE_ROOFLINE, PRF_ADDITIVES, {0}, true},
+    {"mixed/max-terms", PRF_SCALE_TERMS, PRF_ADDITIVE_MAX_POSITIVE, BOOSTED, true},
 };
 
 static void must(prf_status_t status, const prf_error_t *err)
@@ -31,10 +33,25 @@ static void must(prf_status_t status, const prf_error_t *err)
     }
 }
 
-static void fit_trees(prf_regressor_t *r, const made_sort_t *sort, const prf_dataset_t *data)
+static void fit_gauss(prf_regressor_t *r, const prf_dataset_t *data, const double *target)
+{
+    prf_error_t err = {0};
+    prf_gauss_kernel_t kernel;
+    must(prf_gauss_learn(&kernel, data->table, data->count, data->feature_count, target, &err), &err);
+    must(prf_gauss_fit(&r->gauss, &kernel, data->table, data->count, data->feature_count, target, &err), &err);
+}
+
+static void fit_trees(prf_regressor_t *r, const made_sort_t *sort, const prf_dataset_t *data, const double *target)
 {
     prf_error_t err = {0};
     prf_bins_t bins;
+    must(prf_bins_init(&bins, data->table, data->count, data->feature_count, &err), &err);
+    must(prf_ensemble_fit(&r->ensemble, &bins, data->table, data->feature_count, target, &sort->growth, 1, 1, &err), &err);
+    prf_bins_release(&bins);
+}
+
+static void fit_rest(prf_regressor_t *r, const made_sort_t *sort, const prf_dataset_t *data)
+{
     double *target = calloc(data->count, sizeof *target);
     if (!target)
         abort();
@@ -44,9 +61,10 @@ static void fit_trees(prf_regressor_t *r, const made_sort_t *sort, const prf_dat
         prf_regressor_predict(r, &(prf_seen_t){NULL, &data->work[i], quantities}, &log_ns, &spread);
         target[i] = data->log_latency[i] - log_ns;
     }
-    must(prf_bins_init(&bins, data->table, data->count, data->feature_count, &err), &err);
-    must(prf_ensemble_fit(&r->ensemble, &bins, data->table, data->feature_count, target, &sort->growth, 1, 1, &err), &err);
-    prf_bins_release(&bins);
+    if (sort->growth.members)
+        fit_trees(r, sort, data, target);
+    if (sort->gauss)
+        fit_gauss(r, data, target);
     free(target);
 }
 
@@ -64,8 +82,7 @@ static void fit(prf_regressor_t *out, const made_sort_t *sort, const prf_dataset
         for (int i = 0; i < PRF_ADDITIVES; i++)
             prf_terms_release(&terms[i]);
     }
-    if (sort->growth.members)
-        fit_trees(out, sort, data);
+    fit_rest(out, sort, data);
 }
 
 void made_part(prf_model_part_t *part, const made_sort_t *sort, double (*latency)(const prf_layer_t *layer), size_t count)

@@ -12,9 +12,10 @@ typedef struct {
     prf_scale_t scale;
     prf_additive_t additive; /* of PRF_SCALE_TERMS */
     prf_growth_t growth;     /* no members: no trees */
+    bool gauss;              /* a Gaussian process */
 } made_sort_t;
 
-enum { MADE_SORTS = 6 };
+enum { MADE_SORTS = 8 };
 extern const made_sort_t made_sorts[MADE_SORTS]; /* one of each way to put a regressor together */
 
 /* Fits a part to `count` layers drawn from its space (and mapped, where the part maps queries), which take what `latency` says. The

@@ -101,14 +101,14 @@ Test(explain, a_roofline_is_two_sums)
     cr_assert_float_eq(shares(), 100, 1e-6);
     cr_assert_gt(term("bytes")->coefficient_ns, 0);
     cr_assert_eq(strncmp(why.terms[0].text, "o", 1), 0, "operations and overhead: '%s'", why.terms[0].text);
-    cr_assert(isfinite(why.trees_percent));
+    cr_assert(isfinite(why.rest_percent));
 }
 
 Test(explain, trees_name_the_features_that_move_the_estimate)
 {
     explain("forest", by_output_ns);
     cr_assert_eq(why.term_count, 0);
-    cr_assert(isnan(why.trees_percent), "there is no scale that trees could change");
+    cr_assert(isnan(why.rest_percent), "there is no scale that trees could change");
     cr_assert_gt(why.feature_count, 0);
     cr_assert_leq(why.feature_count, PRF_EXPLAIN_FEATURES);
     static const char *const of_output[] = {"out", "log_outputs", "tiles.out", "last_tile.out", "columns.32", "grid.32"};

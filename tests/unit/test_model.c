@@ -186,22 +186,23 @@ Test(model, mapped_queries_answer_alike_within_a_tile)
     free(b);
 }
 
-/* Level tiles that no sum of terms knows the cost of. */
+/* Level tiles, each with a cost of its own. */
 static double level_ns(const prf_layer_t *l)
 {
-    return 1000 + 40 * pow(ceil(l->p[PRF_P_IN] / 8.0) * ceil(l->p[PRF_P_OUT] / 8.0), 1.37);
+    int in = (l->p[PRF_P_IN] + 31) / 32, out = (l->p[PRF_P_OUT] + 31) / 32;
+    return 1000 + 400 * in * out * (1 + (7 * in + 3 * out) % 5);
 }
 
 /* Tiles of filters, and a slope within them. */
 static double sloping_ns(const prf_layer_t *l)
 {
-    return 500 + 3.0 * l->p[PRF_P_IN] * l->p[PRF_P_OUT] * sqrt(l->p[PRF_P_OUT]) + 200 * ceil(l->p[PRF_P_OUT] / 8.0);
+    return 500 + 3.0 * l->p[PRF_P_IN] * l->p[PRF_P_OUT] * sqrt(l->p[PRF_P_OUT]) + 200 * ceil(l->p[PRF_P_OUT] / 32.0);
 }
 
 static bool chooses_to_map(double (*latency)(const prf_layer_t *))
 {
     board_t *b = board(120, 0, 0);
-    b->layer.steps.width[PRF_P_IN] = b->layer.steps.width[PRF_P_OUT] = 8;
+    b->layer.steps.width[PRF_P_IN] = b->layer.steps.width[PRF_P_OUT] = 32;
     b->layer.mapping = PRF_MAP_IF_BETTER;
     for (size_t i = 0; i < 120; i++)
         b->train[i].latency_ns = latency(&b->train[i].layer);
