@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "campaign/recorded.h"
+#include "campaign/recorded_choose.h"
 #include "cli.h"
 
 static const prf_usage_t usage = {
@@ -53,32 +53,12 @@ static json_t *to_json(const prf_recorded_t *data, const prf_model_t *model, dou
                      "from", from[0] ? json_string(from) : json_null());
 }
 
-/* `names` must outlive the input. */
-static prf_train_input_t input_of(const prf_recorded_t *data, const prf_model_t *from, const char *names[PRF_MODEL_EXTRAS])
-{
-    for (size_t i = 0; i < data->extra_count; i++)
-        names[i] = data->extras[i];
-    return (prf_train_input_t){
-        .kind = data->board,
-        .layers = &data->layer,
-        .layer_count = 1,
-        .extra_names = names,
-        .extra_count = data->extra_count,
-        .from = from,
-        .seed = data->seed,
-        .provenance = {.fingerprint = "recorded",
-                       .seed = data->seed,
-                       .samples = (uint32_t)data->train_count,
-                       .repeatability_percent = NAN,
-                       .random_baseline_percent = NAN},
-    };
-}
-
 static prf_status_t fit(const prf_recorded_t *data, const prf_model_t *from, unsigned threads, prf_model_t **model,
                         prf_error_t *err)
 {
     const char *names[PRF_MODEL_EXTRAS];
-    prf_train_input_t input = input_of(data, from, names);
+    prf_train_input_t input = prf_recorded_input(data, names);
+    input.from = from;
     input.threads = threads;
     return prf_model_train(model, &input, err);
 }
@@ -86,7 +66,8 @@ static prf_status_t fit(const prf_recorded_t *data, const prf_model_t *from, uns
 static bool has_counterpart(const prf_recorded_t *data, const prf_model_t *from)
 {
     const char *names[PRF_MODEL_EXTRAS];
-    prf_train_input_t input = input_of(data, from, names);
+    prf_train_input_t input = prf_recorded_input(data, names);
+    input.from = from;
     return prf_train_has_counterpart(&input, 0);
 }
 
@@ -169,6 +150,8 @@ int prf_cmd_train(int argc, char **argv)
     prf_status_t status = options.from ? prf_model_load(&from, options.from, &err) : PRF_OK;
     if (!status)
         status = load(words.items[0], &options, &data, &err);
+    if (!status)
+        status = prf_recorded_choose(&data, (unsigned)options.threads, &err);
     if (!status)
         status = fit(&data, from, (unsigned)options.threads, &model, &err);
     if (!status && options.out)

@@ -3,8 +3,9 @@
  *
  * A layer counts once: rows that repeat one (same parameters, same extra columns) are dropped before the split, or the test part
  * would hold layers that were trained on. The first row stays. The split shuffles with the spec's seed, so it does not depend on
- * the file's order beyond that. With a budget the training part is thinned by choosing layers far from those already chosen
- * (farthest-point sampling on the logarithms of the parameters): a board would be asked for those, had it to be measured anew. */
+ * the file's order beyond that. A small budget is spent on layers far from one another (farthest-point sampling on the
+ * logarithms of the parameters): a board would be asked for those, had it to be measured anew. A larger one begins with what comes
+ * first, as shuffled, and goes on in recorded_choose.c. */
 #include "campaign/recorded.h"
 
 #include <math.h>
@@ -17,7 +18,8 @@
 #include "base/rng.h"
 #include "campaign/recorded_spec.h"
 
-enum { LEAST_ROWS = 8, POOL = 200000000 };
+enum { LEAST_ROWS = 8, POOL = 200000000, HELPINGS_FROM = 80 /* layers: what a model of fewer is unsure of tells nothing */ };
+#define FIRST_HELPING 0.4
 
 /* Where in the data the spec's columns are. */
 typedef struct {
@@ -275,7 +277,8 @@ static prf_status_t split(prf_recorded_t *self, gathered_t *all, const prf_recor
     prf_rng_shuffle(&rng, all->items, all->count, sizeof *all->items);
     size_t test = (size_t)(spec->test_share * (double)all->count), train = all->count - test;
     size_t wanted = spec->budget && spec->budget < train ? spec->budget : train;
-    if (wanted < train) {
+    self->first_count = wanted < train && wanted >= HELPINGS_FROM ? (size_t)(FIRST_HELPING * (double)wanted) : wanted;
+    if (wanted < train && wanted < HELPINGS_FROM) {
         prf_status_t status = choose(all->items, train, wanted, spec->extra_count, err);
         if (status)
             return status;

@@ -21,6 +21,7 @@ typedef struct {
     uint64_t duplicates;             /* rows whose layer had come before: the first one is kept */
     prf_observation_t *observations; /* owned: the training part, then the rest of it (over budget), then the test part */
     size_t train_count, spare_count, test_count;
+    size_t first_count;      /* of the training part: the first helping of a budget (recorded_choose.h); without one, all of it */
     prf_train_layer_t layer; /* points into observations; no steps */
     char board[PRF_NAME];
     size_t extra_count;
