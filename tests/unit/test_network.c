@@ -86,7 +86,9 @@ Test(network, the_example_networks_have_the_macs_that_onnx_says)
     static const struct {
         const char *file;
         double macs;
-    } examples[] = {{"resnet18", 1814073344}, {"mobilenetv2", 300774272}, {"tcresnet8", 1563264}, {"transformer_block", 109051904}};
+    } examples[] = {{"resnet18", 1814073344},        {"mobilenetv2", 300774272}, {"mobilenetv1", 568740352},
+                    {"squeezenet", 387358720},       {"vgg11", 1871876096},      {"tcresnet8", 1563264},
+                    {"transformer_block", 109051904}};
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s/docs/examples/networks/%s.onnx", PRF_SOURCE_DIR, examples[i].file);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the example networks beside this script: resnet18, mobilenetv2, tcresnet8, transformer_block.
+"""Writes the example networks beside this script: resnet18, mobilenetv1, mobilenetv2, squeezenet, vgg11, tcresnet8, transformer_block.
 
 They are real architectures without trained weights: a weight is a ConstantOfShape node, shared by all layers of its shape, so
 that a file takes a few kilobytes and still is valid ONNX that every tool reads. The batch dimension is left open.
@@ -96,6 +96,50 @@ def resnet18():
     return n.model(n.classifier(x, 512, 1000), [1000])
 
 
+def mobilenetv1():
+    n = Network("mobilenetv1", [3, 224, 224])
+    x = n.conv("input", 3, 32, [3, 3], stride=2, activation="relu")
+    c = 32
+    for k, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)) + 5 * ((512, 1),) + ((1024, 2), (1024, 1)):
+        x = n.conv(x, c, c, [3, 3], stride=stride, group=c, activation="relu")
+        x = n.conv(x, c, k, [1, 1], activation="relu")
+        c = k
+    return n.model(n.classifier(x, 1024, 1000), [1000])
+
+
+def squeezenet():
+    """Version 1.1, its first convolution and its pools padded, so that every size is half of the one before."""
+    n = Network("squeezenet", [3, 224, 224])
+
+    def halve(x):
+        return n.node("MaxPool", [x], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+
+    def fire(x, c, squeeze, expand):
+        x = n.conv(x, c, squeeze, [1, 1], norm=False, activation="relu")
+        sides = [n.conv(x, squeeze, expand, [r, r], norm=False, activation="relu") for r in (1, 3)]
+        return n.node("Concat", sides, axis=1)
+
+    x = n.conv("input", 3, 64, [3, 3], stride=2, norm=False, activation="relu")
+    c = 64
+    for squeeze, expand, first in ((16, 64, True), (16, 64, False), (32, 128, True), (32, 128, False), (48, 192, True),
+                                   (48, 192, False), (64, 256, False), (64, 256, False)):
+        x = fire(halve(x) if first else x, c, squeeze, expand)
+        c = 2 * expand
+    x = n.conv(x, c, 1000, [1, 1], norm=False, activation="relu")
+    return n.model(n.node("Flatten", [n.node("GlobalAveragePool", [x])]), [1000])
+
+
+def vgg11():
+    """For pictures of 112 x 112, with global average pooling and one fully connected layer."""
+    n = Network("vgg11", [3, 112, 112])
+    x, c = "input", 3
+    for k, last in ((64, True), (128, True), (256, False), (256, True), (512, False), (512, True), (512, False), (512, False)):
+        x = n.conv(x, c, k, [3, 3], activation="relu")
+        x = n.node("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2]) if last else x
+        c = k
+    return n.model(n.classifier(x, 512, 1000), [1000])
+
+
 def mobilenetv2():
     n = Network("mobilenetv2", [3, 224, 224])
     x = n.conv("input", 3, 32, [3, 3], stride=2, activation="relu6")
@@ -173,7 +217,7 @@ def count_macs(model, batch=1):
 
 def main():
     folder = os.path.dirname(os.path.abspath(__file__))
-    for make in (resnet18, mobilenetv2, tcresnet8, transformer_block):
+    for make in (resnet18, mobilenetv1, mobilenetv2, squeezenet, vgg11, tcresnet8, transformer_block):
         model = make()
         path = os.path.join(folder, make.__name__ + ".onnx")
         with open(path, "wb") as file:

@@ -120,6 +120,11 @@ void rival_random(drive_t *drive, const prf_model_layer_t *track, size_t budget,
 /* networks.c: blocks of a network in the campaign's data type. NULL: there is none of that name. The caller frees. */
 prf_block_t *network_blocks(const char *name, prf_dtype_t dtype, size_t *count);
 
+/* real.c: campaigns on this machine's processor; FOLDER/accuracy-real.md where `report` is not NULL. */
+void real_run(size_t seeds, const char *report);
+/* recorded.c: models of a recorded board; FOLDER/accuracy-recorded.md likewise. */
+void recorded_run(const char *data, size_t seeds, const char *report);
+
 /* report.c */
 void print_outcome(const outcome_t *o, bool verbose);
 /* FOLDER/accuracy.md and its figures in FOLDER/accuracy/. */

@@ -2,9 +2,11 @@
 /* main.c - how good prfarm's estimates are: whole campaigns on simulated boards, in one process, judged against the exact truth.
  *
  *   build/dev/tests/accuracy [--board NAME]... [--budget N]... [--seeds N] [--goals] [--verbose] [--report FOLDER]
+ *   build/dev/tests/accuracy --real | --recorded DATA [--seeds N] [--report FOLDER]
  *
  * Without options it runs everything (noisy boards with 1,000 layers only), with --goals what there is a goal for, and exact boards
- * with up to 300 layers. With --report it writes FOLDER/accuracy.md and its figures. No part of ctest, because it takes minutes. */
+ * with up to 300 layers. With --report it writes FOLDER/accuracy.md and its figures. --real is about this machine's processor (let
+ * nothing else run), --recorded about a GPU whose measurements were recorded. No part of ctest, because it takes minutes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +18,14 @@ typedef struct {
     const case_t *boards[CASES];
     uint32_t sizes[16];
     size_t board_count, size_count, seeds;
-    bool goals, verbose;
-    const char *report;
+    bool goals, verbose, real;
+    const char *report, *recorded;
 } options_t;
 
 static void usage(void)
 {
-    fprintf(stderr,
-            "usage: accuracy [--board NAME]... [--budget N]... [--seeds N] [--goals] [--verbose] [--report FOLDER]\nboards:");
+    fprintf(stderr, "usage: accuracy [--board NAME]... [--budget N]... [--seeds N] [--goals] [--verbose] [--report FOLDER]\n"
+                    "       accuracy --real | --recorded DATA [--seeds N] [--report FOLDER]\nboards:");
     for (size_t i = 0; i < CASES; i++)
         fprintf(stderr, " %s", cases[i].name);
     fprintf(stderr, "\n");
@@ -36,9 +38,11 @@ static void read_options(options_t *o, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         bool verbose = strcmp(argv[i], "--verbose") == 0, goals = strcmp(argv[i], "--goals") == 0;
+        bool real = strcmp(argv[i], "--real") == 0;
         o->verbose = o->verbose || verbose;
         o->goals = o->goals || goals;
-        if (verbose || goals)
+        o->real = o->real || real;
+        if (verbose || goals || real)
             continue;
         i++;
         unsigned long number = strtoul(value, NULL, 10);
@@ -51,6 +55,8 @@ static void read_options(options_t *o, int argc, char **argv)
             o->seeds = number;
         else if (strcmp(argv[i - 1], "--report") == 0 && *value)
             o->report = value;
+        else if (strcmp(argv[i - 1], "--recorded") == 0 && *value)
+            o->recorded = value;
         else
             usage();
     }
@@ -84,28 +90,38 @@ static bool wanted(const options_t *o, const case_t *which, uint32_t budget)
     return o->size_count > 0 || !which->noisy || budget == 1000;
 }
 
+static void run_simulated(const options_t *o)
+{
+    outcome_t **outcomes = NULL;
+    size_t count = 0;
+    for (size_t b = 0; b < (o->board_count ? o->board_count : CASES); b++) {
+        const case_t *which = o->board_count ? o->boards[b] : &cases[b];
+        for (size_t s = 0; s < (o->size_count ? o->size_count : BUDGETS); s++) {
+            uint32_t budget = o->size_count ? o->sizes[s] : budgets[s];
+            for (uint64_t seed = 1; seed <= o->seeds && wanted(o, which, budget); seed++) {
+                outcomes = must(realloc(outcomes, (count + 1) * sizeof *outcomes));
+                outcomes[count] = must(calloc(1, sizeof **outcomes));
+                run(which, budget, seed, outcomes[count]);
+                print_outcome(outcomes[count++], o->verbose);
+            }
+        }
+    }
+    if (o->report)
+        write_report(o->report, outcomes, count);
+    for (size_t i = 0; i < count; i++)
+        free(outcomes[i]);
+    free(outcomes);
+}
+
 int main(int argc, char **argv)
 {
     options_t o;
     read_options(&o, argc, argv);
-    outcome_t **outcomes = NULL;
-    size_t count = 0;
-    for (size_t b = 0; b < (o.board_count ? o.board_count : CASES); b++) {
-        const case_t *which = o.board_count ? o.boards[b] : &cases[b];
-        for (size_t s = 0; s < (o.size_count ? o.size_count : BUDGETS); s++) {
-            uint32_t budget = o.size_count ? o.sizes[s] : budgets[s];
-            for (uint64_t seed = 1; seed <= o.seeds && wanted(&o, which, budget); seed++) {
-                outcomes = must(realloc(outcomes, (count + 1) * sizeof *outcomes));
-                outcomes[count] = must(calloc(1, sizeof **outcomes));
-                run(which, budget, seed, outcomes[count]);
-                print_outcome(outcomes[count++], o.verbose);
-            }
-        }
-    }
-    if (o.report)
-        write_report(o.report, outcomes, count);
-    for (size_t i = 0; i < count; i++)
-        free(outcomes[i]);
-    free(outcomes);
+    if (o.real)
+        real_run(o.seeds, o.report);
+    if (o.recorded)
+        recorded_run(o.recorded, o.seeds, o.report);
+    if (!o.real && !o.recorded)
+        run_simulated(&o);
     return 0;
 }
