@@ -5,9 +5,9 @@
  * held-out part, judged by candidates that see SEEN of the others at most: which candidate suits a board shows well before that.
  * Terms come first: where a sum of them is exact, no tree is grown. The residuals of the winner calibrate the interval: the
  * residual is divided by the spread of the members (plus the median spread, so that rows on which all members agree do not blow
- * up), and the 5 % and 95 % quantiles of that ratio are kept (a split-conformal interval). Ties and near ties (TIE of the best, or
- * a standard error of the difference: Breiman, Friedman, Olshen and Stone 1984) go to the candidate that stands first in the table,
- * so that noise does not decide and the simpler one stays where nothing beats it.
+ * up), and the 5 % and 95 % quantiles of that ratio are kept (a split-conformal interval). Near ties (TIE of the best) go to the
+ * candidate that stands first in the table; a sum stays until something beats it by a standard error of the difference, too
+ * (Breiman, Friedman, Olshen and Stone 1984), so that noise does not decide for what says less about the board.
  *
  * Candidates that begin with another board's regressor see the rows through that board's recipe: there are two views of the data,
  * with the same rows in the same folds. They must win clearly (CLEARLY): there are many of them and few rows to judge them by, so
@@ -437,7 +437,8 @@ static double uncertainty(const double *a, const double *b, size_t count)
     return n > 1 ? sqrt(fmax(0, squares - sum * sum / (double)n) / (double)(n - 1) / (double)n) : 0;
 }
 
-/* The first candidate that may be as good as the best; *least is how good that is. What is exact is not so by chance. */
+/* The first candidate that is as good as the best, or a sum that may be; *least is how good that is. What is exact is not so by
+ * chance. */
 static size_t best_candidate(const trial_t *trial, double *least)
 {
     double errors[CANDIDATES];
@@ -454,7 +455,7 @@ static size_t best_candidate(const trial_t *trial, double *least)
     }
     for (size_t c = 0; c < best; c++)
         if (errors[c] <= TIE * *least ||
-            (candidates[c].view == OWN && *least > EXACT &&
+            (candidates[c].view == OWN && !has_rest(&candidates[c]) && *least > EXACT &&
              errors[c] - *least < UNSURE * uncertainty(trial->residuals[c], trial->residuals[best], count)))
             return c;
     return best;
