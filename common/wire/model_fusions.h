@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* model_fusions.h - the fusion rules of a model file. Internal to model_file.c. */
+/* model_fusions.h - the fusion rules of a model file. Internal to model_pack.c and model_unpack.c. */
 #ifndef PRF_WIRE_MODEL_FUSIONS_H
 #define PRF_WIRE_MODEL_FUSIONS_H
 
