@@ -253,14 +253,14 @@ static size_t fit_tiles(const prf_curve_t *curve, int32_t width, int32_t phase, 
     return tiles;
 }
 
-/* Neighbours are alike on any curve. What speaks for tiles is that they must lie where they do: displaced ones fit worse. And
- * half as many points again as tiles must be there, or fitting them proves nothing; a few, where they are level to the last digit.
+/* Neighbours are alike on any curve. What speaks for tiles is that they must lie where they do: displaced ones fit worse. And a
+ * third as many points again as tiles must be there, or fitting them proves nothing; a few, where they are level to the last digit.
  */
 static void fit_placed_tiles(const prf_curve_t *curve, prf_fit_t *best)
 {
     prf_fit_t here = *best, displaced = {0};
     size_t tiles = fit_tiles(curve, best->width, 0, &here);
-    size_t again = here.rms <= PRF_FIT_FLOOR ? 2 * SPARE : (tiles + 1) / 2 + SPARE;
+    size_t again = here.rms <= PRF_FIT_FLOOR ? 2 * SPARE : tiles / 3 + SPARE;
     if (curve->count < tiles + again || here.bic >= best->bic)
         return;
     for (int32_t quarter = 1; quarter <= 3; quarter++) {
