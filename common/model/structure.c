@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { ROWS = 300, PASSES = 8, NOMINEES = 3, PROFILE_TERMS = 24, ROUNDS = 3 };
-#define WORTH 0.9 /* what leaves more than this of the error is not worth having */
+#define WORTH 0.95 /* what leaves more than this of the error is not worth having */
 #define MOST_WIDTH 1024
 #define LEAST_BUFFER 256
 #define MOST_BUFFER 16777216

@@ -161,10 +161,10 @@ typedef struct {
 } trial_t;
 
 /* `slow`: share of the measurements that a slow state of the board stretches by 40 %. */
-static trial_t *measure(board_fn board, const prf_recipe_t *recipe, size_t count, double noise, double slow)
+static trial_t *measure_in(const prf_space_t *space, board_fn board, const prf_recipe_t *recipe, size_t count, double noise,
+                           double slow)
 {
     trial_t *t = calloc(1, sizeof *t);
-    prf_space_t space = conv_space();
     prf_rng_t rng;
     prf_layer_t l;
     prf_steps_t steps;
@@ -172,15 +172,21 @@ static trial_t *measure(board_fn board, const prf_recipe_t *recipe, size_t count
     prf_steps_none(&steps);
     cr_assert_eq(prf_dataset_init(&t->data, recipe, &steps, count, NULL), PRF_OK);
     for (size_t i = 0; i < count; i++) {
-        cr_assert_eq(prf_space_draw(&space, &rng, &l, NULL), PRF_OK);
+        cr_assert_eq(prf_space_draw(space, &rng, &l, NULL), PRF_OK);
         double ns = board(&l) * exp(noise * prf_rng_normal(&rng)) * (prf_rng_double(&rng) < slow ? 1.4 : 1);
         prf_dataset_set(&t->data, i, &l, NULL, ns);
     }
     for (size_t i = 0; i < UNSEEN; i++) {
-        cr_assert_eq(prf_space_draw(&space, &rng, &t->unseen[i].layer, NULL), PRF_OK);
+        cr_assert_eq(prf_space_draw(space, &rng, &t->unseen[i].layer, NULL), PRF_OK);
         t->unseen[i].latency_ns = board(&t->unseen[i].layer);
     }
     return t;
+}
+
+static trial_t *measure(board_fn board, const prf_recipe_t *recipe, size_t count, double noise, double slow)
+{
+    prf_space_t space = conv_space();
+    return measure_in(&space, board, recipe, count, noise, slow);
 }
 
 static double worst_error(const trial_t *t, const prf_terms_t *terms, double *mean)
@@ -286,6 +292,28 @@ Test(additive, computing_or_moving_data_whichever_takes_longer)
     cr_assert_gt(with_one, 0.01, "one sum cannot be both: %g", with_one);
     worst_error(t, &terms[PRF_ADDITIVE_MAX_POSITIVE], &mean);
     cr_assert_lt(mean, 1e-9);
+    release(t, terms);
+}
+
+/* Tiles of 16 by 6 that take nearly as long as their weights: which width a tile has shows in few layers. */
+static double narrow_port(const prf_layer_t *l)
+{
+    double tiles = ceil(l->p[PRF_P_IN] / 16.0) * ceil(l->p[PRF_P_OUT] / 6.0);
+    return 700 + 2 * fmax(13 * tiles, (double)prf_layer_bytes(l, PRF_I8) / 6);
+}
+
+Test(additive, widths_that_help_few_layers_each_are_found)
+{
+    static const prf_dim_t features = {.kind = PRF_DIM_RANGE, .lo = 1, .hi = 2048, .log = true};
+    prf_space_t space = {.kind = PRF_FC, .dtype = PRF_I8};
+    prf_recipe_t recipe = {.kind = PRF_FC, .dtype = PRF_I8};
+    space.dims[PRF_P_IN] = space.dims[PRF_P_OUT] = features;
+    trial_t *t = measure_in(&space, narrow_port, &recipe, 200, 0, 0);
+    prf_terms_t terms[PRF_ADDITIVES];
+    double mean;
+    fit(terms, t);
+    worst_error(t, &terms[PRF_ADDITIVE_MAX_POSITIVE], &mean);
+    cr_assert_lt(mean, 1e-6, "%g", mean);
     release(t, terms);
 }
 
