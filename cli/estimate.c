@@ -262,11 +262,12 @@ static json_t *to_json(const answer_t *a)
         if (!n->unknown)
             json_array_append_new(notes, json_pack("{s:s, s:s, s:s}", "op", n->op, "name", n->name, "treatment", n->treatment));
     }
-    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:o, s:I, s:I, s:o, s:o, s:o}", "network", a->network.name, "kind",
+    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:o, s:I, s:I, s:o, s:o, s:o}", "network", a->network.name, "kind",
                      prf_model_kind(a->model), "dtype", prf_dtype_name(a->network.blocks[0].block.dtype), "batch",
                      (json_int_t)a->request->batch, "total_ns", a->sum.total_ns, "low_ns", a->sum.low_ns, "high_ns", a->sum.high_ns,
-                     "total_macs", macs_to_json(a->network.total_macs), "covered", (json_int_t)a->sum.covered, "without_rule",
-                     (json_int_t)count_unruled(a), "layers", layers, "unsupported", unsupported_to_json(a), "notes", notes);
+                     "between_ns", a->sum.between_ns, "total_macs", macs_to_json(a->network.total_macs), "covered",
+                     (json_int_t)a->sum.covered, "without_rule", (json_int_t)count_unruled(a), "layers", layers, "unsupported",
+                     unsupported_to_json(a), "notes", notes);
 }
 
 /* The parameters that are not at their default, as --layer takes them. */
@@ -304,6 +305,20 @@ static bool any_outside(const prf_network_estimate_t *sum)
     return false;
 }
 
+/* So that the shares add up. */
+static void add_between_row(prf_table_t *table, const answer_t *a, bool any_outside)
+{
+    char ns[PRF_HUMAN], each[PRF_HUMAN], share[PRF_HUMAN];
+    if (!(a->sum.between_ns > 0))
+        return;
+    prf_table_cell(table, "between blocks");
+    prf_table_cell(table, "-");
+    prf_table_cell(table, "%zu times %s", a->sum.covered - 1, prf_human_ns(prf_model_between_ns(a->model), each));
+    prf_table_cell(table, "%s%s", prf_human_ns(a->sum.between_ns, ns), any_outside ? "  " : "");
+    prf_table_cell(table, "%s", prf_human_percent(100 * a->sum.between_ns / a->sum.total_ns, share));
+    prf_table_cell(table, "-");
+}
+
 /* Returns whether any layer lies outside what was trained on. */
 static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
 {
@@ -331,6 +346,7 @@ static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
         else
             prf_table_cell(table, "%s to %s", prf_human_ns(e->low_ns, low), prf_human_ns(e->high_ns, high));
     }
+    add_between_row(table, a, any);
     prf_table_print(&table, terminal);
     return any;
 }

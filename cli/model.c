@@ -33,13 +33,14 @@ static json_t *to_json(const prf_model_file_t *s)
     size_t count = prf_model_extras(s->model, names);
     for (size_t i = 0; i < count; i++)
         json_array_append_new(extras, json_string(names[i]));
-    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
+    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "kind",
                      prf_model_kind(s->model), "digest", s->digest, "bytes", (json_int_t)s->bytes, "campaign", p->campaign, "from",
                      p->from[0] ? json_string(p->from) : json_null(), "fingerprint", p->fingerprint, "seed", (json_int_t)p->seed,
                      "samples", (json_int_t)p->samples, "sweep_samples", (json_int_t)p->sweep_samples, "repeatability_percent",
                      prf_json_real(p->repeatability_percent), "random_baseline_mape_percent",
                      prf_json_real(p->random_baseline_percent), "validation", prf_model_metrics_json(&p->validation), "extras",
-                     extras, "layers", layers, "fusion", prf_model_fusions_json(s->model, PRF_LAYER_KINDS));
+                     extras, "layers", layers, "fusion", prf_model_fusions_json(s->model, PRF_LAYER_KINDS), "between_ns",
+                     prf_model_between_ns(s->model));
 }
 
 /* "c=16 k=8": the widths above 1 of the parameters that vary. */
@@ -94,6 +95,7 @@ static void print_model(const prf_model_file_t *s)
            prf_human_percent(p->repeatability_percent, repeat), prf_human_percent(p->random_baseline_percent, random));
     print_layers(s, &terminal);
     prf_model_print_fusions(s->model, PRF_LAYER_KINDS, &terminal);
+    prf_model_print_between(s->model);
 }
 
 static const prf_usage_t usage = {
@@ -105,7 +107,7 @@ static const prf_usage_t usage = {
             "never saw (MAPE: mean of |estimate - measured| / measured), the step widths found\n"
             "(c=16: the latency changes every 16 channels), and the range that was trained on.\n"
             "Outside that range estimates are marked and worth less. Then what activations add to the\n"
-            "layers before them, as far as the campaign found out.\n\n"
+            "layers before them, and blocks of a network to one another, as far as the campaign found out.\n\n"
             "  prfarm model show first/models/cpu.prfm\n\n"
             "explain: what drives the latency of the board: the steps with their evidence, the terms\n"
             "that estimates are sums of with their shares, and the features that trees listen to.\n\n"

@@ -214,12 +214,14 @@ static prf_status_t explain(const prf_model_file_t *file, int kind, bool json, j
     }
     prf_status_t status = explain_layers(file, kind, &terminal, layers, err);
     prf_layer_kind_t lead = kind >= 0 ? (prf_layer_kind_t)kind : PRF_LAYER_KINDS;
-    if (json)
-        *document =
-            json_pack("{s:s, s:s, s:I, s:o, s:o}", "kind", prf_model_kind(file->model), "digest", file->digest, "layers_drawn",
-                      (json_int_t)PRF_EXPLAIN_LAYERS, "layers", layers, "fusion", prf_model_fusions_json(file->model, lead));
-    else if (!status)
+    if (json) {
+        *document = json_pack("{s:s, s:s, s:I, s:o, s:o, s:f}", "kind", prf_model_kind(file->model), "digest", file->digest,
+                              "layers_drawn", (json_int_t)PRF_EXPLAIN_LAYERS, "layers", layers, "fusion",
+                              prf_model_fusions_json(file->model, lead), "between_ns", prf_model_between_ns(file->model));
+    } else if (!status) {
         prf_model_print_fusions(file->model, lead, &terminal);
+        prf_model_print_between(file->model);
+    }
     return status;
 }
 

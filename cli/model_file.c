@@ -106,6 +106,14 @@ void prf_model_print_fusions(const prf_model_t *model, prf_layer_kind_t lead, co
     json_decref(rules);
 }
 
+void prf_model_print_between(const prf_model_t *model)
+{
+    char ns[PRF_HUMAN];
+    if (prf_model_between_ns(model) > 0)
+        printf("\nin a network each block after the first takes %s besides its own time\n",
+               prf_human_ns(prf_model_between_ns(model), ns));
+}
+
 void prf_model_print_head(const prf_model_file_t *file, const prf_terminal_t *terminal)
 {
     char size[PRF_HUMAN];

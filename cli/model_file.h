@@ -27,6 +27,8 @@ void prf_model_range_text(const prf_model_layer_t *layer, char *text, size_t cap
  * where there are none. */
 json_t *prf_model_fusions_json(const prf_model_t *model, prf_layer_kind_t lead);
 void prf_model_print_fusions(const prf_model_t *model, prf_layer_kind_t lead, const prf_terminal_t *terminal);
+/* What blocks of a network take besides their own times, as a sentence; nothing where that is nothing. */
+void prf_model_print_between(const prf_model_t *model);
 /* "Model of 'cpu', 1.2 MB, digest ..." */
 void prf_model_print_head(const prf_model_file_t *file, const prf_terminal_t *terminal);
 

@@ -106,6 +106,30 @@ static void print_fusion(const json_t *boards, const prf_terminal_t *t)
     prf_table_destroy(&table);
 }
 
+/* What blocks add to a network besides their own times. */
+static void print_between(const json_t *boards, const prf_terminal_t *t)
+{
+    prf_table_t *table = prf_table_new("board|a block after the first adds>|chains measured>");
+    size_t i, rows = 0;
+    json_t *b;
+    json_array_foreach(boards, i, b)
+    {
+        char text[PRF_HUMAN];
+        double ns = prf_json_number(b, "between_ns", 0);
+        if (!(ns > 0))
+            continue;
+        prf_table_cell(table, "%s", prf_json_text(b, "kind", "?"));
+        prf_table_cell(table, "%s", prf_human_ns(ns, text));
+        prf_table_cell(table, "%.0f", prf_json_number(b, "between_chains", 0));
+        rows++;
+    }
+    if (rows) {
+        heading(t, "Between blocks");
+        prf_table_print(&table, t);
+    }
+    prf_table_destroy(&table);
+}
+
 static void print_networks(const json_t *networks, const prf_terminal_t *t)
 {
     if (json_array_size(networks) == 0)
@@ -189,6 +213,7 @@ void prf_summary_print(const json_t *summary, const prf_terminal_t *terminal)
     print_steps(boards, terminal);
     prf_staircase_print(boards, terminal);
     print_fusion(boards, terminal);
+    print_between(boards, terminal);
     print_networks(json_object_get(summary, "networks"), terminal);
     fflush(terminal->stream);
 }

@@ -33,7 +33,7 @@ typedef struct {
 } prfarm_layer;
 
 typedef struct {
-    double latency_ns;
+    double latency_ns;      /* networks: of the blocks, and between them (docs/models.md) */
     double low_ns, high_ns; /* 90 % interval */
     int outside;            /* 1: some parameter lies outside the trained range; networks: how many blocks do */
     size_t blocks, covered; /* networks: blocks in all, and those the model knows; others are not in the total */

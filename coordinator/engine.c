@@ -65,6 +65,7 @@ void kind_release(kind_t *kind)
     for (size_t i = 0; i < kind->chain_count; i++) {
         free(kind->chains[i].blocks);
         free(kind->chains[i].probes.items);
+        free(kind->chains[i].alone.items);
     }
     fusion_release(kind);
     free(kind->tracks);
@@ -137,8 +138,8 @@ const char *prf_engine_fingerprint(const prf_engine_t *self, size_t board)
 
 const char *role_name(role_t role)
 {
-    static const char *const names[ROLES] = {"sweep",   "representative", "validation", "random",
-                                             "network", "refresh",        "active",     "fusion"};
+    static const char *const names[ROLES] = {"sweep",   "representative", "validation", "random", "network",
+                                             "refresh", "active",         "fusion",     "chain"};
     return names[role];
 }
 

@@ -49,7 +49,7 @@ typedef struct {
     const prf_block_t *blocks;
     size_t block_count;
     const char *role; /* what it is for, for people: "sweep", "representative", "validation", "random", "active", "network",
-                         "refresh", "fusion" */
+                         "refresh", "fusion", "chain" */
 } prf_want_t;
 
 /* Takes the campaign and the networks over (also on failure). Errors: PRF_ENOMEM. */

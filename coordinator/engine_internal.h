@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_internal.h - what the engine's files share. engine.c: the interface and the book of probes. engine_passes.c: one
  * measurement, taken several times. engine_plan.c: what is asked for next. engine_train.c: the training task; engine_choose.c: what
- * it finds out about sampling. engine_fusion.c: what is measured for fusion rules. engine_old.c: what a
- * model to begin with saves. engine_decide.c: decisions, and the end of a time budget. engine_refresh.c: whether a model still
- * holds. engine_report.c: status and summary.
+ * it finds out about sampling. engine_fusion.c: what is measured for fusion rules. engine_between.c: what blocks add to a network.
+ * engine_old.c: what a model to begin with saves. engine_decide.c: decisions, and the end of a time budget. engine_refresh.c:
+ * whether a model still holds. engine_report.c: status and summary.
  *
  * Vocabulary: a *probe* is one measurement that the campaign wants (a point and an attempt); it exists once however many lists
  * name it (a sweep's layer may also be a training layer). With several *passes* a measurement is several probes, apart in time;
@@ -25,6 +25,7 @@ typedef enum {
     ROLE_REFRESH,
     ROLE_ACTIVE,
     ROLE_FUSION,
+    ROLE_CHAIN,
     ROLES
 } role_t;
 
@@ -78,11 +79,13 @@ typedef struct {
     bool old_won;          /* in the last training the track's part began with the old model */
 } track_t;
 
+/* A network, or layers of the sample one behind the other (engine_between.c). */
 typedef struct {
-    const prf_engine_network_t *network; /* borrowed from the engine */
-    prf_block_t *blocks;                 /* owned: those that the campaign models on this board */
+    const prf_engine_network_t *network; /* borrowed from the engine; NULL: layers of the sample */
+    prf_block_t *blocks;                 /* owned: those of the network that the campaign models on this board, or the layers */
     size_t count;
     list_t probes; /* one an attempt */
+    list_t alone;  /* without a network: the layers by themselves */
 } chain_t;
 
 /* A layer kind and a function that follows it in the campaign's networks. */
@@ -107,8 +110,9 @@ typedef struct {
     size_t chain_count;
     pair_t *pairs; /* owned; the most frequent first */
     size_t pair_count;
-    bool fusion_asked; /* it was decided which functions are measured alone */
-    probe_t *probes;   /* owned */
+    bool fusion_asked;  /* it was decided which functions are measured alone */
+    bool between_asked; /* it was decided which layers are measured as chains, too */
+    probe_t *probes;    /* owned */
     size_t probe_count, probe_cap;
     list_t pending; /* falling order: the next one is last */
     bool unsorted;
@@ -206,6 +210,12 @@ PRF_CHECKED prf_status_t fusion_ask_more(prf_engine_t *self, size_t board, prf_e
 size_t fusion_cost(const kind_t *kind, size_t track); /* layers that are taken off the track's budget */
 size_t fusion_measured(const prf_engine_t *self, const kind_t *kind);
 void fusion_release(kind_t *kind);
+
+/* engine_between.c */
+enum { BETWEEN_CHAINS = 4 /* of layers of the sample, a board kind */ };
+/* All of the first helping is there: layers of it are measured as chains, once. */
+PRF_CHECKED prf_status_t between_ask(prf_engine_t *self, size_t board, prf_error_t *err);
+size_t between_measured(const prf_engine_t *self, const kind_t *kind); /* chains */
 
 /* engine_old.c */
 /* Whether the track's sweep waits for what the old model can do. */

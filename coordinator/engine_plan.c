@@ -145,7 +145,7 @@ prf_status_t want(prf_engine_t *self, size_t board, const prf_block_t *block, si
 static prf_status_t start_chains(prf_engine_t *self, size_t board, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
-    kind->chains = calloc(self->network_count + 1, sizeof *kind->chains);
+    kind->chains = calloc(self->network_count + BETWEEN_CHAINS, sizeof *kind->chains);
     if (!kind->chains)
         return prf_fail(err, PRF_ENOMEM, "networks of a campaign");
     for (size_t n = 0; n < self->network_count; n++) {
@@ -397,7 +397,11 @@ prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err)
     kind->stage = sweeping ? PRF_STAGE_SWEEP : PRF_STAGE_MEASURE;
     if (sweeping || !kind_is_quiet(kind))
         return PRF_OK;
-    prf_status_t status = kind->trial ? PRF_OK : fusion_ask_more(self, board, err); /* no helping was planned in a trial */
+    prf_status_t status = PRF_OK;
+    if (!kind->trial) /* in which no helping was planned */
+        status = fusion_ask_more(self, board, err);
+    if (!status && !kind->trial)
+        status = between_ask(self, board, err);
     if (!status && kind_is_quiet(kind))
         kind->stage = PRF_STAGE_TRAIN;
     return status;

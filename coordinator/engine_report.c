@@ -183,6 +183,7 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
                   "reused", (json_int_t)k->reused, "poisoned", (json_int_t)k->poisoned);
     json_object_set_new(out, "active_samples", json_integer((json_int_t)active));
     json_object_set_new(out, "fusion_samples", json_integer((json_int_t)fusion_measured(self, k)));
+    json_object_set_new(out, "between_chains", json_integer((json_int_t)between_measured(self, k)));
     json_object_set_new(out, "mape_percent", trained ? number(p->validation.mape_percent) : json_null());
     json_object_set_new(out, "repeatability_percent", trained ? number(p->repeatability_percent) : json_null());
     json_object_set_new(out, "random_baseline_mape_percent", trained ? number(p->random_baseline_percent) : json_null());
@@ -196,6 +197,7 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     json_object_set_new(out, "layers", layers_json(k));
     json_object_set_new(out, "sweeps", sweeps_json(self, k));
     json_object_set_new(out, "fusion", fusion_json(k));
+    json_object_set_new(out, "between_ns", trained ? number(prf_model_between_ns(k->model)) : json_null());
     json_object_set_new(out, "training_seconds", json_real(k->seconds_training));
     bool refreshed = k->verdict && self->refresh.number == k->checked;
     json_object_set_new(out, "refresh", refreshed ? json_incref(k->verdict) : json_null());
@@ -204,7 +206,8 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     return out;
 }
 
-/* Sum of the estimates of the blocks that were (to be) measured; NaN without a model that covers them all. */
+/* Sum of the estimates of the blocks that were (to be) measured, and of what lies between them; NaN without a model that covers
+ * them all. */
 static double estimated(const kind_t *kind, const chain_t *chain)
 {
     double total = 0;
@@ -214,7 +217,7 @@ static double estimated(const kind_t *kind, const chain_t *chain)
             return (double)NAN;
         total += estimate.latency_ns;
     }
-    return total;
+    return total + prf_model_between(kind->model, chain->count);
 }
 
 static double measured(const prf_engine_t *self, const kind_t *kind, const chain_t *chain)
@@ -239,6 +242,8 @@ json_t *prf_engine_summary(const prf_engine_t *self)
         json_array_append_new(boards, board_json(self, i));
         for (size_t c = 0; c < k->chain_count; c++) {
             const chain_t *chain = &k->chains[c];
+            if (!chain->network)
+                continue;
             double e = estimated(k, chain), m = measured(self, k, chain);
             json_array_append_new(networks,
                                   json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "name", chain->network->name, "kind",

@@ -208,6 +208,7 @@ static prf_training_t *snapshot(const prf_engine_t *self, size_t board, prf_erro
     }
     prf_provenance_t *from = &t->provenance;
     prf_status_t status = fusion_snapshot(self, kind, t, err);
+    between_snapshot(self, kind, t);
     for (size_t i = 0; !status && i < kind->track_count; i++) {
         status = snapshot_track(self, kind, &kind->tracks[i], &tracks[i], err);
         from->sweep_samples += (uint32_t)tracks[i].swept.count;
@@ -275,6 +276,8 @@ prf_status_t teach(const prf_training_t *t, const lesson_t *lessons, prf_model_t
                                .layer_count = t->track_count,
                                .fusions = t->fusions,
                                .fusion_count = t->fusion_count,
+                               .chains = t->chains,
+                               .chain_count = t->chain_count,
                                .from = old,
                                .taken_over = won,
                                .seed = t->seed,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* engine_training.h - the training task's inside: a snapshot of a kind's measurements, and what the trainer's thread makes of it.
- * Shared by engine_train.c (the task, the model), engine_choose.c (sampling) and engine_fusion.c (pairs). */
+ * Shared by engine_train.c (the task, the model), engine_choose.c (sampling), engine_fusion.c (pairs) and
+ * engine_between.c (chains). */
 #ifndef PRF_ENGINE_TRAINING_H
 #define PRF_ENGINE_TRAINING_H
 
@@ -35,7 +36,9 @@ struct prf_training {
     prf_train_fusion_t *fusions; /* owned */
     size_t fusion_count;
     prf_fused_t (*fused)[PRF_FUSION_MOST]; /* owned: their items */
-    void *old_file;                        /* owned: the model to begin with; NULL: none */
+    prf_between_t chains[BETWEEN_CHAINS];
+    size_t chain_count;
+    void *old_file; /* owned: the model to begin with; NULL: none */
     size_t old_len;
     bool trial;    /* only whether the old model wins is asked, of tracks whose sweep is put off */
     bool last;     /* no helping follows, whatever comes out */
@@ -67,6 +70,9 @@ PRF_CHECKED prf_status_t teach(const prf_training_t *t, const lesson_t *lessons,
 /* engine_fusion.c */
 /* Fills the task's fusions; they are released with it. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t fusion_snapshot(const prf_engine_t *self, const kind_t *kind, prf_training_t *to, prf_error_t *err);
+
+/* engine_between.c */
+void between_snapshot(const prf_engine_t *self, const kind_t *kind, prf_training_t *to);
 
 /* engine_choose.c */
 /* How a model sees layers of such a sample. */

@@ -42,7 +42,7 @@ KNOWN(prf_model_part_t, prf_recipe_t recipe; prf_space_t space; prf_steps_t step
 KNOWN(prf_fusion_t, prf_layer_kind_t lead; prf_dtype_t dtype; prf_activation_t fn; prf_fusion_verdict_t verdict;
       double fixed_ns, ns_per_element; uint32_t layers; double added_percent;);
 KNOWN(prf_model_t, char kind[PRF_NAME]; prf_provenance_t provenance; uint32_t extra_count; char extras[PRF_MODEL_EXTRAS][PRF_NAME];
-      size_t part_count; prf_model_part_t * parts; size_t fusion_count; prf_fusion_t * fusions;);
+      size_t part_count; prf_model_part_t * parts; size_t fusion_count; prf_fusion_t * fusions; double between_ns;);
 
 static void put_word(FILE *out, const char *word)
 {
@@ -60,6 +60,8 @@ static void put_head(FILE *out, const prf_model_t *model, const char *digest)
     fprintf(out, "\n * Measured   %u layers on ", p->samples);
     put_word(out, p->fingerprint[0] ? p->fingerprint : "an unnamed runtime");
     fprintf(out, "\n * Error      MAPE %.3g %% on %u layers never trained on\n", p->validation.mape_percent, p->validation.count);
+    if (model->between_ns > 0)
+        fprintf(out, " * Networks   add %.9g ns for each block after the first to the sum of the blocks\n", model->between_ns);
     for (uint32_t i = 0; i < model->extra_count; i++) {
         fprintf(out, " * Extra column, taken as 0 here: ");
         put_word(out, model->extras[i]);

@@ -183,6 +183,16 @@ const prf_fusion_t *prf_model_fusions(const prf_model_t *model, size_t *count)
     return model->fusions;
 }
 
+double prf_model_between_ns(const prf_model_t *model)
+{
+    return model->between_ns;
+}
+
+double prf_model_between(const prf_model_t *model, size_t blocks)
+{
+    return blocks > 1 ? (double)(blocks - 1) * model->between_ns : 0;
+}
+
 /* Whether the layer is estimated by its kind's own part: all but activations behind another layer, which have rules. */
 static bool has_share(const prf_block_t *block, uint32_t index)
 {

@@ -95,6 +95,10 @@ bool prf_model_covers(const prf_model_t *model, const prf_block_t *block);
 bool prf_model_rules_cover(const prf_model_t *model, const prf_block_t *block);
 /* The fusion rules, borrowed; one at most for a pair. */
 const prf_fusion_t *prf_model_fusions(const prf_model_t *model, size_t *count);
+/* What each block of a network after the first takes besides its own time (between.h); 0: nothing, or nobody found out. */
+double prf_model_between_ns(const prf_model_t *model);
+/* What `blocks` blocks that run one behind the other take besides their own times. */
+double prf_model_between(const prf_model_t *model, size_t blocks);
 /* Names of the extra columns, in the order that `extras` takes; at most PRF_MODEL_EXTRAS. */
 size_t prf_model_extras(const prf_model_t *model, const char *names[PRF_MODEL_EXTRAS]);
 

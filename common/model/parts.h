@@ -30,6 +30,7 @@ struct prf_model {
     prf_model_part_t *parts; /* owned */
     size_t fusion_count;
     prf_fusion_t *fusions; /* owned */
+    double between_ns;
 };
 
 /* A model with `part_count` empty parts. NULL when memory runs out. */

@@ -10,7 +10,7 @@
 
 #include "model/parts.h"
 
-enum { MOST_TRAIN = 20000000, CALIBRATE_FROM = 20, MAP_MOST = 2000 /* layers: more of them show what lies within a tile */ };
+enum { MOST_TRAIN = 20000000, CALIBRATE_FROM = 20 };
 #define EXACT 1e-7  /* an error that nothing can better */
 #define CLEARLY 0.9 /* share of the error that mapping must stay below: layers of one tile then are the same, fold or not */
 
@@ -156,7 +156,7 @@ static prf_status_t choose_mapping(prf_model_part_t *part, double error, const p
     prf_train_input_t own = *input;
     bool from_old;
     double error_mapped = INFINITY;
-    if (layer->mapping != PRF_MAP_IF_BETTER || error < EXACT || layer->train_count > MAP_MOST || !prf_steps_any(&part->steps))
+    if (layer->mapping != PRF_MAP_IF_BETTER || error < EXACT || !prf_steps_any(&part->steps))
         return PRF_OK;
     own.from = NULL; /* it was not better */
     mapped.map_queries = true;
@@ -215,10 +215,8 @@ static prf_status_t train_parts(prf_model_t *model, const prf_train_input_t *inp
     return status;
 }
 
-/* What a follower costs is judged by the same noise as the model. */
-static prf_status_t learn_fusions(prf_model_t *model, const prf_train_input_t *input, prf_error_t *err)
+static prf_status_t learn_fusions(prf_model_t *model, const prf_train_input_t *input, double noise, prf_error_t *err)
 {
-    double noise = prf_fusion_noise_percent(input->provenance.repeatability_percent);
     model->fusions = calloc(input->fusion_count + 1, sizeof *model->fusions);
     if (!model->fusions)
         return prf_fail(err, PRF_ENOMEM, "%zu fusion rules", input->fusion_count);
@@ -250,12 +248,15 @@ prf_status_t prf_model_train(prf_model_t **out, const prf_train_input_t *input, 
     for (size_t i = 0; i < input->extra_count; i++)
         snprintf(self->extras[i], sizeof self->extras[i], "%s", input->extra_names[i]);
     status = train_parts(self, input, err);
+    /* What blocks cost beside their leading layers is judged by the same noise as the model. */
+    double noise = prf_fusion_noise_percent(input->provenance.repeatability_percent);
     if (!status)
-        status = learn_fusions(self, input, err);
+        status = learn_fusions(self, input, noise, err);
     if (status) {
         prf_model_destroy(&self);
         return status;
     }
+    self->between_ns = prf_between_learn(input->chains, input->chain_count, noise);
     *out = self;
     return PRF_OK;
 }

@@ -4,6 +4,7 @@
 #ifndef PRF_MODEL_TRAIN_H
 #define PRF_MODEL_TRAIN_H
 
+#include "model/between.h"
 #include "model/fusion.h"
 
 /* One measured layer. Blocks of one layer, or led by it. */
@@ -13,7 +14,7 @@ enum { PRF_TRAIN_LEAST = 4 /* layers of a kind that a regressor needs; kinds wit
 typedef enum {
     PRF_MAP_NEVER = 0,
     PRF_MAP_ALWAYS,
-    PRF_MAP_IF_BETTER /* where that errs clearly less in cross-validation, with few layers */
+    PRF_MAP_IF_BETTER /* where that errs clearly less in cross-validation */
 } prf_mapping_t;
 
 typedef struct {
@@ -50,6 +51,8 @@ typedef struct {
     size_t extra_count;
     const prf_train_fusion_t *fusions; /* each pair once; those with fewer than PRF_FUSION_LEAST items get no rule */
     size_t fusion_count;
+    const prf_between_t *chains; /* borrowed; with fewer than PRF_BETWEEN_LEAST networks are the sum of their blocks */
+    size_t chain_count;
     const prf_model_t *from; /* borrowed: a model of another board that this one may be like; NULL: none */
     bool *taken_over;        /* one a layer, borrowed, filled in: its part began with that model; NULL: nobody asks */
     uint64_t seed;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* estimate.c - a network's latency as the sum of its blocks'. The bounds add up too: the model's errors on the blocks of one
- * network are alike in direction more often than not, so their squares must not be added instead. */
+/* estimate.c - a network's latency as the sum of its blocks', and of what lies between them. The bounds add up too: the model's
+ * errors on the blocks of one network are alike in direction more often than not, so their squares must not be added instead. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,12 +19,16 @@ static void sum_up(prf_network_estimate_t *self)
         self->low_ns += e->low_ns;
         self->high_ns += e->high_ns;
     }
+    self->between_ns = prf_model_between(self->model, self->covered);
+    self->total_ns += self->between_ns;
+    self->low_ns += self->between_ns;
+    self->high_ns += self->between_ns;
 }
 
 prf_status_t prf_network_estimate(prf_network_estimate_t *out, const prf_model_t *model, const prf_network_t *network,
                                   prf_error_t *err)
 {
-    prf_network_estimate_t sum = {.block_count = network->block_count};
+    prf_network_estimate_t sum = {.model = model, .block_count = network->block_count};
     sum.blocks = calloc(network->block_count + 1, sizeof *sum.blocks);
     if (!sum.blocks)
         return prf_fail(err, PRF_ENOMEM, "estimates of %zu blocks", network->block_count);

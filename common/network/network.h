@@ -40,9 +40,11 @@ PRF_CHECKED prf_status_t prf_network_decode(prf_network_t *out, const void *byte
 void prf_network_release(prf_network_t *self); /* NULL-safe */
 
 typedef struct {
-    prf_estimate_t *blocks; /* owned; latency_ns NaN for a block that the model does not cover */
+    const prf_model_t *model; /* borrowed */
+    prf_estimate_t *blocks;   /* owned; latency_ns NaN for a block that the model does not cover */
     size_t block_count, covered;
-    double total_ns; /* of the covered blocks */
+    double between_ns; /* what the covered blocks take besides their own times */
+    double total_ns;   /* of the covered blocks, and between them */
     double low_ns, high_ns;
 } prf_network_estimate_t;
 

@@ -6,7 +6,7 @@
 
 #include "model/parts.h"
 
-enum { PRF_MODEL_VERSION = 3 /* the newest that is read; a model is written as the oldest that can say it */ };
+enum { PRF_MODEL_VERSION = 4 /* the newest that is read; a model is written as the oldest that can say it */ };
 
 /* Equal models give equal bytes. The caller frees *bytes. Errors: PRF_ENOMEM, PRF_EINVAL (larger than PRF_MODEL_MAX_BYTES). */
 PRF_CHECKED prf_status_t prf_model_file_pack(const prf_model_t *model, void **bytes, size_t *len, prf_error_t *err);

@@ -214,6 +214,12 @@ static void put_u32(uint8_t *at, uint32_t v)
         at[i] = (uint8_t)(v >> (8 * i));
 }
 
+/* A reader that does not know a field would leave it out of its estimates. */
+static uint32_t version_of(const Prf__Model__Model *message)
+{
+    return message->between_ns > 0 ? PRF_MODEL_VERSION : message->n_fusions ? 3 : 2;
+}
+
 static prf_status_t write_file(const Prf__Model__Model *message, void **bytes, size_t *len, prf_error_t *err)
 {
     size_t body = prf__model__model__get_packed_size(message);
@@ -224,7 +230,7 @@ static prf_status_t write_file(const Prf__Model__Model *message, void **bytes, s
     if (!file)
         return prf_fail(err, PRF_ENOMEM, "a model file of %zu bytes", body);
     memcpy(file, model_magic, MODEL_MAGIC_BYTES);
-    put_u32(file + MODEL_MAGIC_BYTES, message->n_fusions ? PRF_MODEL_VERSION : PRF_MODEL_VERSION - 1);
+    put_u32(file + MODEL_MAGIC_BYTES, version_of(message));
     put_u32(file + MODEL_MAGIC_BYTES + 4, 0);
     prf__model__model__pack(message, file + MODEL_HEADER_BYTES);
     prf_digest_t digest;
@@ -277,6 +283,7 @@ prf_status_t prf_model_file_pack(const prf_model_t *model, void **bytes, size_t 
     message.layers = layers;
     message.n_fusions = model->fusion_count;
     message.fusions = fusions.list;
+    message.between_ns = model->between_ns;
     prf_status_t status = ok ? write_file(&message, bytes, len, err) : prf_fail(err, PRF_ENOMEM, "packing a model");
     for (size_t i = 0; packed && i < model->part_count; i++)
         packed_layer_release(&packed[i]);

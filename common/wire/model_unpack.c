@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/between.h"
 #include "wire/model_fusions.h"
 #include "wire/model_header.h"
 
@@ -282,6 +283,9 @@ static prf_status_t unpack_model(prf_model_t *model, const Prf__Model__Model *fr
         status = unpack_layer(model, i, from->layers[i], err);
     if (!status && !unpack_fusions(model, from))
         return corrupt(err, "a fusion rule that cannot be");
+    if (!status && !(from->between_ns >= 0 && from->between_ns <= PRF_BETWEEN_LIMIT_NS))
+        return corrupt(err, "a time between blocks that cannot be");
+    model->between_ns = from->between_ns;
     return status;
 }
 

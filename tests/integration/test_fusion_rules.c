@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From boards on which activations cost something to estimates of networks: the real programs, simulated boards, the truth known.
- */
+/* From boards on which activations, or what lies between blocks, cost something to estimates of networks: the real programs,
+ * simulated boards, the truth known. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <math.h>
@@ -134,7 +134,31 @@ Test(fusion_rules, on_a_board_that_fuses_activations_are_free)
     json_t *summary = run("");
     cr_assert_str_eq(farm_text(only(only(summary, "boards"), "fusion"), "verdict"), "fused");
     cr_assert_float_eq(number(only(summary, "networks"), "error_percent"), 0, 0.05);
+    cr_assert(number(only(summary, "boards"), "between_ns") == 0);
     json_decref(summary);
     cr_assert_eq(FARM_RUN(&farm, said, "prfarm", "estimate", "--model", model, NETWORK), 0, "%s", said);
     cr_assert_null(strstr(said, "has no rule for"), "%s", said);
+}
+
+Test(fusion_rules, what_lies_between_blocks_is_found_exactly_and_is_in_the_estimate_of_a_network)
+{
+    json_t *summary = run(", between_ns: 700");
+    const json_t *board = only(summary, "boards"), *network = only(summary, "networks");
+    cr_assert_float_eq(number(board, "between_ns"), 700, 1e-6, "%g", number(board, "between_ns"));
+    cr_assert_eq(number(board, "between_chains"), 4);
+    cr_assert_float_eq(number(network, "error_percent"), 0, 0.05, "%g", number(network, "error_percent"));
+    cr_assert(strstr(said, "Between blocks"), "%s", said);
+
+    json_t *estimate = ask((const char *const[]){"prfarm", "estimate", "--model", model, NETWORK, "--json", NULL});
+    double covered = number(estimate, "covered"), sum = number(estimate, "between_ns");
+    cr_assert_float_eq(sum, 700 * (covered - 1), 1e-6);
+    cr_assert_float_eq(number(estimate, "total_ns"), number(network, "estimated_ns"), 1e-6);
+    const json_t *layers = json_object_get(estimate, "layers");
+    for (size_t i = 0; i < json_array_size(layers); i++)
+        sum += json_number_value(json_object_get(json_array_get(layers, i), "estimate_ns"));
+    cr_assert_float_eq(sum, number(estimate, "total_ns"), 1e-6, "the shares add up");
+    json_decref(estimate);
+    cr_assert_eq(FARM_RUN(&farm, said, "prfarm", "model", "show", model), 0);
+    cr_assert(strstr(said, "each block after the first takes 700 ns besides its own time"), "%s", said);
+    json_decref(summary);
 }

@@ -79,10 +79,10 @@ static bool decide(prf_engine_t *e, world_t *w)
     return true;
 }
 
-/* Blocks one after another. */
+/* Blocks one after another, and what lies between them. */
 static double latency_of(const world_t *w, const prf_want_t *want)
 {
-    double sum = 0;
+    double sum = w->between_ns * (double)(want->block_count - 1);
     for (size_t i = 0; i < want->block_count; i++)
         sum += w->latency ? w->latency(&want->blocks[i]) : world_array(&want->blocks[i]);
     return sum;

@@ -19,6 +19,7 @@ typedef struct {
     double pace;                           /* of boards that drifted: what was not known before takes so many times longer; 0: 1 */
     char *decisions[PRF_ENGINE_DECISIONS]; /* that "the store" has; owned */
     double (*latency)(const prf_block_t *block); /* NULL: world_array */
+    double between_ns;                           /* that a block of a chain after the first takes besides */
     bool stop_at_decision;                       /* killed when one is durable, before anything follows from it */
 } world_t;
 

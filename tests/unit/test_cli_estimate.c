@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "cli.h"
+#include "model/parts.h"
 #include "model/train.h"
 
 enum { LAYERS = 40, RESNET18 = 31 };
@@ -96,6 +97,20 @@ static json_t *run_json(int (*command)(int, char **), int argc, char **argv)
     {                                                                                                                              \
         __VA_ARGS__, NULL                                                                                                          \
     }
+
+/* The model with something between the blocks of a network. */
+static void put_between(double ns)
+{
+    prf_model_t *model;
+    void *bytes;
+    size_t len;
+    cr_assert_eq(prf_model_load(&model, model_path, NULL), PRF_OK);
+    model->between_ns = ns;
+    cr_assert_eq(prf_model_encode(model, &bytes, &len, NULL), PRF_OK);
+    cr_assert_eq(prf_file_write(model_path, bytes, len, NULL), PRF_OK);
+    free(bytes);
+    prf_model_destroy(&model);
+}
 
 static char example[] = PRF_SOURCE_DIR "/docs/examples/networks/resnet18.onnx";
 
@@ -251,4 +266,19 @@ Test(estimate, model_export_writes_c_that_tells_where_it_comes_from)
         cr_assert(strstr(text, wanted[i]), "'%s' is not in:\n%.600s", wanted[i], text);
     free(text);
     unlink(c_path);
+}
+
+Test(estimate, what_lies_between_blocks_has_a_line_of_its_own_where_it_takes_time)
+{
+    char *text = run(prf_cmd_estimate, 0, ARGS("estimate", "--model", model_path, example));
+    cr_assert_null(strstr(text, "between blocks"), "%s", text);
+    free(text);
+    put_between(12000);
+    text = run(prf_cmd_estimate, 0, ARGS("estimate", "--model", model_path, example));
+    cr_assert(strstr(text, "between blocks"), "%s", text);
+    cr_assert(strstr(text, "times 12.0 us"), "%s", text);
+    free(text);
+    text = run(prf_cmd_model, 0, ARGS("model", "explain", model_path));
+    cr_assert(strstr(text, "in a network each block after the first takes 12.0 us besides its own time"), "%s", text);
+    free(text);
 }

@@ -263,6 +263,32 @@ Test(sim, an_activation_costs_what_was_set_and_that_is_another_kind_of_board)
     sim()->close(&board);
 }
 
+static double prepared(prf_board_t *board, const char *text, prf_place_t place)
+{
+    prf_block_t block;
+    prf_kernel_t *kernel;
+    double ns;
+    cr_assert_eq(prf_block_parse(&block, text, NULL), PRF_OK);
+    cr_assert_eq(sim()->prepare(board, &block, &place, &kernel, NULL), PRF_OK);
+    cr_assert_eq(sim()->run(kernel, 1, &ns, NULL), PRF_OK);
+    sim()->release(&kernel);
+    return ns;
+}
+
+Test(sim, a_block_behind_another_one_costs_what_was_set_besides)
+{
+    static const char text[] = "conv2d c=64 k=32 h=56 r=3 pad=1";
+    prf_board_facts_t facts;
+    prf_board_t *board = OPEN("board=vta", "between_ns=700");
+    double alone = run(board, text);
+    cr_assert_eq(prepared(board, text, (prf_place_t){.position = 0, .length = 3}), alone);
+    cr_assert_float_eq(prepared(board, text, (prf_place_t){.position = 2, .length = 3}), alone + 700, 1e-6);
+    sim()->describe(board, &facts);
+    cr_assert_str_eq(facts.fingerprint, "sim/vta between_ns=700");
+    cr_assert(facts.flags & PRF_BOARD_EXACT);
+    sim()->close(&board);
+}
+
 Test(sim, groups_run_one_after_the_other)
 {
     prf_board_t *board = OPEN("board=vta");
@@ -280,7 +306,7 @@ Test(sim, a_layer_of_hours_is_refused)
 Test(sim, options_that_cannot_be_are_refused_with_what_would_be_right)
 {
     refuses_options("rows=8", "unknown option 'rows=8': use KEY=VALUE with one of board, noise, slow, pace, crash, hang, wrong, "
-                              "seed, speed, drift, drift_after, activation_ns, activation_ns_per_element, n");
+                              "seed, speed, drift, drift_after, activation_ns, activation_ns_per_element, between_ns, n");
     refuses_options("noise", "unknown option 'noise'");
     refuses_options("noise=lots", "noise=lots: use a number from 0 to 50");
     refuses_options("noise=nan", "use a number from 0 to 50");

@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 
-enum { BOARDS = 6, COMMON_OPTIONS = 13 };
+enum { BOARDS = 6, COMMON_OPTIONS = 14 };
 static const prf_sim_board_t *const boards[BOARDS] = {&prf_sim_ultratrail, &prf_sim_systolic, &prf_sim_vta,
                                                       &prf_sim_ncs2,       &prf_sim_zcu102,   &prf_sim_ferry};
 
@@ -40,6 +40,7 @@ struct prf_board {
     double noise, slow, crash, hang, wrong;          /* shares of 1 */
     double speed, drift;                             /* times as long: always; after `drift_after` runs */
     double activation_ns, activation_ns_per_element; /* that an activation adds to the layer before it */
+    double between_ns;                               /* that a block adds to a chain besides its own time */
     int64_t drift_after;
     bool real_pace;
     uint64_t seed, fault_seed;
@@ -83,6 +84,7 @@ static prf_status_t read_options(prf_board_t *self, const char *const *options, 
         {"drift_after", PRF_OPTION_INTEGER, &self->drift_after, 0, 1e9},
         {"activation_ns", PRF_OPTION_NUMBER, &self->activation_ns, 0, 1e9},
         {"activation_ns_per_element", PRF_OPTION_NUMBER, &self->activation_ns_per_element, 0, 1e6},
+        {"between_ns", PRF_OPTION_NUMBER, &self->between_ns, 0, 1e9},
     };
     size_t entries = COMMON_OPTIONS;
     for (size_t i = 0; i < self->sim->setting_count; i++) {
@@ -179,6 +181,8 @@ static void sim_describe(const prf_board_t *self, prf_board_facts_t *out)
         used += (size_t)snprintf(text + used, cap - used, " activation_ns=%.9g", self->activation_ns);
     if (self->activation_ns_per_element > 0 && used < cap)
         used += (size_t)snprintf(text + used, cap - used, " activation_ns_per_element=%.9g", self->activation_ns_per_element);
+    if (self->between_ns > 0 && used < cap)
+        used += (size_t)snprintf(text + used, cap - used, " between_ns=%.9g", self->between_ns);
     if (self->noise > 0 && used < cap)
         used += (size_t)snprintf(text + used, cap - used, " noise=%.9g", self->noise * 100);
     if (self->slow > 0 && used < cap)
@@ -247,11 +251,12 @@ static uint32_t count_seen(prf_board_t *self, uint64_t block)
 static prf_status_t sim_prepare(prf_board_t *self, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
                                 prf_error_t *err)
 {
-    (void)place;
     double latency_ns;
     prf_status_t status = block_cost(self, block, &latency_ns, err);
     if (status)
         return status;
+    if (place->position > 0)
+        latency_ns += self->between_ns;
     prf_kernel_t *kernel = calloc(1, sizeof *kernel);
     if (!kernel)
         return prf_fail(err, PRF_ENOMEM, "sim: kernel");
@@ -330,7 +335,7 @@ const prf_backend_t prf_backend_sim = {
     .options =
         "board=ultratrail|systolic|vta|ncs2|zcu102|ferry, the board's settings (docs/backends.md), noise=PERCENT slow=PERCENT "
         "pace=off|real crash=P hang=P wrong=P seed=N speed=FACTOR drift=PERCENT drift_after=RUNS "
-        "activation_ns=NS activation_ns_per_element=NS",
+        "activation_ns=NS activation_ns_per_element=NS between_ns=NS",
     .open = sim_open,
     .describe = sim_describe,
     .prepare = sim_prepare,
