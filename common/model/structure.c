@@ -10,7 +10,8 @@
 #include <string.h>
 
 enum { ROWS = 300, PASSES = 8, NOMINEES = 3, PROFILE_TERMS = 24, ROUNDS = 3 };
-#define WORTH 0.95 /* what leaves more than this of the error is not worth having */
+#define WORTH 0.9      /* what leaves more than this of the error is not worth having, */
+#define PROMISING 0.95 /* but may be on the way to what is */
 #define MOST_WIDTH 1024
 #define LEAST_BUFFER 256
 #define MOST_BUFFER 16777216
@@ -277,7 +278,7 @@ static prf_status_t add_one(search_t *s, const nominee_t *nominees, size_t count
         s->known = nominees[i].with;
         bool other_pieces = s->known.blocking.order != before.known.blocking.order;
         status = fit(s, s->sums[1].count > 0 && !other_pieces, err);
-        if (!status && s->error < WORTH * before.error && s->error < best.error) {
+        if (!status && s->error < PROMISING * before.error && s->error < best.error) {
             best = *s;
             memcpy(best_side, s->rows->side, s->rows->rows);
             *added = true;
@@ -341,11 +342,34 @@ static prf_status_t extend(search_t *s, bool *added, prf_error_t *err)
     return status ? status : add_one(s, nominees, count, added, err);
 }
 
+/* One thing after another. Two may help together only: small steps are taken, too, and taken back in the end if those after them
+ * did not make up for it. */
+static prf_status_t grow(search_t *s, prf_error_t *err)
+{
+    search_t settled = *s;
+    uint8_t *side = copy_sides(s, err);
+    prf_status_t status = side ? PRF_OK : PRF_ENOMEM;
+    bool added = true;
+    double bar = s->error;
+    for (int pass = 0; !status && added && pass < PASSES && s->error > PRF_SUMS_EXACT; pass++) {
+        status = extend(s, &added, err);
+        bar *= added ? WORTH : 1;
+        if (status || !added || s->error > bar)
+            continue;
+        settled = *s;
+        bar = s->error;
+        memcpy(side, s->rows->side, s->rows->rows);
+    }
+    if (!status)
+        go_back(s, &settled, side);
+    free(side);
+    return status;
+}
+
 prf_status_t prf_structure_find(prf_structure_t *out, prf_sum_t sums[2], const prf_dataset_t *data, prf_error_t *err)
 {
     prf_rows_t rows;
     search_t s = {.rows = &rows};
-    bool added = true;
     prf_widths_t given;
     widths_given(&given, data);
     s.known.widths = given;
@@ -353,8 +377,8 @@ prf_status_t prf_structure_find(prf_structure_t *out, prf_sum_t sums[2], const p
     if (status)
         return status;
     status = fit(&s, false, err);
-    for (int pass = 0; !status && added && pass < PASSES && s.error > PRF_SUMS_EXACT; pass++)
-        status = extend(&s, &added, err);
+    if (!status)
+        status = grow(&s, err);
     if (!status)
         status = give_up(&s, &given, err);
     *out = s.known;
