@@ -14,7 +14,7 @@ enum { PRF_TRAIN_LEAST = 4 /* layers of a kind that a regressor needs; kinds wit
 typedef enum {
     PRF_MAP_NEVER = 0,
     PRF_MAP_ALWAYS,
-    PRF_MAP_IF_BETTER /* where that errs clearly less in cross-validation */
+    PRF_MAP_IF_BETTER /* where that errs clearly less in cross-validation, with few layers */
 } prf_mapping_t;
 
 typedef struct {

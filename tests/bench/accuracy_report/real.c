@@ -216,10 +216,10 @@ void real_run(size_t seeds, const char *report)
         write_campaign(campaign, s + 1);
         run_campaign(campaign, out);
         summaries[s] = summary_of(out);
+        if (report)
+            write_markdown(report, summaries, s + 1);
     }
     printf("campaigns, stores and models: %s\n", folder);
-    if (report)
-        write_markdown(report, summaries, seeds);
     for (size_t s = 0; s < seeds; s++)
         json_decref(summaries[s]);
 }
