@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 
-enum { PRF_GAUSS_INPUTS = 64, PRF_GAUSS_POINTS = 1024 };
+enum { PRF_GAUSS_INPUTS = 64, PRF_GAUSS_POINTS = 512 };
 
 /* How near two layers are: a feature x counts as (asinh(x) - shift) * scale, which is a logarithm for what is large. */
 typedef struct {
