@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "campaign/recorded_choose.h"
+#include "campaign/recorded.h"
 #include "cli.h"
 
 static const prf_usage_t usage = {
@@ -150,8 +150,6 @@ int prf_cmd_train(int argc, char **argv)
     prf_status_t status = options.from ? prf_model_load(&from, options.from, &err) : PRF_OK;
     if (!status)
         status = load(words.items[0], &options, &data, &err);
-    if (!status)
-        status = prf_recorded_choose(&data, (unsigned)options.threads, &err);
     if (!status)
         status = fit(&data, from, (unsigned)options.threads, &model, &err);
     if (!status && options.out)

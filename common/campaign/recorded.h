@@ -21,7 +21,6 @@ typedef struct {
     uint64_t duplicates;             /* rows whose layer had come before: the first one is kept */
     prf_observation_t *observations; /* owned: the training part, then the rest of it (over budget), then the test part */
     size_t train_count, spare_count, test_count;
-    size_t first_count;      /* of the training part: the first helping of a budget (recorded_choose.h); without one, all of it */
     prf_train_layer_t layer; /* points into observations; no steps */
     char board[PRF_NAME];
     size_t extra_count;
@@ -33,5 +32,7 @@ typedef struct {
 PRF_CHECKED prf_status_t prf_recorded_load(prf_recorded_t *out, const prf_recorded_spec_t *spec, const char *path,
                                            prf_error_t *err);
 void prf_recorded_release(prf_recorded_t *self); /* NULL-safe */
+/* The input of a training on the training part. `names` is room for the extra columns' names and outlives it. */
+prf_train_input_t prf_recorded_input(const prf_recorded_t *self, const char *names[PRF_MODEL_EXTRAS]);
 
 #endif

@@ -8,7 +8,7 @@
 #include <zlib.h>
 
 #include "base/text.h"
-#include "campaign/recorded_choose.h"
+#include "campaign/recorded.h"
 
 static char folder[64], spec_path[96], data_path[96];
 
@@ -170,38 +170,23 @@ Test(recorded, a_small_budget_takes_layers_that_lie_apart_from_the_training_part
     prf_recorded_release(&few);
 }
 
-/* A board that changes its mind about kernels of 5 with every fifty channels; they are a quarter of what there is. */
-static char *moody_data(void)
+Test(recorded, a_larger_budget_takes_the_first_layers_of_the_training_part)
 {
     prf_text_t text;
     prf_text_init(&text);
     prf_text_add(&text, "%s", header);
-    for (int i = 0; i < 1200; i++) {
-        int c = 8 + i / 4, kernel = i % 4 == 0 ? 5 : 1 + 2 * (i % 2), size = 7 * (1 + i % 8);
-        double mood = kernel == 5 ? 1 + c / 50 % 2 * 3 : 1;
-        prf_text_add(&text, "Regular,%d,16,%d,%d,0,%.3f\n", c, size, kernel, mood * (20 + 0.01 * c * size * kernel));
-    }
-    return prf_text_take(&text);
-}
-
-Test(recorded, a_budget_goes_where_a_model_is_unsure_and_never_to_the_test_part)
-{
-    char *data = moody_data(), spec[512];
-    snprintf(spec, sizeof spec, "%sbudget: 400\n", good_spec);
-    prf_recorded_t r = loaded(spec, data), before = loaded(spec, data);
-    prf_error_t err = {0};
-    cr_assert_eq(prf_recorded_choose(&r, 0, &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(r.train_count, 400);
-    cr_assert_eq(r.layer.train_count, 400);
-    cr_assert_eq(r.spare_count, before.spare_count);
-    cr_assert_eq(memcmp(r.layer.validation, before.layer.validation, r.test_count * sizeof *r.layer.validation), 0);
-    size_t moody = 0;
-    for (size_t i = r.first_count; i < 400; i++)
-        moody += r.layer.train[i].layer.p[PRF_P_R] == 5;
-    cr_assert_gt(moody, 90, "%zu of 240", moody);
+    for (int i = 0; i < 400; i++)
+        prf_text_add(&text, "Regular,%d,16,14,3,0,%d\n", 8 + i, 10 + i);
+    char *data = prf_text_take(&text), spec[512];
+    snprintf(spec, sizeof spec, "%sbudget: 100\n", good_spec);
+    prf_recorded_t all = loaded(good_spec, data), some = loaded(spec, data);
+    cr_assert_eq(some.train_count, 100);
+    cr_assert_eq(some.spare_count, 200);
+    cr_assert_eq(memcmp(some.layer.train, all.layer.train, 100 * sizeof *all.layer.train), 0);
+    cr_assert_eq(memcmp(some.layer.validation, all.layer.validation, 100 * sizeof *all.layer.validation), 0);
     free(data);
-    prf_recorded_release(&r);
-    prf_recorded_release(&before);
+    prf_recorded_release(&all);
+    prf_recorded_release(&some);
 }
 
 Test(recorded, gzip_is_read_directly_and_a_truncated_file_is_noticed)

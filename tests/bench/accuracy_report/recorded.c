@@ -2,7 +2,7 @@
 /* recorded.c - models of a recorded board (docs/examples/train-v100.yaml), in three data types, from a thousand layers and from
  * all: ours, the paper's forest on the latency itself, and our candidates on layers drawn at random. The recordings are not part of
  * the project; their path is given. */
-#include "campaign/recorded_choose.h"
+#include "campaign/recorded.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static const struct {
 static const unsigned sizes[SIZES] = {1000, 0}; /* layers; 0: all of the training part */
 
 typedef struct {
-    double ours, median, within_10, paper, random; /* MAPE and shares in percent */
+    double ours, median, within_10, paper; /* MAPE and shares in percent */
     char regressor[64];
     size_t trained, judged;
 } row_t;
@@ -118,25 +118,16 @@ static double paper(const prf_recorded_t *data, uint64_t seed)
     return 100 * sum / (double)data->test_count;
 }
 
-/* Without its budget the training part is shuffled, so that its first layers are as good as drawn. */
 static void judge_recorded(const char *path, const char *precision, unsigned budget, uint64_t seed, row_t *out)
 {
-    prf_error_t err = {0};
     prf_recorded_t data;
     *out = (row_t){.ours = (double)NAN};
-    load(&data, path, precision, 0, seed);
-    if (budget)
-        data.train_count = data.layer.train_count = budget;
-    out->paper = paper(&data, seed);
-    out->random = budget ? train(&data, NULL) : (double)NAN;
-    prf_recorded_release(&data);
     load(&data, path, precision, budget, seed);
-    if (prf_recorded_choose(&data, 0, &err))
-        die(&err, path);
+    out->paper = paper(&data, seed);
     out->ours = train(&data, out);
     prf_recorded_release(&data);
-    printf("%s %5zu seed %llu: MAPE %7.3f  median %7.3f  <10%% %5.1f | paper %7.3f | random %7.3f | %s\n", precision, out->trained,
-           (unsigned long long)seed, out->ours, out->median, out->within_10, out->paper, out->random, out->regressor);
+    printf("%s %5zu seed %llu: MAPE %7.3f  median %7.3f  <10%% %5.1f | paper %7.3f | %s\n", precision, out->trained,
+           (unsigned long long)seed, out->ours, out->median, out->within_10, out->paper, out->regressor);
     fflush(stdout);
 }
 
@@ -150,15 +141,11 @@ static double middle(const row_t *rows, size_t count, size_t offset)
 
 static void add_rows(prf_text_t *md, const char *name, const row_t *rows, size_t count, double goal)
 {
-    double ours = middle(rows, count, offsetof(row_t, ours)), random = middle(rows, count, offsetof(row_t, random));
+    double ours = middle(rows, count, offsetof(row_t, ours));
     double forest = middle(rows, count, offsetof(row_t, paper));
     prf_text_add(md, "| %s | %zu | %.3g | %g | %s | %.3g | %.1f | %.3g |", name, rows[0].trained, ours, goal,
                  ours <= goal ? "yes" : "**no**", middle(rows, count, offsetof(row_t, median)),
                  middle(rows, count, offsetof(row_t, within_10)), forest);
-    if (isnan(random))
-        prf_text_add(md, " |");
-    else
-        prf_text_add(md, " %.3g |", random);
     prf_text_add(md, " %s |\n", rows[0].regressor);
 }
 
@@ -175,9 +162,8 @@ void recorded_run(const char *data, size_t seeds, const char *report)
         "    tests/bench/accuracy --recorded v100_tensorrt_conv.csv.gz --report docs\n\n"
         "Convolutions that the authors of alibaba/lightweight-neural-architecture-search measured with TensorRT on an NVIDIA V100\n"
         "(batch 1, type Regular; not part of prfarm), by the spec `docs/examples/train-v100.yaml` in three data types. A fifth of\n"
-        "the layers is held back and judges. *1,000*: prfarm chooses as many of the others ([model-file.md](model-file.md), A "
-        "budget);\n"
-        "the paper's forest and *random layers* (our candidates) get as many drawn at random. Medians of %zu seeds.\n\n"
+        "the layers is held back and judges. 1,000 are drawn evenly from the others; the paper's forest gets the same. Medians of "
+        "%zu seeds.\n\n"
         "| data type | layers | MAPE %% | goal | reached | median %% | within 10 %% | paper's forest | random layers | regressor "
         "|\n"
         "|---|---|---|---|---|---|---|---|---|---|\n",
