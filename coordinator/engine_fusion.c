@@ -220,12 +220,12 @@ static prf_status_t ask_more(prf_engine_t *self, size_t board, pair_t *pair, prf
 prf_status_t fusion_ask_more(prf_engine_t *self, size_t board, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
-    double noise = prf_fusion_noise_percent(kind_repeatability(self, kind));
-    prf_status_t status = PRF_OK;
     /* Without another helping there is nothing that could be given up for more. */
     if (kind->fusion_asked || kind->round > 0 || kind->rounds == 1)
         return PRF_OK;
     kind->fusion_asked = true;
+    double noise = prf_fusion_noise_percent(kind_repeatability(self, kind));
+    prf_status_t status = PRF_OK;
     for (size_t i = 0; !status && i < kind->pair_count; i++) {
         prf_fused_t items[PRF_FUSION_MOST];
         if (prf_fusion_adds(items, fused_of(self, kind, &kind->pairs[i], items), noise))

@@ -397,9 +397,8 @@ prf_status_t plan_advance(prf_engine_t *self, size_t board, prf_error_t *err)
     kind->stage = sweeping ? PRF_STAGE_SWEEP : PRF_STAGE_MEASURE;
     if (sweeping || !kind_is_quiet(kind))
         return PRF_OK;
-    prf_status_t status = PRF_OK;
-    if (!kind->trial) /* in which no helping was planned */
-        status = fusion_ask_more(self, board, err);
+    /* In the trial of an old model no helping was planned. */
+    prf_status_t status = kind->trial ? PRF_OK : fusion_ask_more(self, board, err);
     if (!status && !kind->trial)
         status = between_ask(self, board, err);
     if (!status && kind_is_quiet(kind))

@@ -32,9 +32,8 @@ enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000 };
 #define TIE 1.01
 #define UNSURE 1.0 /* standard errors by which a candidate must beat those before it */
 #define CLEARLY 0.7
-#define EXACT 1e-7 /* a mean error that nothing can better */
-#define SAME 0.9   /* a fit to all rows is kept unless one to a part is better than this share of its error */
-#define TINY 1e-9  /* half the least width of an interval, as a share: what rounding may do */
+#define SAME 0.9  /* a fit to all rows is kept unless one to a part is better than this share of its error */
+#define TINY 1e-9 /* half the least width of an interval, as a share: what rounding may do */
 
 typedef enum { OWN = 0, PRIOR, VIEWS } view_t;
 
@@ -455,7 +454,7 @@ static size_t best_candidate(const trial_t *trial, double *least)
     }
     for (size_t c = 0; c < best; c++)
         if (errors[c] <= TIE * *least ||
-            (candidates[c].view == OWN && !has_rest(&candidates[c]) && *least > EXACT &&
+            (candidates[c].view == OWN && !has_rest(&candidates[c]) && *least > PRF_REGRESSOR_EXACT &&
              errors[c] - *least < UNSURE * uncertainty(trial->residuals[c], trial->residuals[best], count)))
             return c;
     return best;
@@ -476,7 +475,7 @@ static prf_status_t cross_validate(trial_t *trial, size_t *best, uint64_t seed, 
     if (status)
         return status;
     *best = best_candidate(trial, &least);
-    if (least < EXACT)
+    if (least < PRF_REGRESSOR_EXACT)
         return PRF_OK;
     status = judge_all(trial, true, seed, threads, err);
     if (!status)

@@ -16,6 +16,7 @@
 #include "model/terms.h"
 
 enum { PRF_REGRESSOR_NAME = 32 };
+#define PRF_REGRESSOR_EXACT 1e-7 /* a mean error, as a share, that nothing can better */
 
 typedef enum { PRF_SCALE_NONE = 0, PRF_SCALE_ROOFLINE, PRF_SCALE_TERMS } prf_scale_t;
 

@@ -11,7 +11,6 @@
 #include "model/parts.h"
 
 enum { MOST_TRAIN = 20000000, CALIBRATE_FROM = 20, MAP_MOST = 2000 /* layers: more of them show what lies within a tile */ };
-#define EXACT 1e-7  /* an error that nothing can better */
 #define CLEARLY 0.9 /* share of the error that mapping must stay below: layers of one tile then are the same, fold or not */
 
 static prf_status_t check_observations(const prf_train_layer_t *layer, const prf_observation_t *observations, size_t count,
@@ -156,7 +155,8 @@ static prf_status_t choose_mapping(prf_model_part_t *part, double error, const p
     prf_train_input_t own = *input;
     bool from_old;
     double error_mapped = INFINITY;
-    if (layer->mapping != PRF_MAP_IF_BETTER || error < EXACT || layer->train_count > MAP_MOST || !prf_steps_any(&part->steps))
+    if (layer->mapping != PRF_MAP_IF_BETTER || error < PRF_REGRESSOR_EXACT || layer->train_count > MAP_MOST ||
+        !prf_steps_any(&part->steps))
         return PRF_OK;
     own.from = NULL; /* it was not better */
     mapped.map_queries = true;

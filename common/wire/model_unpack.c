@@ -9,28 +9,9 @@
 #include <string.h>
 
 #include "model/between.h"
+#include "wire/budget.h"
 #include "wire/model_fusions.h"
 #include "wire/model_header.h"
-
-/* A few bytes of a hostile file could ask for a large struct each: the sum is bounded by the file's size. */
-typedef struct {
-    size_t left;
-} budget_t;
-
-static void *budget_alloc(void *data, size_t size)
-{
-    budget_t *budget = data;
-    if (size > budget->left)
-        return NULL;
-    budget->left -= size;
-    return malloc(size);
-}
-
-static void budget_free(void *data, void *pointer)
-{
-    (void)data;
-    free(pointer);
-}
 
 static prf_status_t corrupt(prf_error_t *err, const char *what)
 {
@@ -334,8 +315,8 @@ prf_status_t prf_model_file_unpack(prf_model_t **out, const void *bytes, size_t 
     prf_status_t status = check_header(file, len, err);
     if (status)
         return status;
-    budget_t budget = {.left = 65536 + 8 * len};
-    ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
+    prf_budget_t budget = {.left = 65536 + 8 * len};
+    ProtobufCAllocator allocator = prf_budget_allocator(&budget);
     Prf__Model__Model *message = prf__model__model__unpack(&allocator, len - MODEL_HEADER_BYTES, file + MODEL_HEADER_BYTES);
     if (!message)
         return corrupt(err, "its body is no model");

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "onnx.pb-c.h"
+#include "wire/budget.h"
 
 typedef struct {
     prf_onnx_t view; /* first: the public face */
@@ -24,28 +25,6 @@ typedef struct {
     size_t tensors_used, numbers_used, infos_used, attributes_used;
 } file_t;
 
-typedef struct {
-    size_t left;
-    bool exhausted;
-} budget_t;
-
-static void *budget_alloc(void *data, size_t size)
-{
-    budget_t *budget = data;
-    if (size > budget->left) {
-        budget->exhausted = true;
-        return NULL;
-    }
-    budget->left -= size;
-    return malloc(size);
-}
-
-static void budget_free(void *data, void *pointer)
-{
-    (void)data;
-    free(pointer);
-}
-
 bool prf_onnx_integral(int32_t type)
 {
     return (type >= 2 && type <= 7) || type == PRF_ONNX_BOOL || type == 12 || type == 13;
@@ -53,8 +32,8 @@ bool prf_onnx_integral(int32_t type)
 
 static prf_status_t unpack(Prf__Onnx__Model **out, const void *bytes, size_t len, prf_error_t *err)
 {
-    budget_t budget = {.left = 4 * len + ((size_t)64 << 20)};
-    ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
+    prf_budget_t budget = {.left = 4 * len + ((size_t)64 << 20)};
+    ProtobufCAllocator allocator = prf_budget_allocator(&budget);
     Prf__Onnx__Model *model = prf__onnx__model__unpack(&allocator, len, bytes);
     if (!model && budget.exhausted)
         return prf_fail(err, PRF_EINVAL, "not a network: decoding %zu bytes would take more than %zu bytes of memory", len,
