@@ -131,3 +131,90 @@ void *world_model(prf_engine_t *e, size_t *len)
     memcpy(copy, bytes, *len);
     return copy;
 }
+
+static void add_network(const world_campaign_t *campaign, prf_engine_network_t **out)
+{
+    prf_error_t err = {0};
+    prf_engine_network_t *net = campaign->network ? calloc(1, sizeof *net) : NULL;
+    if (net)
+        *net = (prf_engine_network_t){.name = "net", .block_count = campaign->block_count};
+    if (net)
+        net->blocks = calloc(campaign->block_count, sizeof *net->blocks);
+    for (size_t i = 0; net && i < campaign->block_count; i++)
+        cr_assert_eq(prf_block_parse(&net->blocks[i], campaign->network[i], &err), PRF_OK, "%s", err.text);
+    *out = net;
+}
+
+prf_engine_t *world_engine(const world_campaign_t *campaign, const world_t *w)
+{
+    prf_campaign_t parsed;
+    prf_engine_network_t *net;
+    prf_engine_t *e = NULL;
+    prf_error_t err = {0};
+    cr_assert_eq(prf_campaign_parse(&parsed, campaign->text, strlen(campaign->text), "world.yaml", &err), PRF_OK, "%s", err.text);
+    add_network(campaign, &net);
+    cr_assert_eq(prf_engine_new(&e, &parsed, net, net != NULL, &err), PRF_OK, "%s", err.text);
+    if (campaign->refresh)
+        prf_engine_refresh(e, campaign->refresh);
+    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
+        if (w->decisions[i])
+            cr_assert_eq(prf_engine_decide(e, 0, prf_engine_decisions[i], w->decisions[i], &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", campaign->kinds, UINT32_MAX, &err), PRF_OK, "%s", err.text);
+    return e;
+}
+
+static void init_like(world_t *w, const world_t *board, uint64_t seed)
+{
+    world_init(w, seed);
+    w->latency = board->latency;
+    w->between_ns = board->between_ns;
+}
+
+void *world_undisturbed(const world_campaign_t *campaign, const world_t *board, uint64_t seed, size_t *len, size_t *fresh)
+{
+    world_t w;
+    init_like(&w, board, seed);
+    prf_engine_t *e = world_engine(campaign, &w);
+    cr_assert(world_run(e, &w));
+    void *model = world_model(e, len);
+    *fresh = w.fresh;
+    prf_engine_destroy(&e);
+    e = world_engine(campaign, &w);
+    cr_assert(world_run(e, &w));
+    size_t again_len;
+    void *again = world_model(e, &again_len);
+    cr_assert_eq(w.fresh, *fresh);
+    cr_assert(again_len == *len && memcmp(again, model, *len) == 0);
+    free(again);
+    prf_engine_destroy(&e);
+    world_release(&w);
+    return model;
+}
+
+void world_expect_same(const world_campaign_t *campaign, const world_t *board)
+{
+    enum { EVERY = 25 };
+    size_t len, fresh, again_len, again_fresh;
+    void *expected = world_undisturbed(campaign, board, 7, &len, &fresh),
+         *again = world_undisturbed(campaign, board, 8, &again_len, &again_fresh);
+    cr_assert_eq(again_fresh, fresh);
+    cr_assert(again_len == len && memcmp(again, expected, len) == 0);
+    free(again);
+    world_t w;
+    init_like(&w, board, 9);
+    w.stop_after = EVERY;
+    prf_engine_t *e = world_engine(campaign, &w);
+    for (int kills = 0; !world_run(e, &w); kills++) {
+        cr_assert_lt(kills, 100);
+        prf_engine_destroy(&e);
+        e = world_engine(campaign, &w);
+        w.stop_after = w.fresh + EVERY;
+    }
+    cr_assert_eq(w.fresh, fresh, "measured %zu points, undisturbed %zu", w.fresh, fresh);
+    again = world_model(e, &again_len);
+    cr_assert(again_len == len && memcmp(again, expected, len) == 0);
+    free(again);
+    free(expected);
+    prf_engine_destroy(&e);
+    world_release(&w);
+}

@@ -27,6 +27,37 @@ typedef struct {
 double world_array(const prf_block_t *block);
 
 void world_init(world_t *w, uint64_t seed);
+/* Board and layers of a campaign file about that array. */
+#define WORLD_LAYERS                                                                                                               \
+    "boards:\n"                                                                                                                    \
+    "  - {kind: array, backend: sim}\n"                                                                                            \
+    "layers:\n"                                                                                                                    \
+    "  - kind: conv1d\n"                                                                                                           \
+    "    dtype: i8\n"                                                                                                              \
+    "    knowledge: black\n"                                                                                                       \
+    "    params: {c: 1..64, k: 1..64, w: 16..64, f: [1, 3, 5]}\n"                                                                  \
+    "  - kind: fc\n"                                                                                                               \
+    "    dtype: i8\n"                                                                                                              \
+    "    knowledge: black\n"                                                                                                       \
+    "    params: {in: 1..128, out: 1..128}\n"
+
+/* A campaign, and what the engine is told of it. Borrowed. */
+typedef struct {
+    const char *text;           /* of its file */
+    const char *const *network; /* blocks of its only network, as text; NULL: none */
+    size_t block_count;
+    uint32_t kinds;               /* that the board runs */
+    const prf_refresh_t *refresh; /* NULL: none */
+} world_campaign_t;
+
+/* An engine as a coordinator that starts on this store would build it. */
+prf_engine_t *world_engine(const world_campaign_t *campaign, const world_t *w);
+/* The model of a whole campaign on a world like `board` (its latency and what lies between blocks), with answers in the order of
+ * the seed; `fresh`: points measured. Asserts that there is nothing left to ask when the campaign is begun anew on the same store.
+ * Caller frees. */
+void *world_undisturbed(const world_campaign_t *campaign, const world_t *board, uint64_t seed, size_t *len, size_t *fresh);
+/* Asserts that neither the order of answers nor kills change a byte of the model, or what is measured. */
+void world_expect_same(const world_campaign_t *campaign, const world_t *board);
 void world_release(world_t *w);
 /* Runs until the model is there or the world is stopped; answers in random order. True when the model is final. */
 bool world_run(prf_engine_t *e, world_t *w);

@@ -9,31 +9,20 @@
 #include "world.h"
 
 static const char file[] = "campaign: staircase\n"
-                           "seed: 7\n"
-                           "boards:\n"
-                           "  - {kind: array, backend: sim}\n"
-                           "layers:\n"
-                           "  - kind: conv1d\n"
-                           "    dtype: i8\n"
-                           "    knowledge: black\n"
-                           "    params: {c: 1..64, k: 1..64, w: 16..64, f: [1, 3, 5]}\n"
-                           "  - kind: fc\n"
-                           "    dtype: i8\n"
-                           "    knowledge: black\n"
-                           "    params: {in: 1..128, out: 1..128}\n"
-                           "budget: {samples: 128}\n"
+                           "seed: 7\n" WORLD_LAYERS "budget: {samples: 128}\n"
                            "validation: {layers: 30, repeats: 2}\n"
                            "baseline: true\n";
 
+/* As a coordinator that starts on this store would build it. */
+static prf_engine_t *engine_in(const char *text, const world_t *w, const prf_refresh_t *refresh)
+{
+    return world_engine(&(world_campaign_t){.text = text, .kinds = UINT32_MAX, .refresh = refresh}, w);
+}
+
 static prf_engine_t *engine_of(const char *text)
 {
-    prf_campaign_t campaign;
-    prf_engine_t *e = NULL;
-    prf_error_t err = {0};
-    cr_assert_eq(prf_campaign_parse(&campaign, text, strlen(text), "staircase.yaml", &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_engine_new(&e, &campaign, NULL, 0, &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", UINT32_MAX, UINT32_MAX, &err), PRF_OK, "%s", err.text);
-    return e;
+    static const world_t nothing_decided;
+    return engine_in(text, &nothing_decided, NULL);
 }
 
 static prf_engine_t *engine(void)
@@ -43,15 +32,14 @@ static prf_engine_t *engine(void)
 
 static void *undisturbed(uint64_t seed, size_t *len, size_t *fresh)
 {
-    world_t w = {0};
-    prf_map_init(&w.known);
-    prf_rng_init(&w.rng, seed, 0);
+    world_t w;
+    world_init(&w, seed);
     prf_engine_t *e = engine();
     cr_assert(world_run(e, &w));
     void *model = world_model(e, len);
     *fresh = w.fresh;
     prf_engine_destroy(&e);
-    prf_map_release(&w.known);
+    world_release(&w);
     return model;
 }
 
@@ -70,9 +58,9 @@ Test(engine, killed_and_resumed_it_repeats_nothing_and_ends_in_the_same_bytes)
 {
     size_t len, fresh, again_len;
     void *expected = undisturbed(1, &len, &fresh);
-    world_t w = {.stop_after = 40};
-    prf_map_init(&w.known);
-    prf_rng_init(&w.rng, 3, 0);
+    world_t w;
+    world_init(&w, 3);
+    w.stop_after = 40;
     prf_engine_t *e = engine();
     for (int kills = 0; !world_run(e, &w); kills++) {
         cr_assert_lt(kills, 100);
@@ -87,14 +75,14 @@ Test(engine, killed_and_resumed_it_repeats_nothing_and_ends_in_the_same_bytes)
     free(expected);
     free(again);
     prf_engine_destroy(&e);
-    prf_map_release(&w.known);
+    world_release(&w);
 }
 
 Test(engine, poisoned_points_are_counted_and_the_campaign_goes_on_without_them)
 {
-    world_t w = {.poison = true};
-    prf_map_init(&w.known);
-    prf_rng_init(&w.rng, 4, 0);
+    world_t w;
+    world_init(&w, 4);
+    w.poison = true;
     prf_engine_t *e = engine();
     cr_assert(world_run(e, &w));
     json_t *summary = prf_engine_summary(e);
@@ -108,7 +96,7 @@ Test(engine, poisoned_points_are_counted_and_the_campaign_goes_on_without_them)
     cr_assert(strstr(note, "points were given up ('prfarm poisoned staircase' tells why), the last one: it broke"), "%s", note);
     json_decref(summary);
     prf_engine_destroy(&e);
-    prf_map_release(&w.known);
+    world_release(&w);
 }
 
 /* The campaign with another budget. */
@@ -122,9 +110,8 @@ static prf_engine_t *engine_with(unsigned samples)
 
 Test(engine, a_width_that_nobody_looked_for_is_unknown_not_none)
 {
-    world_t w = {0};
-    prf_map_init(&w.known);
-    prf_rng_init(&w.rng, 5, 0);
+    world_t w;
+    world_init(&w, 5);
     prf_engine_t *e = engine_with(40); /* too few layers for a sweep */
     cr_assert(world_run(e, &w));
     json_t *summary = prf_engine_summary(e);
@@ -133,14 +120,13 @@ Test(engine, a_width_that_nobody_looked_for_is_unknown_not_none)
     cr_assert(json_is_null(json_object_get(fc, "out")));
     json_decref(summary);
     prf_engine_destroy(&e);
-    prf_map_release(&w.known);
+    world_release(&w);
 }
 
 Test(engine, steps_found_and_error_reach_the_summary)
 {
-    world_t w = {0};
-    prf_map_init(&w.known);
-    prf_rng_init(&w.rng, 5, 0);
+    world_t w;
+    world_init(&w, 5);
     prf_engine_t *e = engine_with(400);
     cr_assert(world_run(e, &w));
     prf_engine_published(e, 0, 1);
@@ -162,7 +148,7 @@ Test(engine, steps_found_and_error_reach_the_summary)
     cr_assert_gt(json_integer_value(json_object_get(board, "active_samples")), 0);
     json_decref(summary);
     prf_engine_destroy(&e);
-    prf_map_release(&w.known);
+    world_release(&w);
 }
 
 /* Of `samples` layers nothing but what sweep and sample are made of. */
@@ -170,9 +156,8 @@ Test(engine, the_budget_is_kept_whatever_the_helpings_are_made_of)
 {
     static const unsigned budgets[] = {8, 24, 60, 128};
     for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
-        world_t w = {0};
-        prf_map_init(&w.known);
-        prf_rng_init(&w.rng, 15, 0);
+        world_t w;
+        world_init(&w, 15);
         prf_engine_t *e = engine_with(budgets[i]);
         cr_assert(world_run(e, &w), "%u", budgets[i]);
         json_t *summary = prf_engine_summary(e);
@@ -184,7 +169,7 @@ Test(engine, the_budget_is_kept_whatever_the_helpings_are_made_of)
         cr_assert_leq(swept, budgets[i] / 3 + 2, "sweeps took %lld of %u", (long long)swept, budgets[i]);
         json_decref(summary);
         prf_engine_destroy(&e);
-        prf_map_release(&w.known);
+        world_release(&w);
     }
 }
 
@@ -206,7 +191,7 @@ static void cr_expect_passes(const char *passes, world_t w, size_t each)
     free(model);
     free(calm);
     prf_engine_destroy(&e);
-    prf_map_release(&w.known);
+    world_release(&w);
 }
 
 Test(engine, of_two_passes_the_faster_stands)
@@ -237,9 +222,8 @@ Test(engine, passes_that_were_disturbed_confirm_nothing)
 
 Test(engine, a_worker_that_never_takes_the_model_does_not_hold_the_campaign_for_ever)
 {
-    world_t w = {0};
-    prf_map_init(&w.known);
-    prf_rng_init(&w.rng, 7, 0);
+    world_t w;
+    world_init(&w, 7);
     prf_engine_t *e = engine();
     cr_assert(world_run(e, &w));
     prf_engine_published(e, 0, 1);
@@ -252,24 +236,7 @@ Test(engine, a_worker_that_never_takes_the_model_does_not_hold_the_campaign_for_
     cr_assert(strstr(note, "1 of 3 workers"), "%s", note);
     json_decref(summary);
     prf_engine_destroy(&e);
-    prf_map_release(&w.known);
-}
-
-/* An engine as a coordinator that starts on this store would build it. */
-static prf_engine_t *engine_in(const char *text, const world_t *w, const prf_refresh_t *refresh)
-{
-    prf_campaign_t campaign;
-    prf_engine_t *e = NULL;
-    prf_error_t err = {0};
-    cr_assert_eq(prf_campaign_parse(&campaign, text, strlen(text), "staircase.yaml", &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_engine_new(&e, &campaign, NULL, 0, &err), PRF_OK, "%s", err.text);
-    if (refresh)
-        prf_engine_refresh(e, refresh);
-    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
-        if (w->decisions[i])
-            cr_assert_eq(prf_engine_decide(e, 0, prf_engine_decisions[i], w->decisions[i], &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", UINT32_MAX, UINT32_MAX, &err), PRF_OK, "%s", err.text);
-    return e;
+    world_release(&w);
 }
 
 static json_int_t told(prf_engine_t *e, const char *key)

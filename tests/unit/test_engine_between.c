@@ -10,44 +10,25 @@
 
 enum { NETWORK = 3, TEXT = 1024, CHAINS = 4, LENGTH = 10 };
 
-static const char head[] = "campaign: between\n"
-                           "seed: 3\n"
-                           "boards:\n"
-                           "  - {kind: array, backend: sim}\n"
-                           "layers:\n"
-                           "  - kind: conv1d\n"
-                           "    dtype: i8\n"
-                           "    knowledge: black\n"
-                           "    params: {c: 1..64, k: 1..64, w: 16..64, f: [1, 3, 5]}\n"
-                           "  - kind: fc\n"
-                           "    dtype: i8\n"
-                           "    knowledge: black\n"
-                           "    params: {in: 1..128, out: 1..128}\n";
-static const char tail[] = "validation: {layers: 30, repeats: 2}\n";
-
 static const char *const network[NETWORK] = {"conv1d c=20 k=30 w=50 f=3 dtype=i8", "conv1d c=30 k=64 w=48 f=5 dtype=i8",
                                              "fc in=100 out=77 dtype=i8"};
 
+static const world_t array = {.between_ns = 150};
+
+/* Valid until the next. */
+static const world_campaign_t *campaign(const char *budget, bool with_network)
+{
+    static char text[TEXT];
+    static world_campaign_t c;
+    snprintf(text, sizeof text, "campaign: between\nseed: 3\n" WORLD_LAYERS "budget: {%s}\nvalidation: {layers: 30, repeats: 2}\n",
+             budget);
+    c = (world_campaign_t){text, with_network ? network : NULL, NETWORK, UINT32_MAX, NULL};
+    return &c;
+}
+
 static prf_engine_t *engine(const char *budget, bool with_network, const world_t *w)
 {
-    char text[TEXT];
-    prf_campaign_t campaign;
-    prf_engine_t *e = NULL;
-    prf_error_t err = {0};
-    snprintf(text, sizeof text, "%sbudget: {%s}\n%s", head, budget, tail);
-    cr_assert_eq(prf_campaign_parse(&campaign, text, strlen(text), "between.yaml", &err), PRF_OK, "%s", err.text);
-    prf_engine_network_t *net = with_network ? calloc(1, sizeof *net) : NULL;
-    if (net) {
-        *net = (prf_engine_network_t){.name = "net", .blocks = calloc(NETWORK, sizeof *net->blocks), .block_count = NETWORK};
-        for (size_t i = 0; i < NETWORK; i++)
-            cr_assert_eq(prf_block_parse(&net->blocks[i], network[i], &err), PRF_OK, "%s", err.text);
-    }
-    cr_assert_eq(prf_engine_new(&e, &campaign, net, with_network, &err), PRF_OK, "%s", err.text);
-    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
-        if (w->decisions[i])
-            cr_assert_eq(prf_engine_decide(e, 0, prf_engine_decisions[i], w->decisions[i], &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", UINT32_MAX, UINT32_MAX, &err), PRF_OK, "%s", err.text);
-    return e;
+    return world_engine(campaign(budget, with_network), w);
 }
 
 static void begin(world_t *w, uint64_t seed, double between_ns)
@@ -183,53 +164,9 @@ Test(engine_between, a_chain_that_cannot_be_measured_is_left_out)
     world_release(&w);
 }
 
-static void *undisturbed(const char *budget, uint64_t seed, size_t *len, size_t *fresh)
-{
-    world_t w;
-    begin(&w, seed, 150);
-    prf_engine_t *e = engine(budget, true, &w);
-    cr_assert(world_run(e, &w));
-    void *model = world_model(e, len);
-    *fresh = w.fresh;
-    prf_engine_destroy(&e);
-    /* Begun anew on all results and decisions there is nothing left to ask. */
-    e = engine(budget, true, &w);
-    cr_assert(world_run(e, &w));
-    size_t again_len;
-    void *again = world_model(e, &again_len);
-    cr_assert_eq(w.fresh, *fresh);
-    cr_assert(again_len == *len && memcmp(again, model, *len) == 0);
-    free(again);
-    prf_engine_destroy(&e);
-    world_release(&w);
-    return model;
-}
-
 Test(engine_between, neither_the_order_of_results_nor_kills_change_a_byte)
 {
-    size_t len, fresh, again_len, again_fresh;
-    void *expected = undisturbed("samples: 200", 7, &len, &fresh),
-         *again = undisturbed("samples: 200", 8, &again_len, &again_fresh);
-    cr_assert_eq(again_fresh, fresh);
-    cr_assert(again_len == len && memcmp(again, expected, len) == 0);
-    free(again);
-    world_t w;
-    begin(&w, 9, 150);
-    w.stop_after = 25;
-    prf_engine_t *e = engine("samples: 200", true, &w);
-    for (int kills = 0; !world_run(e, &w); kills++) {
-        cr_assert_lt(kills, 100);
-        prf_engine_destroy(&e);
-        e = engine("samples: 200", true, &w);
-        w.stop_after = w.fresh + 25;
-    }
-    cr_assert_eq(w.fresh, fresh, "measured %zu points, undisturbed %zu", w.fresh, fresh);
-    again = world_model(e, &again_len);
-    cr_assert(again_len == len && memcmp(again, expected, len) == 0);
-    free(again);
-    free(expected);
-    prf_engine_destroy(&e);
-    world_release(&w);
+    world_expect_same(campaign("samples: 200", true), &array);
 }
 
 /* Every answer keeps a board busy for 40 ms: the time is up before the chains are asked for, about then, and later. */
@@ -239,6 +176,6 @@ Test(engine_between, time_that_is_up_in_the_middle_of_it_is_no_trouble_for_a_res
                                           "samples: 200, seconds: 8"};
     for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
         size_t len, fresh;
-        free(undisturbed(budgets[i], 10, &len, &fresh));
+        free(world_undisturbed(campaign(budgets[i], true), &array, 10, &len, &fresh));
     }
 }

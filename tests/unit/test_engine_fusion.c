@@ -7,22 +7,7 @@
 
 #include "world.h"
 
-enum { EVERYTHING = -1, NETWORK = 5, TEXT = 1024 };
-
-static const char head[] = "campaign: pairs\n"
-                           "seed: 3\n"
-                           "boards:\n"
-                           "  - {kind: array, backend: sim}\n"
-                           "layers:\n"
-                           "  - kind: conv1d\n"
-                           "    dtype: i8\n"
-                           "    knowledge: black\n"
-                           "    params: {c: 1..64, k: 1..64, w: 16..64, f: [1, 3, 5]}\n"
-                           "  - kind: fc\n"
-                           "    dtype: i8\n"
-                           "    knowledge: black\n"
-                           "    params: {in: 1..128, out: 1..128}\n";
-static const char tail[] = "validation: {layers: 30, repeats: 2}\n";
+enum { NETWORK = 5, TEXT = 1024 };
 
 /* relu behind conv1d is free, gelu adds; behind fc relu runs by itself. softmax is not modelled. */
 static const char *const network[NETWORK] = {"conv1d c=20 k=30 w=50 f=3 + activation c=30 h=1 w=48 fn=0 dtype=i8",
@@ -47,33 +32,34 @@ static double latency(const prf_block_t *b)
     return then && then->p[PRF_P_FN] == PRF_FN_GELU ? ns + 50 + 0.02 * elements(then) : ns;
 }
 
-/* `kinds` that the board runs; without networks when `networks` is 0. */
-static prf_engine_t *engine(const char *budget, uint32_t kinds, size_t networks, const world_t *w)
+static const world_t array = {.latency = latency};
+
+/* Valid until the next. */
+static const world_campaign_t *campaign(const char *budget, uint32_t kinds, bool with_network)
 {
-    char text[TEXT];
-    prf_campaign_t campaign;
-    prf_engine_t *e = NULL;
-    prf_error_t err = {0};
-    snprintf(text, sizeof text, "%sbudget: {%s}\n%s", head, budget, tail);
-    cr_assert_eq(prf_campaign_parse(&campaign, text, strlen(text), "pairs.yaml", &err), PRF_OK, "%s", err.text);
-    prf_engine_network_t *net = networks ? calloc(1, sizeof *net) : NULL;
-    if (net) {
-        *net = (prf_engine_network_t){.name = "net", .blocks = calloc(NETWORK, sizeof *net->blocks), .block_count = NETWORK};
-        for (size_t i = 0; i < NETWORK; i++)
-            cr_assert_eq(prf_block_parse(&net->blocks[i], network[i], &err), PRF_OK, "%s", err.text);
-    }
-    cr_assert_eq(prf_engine_new(&e, &campaign, net, networks, &err), PRF_OK, "%s", err.text);
-    for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
-        if (w->decisions[i])
-            cr_assert_eq(prf_engine_decide(e, 0, prf_engine_decisions[i], w->decisions[i], &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", kinds, UINT32_MAX, &err), PRF_OK, "%s", err.text);
-    return e;
+    static char text[TEXT];
+    static world_campaign_t c;
+    snprintf(text, sizeof text, "campaign: pairs\nseed: 3\n" WORLD_LAYERS "budget: {%s}\nvalidation: {layers: 30, repeats: 2}\n",
+             budget);
+    c = (world_campaign_t){text, with_network ? network : NULL, NETWORK, kinds, NULL};
+    return &c;
 }
 
 static void begin(world_t *w, uint64_t seed)
 {
     world_init(w, seed);
     w->latency = latency;
+}
+
+/* What a whole campaign comes to. New reference; the world's end. */
+static json_t *summary_of(const world_campaign_t *c, world_t *w)
+{
+    prf_engine_t *e = world_engine(c, w);
+    cr_assert(world_run(e, w));
+    json_t *summary = prf_engine_summary(e);
+    prf_engine_destroy(&e);
+    world_release(w);
+    return summary;
 }
 
 static json_t *board_of(json_t *summary)
@@ -113,9 +99,7 @@ Test(engine_fusion, rules_are_found_exactly_and_networks_are_estimated_by_them)
 {
     world_t w;
     begin(&w, 1);
-    prf_engine_t *e = engine("samples: 400", UINT32_MAX, 1, &w);
-    cr_assert(world_run(e, &w));
-    json_t *summary = prf_engine_summary(e);
+    json_t *summary = summary_of(campaign("samples: 400", UINT32_MAX, true), &w);
     is_rule(summary, "conv1d", "relu", "fused", 0, 0);
     is_rule(summary, "conv1d", "gelu", "adds", 50, 0.02);
     is_rule(summary, "fc", "relu", "separate", 30, 0.5);
@@ -124,22 +108,16 @@ Test(engine_fusion, rules_are_found_exactly_and_networks_are_estimated_by_them)
     cr_assert_eq(number(net, "modelled_blocks"), 4);
     cr_assert_float_eq(number(net, "error_percent"), 0, 1e-3, "%g", number(net, "error_percent"));
     json_decref(summary);
-    prf_engine_destroy(&e);
-    world_release(&w);
 }
 
 Test(engine_fusion, a_board_that_runs_no_activation_alone_is_not_asked_to)
 {
     world_t w;
     begin(&w, 1);
-    prf_engine_t *e = engine("samples: 400", ~(1u << PRF_ACTIVATION), 1, &w);
-    cr_assert(world_run(e, &w));
-    json_t *summary = prf_engine_summary(e);
+    json_t *summary = summary_of(campaign("samples: 400", ~(1u << PRF_ACTIVATION), true), &w);
     is_rule(summary, "fc", "relu", "adds", 30, 0.5);
     cr_assert_eq(number(board_of(summary), "fusion_samples"), 3 + 6 + 6, "few layers tell that a pair is free");
     json_decref(summary);
-    prf_engine_destroy(&e);
-    world_release(&w);
 }
 
 /* Layers of pairs are paid from the budget, a twentieth of it at most; too small a one has no rules, or only those that most blocks
@@ -155,17 +133,13 @@ Test(engine_fusion, the_budget_is_kept)
         world_t w;
         begin(&w, 4);
         snprintf(budget, sizeof budget, "samples: %u", cases[i].samples);
-        prf_engine_t *e = engine(budget, UINT32_MAX, 1, &w);
-        cr_assert(world_run(e, &w));
-        json_t *summary = prf_engine_summary(e);
+        json_t *summary = summary_of(campaign(budget, UINT32_MAX, true), &w);
         const json_t *board = board_of(summary);
         double fusion = number(board, "fusion_samples"), samples = number(board, "samples");
         cr_assert_eq(json_array_size(json_object_get(board, "fusion")), cases[i].rules, "%s", budget);
         cr_assert(fusion >= 3.0 * (double)cases[i].rules && fusion <= cases[i].samples / 20, "%s: %g", budget, fusion);
         cr_assert(samples <= cases[i].samples && samples >= 0.9 * cases[i].samples, "%s: %g", budget, samples);
         json_decref(summary);
-        prf_engine_destroy(&e);
-        world_release(&w);
     }
 }
 
@@ -173,14 +147,10 @@ Test(engine_fusion, a_campaign_without_networks_asks_for_no_rules)
 {
     world_t w;
     begin(&w, 5);
-    prf_engine_t *e = engine("samples: 400", UINT32_MAX, 0, &w);
-    cr_assert(world_run(e, &w));
-    json_t *summary = prf_engine_summary(e);
+    json_t *summary = summary_of(campaign("samples: 400", UINT32_MAX, false), &w);
     cr_assert_eq(number(board_of(summary), "fusion_samples"), 0);
     cr_assert_eq(json_array_size(json_object_get(board_of(summary), "fusion")), 0);
     json_decref(summary);
-    prf_engine_destroy(&e);
-    world_release(&w);
 }
 
 Test(engine_fusion, what_two_measurements_of_a_layer_differ_by_hides_what_an_activation_costs)
@@ -190,62 +160,14 @@ Test(engine_fusion, what_two_measurements_of_a_layer_differ_by_hides_what_an_act
     w.passes = 2;
     w.slow[0] = 1; /* the second measurement of a validation layer takes a fifth longer, so that is the noise */
     w.slow[1] = 1.2;
-    prf_engine_t *e = engine("samples: 400", UINT32_MAX, 1, &w);
-    cr_assert(world_run(e, &w));
-    json_t *summary = prf_engine_summary(e);
+    json_t *summary = summary_of(campaign("samples: 400", UINT32_MAX, true), &w);
     is_rule(summary, "conv1d", "gelu", "fused", 0, 0);
     json_decref(summary);
-    prf_engine_destroy(&e);
-    world_release(&w);
-}
-
-static void *undisturbed(const char *budget, uint64_t seed, size_t *len, size_t *fresh)
-{
-    world_t w;
-    begin(&w, seed);
-    prf_engine_t *e = engine(budget, UINT32_MAX, 1, &w);
-    cr_assert(world_run(e, &w));
-    void *model = world_model(e, len);
-    *fresh = w.fresh;
-    prf_engine_destroy(&e);
-    /* Begun anew on all results and decisions there is nothing left to ask. */
-    e = engine(budget, UINT32_MAX, 1, &w);
-    cr_assert(world_run(e, &w));
-    size_t again_len;
-    void *again = world_model(e, &again_len);
-    cr_assert_eq(w.fresh, *fresh);
-    cr_assert(again_len == *len && memcmp(again, model, *len) == 0);
-    free(again);
-    prf_engine_destroy(&e);
-    world_release(&w);
-    return model;
 }
 
 Test(engine_fusion, neither_the_order_of_results_nor_kills_change_a_byte)
 {
-    size_t len, fresh, again_len, again_fresh;
-    void *expected = undisturbed("samples: 200", 7, &len, &fresh),
-         *again = undisturbed("samples: 200", 8, &again_len, &again_fresh);
-    cr_assert_eq(again_fresh, fresh);
-    cr_assert(again_len == len && memcmp(again, expected, len) == 0);
-    free(again);
-    world_t w;
-    begin(&w, 9);
-    w.stop_after = 25;
-    prf_engine_t *e = engine("samples: 200", UINT32_MAX, 1, &w);
-    for (int kills = 0; !world_run(e, &w); kills++) {
-        cr_assert_lt(kills, 100);
-        prf_engine_destroy(&e);
-        e = engine("samples: 200", UINT32_MAX, 1, &w);
-        w.stop_after = w.fresh + 25;
-    }
-    cr_assert_eq(w.fresh, fresh, "measured %zu points, undisturbed %zu", w.fresh, fresh);
-    again = world_model(e, &again_len);
-    cr_assert(again_len == len && memcmp(again, expected, len) == 0);
-    free(again);
-    free(expected);
-    prf_engine_destroy(&e);
-    world_release(&w);
+    world_expect_same(campaign("samples: 200", UINT32_MAX, true), &array);
 }
 
 /* Every answer keeps a board busy for 40 ms: the time is up in the sweep, in the first helping, where functions are measured alone,
@@ -256,6 +178,6 @@ Test(engine_fusion, time_that_is_up_in_the_middle_of_it_is_no_trouble_for_a_resu
                                           "samples: 200, seconds: 8"};
     for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
         size_t len, fresh;
-        free(undisturbed(budgets[i], 10, &len, &fresh));
+        free(world_undisturbed(campaign(budgets[i], UINT32_MAX, true), &array, 10, &len, &fresh));
     }
 }
