@@ -2,8 +2,9 @@
 /* weather.c - deeds are done one after the other, in their order; what lasts is kept in a list until its time is over, while the
  * next deeds go on.
  *
- * A partition is judged twice: when it ends, the workers beyond it must have brought something meanwhile; and at the campaign's end
- * those that were cut off must have brought something since, if there was work enough for everyone. */
+ * A partition is judged twice: the workers beyond it must bring something meanwhile, so it is held until they have (a coordinator
+ * that was killed or a slow machine may need longer than a brief partition lasts) or have long had the time to; and at the
+ * campaign's end those that were cut off must have brought something since, if there was work enough for everyone. */
 #include "weather.h"
 
 #include <inttypes.h>
@@ -18,7 +19,7 @@
 #include "hosts.h"
 
 #define SPOOL_ENDING ".v1"
-enum { LASTING = 64, ENOUGH_WORK = 20 /* measurements a worker */ };
+enum { LASTING = 64, ENOUGH_WORK = 20 /* measurements a worker */, PATIENCE_MS = 20000 };
 
 typedef struct {
     const deed_t *deed;
@@ -125,18 +126,33 @@ static prf_status_t begin(weather_t *self, const deed_t *deed, prf_error_t *err)
     }
 }
 
-static prf_status_t end_partition(weather_t *self, const lasting_t *l, prf_error_t *err)
+static size_t brought_by_others(const weather_t *self, const lasting_t *l)
 {
-    prf_status_t status = set_partition(self, l, true, err);
     size_t others = 0;
     for (size_t i = 0; i < rack_workers(self->rack); i++)
         if (!is_off(l->cut_off, i))
             others += ledger_acked_by(rack_ledger(self->rack), i) - l->acked[i];
+    return others;
+}
+
+static bool is_over(const weather_t *self, const lasting_t *l, uint64_t now)
+{
+    bool partition = l->deed->kind == DEED_CUT || l->deed->kind == DEED_UNPLUG;
+    if (partition && l->until_ms + PATIENCE_MS > now && brought_by_others(self, l) == 0)
+        return false;
+    return l->until_ms <= now;
+}
+
+static prf_status_t end_partition(weather_t *self, const lasting_t *l, prf_error_t *err)
+{
+    prf_status_t status = set_partition(self, l, true, err);
+    size_t others = brought_by_others(self, l);
     ledger_say(rack_ledger(self->rack), "the others brought %zu meanwhile", others);
     self->healed = (healed_t){.cut_off = l->cut_off, .total = ledger_acked(rack_ledger(self->rack))};
     count_acked(self, self->healed.acked);
     if (!status && others == 0)
-        status = prf_fail(err, PRF_EINTERNAL, "a partition of %u ms stopped the workers beyond it, too", l->deed->for_ms);
+        status = prf_fail(err, PRF_EINTERNAL, "a partition of %u ms stopped the workers beyond it for %u ms, too", l->deed->for_ms,
+                          l->deed->for_ms + PATIENCE_MS);
     return status;
 }
 
@@ -160,7 +176,7 @@ static prf_status_t end_what_is_over(weather_t *self, prf_error_t *err)
     uint64_t now = prf_clock_mono_ms();
     size_t i = 0;
     while (i < self->lasting_count) {
-        if (self->lasting[i].until_ms > now) {
+        if (!is_over(self, &self->lasting[i], now)) {
             i++;
             continue;
         }
