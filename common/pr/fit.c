@@ -9,7 +9,12 @@
  * buffer that overflows) follow no formula from tile to tile, yet are level within each: for them every tile seen gets a height of
  * its own, and pays for it as a parameter.
  *
- * BIC = n log(mean squared relative error + FLOOR^2) + k log n. The floor keeps an exact fit from claiming infinite evidence. */
+ * BIC = n log(mean squared relative error + FLOOR^2) + k log n. The floor keeps an exact fit from claiming infinite evidence.
+ *
+ * A board that is slow for a while (a busy host, a low clock) takes a fifth longer or more, which is no noise of a few percent: one
+ * such point among ten hides any step. So a fit may set points aside that lie far above it, each at the price that a rare slow
+ * measurement has in such a likelihood. Boards that have no noise have no slow states either: there, what lies above is to be
+ * explained. */
 #include "pr/fit.h"
 
 #include <math.h>
@@ -20,7 +25,13 @@
 #define NEST_LEFT 0.5   /* ... that a width may leave, for narrower steps to be looked for within it */
 #define NESTED_LEFT 0.2 /* ... and that these may leave of that */
 
-enum { SPARE = 2 }; /* points beyond the parameters without which a fit says nothing */
+#define SLOW 0.13 /* a point that far above a fit, as a share of itself, may be a slow measurement */
+#define SLOW_PRICE                                                                                                                 \
+    8.0 /* of one, as BIC: about 1 for being rare (one in twenty, anywhere in a range of a third), the rest for the choice */
+#define STANDS_OUT 8.0 /* times what the others leave: by so much it must lie above */
+#define NOISE 5.0      /* times the floor: what noise leaves at least */
+
+enum { SPARE = 2 /* points beyond the parameters without which a fit says nothing */, SLOW_PART = 8 /* of the points, at most */ };
 
 typedef struct {
     double row[PRF_FIT_POINTS][PRF_FIT_TERMS];
@@ -164,10 +175,11 @@ static double place_cost(const prf_curve_t *curve, size_t knee)
     return 2 * log(fmax(last - first, 1) / gap) / log((double)curve->count);
 }
 
-void prf_fit_unbroken(const prf_curve_t *curve, prf_fit_t *out)
+static void fit_unbroken(const prf_curve_t *curve, int32_t unused, prf_fit_t *out)
 {
     prf_fit_t best = {.bic = INFINITY, .rms = INFINITY, .width = 1, .terms = 2};
     size_t n = curve->count;
+    (void)unused;
     for (unsigned terms = 2; terms <= 3 && n >= terms + SPARE; terms++) {
         prf_fit_t fit = {.width = 1, .terms = terms};
         assess(&fit, n, fit_terms(curve, &fit), terms);
@@ -176,11 +188,11 @@ void prf_fit_unbroken(const prf_curve_t *curve, prf_fit_t *out)
     *out = best;
 }
 
-void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out)
+static void fit_smooth(const prf_curve_t *curve, int32_t unused, prf_fit_t *out)
 {
     prf_fit_t best;
     size_t n = curve->count;
-    prf_fit_unbroken(curve, &best);
+    fit_unbroken(curve, unused, &best);
     /* Fewer than twice as many points as coefficients can be broken into anything. */
     for (unsigned terms = 4; terms <= 6 && n >= 2 * (terms + 1) && best.rms > PRF_FIT_FLOOR; terms += 2)
         for (size_t i = 0; i < n; i++) {
@@ -191,7 +203,7 @@ void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out)
     *out = best;
 }
 
-void prf_fit_broken_at(const prf_curve_t *curve, int32_t place, prf_fit_t *out)
+static void fit_broken_at(const prf_curve_t *curve, int32_t place, prf_fit_t *out)
 {
     prf_fit_t fit = {.width = 1, .terms = 4, .knee = place};
     assess(&fit, curve->count, curve->count >= 4 + SPARE ? fit_terms(curve, &fit) : INFINITY, 4);
@@ -301,7 +313,7 @@ static void fit_nested(const prf_curve_t *curve, prf_fit_t *best)
     }
 }
 
-void prf_fit_steps(const prf_curve_t *curve, int32_t width, prf_fit_t *out)
+static void fit_steps(const prf_curve_t *curve, int32_t width, prf_fit_t *out)
 {
     prf_fit_t best = {.bic = INFINITY, .width = width, .terms = 3};
     size_t n = curve->count;
@@ -325,4 +337,74 @@ double prf_fit_predict(const prf_fit_t *fit, int32_t at)
     for (unsigned i = 0; i < fit->terms; i++)
         sum += row[i] * fit->coef[i];
     return sum;
+}
+
+/* ---- slow measurements ---- */
+
+/* The point that lies farthest above a fit; false: none does that might be a slow measurement. */
+static bool slowest(const prf_curve_t *curve, const prf_fit_t *fit, size_t *at)
+{
+    double most = SLOW;
+    bool found = false;
+    for (size_t i = 0; i < curve->count; i++) {
+        double above = 1 - prf_fit_predict(fit, curve->at[i]) / curve->y[i];
+        if (above > most)
+            most = above, *at = i, found = true;
+    }
+    return found;
+}
+
+static void set_aside(prf_curve_t *curve, size_t at)
+{
+    curve->count--;
+    for (size_t i = at; i < curve->count; i++) {
+        curve->at[i] = curve->at[i + 1];
+        curve->y[i] = curve->y[i + 1];
+    }
+}
+
+typedef void (*fitter_t)(const prf_curve_t *curve, int32_t width_or_place, prf_fit_t *out);
+
+/* One after the other, since the slowest hides the others. What is set aside must stand out from what the others leave: a wrong fit
+ * has points far above it, too. */
+static void fit_without_slow(fitter_t fitter, const prf_curve_t *curve, int32_t width_or_place, prf_fit_t *out)
+{
+    prf_fit_t best, fit;
+    fitter(curve, width_or_place, &best);
+    fit = best;
+    prf_curve_t rest = *curve;
+    size_t at, most = curve->count / SLOW_PART;
+    while (curve->count - rest.count < most && fit.bic < INFINITY && slowest(&rest, &fit, &at)) {
+        double aside = (double)(curve->count - rest.count + 1), y = rest.y[at];
+        int32_t place = rest.at[at];
+        set_aside(&rest, at);
+        fitter(&rest, width_or_place, &fit);
+        if (fit.rms <= NOISE * PRF_FIT_FLOOR || 1 - prf_fit_predict(&fit, place) / y < STANDS_OUT * fit.rms)
+            continue;
+        prf_fit_t charged = fit;
+        charged.bic += SLOW_PRICE * aside;
+        charged.spent += aside;
+        keep_better(&best, &charged);
+    }
+    *out = best;
+}
+
+void prf_fit_unbroken(const prf_curve_t *curve, prf_fit_t *out)
+{
+    fit_without_slow(fit_unbroken, curve, 0, out);
+}
+
+void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out)
+{
+    fit_without_slow(fit_smooth, curve, 0, out);
+}
+
+void prf_fit_broken_at(const prf_curve_t *curve, int32_t place, prf_fit_t *out)
+{
+    fit_without_slow(fit_broken_at, curve, place, out);
+}
+
+void prf_fit_steps(const prf_curve_t *curve, int32_t width, prf_fit_t *out)
+{
+    fit_without_slow(fit_steps, curve, width, out);
 }
