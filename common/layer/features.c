@@ -5,8 +5,8 @@
  * so they cannot disagree. Four groups:
  *   1. the parameters as they are;
  *   2. derived sizes on a logarithmic scale (operations, elements, bytes, intensity, the layer seen as a matrix product);
- *   3. what a tiled machine makes of them without its tiles being known: powers of two that divide a size, and tile counts of
- *      32, 64 and 128, the extents in use on most of today's matrix units;
+ *   3. what a tiled machine makes of them without its tiles being known: powers of two that divide a size, tile counts of 8 to
+ *      128, the extents in use on most of today's vector and matrix units, and how full vectors are;
  *   4. for parameters with a known step width: tile count, how full the last tile is, and the products over all of them.
  * Constant columns (a parameter that never varies) cost nothing: training drops them. */
 #include "layer/features.h"
@@ -14,6 +14,8 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+
+enum { MOST_LANES = 32 /* of a vector unit */, LEAST_ARRAY = 32 /* rows or columns of a matrix unit */ };
 
 typedef struct {
     float *out;    /* NULL: only count or name */
@@ -100,8 +102,8 @@ static void emit_sizes(sink_t *sink, const prf_recipe_t *recipe, const prf_layer
 /* The layer as a product of a P x T and a T x K matrix: P output positions, K channels, T terms in each sum. */
 static void emit_product(sink_t *sink, const prf_layer_t *layer)
 {
-    static const double tile[] = {32, 64, 128};
-    static const char *const name[] = {"32", "64", "128"};
+    static const double tile[] = {8, 16, 32, 64, 128};
+    static const char *const name[] = {"8", "16", "32", "64", "128"};
     prf_shape_t out = prf_layer_out_shape(layer);
     double macs = prf_layer_macs(layer), outputs = prf_layer_outputs(layer);
     bool matrix = layer->kind == PRF_MATMUL;
@@ -109,13 +111,21 @@ static void emit_product(sink_t *sink, const prf_layer_t *layer)
     double channels = (double)(matrix ? layer->p[PRF_P_K] : prf_layer_in_shape(layer).c);
     emit(sink, "rows", "", rows);
     for (size_t i = 0; i < sizeof tile / sizeof *tile; i++) {
-        emit(sink, "grid", name[i], tiles(rows, tile[i]) * tiles(columns, tile[i]));
-        emit(sink, "columns", name[i], tiles(columns, tile[i]));
-        emit(sink, "channels", name[i], tiles(channels, tile[i]));
+        double column_tiles = tiles(columns, tile[i]), channel_tiles = tiles(channels, tile[i]);
+        if (tile[i] >= LEAST_ARRAY)
+            emit(sink, "grid", name[i], tiles(rows, tile[i]) * column_tiles);
+        emit(sink, "columns", name[i], column_tiles);
+        emit(sink, "channels", name[i], channel_tiles);
+        if (tile[i] > MOST_LANES)
+            continue;
+        emit(sink, "fill.columns", name[i], columns / (column_tiles * tile[i]));
+        emit(sink, "fill.channels", name[i], channels / (channel_tiles * tile[i]));
     }
     emit(sink, "grid", "128x64", tiles(rows, 128) * tiles(columns, 64));
     emit(sink, "grid", "64x128", tiles(rows, 64) * tiles(columns, 128));
     double filled = tiles(rows, 64) * 64 * tiles(columns, 64) * 64 * tiles(channels, 16) * 16;
+    double filled_lanes = rows * tiles(columns, 8) * 8 * tiles(channels, 8) * 8;
+    emit(sink, "log_filled_8", "", log1(filled_lanes * terms / channels));
     emit(sink, "log_filled_64", "", log1(filled * terms / channels));
 }
 

@@ -9,7 +9,7 @@
 
 #include "layer/layer.h"
 
-enum { PRF_FEATURES = 112, PRF_FEATURES_EXTRAS = 8, PRF_FEATURES_VERSION = 1, PRF_FEATURE_NAME = 48 };
+enum { PRF_FEATURES = 128, PRF_FEATURES_EXTRAS = 8, PRF_FEATURES_VERSION = 2, PRF_FEATURE_NAME = 48 };
 
 /* How features are made for one layer kind on one kind of board. */
 typedef struct {

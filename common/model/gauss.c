@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /* gauss.c - which features matter is a question of lengths: one for each feature, long where it does not matter. They maximise the
- * marginal likelihood of a subset of the layers, by gradient ascent with Adam's steps (Kingma and Ba 2015), held back by a prior
- * that expects features to matter little; those that end up not mattering are left out. Weights are then solved for with all
- * layers. */
+ * marginal likelihood by gradient ascent with Adam's steps (Kingma and Ba 2015), held back by a prior that expects features to
+ * matter little; those that end up not mattering are left out. The ascent begins on a few layers, where a step costs little, and
+ * ends on many: on a few alone it takes features for important that are not. Weights are then solved for with all layers. */
 #include "model/gauss.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUBSET = 160, STEPS = 50, OTHERS = 2 /* amplitude and noise, behind the lengths */ };
-#define USUAL_SCALE 0.1  /* expected of a feature whose standard deviation is 1; */
+#include "model/dot.h"
+
+enum { OTHERS = 2 /* amplitude and noise, behind the lengths */ };
+#define USUAL_SCALE 0.03 /* expected of a feature whose standard deviation is 1; */
 #define SCALE_SPREAD 1.2 /* standard deviation of its logarithm; */
 #define USUAL_NOISE 0.1  /* of the target's standard deviation; */
 #define NOISE_SPREAD 2.0 /* likewise */
 #define LEAST_NOISE 1e-3
-#define LEAST_SCALE 0.01 /* nothing changes over a feature's range */
-#define ALIKE 0.9995     /* correlation of features that say the same */
-#define RATE 0.12        /* of Adam's steps */
+#define LEAST_SCALE 0.01                              /* nothing changes over a feature's range */
+#define ALIKE 0.9995                                  /* correlation of features that say the same */
+enum { FEW = 160, STEPS_FEW = 100, STEPS_MANY = 30 }; /* layers and steps of the first stage, steps of the second one */
+#define RATE 0.2                                      /* of Adam's steps */
 #define ROOT_5 2.23606797749978969
 
 void prf_gauss_release(prf_gauss_t *self)
@@ -98,19 +101,16 @@ void prf_gauss_predict(const prf_gauss_t *self, const float *features, double *m
 /* a = L L', in its lower half. False: not positive. */
 static bool cholesky(double *a, size_t n)
 {
-    for (size_t j = 0; j < n; j++) {
-        double *row_j = a + j * n, pivot = row_j[j];
-        for (size_t k = 0; k < j; k++)
-            pivot -= row_j[k] * row_j[k];
+    for (size_t i = 0; i < n; i++) {
+        double *row_i = a + i * n;
+        for (size_t j = 0; j < i; j++) {
+            const double *row_j = a + j * n;
+            row_i[j] = (row_i[j] - prf_dot(row_i, row_j, j)) / row_j[j];
+        }
+        double pivot = row_i[i] - prf_dot(row_i, row_i, i);
         if (!(pivot > 0))
             return false;
-        row_j[j] = sqrt(pivot);
-        for (size_t i = j + 1; i < n; i++) {
-            double *row_i = a + i * n, sum = row_i[j];
-            for (size_t k = 0; k < j; k++)
-                sum -= row_i[k] * row_j[k];
-            row_i[j] = sum / row_j[j];
-        }
+        row_i[i] = sqrt(pivot);
     }
     return true;
 }
@@ -118,15 +118,23 @@ static bool cholesky(double *a, size_t n)
 /* x := (L L')^-1 x */
 static void solve(const double *l, size_t n, double *x)
 {
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < i; k++)
-            x[i] -= l[i * n + k] * x[k];
-        x[i] /= l[i * n + i];
-    }
+    for (size_t i = 0; i < n; i++)
+        x[i] = (x[i] - prf_dot(l + i * n, x, i)) / l[i * n + i];
     for (size_t i = n; i-- > 0;) {
         x[i] /= l[i * n + i];
         for (size_t k = 0; k < i; k++)
             x[k] -= l[i * n + k] * x[i];
+    }
+}
+
+/* out := the transpose of L^-1, whose row i begins at its diagonal. */
+static void invert(const double *l, size_t n, double *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        double *row = out + i * n;
+        row[i] = 1 / l[i * n + i];
+        for (size_t k = i + 1; k < n; k++)
+            row[k] = -prf_dot(l + k * n + i, row + i, k - i) / l[k * n + k];
     }
 }
 
@@ -174,106 +182,113 @@ static uint32_t find_inputs(prf_gauss_input_t *inputs, double *z, const float *t
 
 /* --- lengths ----------------------------------------------------------------------------------------------------------- */
 
-/* The subset that lengths are learned from: m layers, and the state of the ascent. */
+/* The ascent on m layers. */
 typedef struct {
     size_t m, count;                         /* layers, inputs */
-    double *apart;                           /* owned: for each pair i > j the squared distance in each input */
-    double *target;                          /* all that follow point into the same memory: m, */
+    float *apart;                            /* owned: for each pair i > j the squared distance in each input */
+    double *target;                          /* owned, as are all that follow, which lie behind it: m, */
+    double *solved;                          /* m, */
     double *like;                            /* m x m: likeness, */
-    double *l;                               /* m x m: its Cholesky factor with noise, then inverse, */
     double *squares;                         /* m x m: distances, */
-    double *solved;                          /* m */
+    double *l;                               /* m x m: Cholesky factor of the likeness with noise, */
+    double *inverse;                         /* m x m: the transpose of its inverse */
     double theta[PRF_GAUSS_INPUTS + OTHERS]; /* logarithms of scales, amplitude, noise */
 } ascent_t;
 
 static void ascent_release(ascent_t *a)
 {
     free(a->apart);
+    free(a->target);
 }
 
-static prf_status_t ascent_init(ascent_t *a, const double *z, size_t rows, uint32_t count, const double *target, prf_error_t *err)
+/* z holds the columns of the inputs; theta is set apart. */
+static prf_status_t ascent_init(ascent_t *a, const double *z, size_t rows, uint32_t count, const double *target, size_t most,
+                                prf_error_t *err)
 {
-    size_t m = rows < SUBSET ? rows : SUBSET, pairs = m * (m - 1) / 2;
+    size_t m = rows < most ? rows : most;
     *a = (ascent_t){.m = m, .count = count};
-    a->apart = malloc((pairs * count + 2 * m + 3 * m * m) * sizeof *a->apart);
-    if (!a->apart)
+    a->apart = malloc((m * (m - 1) / 2 * count + 1) * sizeof *a->apart);
+    a->target = malloc((2 * m + 4 * m * m) * sizeof *a->target);
+    if (!a->apart || !a->target) {
+        ascent_release(a);
         return prf_fail(err, PRF_ENOMEM, "a Gaussian process over %zu layers", m);
-    a->target = a->apart + pairs * count;
+    }
     a->solved = a->target + m;
     a->like = a->solved + m;
-    a->l = a->like + m * m;
-    a->squares = a->l + m * m;
-    double *apart = a->apart;
+    a->squares = a->like + m * m;
+    a->l = a->squares + m * m;
+    a->inverse = a->l + m * m;
+    float *apart = a->apart;
     for (size_t i = 0; i < m; i++) {
         size_t row = i * rows / m;
         a->target[i] = target[row];
         for (size_t j = 0; j < i; j++)
             for (uint32_t d = 0; d < count; d++) {
                 double difference = z[d * rows + row] - z[d * rows + j * rows / m];
-                *apart++ = difference * difference;
+                *apart++ = (float)(difference * difference);
             }
     }
-    for (uint32_t d = 0; d < count; d++)
-        a->theta[d] = log(USUAL_SCALE);
-    a->theta[count] = 0;
-    a->theta[count + 1] = log(USUAL_NOISE);
     return PRF_OK;
+}
+
+/* Likeness of all pairs with noise, factored. False: where it cannot be. */
+static bool factor(ascent_t *a, const double *weight, double power, double noise)
+{
+    size_t m = a->m, n = a->count;
+    const float *apart = a->apart;
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < i; j++, apart += n) {
+            double squares = 0;
+            for (size_t d = 0; d < n; d++)
+                squares += weight[d] * (double)apart[d];
+            a->squares[i * m + j] = squares;
+            a->like[i * m + j] = likeness(squares);
+            a->l[i * m + j] = power * a->like[i * m + j];
+        }
+        a->l[i * m + i] = power + noise;
+    }
+    return cholesky(a->l, m);
 }
 
 /* Gradient of the logarithm of the posterior by theta. False: where it cannot be computed. */
 static bool climb(ascent_t *a, double *gradient)
 {
     size_t m = a->m, n = a->count;
-    double weight[PRF_GAUSS_INPUTS], power = exp(2 * a->theta[n]), noise = exp(2 * a->theta[n + 1]) + LEAST_NOISE * LEAST_NOISE;
+    double weight[PRF_GAUSS_INPUTS], power = exp(2 * a->theta[n]), noise = exp(2 * a->theta[n + 1]);
     for (size_t d = 0; d < n; d++)
         weight[d] = exp(2 * a->theta[d]);
-    const double *apart = a->apart;
-    for (size_t i = 0; i < m; i++) {
-        for (size_t j = 0; j < i; j++, apart += n) {
-            double squares = 0;
-            for (size_t d = 0; d < n; d++)
-                squares += weight[d] * apart[d];
-            a->squares[i * m + j] = squares;
-            a->like[i * m + j] = likeness(squares);
-            a->l[i * m + j] = power * a->like[i * m + j];
-        }
-        a->l[i * m + i] = power + noise;
-        a->solved[i] = a->target[i];
-    }
-    if (!cholesky(a->l, m))
+    if (!factor(a, weight, power, noise + LEAST_NOISE * LEAST_NOISE))
         return false;
+    memcpy(a->solved, a->target, m * sizeof *a->solved);
     solve(a->l, m, a->solved);
-    /* Columns of the inverse, one by one: into the upper half, which nobody reads. */
-    double column[SUBSET], trace = 0, *slope = gradient;
+    invert(a->l, m, a->inverse);
+    double trace = 0, *slope = gradient;
+    const float *pair = a->apart;
     memset(gradient, 0, (n + OTHERS) * sizeof *gradient);
-    for (size_t j = 0; j < m; j++) {
-        memset(column, 0, sizeof column);
-        column[j] = 1;
-        solve(a->l, m, column);
-        /* d log likelihood / d K_ij = (solved_i solved_j - inverse_ij) / 2, and K is symmetric. */
-        trace += a->solved[j] * a->solved[j] - column[j];
-        for (size_t i = j + 1; i < m; i++) {
-            double by = a->solved[i] * a->solved[j] - column[i];
+    for (size_t i = 0; i < m; i++) {
+        const double *row_i = a->inverse + i * m + i;
+        trace += a->solved[i] * a->solved[i] - prf_dot(row_i, row_i, m - i);
+        for (size_t j = 0; j < i; j++, pair += n) {
+            /* d log likelihood / d K_ij = (solved_i solved_j - inverse_ij) / 2, and K is symmetric. */
+            double by = a->solved[i] * a->solved[j] - prf_dot(row_i, a->inverse + j * m + i, m - i);
             slope[n] += by * 2 * power * a->like[i * m + j];
-            double along = by * power * likeness_slope(a->squares[i * m + j]);
-            const double *pair = a->apart + (i * (i - 1) / 2 + j) * n;
+            double along = by * 2 * power * likeness_slope(a->squares[i * m + j]);
             for (size_t d = 0; d < n; d++)
-                slope[d] += along * 2 * weight[d] * pair[d];
+                slope[d] += along * (double)pair[d];
         }
     }
-    slope[n] += trace * power;
-    slope[n + 1] = trace * exp(2 * a->theta[n + 1]);
     for (size_t d = 0; d < n; d++)
-        slope[d] -= (a->theta[d] - log(USUAL_SCALE)) / (SCALE_SPREAD * SCALE_SPREAD);
-    slope[n + 1] -= (a->theta[n + 1] - log(USUAL_NOISE)) / (NOISE_SPREAD * NOISE_SPREAD);
+        slope[d] = slope[d] * weight[d] - (a->theta[d] - log(USUAL_SCALE)) / (SCALE_SPREAD * SCALE_SPREAD);
+    slope[n] += trace * power;
+    slope[n + 1] = trace * noise - (a->theta[n + 1] - log(USUAL_NOISE)) / (NOISE_SPREAD * NOISE_SPREAD);
     return true;
 }
 
-static void ascend(ascent_t *a)
+static void ascend(ascent_t *a, int steps)
 {
     double gradient[PRF_GAUSS_INPUTS + OTHERS], first[PRF_GAUSS_INPUTS + OTHERS] = {0}, second[PRF_GAUSS_INPUTS + OTHERS] = {0};
     double forget_first = 1, forget_second = 1;
-    for (int step = 0; step < STEPS && climb(a, gradient); step++) {
+    for (int step = 0; step < steps && climb(a, gradient); step++) {
         forget_first *= 0.9;
         forget_second *= 0.99;
         for (size_t d = 0; d < a->count + OTHERS; d++) {
@@ -296,25 +311,51 @@ static double deviation(const double *target, size_t rows, double *mean)
 }
 
 /* Takes over what was learned; inputs that do not matter are left out. */
-static void conclude(prf_gauss_kernel_t *kernel, const ascent_t *a, double deviation)
+static void conclude(prf_gauss_kernel_t *kernel, const double *theta, double deviation)
 {
-    uint32_t kept = 0;
-    for (uint32_t d = 0; d < a->count; d++) {
-        double scale = exp(a->theta[d]);
+    uint32_t kept = 0, count = kernel->count;
+    for (uint32_t d = 0; d < count; d++) {
+        double scale = exp(theta[d]);
         if (scale < LEAST_SCALE)
             continue;
         kernel->inputs[kept] = kernel->inputs[d];
         kernel->inputs[kept++].scale *= scale;
     }
     kernel->count = kept;
-    kernel->amplitude = deviation * exp(a->theta[a->count]);
-    kernel->noise = deviation * hypot(exp(a->theta[a->count + 1]), LEAST_NOISE);
+    kernel->amplitude = deviation * exp(theta[count]);
+    kernel->noise = deviation * hypot(exp(theta[count + 1]), LEAST_NOISE);
+}
+
+static prf_status_t ascend_on(double *theta, const double *z, size_t rows, uint32_t count, const double *target, size_t most,
+                              int steps, prf_error_t *err)
+{
+    ascent_t a;
+    prf_status_t status = ascent_init(&a, z, rows, count, target, most, err);
+    if (status)
+        return status;
+    memcpy(a.theta, theta, sizeof a.theta);
+    ascend(&a, steps);
+    memcpy(theta, a.theta, sizeof a.theta);
+    ascent_release(&a);
+    return PRF_OK;
+}
+
+/* On columns of mean 0 and standard deviation 1. */
+static prf_status_t learn_lengths(double *theta, const double *z, size_t rows, uint32_t count, const double *target, size_t most,
+                                  prf_error_t *err)
+{
+    for (uint32_t d = 0; d < count; d++)
+        theta[d] = log(USUAL_SCALE);
+    theta[count] = 0;
+    theta[count + 1] = log(USUAL_NOISE);
+    prf_status_t status = ascend_on(theta, z, rows, count, target, FEW, STEPS_FEW, err);
+    return status || rows <= FEW ? status : ascend_on(theta, z, rows, count, target, most, STEPS_MANY, err);
 }
 
 prf_status_t prf_gauss_learn(prf_gauss_kernel_t *out, const float *table, size_t row_count, size_t feature_count,
-                             const double *target, prf_error_t *err)
+                             const double *target, size_t most, prf_error_t *err)
 {
-    double *z = malloc((PRF_GAUSS_INPUTS + 1) * (row_count + 1) * sizeof *z), mean;
+    double *z = malloc((PRF_GAUSS_INPUTS + 1) * (row_count + 1) * sizeof *z), mean, theta[PRF_GAUSS_INPUTS + OTHERS];
     if (!z)
         return prf_fail(err, PRF_ENOMEM, "a Gaussian process over %zu layers", row_count);
     *out = (prf_gauss_kernel_t){.count = 0};
@@ -322,15 +363,11 @@ prf_status_t prf_gauss_learn(prf_gauss_kernel_t *out, const float *table, size_t
     out->count = spread > 0 ? find_inputs(out->inputs, z, table, row_count, feature_count) : 0;
     for (size_t i = 0; i < row_count; i++)
         scaled[i] = spread > 0 ? (target[i] - mean) / spread : 0;
-    ascent_t a;
-    prf_status_t status = ascent_init(&a, z, row_count, out->count, scaled, err);
+    prf_status_t status = learn_lengths(theta, z, row_count, out->count, scaled, most, err);
     free(z);
-    if (status)
-        return status;
-    ascend(&a);
-    conclude(out, &a, spread);
-    ascent_release(&a);
-    return PRF_OK;
+    if (!status)
+        conclude(out, theta, spread);
+    return status;
 }
 
 /* --- weights ----------------------------------------------------------------------------------------------------------- */

@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 
-enum { PRF_GAUSS_INPUTS = 64, PRF_GAUSS_POINTS = 512 };
+enum { PRF_GAUSS_INPUTS = 64, PRF_GAUSS_POINTS = 1024 };
 
 /* How near two layers are: a feature x counts as (asinh(x) - shift) * scale, which is a logarithm for what is large. */
 typedef struct {
@@ -35,10 +35,10 @@ typedef struct {
     double amplitude;                  /* how much is unknown there */
 } prf_gauss_t;
 
-/* Learns from at most some hundred of the rows which features matter, and how far. `table` is row_count x feature_count.
- * Deterministic. Errors: PRF_ENOMEM. */
+/* Learns from at most `most` of the rows, evenly chosen, which features matter, and how far; the time grows with their cube.
+ * `table` is row_count x feature_count. Deterministic. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_gauss_learn(prf_gauss_kernel_t *out, const float *table, size_t row_count, size_t feature_count,
-                                         const double *target, prf_error_t *err);
+                                         const double *target, size_t most, prf_error_t *err);
 /* Fits target[i] to row i, of PRF_GAUSS_POINTS rows at most. The caller owns *out. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_gauss_fit(prf_gauss_t *out, const prf_gauss_kernel_t *kernel, const float *table, size_t row_count,
                                        size_t feature_count, const double *target, prf_error_t *err);

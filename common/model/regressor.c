@@ -28,7 +28,7 @@
 #include "model/parallel.h"
 #include "model/transfer.h"
 
-enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000 };
+enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000, LENGTHS_JUDGED = 320, LENGTHS = 512 /* layers for lengths */ };
 #define TIE 1.01
 #define UNSURE 1.0 /* standard errors by which a candidate must beat those before it */
 #define CLEARLY 0.7
@@ -151,30 +151,22 @@ static prf_growth_t growth_for(const candidate_t *candidate, size_t rows)
     return growth;
 }
 
-/* What is learned before the weights of Gaussian processes over one scale. */
-typedef struct {
-    bool learned;
-    prf_gauss_kernel_t kernel;
-} likeness_t;
-
 /* What a regressor is fitted to: rows in one of the views. Borrowed. */
 typedef struct {
     const prf_dataset_t *data;
     const prf_bins_t *bins;           /* of trees */
     const prf_terms_t *terms;         /* of OWN: the additive fits to the same data */
     const prf_regressor_t *regressor; /* of PRIOR */
-    likeness_t *likeness;             /* of Gaussian processes: the first one learns it */
+    size_t lengths_from;              /* at most so many of the rows Gaussian processes learn lengths from */
 } lesson_t;
 
 static prf_status_t fit_gauss(prf_regressor_t *self, const lesson_t *lesson, const double *target, prf_error_t *err)
 {
     const prf_dataset_t *data = lesson->data;
-    likeness_t *l = lesson->likeness;
-    prf_status_t status = PRF_OK;
-    if (!l->learned)
-        status = prf_gauss_learn(&l->kernel, data->table, data->count, data->feature_count, target, err);
-    l->learned = !status;
-    return status ? status : prf_gauss_fit(&self->gauss, &l->kernel, data->table, data->count, data->feature_count, target, err);
+    prf_gauss_kernel_t kernel;
+    prf_status_t status =
+        prf_gauss_learn(&kernel, data->table, data->count, data->feature_count, target, lesson->lengths_from, err);
+    return status ? status : prf_gauss_fit(&self->gauss, &kernel, data->table, data->count, data->feature_count, target, err);
 }
 
 /* What the scale leaves over is learned from features. */
@@ -262,7 +254,6 @@ typedef struct {
     size_t fold_count;
     fold_t folds[FOLDS];
     double *residuals[CANDIDATES], *spreads[CANDIDATES]; /* owned */
-    likeness_t *likenesses; /* owned: of each scale, learned in the first fold; the others differ by a fifth of the rows */
 } trial_t;
 
 static void trial_release(trial_t *trial)
@@ -277,7 +268,6 @@ static void trial_release(trial_t *trial)
         free(trial->residuals[c]);
         free(trial->spreads[c]);
     }
-    free(trial->likenesses);
     free(trial->order);
 }
 
@@ -286,8 +276,7 @@ static prf_status_t trial_init(trial_t *trial, const prf_dataset_t *data, const 
     size_t n = data->count;
     *trial = (trial_t){.data = {data, prior ? prior->data : NULL}, .regressor = prior ? prior->regressor : NULL};
     trial->order = malloc(n * sizeof *trial->order);
-    trial->likenesses = calloc(PRF_ADDITIVES + 1, sizeof *trial->likenesses);
-    bool ok = trial->order && trial->likenesses;
+    bool ok = trial->order;
     for (size_t c = 0; c < CANDIDATES; c++) {
         trial->residuals[c] = malloc(n * sizeof(double));
         trial->spreads[c] = calloc(n, sizeof(double));
@@ -345,7 +334,7 @@ static prf_status_t judge(trial_t *trial, const fold_t *fold, const prf_bins_t *
     prf_regressor_t regressor;
     bool fits;
     view_t view = candidates[c].view;
-    lesson_t lesson = {&fold->rest[view], &bins[view], fold->terms, trial->regressor, &trial->likenesses[candidates[c].additive]};
+    lesson_t lesson = {&fold->rest[view], &bins[view], fold->terms, trial->regressor, LENGTHS_JUDGED};
     prf_status_t status = fit(&regressor, &fits, &candidates[c], &lesson, seed, threads, err);
     if (status || !fits)
         return status;
@@ -528,7 +517,7 @@ static prf_status_t fit_to_all(prf_regressor_t *out, trial_t *trial, size_t c, u
         status = prf_bins_init(&bins, data->table, data->count, data->feature_count, err);
     if (!status && candidate->scale == PRF_SCALE_TERMS)
         status = best_terms(&terms[candidate->additive], trial, candidate->additive, err);
-    lesson_t lesson = {data, &bins, terms, trial->regressor, &trial->likenesses[candidates[c].additive]};
+    lesson_t lesson = {data, &bins, terms, trial->regressor, LENGTHS};
     if (!status)
         status = fit(out, &fits, candidate, &lesson, seed, threads, err);
     for (int t = 0; t < PRF_ADDITIVES; t++)

@@ -9,29 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/dot.h"
+
 #define DEPENDENT 1e-9 /* a column shorter than this, of its length, once made orthogonal to others, says nothing new */
 #define EXACT 1e-10    /* relative errors below are rounding */
-
-/* Eight sums side by side, in the same order whatever the processor has: that order, not the compiler, decides the last bit. */
-typedef double pair_t __attribute__((vector_size(16)));
-enum { PAIRS = 4, LANES = 2 * PAIRS };
-
-static double dot(const double *a, const double *b, size_t n)
-{
-    pair_t sum[PAIRS] = {{0}}, x[PAIRS], y[PAIRS];
-    double rest = 0;
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        memcpy(x, a + i, sizeof x);
-        memcpy(y, b + i, sizeof y);
-        for (int k = 0; k < PAIRS; k++)
-            sum[k] += x[k] * y[k];
-    }
-    for (; i < n; i++)
-        rest += a[i] * b[i];
-    pair_t total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    return total[0] + total[1] + rest;
-}
 
 static void take_off(double *from, double share, const double *what, size_t n)
 {
@@ -85,7 +66,7 @@ static bool basis_add(basis_t *b, const double *column)
 {
     size_t n = b->rows;
     uint32_t k = b->count;
-    double *v = b->q + k * n, length = sqrt(dot(column, column, n));
+    double *v = b->q + k * n, length = sqrt(prf_dot(column, column, n));
     if (!(length > 0) || k == PRF_CHOSEN)
         return false;
     memcpy(v, column, n * sizeof *v);
@@ -93,18 +74,18 @@ static bool basis_add(basis_t *b, const double *column)
         b->r[j][k] = 0;
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t j = 0; j < k; j++) {
-            double share = dot(b->q + j * n, v, n);
+            double share = prf_dot(b->q + j * n, v, n);
             take_off(v, share, b->q + j * n, n);
             b->r[j][k] += share;
         }
-    double rest = sqrt(dot(v, v, n));
+    double rest = sqrt(prf_dot(v, v, n));
     if (rest < DEPENDENT * length)
         return false;
     b->r[k][k] = rest;
     scale(v, 1 / rest, n);
     b->c[k] = 0;
     for (int pass = 0; pass < 2; pass++) {
-        double share = dot(v, b->rest, n);
+        double share = prf_dot(v, b->rest, n);
         take_off(b->rest, share, v, n);
         b->c[k] += share;
     }
@@ -133,7 +114,7 @@ static void basis_solve(const basis_t *b, prf_choice_t *choice)
         choice->weight[i] = weight;
         choice->loss[i] = weight * weight / square;
     }
-    choice->squares = dot(b->rest, b->rest, b->rows);
+    choice->squares = prf_dot(b->rest, b->rest, b->rows);
 }
 
 static const double *column_at(const prf_columns_t *columns, size_t index)
@@ -186,11 +167,11 @@ prf_status_t prf_select_forward(prf_choice_t *out, const prf_columns_t *columns,
     prf_status_t status = b && standing ? PRF_OK : prf_fail(err, PRF_ENOMEM, "a choice among %zu terms", columns->count);
     for (size_t j = 0; !status && j < columns->count; j++) {
         const double *v = column_at(columns, j);
-        double length = dot(v, v, n);
-        standing[j] = (standing_t){length, length, dot(v, b->rest, n)};
+        double length = prf_dot(v, v, n);
+        standing[j] = (standing_t){length, length, prf_dot(v, b->rest, n)};
     }
     *out = (prf_choice_t){0};
-    while (!status && out->count < most && dot(b->rest, b->rest, n) > EXACT * EXACT * (double)n) {
+    while (!status && out->count < most && prf_dot(b->rest, b->rest, n) > EXACT * EXACT * (double)n) {
         size_t j = best_column(standing, columns->count);
         if (j == SIZE_MAX)
             break;
@@ -201,7 +182,7 @@ prf_status_t prf_select_forward(prf_choice_t *out, const prf_columns_t *columns,
         out->column[out->count++] = (uint32_t)j;
         const double *q = b->q + (b->count - 1) * n;
         for (size_t i = 0; i < columns->count; i++) {
-            double share = dot(column_at(columns, i), q, n);
+            double share = prf_dot(column_at(columns, i), q, n);
             standing[i].orthogonal -= share * share;
             standing[i].along -= share * b->c[b->count - 1];
         }
@@ -249,8 +230,8 @@ static prf_status_t active_init(active_t *a, const prf_columns_t *columns, prf_e
     a->slope = a->along + m;
     for (size_t j = 0; j < m; j++) {
         const double *v = column_at(columns, j);
-        a->lengths[j] = sqrt(dot(v, v, n));
-        a->along[j] = a->lengths[j] > 0 ? dot(v, columns->target, n) / a->lengths[j] : 0;
+        a->lengths[j] = sqrt(prf_dot(v, v, n));
+        a->along[j] = a->lengths[j] > 0 ? prf_dot(v, columns->target, n) / a->lengths[j] : 0;
     }
     return PRF_OK;
 }
@@ -261,7 +242,7 @@ static void active_put(active_t *a, uint32_t j)
     double *row = a->products + a->count * columns->count;
     for (size_t i = 0; i < columns->count; i++)
         row[i] = a->lengths[i] > 0
-                     ? dot(column_at(columns, i), column_at(columns, j), columns->rows) / a->lengths[i] / a->lengths[j]
+                     ? prf_dot(column_at(columns, i), column_at(columns, j), columns->rows) / a->lengths[i] / a->lengths[j]
                      : 0;
     a->x[a->count] = 0;
     a->held[a->count++] = j;
@@ -428,7 +409,7 @@ prf_status_t prf_select_prune(prf_choice_t *choice, const prf_columns_t *columns
         for (uint32_t i = 0; i < k; i++)
             kept.column[i] = i;
         const prf_columns_t small = {k, k, values, b->c};
-        status = prune_small(&kept, &small, dot(b->rest, b->rest, b->rows), b->rows, columns->count, err);
+        status = prune_small(&kept, &small, prf_dot(b->rest, b->rest, b->rows), b->rows, columns->count, err);
     }
     for (uint32_t i = 0; i < kept.count; i++)
         kept.column[i] = choice->column[kept.column[i]];
