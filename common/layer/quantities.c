@@ -85,8 +85,6 @@ static void fill_storage(const prf_recipe_t *recipe, const prf_layer_t *layer, d
     int32_t channel_step = matrix ? recipe->width[PRF_P_K] : widest(recipe, PRF_P_C, PRF_P_IN);
     int32_t column_step = matrix ? recipe->width[PRF_P_N] : widest(recipe, PRF_P_K, PRF_P_OUT);
     double channels = rounded_up(q[PRF_Q_CHANNELS], channel_step), columns = rounded_up(q[PRF_Q_COLUMNS], column_step);
-    q[PRF_Q_CHANNEL_STEP] = channel_step > 1 ? channel_step : 1;
-    q[PRF_Q_COLUMN_STEP] = column_step > 1 ? column_step : 1;
     q[PRF_Q_INPUTS] = prf_layer_inputs(layer);
     q[PRF_Q_WEIGHTS] = prf_layer_weights(layer);
     q[PRF_Q_OUTPUTS] = prf_layer_outputs(layer);
@@ -137,8 +135,6 @@ static const char *const names[] = {"C",
                                     "span",
                                     "reach",
                                     "kernel_stride",
-                                    "channel_step",
-                                    "column_step",
                                     "pieces_of_channels",
                                     "pieces_of_lines",
                                     "pieces_of_columns",

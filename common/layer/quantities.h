@@ -33,8 +33,6 @@ enum {
     PRF_Q_SPAN,         /* input positions of one line, padding counted: (out_w - 1) stride + reach */
     PRF_Q_REACH,        /* input lines that one output line needs: dilation (kernel_rows - 1) + 1 */
     PRF_Q_STRIDE,       /* of the kernel; 1 where there is none */
-    PRF_Q_CHANNEL_STEP, /* step width of the channels, 1 without; like that of the columns: what is stored is rounded up to it */
-    PRF_Q_COLUMN_STEP,
     PRF_Q_PIECES_OF_CHANNELS, /* from here on what follows from a blocking (model/blocking.h); 0 until that is applied */
     PRF_Q_PIECES_OF_LINES,    /* of all images */
     PRF_Q_PIECES_OF_COLUMNS,

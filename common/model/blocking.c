@@ -19,10 +19,9 @@ void prf_blocking_apply(const prf_blocking_t *self, double *q)
 {
     if (self->order == PRF_ORDER_NONE)
         return;
-    double step = q[PRF_Q_CHANNEL_STEP], inputs = self->elements[PRF_BUFFER_INPUTS];
-    double all_channels = ceil(q[PRF_Q_CHANNELS] / step) * step, all_columns = ceil(q[PRF_Q_COLUMNS] / q[PRF_Q_COLUMN_STEP]);
-    double channels, lines;
-    all_columns *= q[PRF_Q_COLUMN_STEP];
+    double step = self->channel_step, inputs = self->elements[PRF_BUFFER_INPUTS], channels, lines;
+    double all_channels = ceil(q[PRF_Q_CHANNELS] / step) * step;
+    double all_columns = ceil(q[PRF_Q_COLUMNS] / self->column_step) * self->column_step;
     if (self->order == PRF_ORDER_LINES_FIRST) {
         lines = lines_within(q, floor(inputs / (step * q[PRF_Q_SPAN])));
         double loaded = (lines - 1) * q[PRF_Q_STRIDE] + q[PRF_Q_REACH];
@@ -34,7 +33,7 @@ void prf_blocking_apply(const prf_blocking_t *self, double *q)
     double line = q[PRF_Q_ROWS] / q[PRF_Q_LINES] / q[PRF_Q_IMAGES];
     double room =
         fmin(self->elements[PRF_BUFFER_WEIGHTS] / (channels * q[PRF_Q_TAPS]), self->elements[PRF_BUFFER_OUTPUTS] / (lines * line));
-    double columns = part(all_columns, q[PRF_Q_COLUMN_STEP], room);
+    double columns = part(all_columns, self->column_step, room);
     double pieces = ceil(q[PRF_Q_LINES] / lines);
     q[PRF_Q_PIECES_OF_CHANNELS] = ceil(all_channels / channels);
     q[PRF_Q_PIECES_OF_LINES] = q[PRF_Q_IMAGES] * pieces;

@@ -22,7 +22,8 @@ typedef enum { PRF_BUFFER_INPUTS = 0, PRF_BUFFER_WEIGHTS, PRF_BUFFER_OUTPUTS, PR
 
 typedef struct {
     prf_order_t order;
-    double elements[PRF_BUFFERS]; /* capacity; above 0, may be infinite */
+    double elements[PRF_BUFFERS];     /* capacity; above 0, may be infinite */
+    double channel_step, column_step; /* widths that channels and columns are cut and stored by; at least 1 */
 } prf_blocking_t;
 
 /* Sets PRF_Q_PIECES_OF_CHANNELS to PRF_Q_LOADED_LINES of a layer's quantities; without an order, nothing. */

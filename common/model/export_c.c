@@ -27,7 +27,7 @@ KNOWN(prf_space_t, prf_layer_kind_t kind; prf_dtype_t dtype; prf_dim_t dims[PRF_
 KNOWN(prf_roofline_t, double overhead_ns, ns_per_op, ns_per_byte, fill_exponent;);
 KNOWN(prf_factor_t, uint8_t quantity, form; double argument;);
 KNOWN(prf_term_t, double weight; uint32_t factor_count; prf_factor_t factors[PRF_TERM_FACTORS];);
-KNOWN(prf_blocking_t, prf_order_t order; double elements[PRF_BUFFERS];);
+KNOWN(prf_blocking_t, prf_order_t order; double elements[PRF_BUFFERS]; double channel_step, column_step;);
 KNOWN(prf_terms_t, uint32_t count[PRF_TERM_SUMS]; prf_term_t * terms; double least_ns; prf_blocking_t blocking;);
 KNOWN(prf_node_t, float value; uint32_t child; uint16_t feature;);
 KNOWN(prf_ensemble_t, uint32_t member_count, tree_count; uint32_t * roots; prf_node_t * nodes; size_t node_count; double base;);
@@ -172,8 +172,9 @@ static void put_sums(FILE *out, const prf_terms_t *terms, size_t part)
             terms->count[0], terms->count[1], part, terms->least_ns);
     const prf_blocking_t *b = &terms->blocking;
     if (b->order != PRF_ORDER_NONE)
-        fprintf(out, ",\n                      .blocking = {%d, {%a, %a, %a}}", (int)b->order, fmin(b->elements[0], DBL_MAX),
-                fmin(b->elements[1], DBL_MAX), fmin(b->elements[2], DBL_MAX));
+        fprintf(out, ",\n                      .blocking = {%d, {%a, %a, %a}, %a, %a}", (int)b->order,
+                fmin(b->elements[0], DBL_MAX), fmin(b->elements[1], DBL_MAX), fmin(b->elements[2], DBL_MAX), b->channel_step,
+                b->column_step);
     fputs("},\n", out);
 }
 

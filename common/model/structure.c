@@ -83,6 +83,14 @@ static double last_width(prf_side_t side, const prf_rows_t *rows)
     return fmin(most - 1, MOST_WIDTH);
 }
 
+/* What a machine works on in tiles it stores and cuts in tiles. */
+static void cut_by_widths(prf_structure_t *self)
+{
+    const prf_widths_t *w = &self->widths;
+    self->blocking.channel_step = w->count[PRF_SIDE_CHANNELS] ? w->width[PRF_SIDE_CHANNELS][0] : 1;
+    self->blocking.column_step = w->count[PRF_SIDE_COLUMNS] ? w->width[PRF_SIDE_COLUMNS][0] : 1;
+}
+
 void prf_structure_terms(const prf_structure_t *self, prf_dictionary_t *dictionary)
 {
     prf_dictionary_add(dictionary, &self->widths);
@@ -174,6 +182,7 @@ static prf_status_t nominate_widths(nominee_t best[PRF_SIDES], search_t *s, int 
             best[i] = (nominee_t){s->known, squares};
             if (!prf_widths_add(&best[i].with.widths, side, width))
                 best[i].squares = INFINITY;
+            cut_by_widths(&best[i].with);
         }
     }
     qsort(best, PRF_SIDES, sizeof *best, by_squares);
@@ -199,7 +208,8 @@ static prf_status_t nominate_blocking(nominee_t *best, search_t *s, prf_error_t 
     *best = (nominee_t){s->known, INFINITY};
     for (int order = PRF_ORDER_NONE + 1; !status && order < PRF_ORDERS; order++) {
         nominee_t now = {s->known, INFINITY};
-        now.with.blocking = (prf_blocking_t){(prf_order_t)order, {INFINITY, INFINITY, INFINITY}};
+        now.with.blocking = (prf_blocking_t){.order = (prf_order_t)order, .elements = {INFINITY, INFINITY, INFINITY}};
+        cut_by_widths(&now.with);
         bool changed = true;
         for (int round = 0; !status && changed && round < ROUNDS; round++) {
             changed = false;
@@ -315,6 +325,7 @@ static prf_status_t give_up(search_t *s, const prf_widths_t *given, prf_error_t 
             without.widths.count[side]--;
             for (uint32_t j = i; j < without.widths.count[side]; j++)
                 without.widths.width[side][j] = without.widths.width[side][j + 1];
+            cut_by_widths(&without);
             status = try_without(s, &without, err);
         }
     if (!status && s->known.blocking.order != PRF_ORDER_NONE) {
@@ -366,6 +377,33 @@ static prf_status_t grow(search_t *s, prf_error_t *err)
     return status;
 }
 
+/* Widths of channels and columns that were found late, after a blocking or other widths had taken their part, are where to begin
+ * anew: the one of the two ends that errs less stays. */
+static prf_status_t begin_anew(search_t *s, const prf_widths_t *given, prf_error_t *err)
+{
+    search_t before = *s;
+    prf_widths_t widths = *given;
+    bool more = false;
+    for (int side = PRF_SIDE_CHANNELS; side <= PRF_SIDE_COLUMNS; side++)
+        for (uint32_t i = 0; i < s->known.widths.count[side]; i++)
+            if (!has_width(given, (prf_side_t)side, s->known.widths.width[side][i]))
+                more = prf_widths_add(&widths, (prf_side_t)side, s->known.widths.width[side][i]) || more;
+    if (!more || s->error < PRF_SUMS_EXACT)
+        return PRF_OK;
+    uint8_t *side = copy_sides(s, err);
+    if (!side)
+        return PRF_ENOMEM;
+    s->known = (prf_structure_t){.widths = widths};
+    cut_by_widths(&s->known);
+    prf_status_t status = fit(s, false, err);
+    if (!status)
+        status = grow(s, err);
+    if (status || s->error >= before.error)
+        go_back(s, &before, side);
+    free(side);
+    return status;
+}
+
 prf_status_t prf_structure_find(prf_structure_t *out, prf_sum_t sums[2], const prf_dataset_t *data, prf_error_t *err)
 {
     prf_rows_t rows;
@@ -373,12 +411,15 @@ prf_status_t prf_structure_find(prf_structure_t *out, prf_sum_t sums[2], const p
     prf_widths_t given;
     widths_given(&given, data);
     s.known.widths = given;
+    cut_by_widths(&s.known);
     prf_status_t status = prf_rows_init(&rows, data, ROWS, err);
     if (status)
         return status;
     status = fit(&s, false, err);
     if (!status)
         status = grow(&s, err);
+    if (!status)
+        status = begin_anew(&s, &given, err);
     if (!status)
         status = give_up(&s, &given, err);
     *out = s.known;

@@ -95,6 +95,24 @@ static prf_status_t check_term(const prf_term_t *term, prf_error_t *err)
     return PRF_OK;
 }
 
+static bool is_step(double step)
+{
+    return step >= 1 && step < 1e9;
+}
+
+static prf_status_t check_blocking(const prf_blocking_t *b, prf_error_t *err)
+{
+    if (b->order == PRF_ORDER_NONE)
+        return PRF_OK;
+    if (b->order >= PRF_ORDERS || !is_step(b->channel_step) || !is_step(b->column_step))
+        return prf_fail(err, PRF_ECORRUPT, "model: a blocking of order %d that cuts by %g and %g", (int)b->order, b->channel_step,
+                        b->column_step);
+    for (int i = 0; i < PRF_BUFFERS; i++)
+        if (!(b->elements[i] >= 1))
+            return prf_fail(err, PRF_ECORRUPT, "model: a blocking with a buffer of %g", b->elements[i]);
+    return PRF_OK;
+}
+
 prf_status_t prf_terms_check(const prf_terms_t *self, prf_error_t *err)
 {
     uint32_t total = self->count[0] + self->count[1];
@@ -102,12 +120,11 @@ prf_status_t prf_terms_check(const prf_terms_t *self, prf_error_t *err)
         !(self->least_ns > 0) || !(self->least_ns < MOST_NS))
         return prf_fail(err, PRF_ECORRUPT, "model: sums of %u and %u terms, %g ns at least", self->count[0], self->count[1],
                         self->least_ns);
-    for (int i = 0; i < PRF_BUFFERS && self->blocking.order; i++)
-        if (self->blocking.order >= PRF_ORDERS || !(self->blocking.elements[i] >= 1))
-            return prf_fail(err, PRF_ECORRUPT, "model: a blocking of order %d with a buffer of %g", (int)self->blocking.order,
-                            self->blocking.elements[i]);
+    prf_status_t status = check_blocking(&self->blocking, err);
+    if (status)
+        return status;
     for (uint32_t i = 0; i < total; i++) {
-        prf_status_t status = check_term(&self->terms[i], err);
+        status = check_term(&self->terms[i], err);
         if (status)
             return status;
     }

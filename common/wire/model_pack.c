@@ -156,6 +156,8 @@ static bool pack_terms(packed_layer_t *p, const prf_terms_t *from)
     p->terms.order = (uint32_t)from->blocking.order;
     p->terms.n_elements = from->blocking.order ? PRF_BUFFERS : 0;
     p->terms.elements = (double *)from->blocking.elements;
+    p->terms.channel_step = from->blocking.order ? from->blocking.channel_step : 0;
+    p->terms.column_step = from->blocking.order ? from->blocking.column_step : 0;
     p->regressor.terms = &p->terms;
     return true;
 }

@@ -162,6 +162,8 @@ static prf_status_t unpack_terms(prf_terms_t *to, const Prf__Model__Terms *from,
     prf_terms_t t = {.count = {(uint32_t)from->n_first, (uint32_t)from->n_second}, .least_ns = from->least_ns};
     size_t count = from->n_first + from->n_second;
     t.blocking.order = (prf_order_t)from->order;
+    t.blocking.channel_step = from->channel_step;
+    t.blocking.column_step = from->column_step;
     for (size_t i = 0; i < from->n_elements; i++)
         t.blocking.elements[i] = from->elements[i];
     t.terms = malloc((count + 1) * sizeof *t.terms);

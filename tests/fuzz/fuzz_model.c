@@ -135,7 +135,7 @@ static void small_terms(prf_terms_t *t)
         {-1, 1, {{PRF_P_STRIDE, PRF_FACTOR_EQUALS, 2}}},
         {0.5, 1, {{PRF_Q_PIECES_OF_LINES, PRF_FACTOR_VALUE, 0}}},
     };
-    *t = (prf_terms_t){.count = {2, 1}, .least_ns = 1, .blocking = {PRF_ORDER_CHANNELS_FIRST, {512, 1024, INFINITY}}};
+    *t = (prf_terms_t){.count = {2, 1}, .least_ns = 1, .blocking = {PRF_ORDER_CHANNELS_FIRST, {512, 1024, INFINITY}, 16, 1}};
     t->terms = malloc(sizeof terms);
     MUST(t->terms, "terms");
     memcpy(t->terms, terms, sizeof terms);

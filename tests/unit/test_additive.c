@@ -377,7 +377,7 @@ Test(additive, a_blocking_cuts_a_layer_into_pieces_that_fit)
     prf_quantities_compute(&recipe, &l, NULL, q);
     /* A line of one channel needs 3 x 18 inputs: 3072 hold 48 of 64 channels, and of those 3 input lines, so one line of output.
      * Then 144 x 48 weights and 16 outputs a column: 16384 weights hold 37 columns, in steps of 16 32. */
-    prf_blocking_t b = {PRF_ORDER_CHANNELS_FIRST, {3072, 16384, 4096}};
+    prf_blocking_t b = {PRF_ORDER_CHANNELS_FIRST, {3072, 16384, 4096}, 16, 16};
     prf_blocking_apply(&b, q);
     cr_assert_eq(q[PRF_Q_PIECES_OF_CHANNELS], 2);
     cr_assert_eq(q[PRF_Q_PIECES_OF_LINES], 16);
@@ -389,7 +389,7 @@ Test(additive, a_blocking_cuts_a_layer_into_pieces_that_fit)
     cr_assert_eq(q[PRF_Q_PIECES_OF_CHANNELS], 4);
     cr_assert_eq(q[PRF_Q_PIECES_OF_LINES], 2);
     cr_assert_eq(q[PRF_Q_LOADED_LINES], 20);
-    b = (prf_blocking_t){PRF_ORDER_LINES_FIRST, {INFINITY, INFINITY, INFINITY}};
+    b = (prf_blocking_t){PRF_ORDER_LINES_FIRST, {INFINITY, INFINITY, INFINITY}, 16, 16};
     prf_blocking_apply(&b, q);
     cr_assert_eq(q[PRF_Q_PIECES_OF_CHANNELS] * q[PRF_Q_PIECES_OF_LINES] * q[PRF_Q_PIECES_OF_COLUMNS], 1);
 }
@@ -463,10 +463,10 @@ Test(additive, terms_from_a_file_are_refused_unless_they_can_be)
     bad.factors[0].argument = 0;
     cr_assert_eq(check(bad, 1), PRF_ECORRUPT, "tiles of no width");
     prf_terms_t blocked = {.count = {1, 0}, .terms = &good, .least_ns = 1};
-    blocked.blocking = (prf_blocking_t){PRF_ORDER_LINES_FIRST, {16, INFINITY, 1}};
+    blocked.blocking = (prf_blocking_t){PRF_ORDER_LINES_FIRST, {16, INFINITY, 1}, 1, 1};
     cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_OK);
     blocked.blocking.elements[2] = NAN;
     cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_ECORRUPT, "a buffer of no size");
-    blocked.blocking = (prf_blocking_t){PRF_ORDERS, {16, 16, 16}};
+    blocked.blocking = (prf_blocking_t){PRF_ORDERS, {16, 16, 16}, 1, 1};
     cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_ECORRUPT, "an unknown order");
 }
