@@ -28,7 +28,7 @@
 #include "model/parallel.h"
 #include "model/transfer.h"
 
-enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000, LENGTHS_JUDGED = 320, LENGTHS = 512 /* layers for lengths */ };
+enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000, LENGTHS_JUDGED = 256, LENGTHS = 512 /* layers for lengths */ };
 #define TIE 1.01
 #define UNSURE 1.0 /* standard errors by which a candidate must beat those before it */
 #define CLEARLY 0.7
