@@ -14,7 +14,9 @@
  * What is measured next are layers drawn from the original space (mapped, where representatives teach more), the more probably the
  * wider the model's interval around them is in proportion (within limits), and, where a campaign has a time budget, the less time
  * they cost. Drawn, not ranked: the very worst layers are neighbours, and the many that matter little to the model still matter to
- * its users. */
+ * its users. None are picked where the model is, or stands on, a sum of terms: what that is unsure of are layers that lack
+ * something in the sum, and the search for it goes astray when they are most of what it sees (vta with 300 layers, three seeds:
+ * 0.84, 0.15 and 1.43 % with picks, 0.24, 0.15 and 0.19 % without). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,11 +197,22 @@ static double promise(void *arg, const prf_layer_t *layer)
     return p->task->timed ? worth / (1 + latency_ns / p->typical_ns) : worth;
 }
 
+static bool stands_on_sums(const prf_model_t *model, const prf_space_t *space)
+{
+    for (size_t i = 0; i < prf_model_layer_count(model); i++) {
+        prf_model_layer_t layer;
+        prf_model_layer(model, i, &layer);
+        if (layer.kind == space->kind && layer.dtype == space->dtype)
+            return strstr(layer.regressor, "terms") != NULL;
+    }
+    return false;
+}
+
 static prf_status_t pick(const prf_training_t *t, snapshot_t *s, prf_error_t *err)
 {
     choice_t *choice = &s->choice;
     size_t n = s->all.count;
-    if (s->room == 0 || n < SURE_FROM)
+    if (s->room == 0 || n < SURE_FROM || stands_on_sums(t->model, &s->space))
         return PRF_OK;
     double *numbers = calloc(2 * n, sizeof *numbers), any;
     choice->picks = calloc(s->room, sizeof *choice->picks);

@@ -145,6 +145,31 @@ Test(engine, steps_found_and_error_reach_the_summary)
     cr_assert_not_null(json_string_value(json_object_get(sampling, "choice")));
     cr_assert_gt(json_integer_value(json_object_get(sampling, "compared")), 0);
     cr_assert(json_is_real(json_object_get(sampling, "random_error_percent")));
+    cr_assert_eq(json_integer_value(json_object_get(board, "active_samples")), 0,
+                 "picked where a sum of terms stands for the board");
+    json_decref(summary);
+    prf_engine_destroy(&e);
+    world_release(&w);
+}
+
+/* Waves that no sum of terms has. */
+static double wavy(const prf_block_t *block)
+{
+    const int32_t *p = block->layers[0].p;
+    double crest = block->layers[0].kind == PRF_FC ? sin(p[PRF_P_IN] / 9.0) * cos(p[PRF_P_OUT] / 13.0)
+                                                   : sin(p[PRF_P_C] / 7.0) * cos(p[PRF_P_K] / 9.0);
+    return 5000 * exp(crest);
+}
+
+Test(engine, where_no_sum_stands_for_a_board_some_layers_are_picked_where_the_model_is_unsure)
+{
+    world_t w;
+    world_init(&w, 5);
+    w.latency = wavy;
+    prf_engine_t *e = engine_with(400);
+    cr_assert(world_run(e, &w));
+    json_t *summary = prf_engine_summary(e);
+    json_t *board = json_array_get(json_object_get(summary, "boards"), 0);
     cr_assert_gt(json_integer_value(json_object_get(board, "active_samples")), 0);
     json_decref(summary);
     prf_engine_destroy(&e);
