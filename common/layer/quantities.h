@@ -26,13 +26,13 @@ enum {
     PRF_Q_FILLED_OUTPUTS, /* likewise */
     PRF_Q_BYTES,          /* inputs, weights and outputs */
     PRF_Q_OPS,
-    PRF_Q_IMAGES,       /* batch; matmul: number of products */
-    PRF_Q_KERNEL_ROWS,  /* its height */
-    PRF_Q_REST,         /* input rows plus columns behind the last step of the kernel: (size + 2 pad - reach) mod stride */
-    PRF_Q_LINES,        /* of one image's output that can be worked on one by one: rows; in one dimension, positions */
-    PRF_Q_SPAN,         /* input positions of one line, padding counted: (out_w - 1) stride + reach */
-    PRF_Q_REACH,        /* input lines that one output line needs: dilation (kernel_rows - 1) + 1 */
-    PRF_Q_STRIDE,       /* of the kernel; 1 where there is none */
+    PRF_Q_IMAGES,             /* batch; matmul: number of products */
+    PRF_Q_KERNEL_ROWS,        /* its height */
+    PRF_Q_REST,               /* input rows plus columns behind the last step of the kernel: (size + 2 pad - reach) mod stride */
+    PRF_Q_LINES,              /* of one image's output that can be worked on one by one: rows; in one dimension, positions */
+    PRF_Q_SPAN,               /* input positions of one line, padding counted: (out_w - 1) stride + reach */
+    PRF_Q_REACH,              /* input lines that one output line needs: dilation (kernel_rows - 1) + 1 */
+    PRF_Q_STRIDE,             /* of the kernel; 1 where there is none */
     PRF_Q_PIECES_OF_CHANNELS, /* from here on what follows from a blocking (model/blocking.h); 0 until that is applied */
     PRF_Q_PIECES_OF_LINES,    /* of all images */
     PRF_Q_PIECES_OF_COLUMNS,
