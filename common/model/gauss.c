@@ -17,11 +17,16 @@ enum { OTHERS = 2 /* amplitude and noise, behind the lengths */ };
 #define USUAL_NOISE 0.1  /* of the target's standard deviation; */
 #define NOISE_SPREAD 2.0 /* likewise */
 #define LEAST_NOISE 1e-3
-#define LEAST_SCALE 0.01                              /* nothing changes over a feature's range */
-#define ALIKE 0.9995                                  /* correlation of features that say the same */
-enum { FEW = 160, STEPS_FEW = 100, STEPS_MANY = 30 }; /* layers and steps of the first stage, steps of the second one */
-#define RATE 0.2                                      /* of Adam's steps */
+#define LEAST_SCALE 0.01 /* nothing changes over a feature's range */
+#define ALIKE 0.9995     /* correlation of features that say the same */
+#define RATE 0.2         /* of Adam's steps */
 #define ROOT_5 2.23606797749978969
+
+/* An ascent: steps on few layers, then on many. */
+static const struct {
+    size_t few, many;
+    int steps_few, steps_many;
+} efforts[] = {[PRF_GAUSS_BRIEF] = {128, 224, 60, 20}, [PRF_GAUSS_THOROUGH] = {160, 512, 100, 30}};
 
 void prf_gauss_release(prf_gauss_t *self)
 {
@@ -341,19 +346,22 @@ static prf_status_t ascend_on(double *theta, const double *z, size_t rows, uint3
 }
 
 /* On columns of mean 0 and standard deviation 1. */
-static prf_status_t learn_lengths(double *theta, const double *z, size_t rows, uint32_t count, const double *target, size_t most,
-                                  prf_error_t *err)
+static prf_status_t learn_lengths(double *theta, const double *z, size_t rows, uint32_t count, const double *target,
+                                  prf_gauss_effort_t effort, prf_error_t *err)
 {
     for (uint32_t d = 0; d < count; d++)
         theta[d] = log(USUAL_SCALE);
     theta[count] = 0;
     theta[count + 1] = log(USUAL_NOISE);
-    prf_status_t status = ascend_on(theta, z, rows, count, target, FEW, STEPS_FEW, err);
-    return status || rows <= FEW ? status : ascend_on(theta, z, rows, count, target, most, STEPS_MANY, err);
+    size_t few = efforts[effort].few;
+    prf_status_t status = ascend_on(theta, z, rows, count, target, few, efforts[effort].steps_few, err);
+    if (status || rows <= few)
+        return status;
+    return ascend_on(theta, z, rows, count, target, efforts[effort].many, efforts[effort].steps_many, err);
 }
 
 prf_status_t prf_gauss_learn(prf_gauss_kernel_t *out, const float *table, size_t row_count, size_t feature_count,
-                             const double *target, size_t most, prf_error_t *err)
+                             const double *target, prf_gauss_effort_t effort, prf_error_t *err)
 {
     double *z = malloc((PRF_GAUSS_INPUTS + 1) * (row_count + 1) * sizeof *z), mean, theta[PRF_GAUSS_INPUTS + OTHERS];
     if (!z)
@@ -363,7 +371,7 @@ prf_status_t prf_gauss_learn(prf_gauss_kernel_t *out, const float *table, size_t
     out->count = spread > 0 ? find_inputs(out->inputs, z, table, row_count, feature_count) : 0;
     for (size_t i = 0; i < row_count; i++)
         scaled[i] = spread > 0 ? (target[i] - mean) / spread : 0;
-    prf_status_t status = learn_lengths(theta, z, row_count, out->count, scaled, most, err);
+    prf_status_t status = learn_lengths(theta, z, row_count, out->count, scaled, effort, err);
     free(z);
     if (!status)
         conclude(out, theta, spread);

@@ -35,10 +35,13 @@ typedef struct {
     double amplitude;                  /* how much is unknown there */
 } prf_gauss_t;
 
-/* Learns from at most `most` of the rows, evenly chosen, which features matter, and how far; the time grows with their cube.
- * `table` is row_count x feature_count. Deterministic. Errors: PRF_ENOMEM. */
+/* How much time learning may take: to be judged, or to be used. */
+typedef enum { PRF_GAUSS_BRIEF = 0, PRF_GAUSS_THOROUGH } prf_gauss_effort_t;
+
+/* Learns from some hundred of the rows, evenly chosen, which features matter, and how far. `table` is row_count x feature_count.
+ * Deterministic. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_gauss_learn(prf_gauss_kernel_t *out, const float *table, size_t row_count, size_t feature_count,
-                                         const double *target, size_t most, prf_error_t *err);
+                                         const double *target, prf_gauss_effort_t effort, prf_error_t *err);
 /* Fits target[i] to row i, of PRF_GAUSS_POINTS rows at most. The caller owns *out. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_gauss_fit(prf_gauss_t *out, const prf_gauss_kernel_t *kernel, const float *table, size_t row_count,
                                        size_t feature_count, const double *target, prf_error_t *err);

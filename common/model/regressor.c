@@ -28,7 +28,7 @@
 #include "model/parallel.h"
 #include "model/transfer.h"
 
-enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000, LENGTHS_JUDGED = 256, LENGTHS = 512 /* layers for lengths */ };
+enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000 };
 #define TIE 1.01
 #define UNSURE 1.0 /* standard errors by which a candidate must beat those before it */
 #define CLEARLY 0.7
@@ -157,15 +157,14 @@ typedef struct {
     const prf_bins_t *bins;           /* of trees */
     const prf_terms_t *terms;         /* of OWN: the additive fits to the same data */
     const prf_regressor_t *regressor; /* of PRIOR */
-    size_t lengths_from;              /* at most so many of the rows Gaussian processes learn lengths from */
+    prf_gauss_effort_t effort;
 } lesson_t;
 
 static prf_status_t fit_gauss(prf_regressor_t *self, const lesson_t *lesson, const double *target, prf_error_t *err)
 {
     const prf_dataset_t *data = lesson->data;
     prf_gauss_kernel_t kernel;
-    prf_status_t status =
-        prf_gauss_learn(&kernel, data->table, data->count, data->feature_count, target, lesson->lengths_from, err);
+    prf_status_t status = prf_gauss_learn(&kernel, data->table, data->count, data->feature_count, target, lesson->effort, err);
     return status ? status : prf_gauss_fit(&self->gauss, &kernel, data->table, data->count, data->feature_count, target, err);
 }
 
@@ -334,7 +333,7 @@ static prf_status_t judge(trial_t *trial, const fold_t *fold, const prf_bins_t *
     prf_regressor_t regressor;
     bool fits;
     view_t view = candidates[c].view;
-    lesson_t lesson = {&fold->rest[view], &bins[view], fold->terms, trial->regressor, LENGTHS_JUDGED};
+    lesson_t lesson = {&fold->rest[view], &bins[view], fold->terms, trial->regressor, PRF_GAUSS_BRIEF};
     prf_status_t status = fit(&regressor, &fits, &candidates[c], &lesson, seed, threads, err);
     if (status || !fits)
         return status;
@@ -517,7 +516,7 @@ static prf_status_t fit_to_all(prf_regressor_t *out, trial_t *trial, size_t c, u
         status = prf_bins_init(&bins, data->table, data->count, data->feature_count, err);
     if (!status && candidate->scale == PRF_SCALE_TERMS)
         status = best_terms(&terms[candidate->additive], trial, candidate->additive, err);
-    lesson_t lesson = {data, &bins, terms, trial->regressor, LENGTHS};
+    lesson_t lesson = {data, &bins, terms, trial->regressor, PRF_GAUSS_THOROUGH};
     if (!status)
         status = fit(out, &fits, candidate, &lesson, seed, threads, err);
     for (int t = 0; t < PRF_ADDITIVES; t++)

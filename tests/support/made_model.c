@@ -37,7 +37,7 @@ static void fit_gauss(prf_regressor_t *r, const prf_dataset_t *data, const doubl
 {
     prf_error_t err = {0};
     prf_gauss_kernel_t kernel;
-    must(prf_gauss_learn(&kernel, data->table, data->count, data->feature_count, target, data->count, &err), &err);
+    must(prf_gauss_learn(&kernel, data->table, data->count, data->feature_count, target, PRF_GAUSS_BRIEF, &err), &err);
     must(prf_gauss_fit(&r->gauss, &kernel, data->table, data->count, data->feature_count, target, &err), &err);
 }
 

@@ -87,7 +87,7 @@ Test(gauss, a_smooth_function_is_learned_from_few_layers_better_than_by_trees)
     prf_bins_t bins;
     prf_ensemble_t trees;
     fill(&w, 0);
-    cr_assert_eq(prf_gauss_learn(&kernel, *w.x, ROWS, FEATURES, w.y, ROWS, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_gauss_learn(&kernel, *w.x, ROWS, FEATURES, w.y, PRF_GAUSS_THOROUGH, &err), PRF_OK, "%s", err.text);
     cr_assert_eq(prf_gauss_fit(&g, &kernel, *w.x, ROWS, FEATURES, w.y, &err), PRF_OK, "%s", err.text);
     cr_assert_eq(prf_bins_init(&bins, *w.x, ROWS, FEATURES, &err), PRF_OK);
     cr_assert_eq(prf_ensemble_fit(&trees, &bins, *w.x, FEATURES, w.y, &boosted, 1, 1, &err), PRF_OK);
@@ -104,7 +104,7 @@ Test(gauss, features_that_say_nothing_matter_little)
     prf_error_t err = {0};
     prf_gauss_kernel_t kernel;
     fill(&w, 0.05);
-    cr_assert_eq(prf_gauss_learn(&kernel, *w.x, ROWS, FEATURES, w.y, ROWS, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_gauss_learn(&kernel, *w.x, ROWS, FEATURES, w.y, PRF_GAUSS_THOROUGH, &err), PRF_OK, "%s", err.text);
     double matters[FEATURES] = {0};
     for (uint32_t i = 0; i < kernel.count; i++)
         matters[kernel.inputs[i].column] = kernel.inputs[i].scale;
@@ -124,7 +124,7 @@ Test(gauss, what_never_varies_is_answered_as_it_is)
     fill(&w, 0);
     for (int i = 0; i < ROWS; i++)
         w.y[i] = 7;
-    cr_assert_eq(prf_gauss_learn(&kernel, *w.x, ROWS, FEATURES, w.y, ROWS, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_gauss_learn(&kernel, *w.x, ROWS, FEATURES, w.y, PRF_GAUSS_THOROUGH, &err), PRF_OK, "%s", err.text);
     cr_assert_eq(prf_gauss_fit(&g, &kernel, *w.x, ROWS, FEATURES, w.y, &err), PRF_OK, "%s", err.text);
     cr_expect_float_eq(predict(&g, w.x[ROWS], &spread), 7, 1e-12);
     prf_gauss_release(&g);
@@ -132,7 +132,7 @@ Test(gauss, what_never_varies_is_answered_as_it_is)
     fill(&w, 0);
     for (int i = 0; i < ROWS; i++)
         memcpy(w.x[i], w.x[0], sizeof w.x[0]);
-    cr_assert_eq(prf_gauss_learn(&kernel, *w.x, ROWS, FEATURES, w.y, ROWS, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_gauss_learn(&kernel, *w.x, ROWS, FEATURES, w.y, PRF_GAUSS_THOROUGH, &err), PRF_OK, "%s", err.text);
     cr_expect_eq(kernel.count, 0, "all layers look alike");
     cr_assert_eq(prf_gauss_fit(&g, &kernel, *w.x, ROWS, FEATURES, w.y, &err), PRF_OK, "%s", err.text);
     cr_expect(isfinite(predict(&g, w.x[0], &spread)));
