@@ -277,7 +277,11 @@ static prf_status_t unpack_message(prf_model_t **out, const Prf__Model__Model *m
     if (message->features > PRF_FEATURES_VERSION)
         return prf_fail(err, PRF_EVERSION, "model file: its features (recipe %u) were made by a newer prfarm: update this one",
                         message->features);
-    if (message->features != PRF_FEATURES_VERSION || message->n_extras > PRF_MODEL_EXTRAS || message->n_layers > PRF_MODEL_LAYERS)
+    if (message->features != PRF_FEATURES_VERSION)
+        return prf_fail(err, PRF_EVERSION,
+                        "model file: an older prfarm made it (features of recipe %u, this one has %d): train it anew",
+                        message->features, PRF_FEATURES_VERSION);
+    if (message->n_extras > PRF_MODEL_EXTRAS || message->n_layers > PRF_MODEL_LAYERS)
         return corrupt(err, "more layer kinds or columns than there can be");
     prf_model_t *model = prf_model_new(message->n_layers);
     if (!model)
