@@ -197,22 +197,14 @@ static double promise(void *arg, const prf_layer_t *layer)
     return p->task->timed ? worth / (1 + latency_ns / p->typical_ns) : worth;
 }
 
-static bool stands_on_sums(const prf_model_t *model, const prf_space_t *space)
-{
-    for (size_t i = 0; i < prf_model_layer_count(model); i++) {
-        prf_model_layer_t layer;
-        prf_model_layer(model, i, &layer);
-        if (layer.kind == space->kind && layer.dtype == space->dtype)
-            return strstr(layer.regressor, "terms") != NULL;
-    }
-    return false;
-}
-
 static prf_status_t pick(const prf_training_t *t, snapshot_t *s, prf_error_t *err)
 {
     choice_t *choice = &s->choice;
+    prf_model_layer_t layer;
     size_t n = s->all.count;
-    if (s->room == 0 || n < SURE_FROM || stands_on_sums(t->model, &s->space))
+    if (s->room == 0 || n < SURE_FROM)
+        return PRF_OK;
+    if (prf_model_layer_find(t->model, s->space.kind, s->space.dtype, &layer) && layer.sums)
         return PRF_OK;
     double *numbers = calloc(2 * n, sizeof *numbers), any;
     choice->picks = calloc(s->room, sizeof *choice->picks);

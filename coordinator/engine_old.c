@@ -18,15 +18,8 @@ enum { TRIAL_LAYERS = 24 /* two dozen tell (docs/models.md, Transfer) */ };
 static bool knows(const prf_model_t *old, const prf_space_t *space)
 {
     const char *extras[PRF_MODEL_EXTRAS];
-    if (!old || prf_model_extras(old, extras) > 0)
-        return false;
-    for (size_t i = 0; i < prf_model_layer_count(old); i++) {
-        prf_model_layer_t layer;
-        prf_model_layer(old, i, &layer);
-        if (layer.kind == space->kind && layer.dtype == space->dtype)
-            return true;
-    }
-    return false;
+    prf_model_layer_t layer;
+    return old && prf_model_extras(old, extras) == 0 && prf_model_layer_find(old, space->kind, space->dtype, &layer);
 }
 
 bool old_puts_off(const prf_engine_t *self, size_t board, const track_t *track)

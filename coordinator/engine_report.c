@@ -37,11 +37,8 @@ json_t *prf_engine_status(const prf_engine_t *self)
 static const prf_steps_t *steps_of(const kind_t *kind, const track_t *track, prf_model_layer_t *part)
 {
     const prf_space_t *space = &track->layer->space;
-    for (size_t i = 0; track->old_won && kind->model && i < prf_model_layer_count(kind->model); i++) {
-        prf_model_layer(kind->model, i, part);
-        if (part->kind == space->kind && part->dtype == space->dtype)
-            return &part->steps;
-    }
+    if (track->old_won && kind->model && prf_model_layer_find(kind->model, space->kind, space->dtype, part))
+        return &part->steps;
     return track->sweeping || track->put_off ? NULL : &track->steps;
 }
 

@@ -356,12 +356,10 @@ static prf_status_t train_baseline(prf_training_t *t, prf_error_t *err)
 
 static void note_mapping(prf_training_t *t)
 {
-    for (size_t m = 0; m < prf_model_layer_count(t->model); m++) {
+    for (size_t i = 0; i < t->track_count; i++) {
         prf_model_layer_t layer;
-        prf_model_layer(t->model, m, &layer);
-        for (size_t i = 0; i < t->track_count; i++)
-            if (t->tracks[i].space.kind == layer.kind && t->tracks[i].space.dtype == layer.dtype)
-                t->tracks[i].choice.mapped = layer.mapped;
+        if (prf_model_layer_find(t->model, t->tracks[i].space.kind, t->tracks[i].space.dtype, &layer))
+            t->tracks[i].choice.mapped = layer.mapped;
     }
 }
 

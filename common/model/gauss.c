@@ -189,15 +189,15 @@ static uint32_t find_inputs(prf_gauss_input_t *inputs, double *z, const float *t
 
 /* The ascent on m layers. */
 typedef struct {
-    size_t m, count;                         /* layers, inputs */
-    float *apart;                            /* owned: for each pair i > j the squared distance in each input */
-    double *target;                          /* owned, as are all that follow, which lie behind it: m, */
-    double *solved;                          /* m, */
-    double *like;                            /* m x m: likeness, */
-    double *squares;                         /* m x m: distances, */
-    double *l;                               /* m x m: Cholesky factor of the likeness with noise, */
-    double *inverse;                         /* m x m: the transpose of its inverse */
-    double theta[PRF_GAUSS_INPUTS + OTHERS]; /* logarithms of scales, amplitude, noise */
+    size_t m, count; /* layers, inputs */
+    float *apart;    /* owned: for each pair i > j the squared distance in each input */
+    double *target;  /* owned, as are all that follow, which lie behind it: m, */
+    double *solved;  /* m, */
+    double *like;    /* m x m: likeness, */
+    double *squares; /* m x m: distances, */
+    double *l;       /* m x m: Cholesky factor of the likeness with noise, */
+    double *inverse; /* m x m: the transpose of its inverse */
+    double *theta;   /* borrowed: logarithms of scales, amplitude, noise */
 } ascent_t;
 
 static void ascent_release(ascent_t *a)
@@ -338,9 +338,8 @@ static prf_status_t ascend_on(double *theta, const double *z, size_t rows, uint3
     prf_status_t status = ascent_init(&a, z, rows, count, target, most, err);
     if (status)
         return status;
-    memcpy(a.theta, theta, sizeof a.theta);
+    a.theta = theta;
     ascend(&a, steps);
-    memcpy(theta, a.theta, sizeof a.theta);
     ascent_release(&a);
     return PRF_OK;
 }

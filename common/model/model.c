@@ -81,11 +81,30 @@ size_t prf_model_layer_count(const prf_model_t *model)
     return model->part_count;
 }
 
+static void describe(const prf_model_part_t *part, prf_model_layer_t *out)
+{
+    *out = (prf_model_layer_t){.kind = part->space.kind,
+                               .dtype = part->space.dtype,
+                               .space = part->space,
+                               .steps = part->steps,
+                               .mapped = part->map_queries,
+                               .regressor = part->regressor.name,
+                               .sums = part->regressor.scale == PRF_SCALE_TERMS,
+                               .samples = part->samples,
+                               .validation = part->validation};
+}
+
 void prf_model_layer(const prf_model_t *model, size_t index, prf_model_layer_t *out)
 {
-    const prf_model_part_t *part = &model->parts[index];
-    *out = (prf_model_layer_t){part->space.kind,  part->space.dtype,    part->space,   part->steps,
-                               part->map_queries, part->regressor.name, part->samples, part->validation};
+    describe(&model->parts[index], out);
+}
+
+bool prf_model_layer_find(const prf_model_t *model, prf_layer_kind_t kind, prf_dtype_t dtype, prf_model_layer_t *out)
+{
+    const prf_model_part_t *part = prf_model_part_find(model, kind, dtype);
+    if (part)
+        describe(part, out);
+    return part != NULL;
 }
 
 size_t prf_model_extras(const prf_model_t *model, const char *names[PRF_MODEL_EXTRAS])

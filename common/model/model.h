@@ -40,6 +40,7 @@ typedef struct {
     prf_steps_t steps;
     bool mapped;           /* a layer is estimated by its representative */
     const char *regressor; /* "forest", "forest/roofline", ... */
+    bool sums;             /* it is, or stands on, a sum of terms */
     uint32_t samples;
     prf_metrics_t validation;
 } prf_model_layer_t;
@@ -83,6 +84,8 @@ const char *prf_model_kind(const prf_model_t *model); /* the board kind */
 const prf_provenance_t *prf_model_provenance(const prf_model_t *model);
 size_t prf_model_layer_count(const prf_model_t *model);
 void prf_model_layer(const prf_model_t *model, size_t index, prf_model_layer_t *out);
+/* False: the model knows no such layers; then *out is untouched. */
+bool prf_model_layer_find(const prf_model_t *model, prf_layer_kind_t kind, prf_dtype_t dtype, prf_model_layer_t *out);
 
 /* Latency of a block. Its first layer leads; an activation after it adds what the model's rule says, and nothing where there is
  * none; any other layer adds its own estimate.

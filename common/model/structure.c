@@ -377,27 +377,30 @@ static prf_status_t grow(search_t *s, prf_error_t *err)
     return status;
 }
 
+/* From nothing but widths. */
+static prf_status_t begin(search_t *s, const prf_widths_t *widths, prf_error_t *err)
+{
+    s->known = (prf_structure_t){.widths = *widths};
+    cut_by_widths(&s->known);
+    prf_status_t status = fit(s, false, err);
+    return status ? status : grow(s, err);
+}
+
 /* Widths of channels and columns that were found late, after a blocking or other widths had taken their part, are where to begin
  * anew: the one of the two ends that errs less stays. */
 static prf_status_t begin_anew(search_t *s, const prf_widths_t *given, prf_error_t *err)
 {
     search_t before = *s;
     prf_widths_t widths = *given;
-    bool more = false;
     for (int side = PRF_SIDE_CHANNELS; side <= PRF_SIDE_COLUMNS; side++)
         for (uint32_t i = 0; i < s->known.widths.count[side]; i++)
-            if (!has_width(given, (prf_side_t)side, s->known.widths.width[side][i]))
-                more = prf_widths_add(&widths, (prf_side_t)side, s->known.widths.width[side][i]) || more;
-    if (!more || s->error < PRF_SUMS_EXACT)
+            (void)prf_widths_add(&widths, (prf_side_t)side, s->known.widths.width[side][i]);
+    if (memcmp(widths.count, given->count, sizeof widths.count) == 0 || s->error < PRF_SUMS_EXACT)
         return PRF_OK;
     uint8_t *side = copy_sides(s, err);
     if (!side)
         return PRF_ENOMEM;
-    s->known = (prf_structure_t){.widths = widths};
-    cut_by_widths(&s->known);
-    prf_status_t status = fit(s, false, err);
-    if (!status)
-        status = grow(s, err);
+    prf_status_t status = begin(s, &widths, err);
     if (status || s->error >= before.error)
         go_back(s, &before, side);
     free(side);
@@ -410,14 +413,10 @@ prf_status_t prf_structure_find(prf_structure_t *out, prf_sum_t sums[2], const p
     search_t s = {.rows = &rows};
     prf_widths_t given;
     widths_given(&given, data);
-    s.known.widths = given;
-    cut_by_widths(&s.known);
     prf_status_t status = prf_rows_init(&rows, data, ROWS, err);
     if (status)
         return status;
-    status = fit(&s, false, err);
-    if (!status)
-        status = grow(&s, err);
+    status = begin(&s, &given, err);
     if (!status)
         status = begin_anew(&s, &given, err);
     if (!status)

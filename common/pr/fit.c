@@ -26,8 +26,8 @@
 #define NESTED_LEFT 0.2 /* ... and that these may leave of that */
 
 #define SLOW 0.13 /* a point that far above a fit, as a share of itself, may be a slow measurement */
-#define SLOW_PRICE                                                                                                                 \
-    8.0 /* of one, as BIC: about 1 for being rare (one in twenty, anywhere in a range of a third), the rest for the choice */
+/* Of one, as BIC: about 1 for being rare (one in twenty, anywhere in a range of a third), the rest for the choice. */
+#define SLOW_PRICE 8.0
 #define STANDS_OUT 8.0 /* times what the others leave: by so much it must lie above */
 #define NOISE 5.0      /* times the floor: what noise leaves at least */
 
@@ -175,26 +175,18 @@ static double place_cost(const prf_curve_t *curve, size_t knee)
     return 2 * log(fmax(last - first, 1) / gap) / log((double)curve->count);
 }
 
-static void fit_unbroken(const prf_curve_t *curve, int32_t unused, prf_fit_t *out)
+/* With `breaks` 0 or 1. */
+static void fit_smooth(const prf_curve_t *curve, int32_t breaks, prf_fit_t *out)
 {
     prf_fit_t best = {.bic = INFINITY, .rms = INFINITY, .width = 1, .terms = 2};
     size_t n = curve->count;
-    (void)unused;
     for (unsigned terms = 2; terms <= 3 && n >= terms + SPARE; terms++) {
         prf_fit_t fit = {.width = 1, .terms = terms};
         assess(&fit, n, fit_terms(curve, &fit), terms);
         keep_better(&best, &fit);
     }
-    *out = best;
-}
-
-static void fit_smooth(const prf_curve_t *curve, int32_t unused, prf_fit_t *out)
-{
-    prf_fit_t best;
-    size_t n = curve->count;
-    fit_unbroken(curve, unused, &best);
     /* Fewer than twice as many points as coefficients can be broken into anything. */
-    for (unsigned terms = 4; terms <= 6 && n >= 2 * (terms + 1) && best.rms > PRF_FIT_FLOOR; terms += 2)
+    for (unsigned terms = 4; breaks && terms <= 6 && n >= 2 * (terms + 1) && best.rms > PRF_FIT_FLOOR; terms += 2)
         for (size_t i = 0; i < n; i++) {
             prf_fit_t fit = {.width = 1, .terms = terms, .knee = curve->at[i]};
             assess(&fit, n, fit_terms(curve, &fit), terms + place_cost(curve, i));
@@ -363,14 +355,15 @@ static void set_aside(prf_curve_t *curve, size_t at)
     }
 }
 
-typedef void (*fitter_t)(const prf_curve_t *curve, int32_t width_or_place, prf_fit_t *out);
+/* `argument`: the width of steps, the place of a break, or how many breaks a smooth curve may have. */
+typedef void (*fitter_t)(const prf_curve_t *curve, int32_t argument, prf_fit_t *out);
 
 /* One after the other, since the slowest hides the others. What is set aside must stand out from what the others leave: a wrong fit
  * has points far above it, too. */
-static void fit_without_slow(fitter_t fitter, const prf_curve_t *curve, int32_t width_or_place, prf_fit_t *out)
+static void fit_without_slow(fitter_t fitter, const prf_curve_t *curve, int32_t argument, prf_fit_t *out)
 {
     prf_fit_t best, fit;
-    fitter(curve, width_or_place, &best);
+    fitter(curve, argument, &best);
     fit = best;
     prf_curve_t rest = *curve;
     size_t at, most = curve->count / SLOW_PART;
@@ -378,7 +371,7 @@ static void fit_without_slow(fitter_t fitter, const prf_curve_t *curve, int32_t 
         double aside = (double)(curve->count - rest.count + 1), y = rest.y[at];
         int32_t place = rest.at[at];
         set_aside(&rest, at);
-        fitter(&rest, width_or_place, &fit);
+        fitter(&rest, argument, &fit);
         if (fit.rms <= NOISE * PRF_FIT_FLOOR || 1 - prf_fit_predict(&fit, place) / y < STANDS_OUT * fit.rms)
             continue;
         prf_fit_t charged = fit;
@@ -391,12 +384,12 @@ static void fit_without_slow(fitter_t fitter, const prf_curve_t *curve, int32_t 
 
 void prf_fit_unbroken(const prf_curve_t *curve, prf_fit_t *out)
 {
-    fit_without_slow(fit_unbroken, curve, 0, out);
+    fit_without_slow(fit_smooth, curve, 0, out);
 }
 
 void prf_fit_smooth(const prf_curve_t *curve, prf_fit_t *out)
 {
-    fit_without_slow(fit_smooth, curve, 0, out);
+    fit_without_slow(fit_smooth, curve, 1, out);
 }
 
 void prf_fit_broken_at(const prf_curve_t *curve, int32_t place, prf_fit_t *out)

@@ -467,6 +467,10 @@ Test(additive, terms_from_a_file_are_refused_unless_they_can_be)
     cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_OK);
     blocked.blocking.elements[2] = NAN;
     cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_ECORRUPT, "a buffer of no size");
+    blocked.blocking = (prf_blocking_t){PRF_ORDER_LINES_FIRST, {16, 16, 16}, 0, 1};
+    cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_ECORRUPT, "cut by no width");
+    blocked.blocking = (prf_blocking_t){PRF_ORDER_LINES_FIRST, {16, 16, 16}, 1, NAN};
+    cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_ECORRUPT, "cut by no number");
     blocked.blocking = (prf_blocking_t){PRF_ORDERS, {16, 16, 16}, 1, 1};
     cr_assert_eq(prf_terms_check(&blocked, NULL), PRF_ECORRUPT, "an unknown order");
 }

@@ -111,10 +111,12 @@ Test(explain, trees_name_the_features_that_move_the_estimate)
     cr_assert(isnan(why.rest_percent), "there is no scale that trees could change");
     cr_assert_gt(why.feature_count, 0);
     cr_assert_leq(why.feature_count, PRF_EXPLAIN_FEATURES);
-    static const char *const of_output[] = {"out", "columns", "grid"};
+    static const char *const of_output[] = {
+        "out",        "log_outputs", "tiles.out",      "last_tile.out",   "columns.8",      "columns.16",
+        "columns.32", "grid.32",     "fill.columns.8", "fill.columns.16", "fill.columns.32"};
     bool known = false;
     for (size_t i = 0; i < sizeof of_output / sizeof *of_output; i++)
-        known = known || strstr(why.features[0].name, of_output[i]);
+        known = known || strcmp(why.features[0].name, of_output[i]) == 0;
     cr_assert(known, "'%s' says nothing of the outputs", why.features[0].name);
     for (uint32_t i = 1; i < why.feature_count; i++)
         cr_assert_leq(why.features[i].effect_percent, why.features[i - 1].effect_percent);

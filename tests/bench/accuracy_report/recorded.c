@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* recorded.c - models of a recorded board (docs/examples/train-v100.yaml), in three data types, from a thousand layers and from
- * all: ours, and the paper's forest on the latency itself. The recordings are not part of
- * the project; their path is given. */
+ * all: ours, and the paper's forest on the latency itself. The recordings are not part of the project; their path is given. */
 #include "campaign/recorded.h"
 
 #include <math.h>
@@ -164,8 +163,7 @@ void recorded_run(const char *data, size_t seeds, const char *report)
         "(batch 1, type Regular; not part of prfarm), by the spec `docs/examples/train-v100.yaml` in three data types. A fifth of\n"
         "the layers is held back and judges. 1,000 are drawn evenly from the others; the paper's forest gets the same. Medians of "
         "%zu seeds.\n\n"
-        "| data type | layers | MAPE %% | goal | reached | median %% | within 10 %% | paper's forest | regressor "
-        "|\n"
+        "| data type | layers | MAPE %% | goal | reached | median %% | within 10 %% | paper's forest | regressor |\n"
         "|---|---|---|---|---|---|---|---|---|\n",
         seeds);
     for (size_t p = 0; p < PRECISIONS; p++)
