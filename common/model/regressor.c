@@ -7,7 +7,9 @@
  * residual is divided by the spread of the members (plus the median spread, so that rows on which all members agree do not blow
  * up), and the 5 % and 95 % quantiles of that ratio are kept (a split-conformal interval). Near ties (TIE of the best) go to the
  * candidate that stands first in the table; a sum stays until something beats it by a standard error of the difference, too
- * (Breiman, Friedman, Olshen and Stone 1984), so that noise does not decide for what says less about the board.
+ * (Breiman, Friedman, Olshen and Stone 1984), so that noise does not decide for what says less about the board. Where nothing that
+ * learns from what the sum leaves is the better for it, the sum leaves noise, which one of so many others follows by chance: trees
+ * and processes on another scale must then win by four standard errors.
  *
  * Candidates that begin with another board's regressor see the rows through that board's recipe: there are two views of the data,
  * with the same rows in the same folds. They must win clearly (CLEARLY): there are many of them and few rows to judge them by, so
@@ -30,7 +32,8 @@
 
 enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000 };
 #define TIE 1.01
-#define UNSURE 1.0 /* standard errors by which a candidate must beat those before it */
+#define UNSURE 1.0      /* standard errors by which a candidate must beat those before it, */
+#define FAR_FETCHED 4.0 /* ... and a sum that leaves nothing to learn */
 #define CLEARLY 0.7
 #define SAME 0.9  /* a fit to all rows is kept unless one to a part is better than this share of its error */
 #define TINY 1e-9 /* half the least width of an interval, as a share: what rounding may do */
@@ -424,6 +427,26 @@ static double uncertainty(const double *a, const double *b, size_t count)
     return n > 1 ? sqrt(fmax(0, squares - sum * sum / (double)n) / (double)(n - 1) / (double)n) : 0;
 }
 
+/* Whether what learns from what a sum leaves is none the better for it: the sum leaves noise. */
+static bool leaves_noise(const double errors[CANDIDATES], size_t sum)
+{
+    bool tried = false;
+    for (size_t c = 0; c < CANDIDATES; c++) {
+        const candidate_t *on = &candidates[c];
+        if (on->view != OWN || !has_rest(on) || on->scale != PRF_SCALE_TERMS || on->additive != candidates[sum].additive)
+            continue;
+        if (errors[c] < errors[sum])
+            return false;
+        tried = tried || isfinite(errors[c]);
+    }
+    return tried;
+}
+
+static bool is_sum(const candidate_t *candidate)
+{
+    return candidate->view == OWN && !has_rest(candidate);
+}
+
 /* The first candidate that is as good as the best, or a sum that may be; *least is how good that is. What is exact is not so by
  * chance. */
 static size_t best_candidate(const trial_t *trial, double *least)
@@ -440,11 +463,15 @@ static size_t best_candidate(const trial_t *trial, double *least)
             best = c;
         }
     }
-    for (size_t c = 0; c < best; c++)
-        if (errors[c] <= TIE * *least ||
-            (candidates[c].view == OWN && !has_rest(&candidates[c]) && *least > PRF_REGRESSOR_EXACT &&
-             errors[c] - *least < UNSURE * uncertainty(trial->residuals[c], trial->residuals[best], count)))
+    for (size_t c = 0; c < best; c++) {
+        if (errors[c] <= TIE * *least)
             return c;
+        if (!is_sum(&candidates[c]) || *least <= PRF_REGRESSOR_EXACT)
+            continue;
+        double unsure = has_rest(&candidates[best]) && leaves_noise(errors, c) ? FAR_FETCHED : UNSURE;
+        if (errors[c] - *least < unsure * uncertainty(trial->residuals[c], trial->residuals[best], count))
+            return c;
+    }
     return best;
 }
 

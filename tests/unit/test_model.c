@@ -9,7 +9,7 @@
 #include "model/train.h"
 #include "wire/model_file.h"
 
-enum { HEADER = 32, DIGEST_AT = 16, MOST = 600, TILE = 12 };
+enum { HEADER = 32, DIGEST_AT = 16, MOST = 600 };
 
 static const prf_dim_t to_256 = {.kind = PRF_DIM_RANGE, .lo = 1, .hi = 256, .log = true};
 
@@ -20,11 +20,11 @@ static prf_space_t fc_space(void)
     return s;
 }
 
-/* A board with tiles that no feature names, an overhead and a bandwidth. */
+/* A board with tiles of 8 x 8, an overhead and a bandwidth. */
 static double staircase_ns(const prf_layer_t *l)
 {
-    double tiles = ceil((double)l->p[PRF_P_IN] / TILE) * ceil((double)l->p[PRF_P_OUT] / TILE);
-    return 300 + TILE * TILE * tiles + 0.01 * l->p[PRF_P_IN] * l->p[PRF_P_OUT];
+    double tiles = ceil(l->p[PRF_P_IN] / 8.0) * ceil(l->p[PRF_P_OUT] / 8.0);
+    return 300 + 64 * tiles + 0.01 * l->p[PRF_P_IN] * l->p[PRF_P_OUT];
 }
 
 static void draw(prf_observation_t *out, size_t count, uint64_t seed, double noise)
@@ -129,7 +129,7 @@ Test(model, known_steps_make_a_board_of_tiles_easy)
 {
     board_t *b = board(200, 300, 0);
     prf_model_t *blind = train(b);
-    b->layer.steps.width[PRF_P_IN] = b->layer.steps.width[PRF_P_OUT] = TILE;
+    b->layer.steps.width[PRF_P_IN] = b->layer.steps.width[PRF_P_OUT] = 8;
     prf_model_t *seeing = train(b);
     double without = prf_model_provenance(blind)->validation.mape_percent,
            with = prf_model_provenance(seeing)->validation.mape_percent;
@@ -139,36 +139,27 @@ Test(model, known_steps_make_a_board_of_tiles_easy)
     free(b);
 }
 
-/* A hundred noisy layers cannot rule out that something else looks better by chance, but it is then as near the truth. */
 Test(model, noise_does_not_choose_a_larger_model_than_the_board_has)
 {
-    enum { SEEDS = 6 };
-    int sums = 0;
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        board_t *b = board(100, 200, 0);
-        b->layer.steps.width[PRF_P_IN] = b->layer.steps.width[PRF_P_OUT] = TILE;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        board_t *b = board(100, 0, 0.02);
+        b->layer.steps.width[PRF_P_IN] = b->layer.steps.width[PRF_P_OUT] = 8;
         draw(b->train, 100, seed, 0.02);
-        for (size_t i = 0; i < 200; i++) {
-            b->validation[i].latency_ns /= i % 2 ? 2 : 1;
-            if (i < 100)
-                b->train[i].latency_ns /= i % 2 ? 2 : 1;
-        }
+        for (size_t i = 0; i < 100; i++)
+            b->train[i].latency_ns /= i % 2 ? 2 : 1;
         prf_model_t *m = train(b);
         prf_model_layer_t info;
         prf_model_layer(m, 0, &info);
-        sums += strchr(info.regressor, '/') == NULL; /* nothing on top of a sum */
-        cr_assert_lt(info.validation.mape_percent, 1, "seed %d: %s errs by %g %% of the noise-free latency", (int)seed,
-                     info.regressor, info.validation.mape_percent);
+        cr_assert_str_eq(info.regressor, "terms", "seed %d: %s", (int)seed, info.regressor);
         prf_model_destroy(&m);
         free(b);
     }
-    cr_assert_geq(sums, SEEDS - 1, "%d of %d", sums, SEEDS);
 }
 
 Test(model, mapped_queries_answer_alike_within_a_tile)
 {
     board_t *b = board(300, 50, 0);
-    b->layer.steps.width[PRF_P_IN] = b->layer.steps.width[PRF_P_OUT] = TILE;
+    b->layer.steps.width[PRF_P_IN] = b->layer.steps.width[PRF_P_OUT] = 8;
     for (size_t i = 0; i < 300; i++) {
         prf_steps_map(&b->layer.steps, &b->layer.space, &b->train[i].layer);
         b->train[i].latency_ns = staircase_ns(&b->train[i].layer);
