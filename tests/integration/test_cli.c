@@ -291,8 +291,9 @@ static void check_summary(const json_t *s, const char *name, double reused)
     cr_expect_eq(number(b, "repeatability_percent"), 0);
     cr_expect(json_is_null(json_object_get(b, "random_baseline_mape_percent")));
     cr_expect_eq(number(b, "model_version"), 1);
-    cr_expect_eq(number(b, "workers"), 2);
-    cr_expect_eq(number(b, "acknowledged"), 2);
+    /* So few layers may be measured before the second worker has joined; whoever has joined must run the model. */
+    cr_expect(number(b, "workers") == 1 || number(b, "workers") == 2, "%g", number(b, "workers"));
+    cr_expect_eq(number(b, "acknowledged"), number(b, "workers"));
     const json_t *fc = json_object_get(json_object_get(b, "steps"), "fc");
     cr_expect_eq(number(fc, "in"), 8);
     cr_expect_eq(number(fc, "out"), 8);
