@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/* main.c - prfarm-bench: how fast the farm is, beside the least that such a farm costs (floor.c), in the same run.
+ *
+ *   prfarm-bench SUBCOMMAND [--json] [--rounds N] [--dir FOLDER] [...]      see usage()
+ *
+ * Only ratios taken in one run say much: absolute figures are of this machine in this minute. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/order.h"
+#include "bench.h"
+
+typedef struct {
+    const char *name, *options, *what;
+    json_t *(*run)(const bench_options_t *options);
+} bench_t;
+
+static const bench_t benches[] = {
+    {"throughput", "--workers 64 --credit 256 --jobs 100000 --batch 1", "results made durable a second", bench_throughput},
+    {"latency", "--workers 1 --credit 1 --jobs 5000", "from a job's arrival at the board to its acknowledgement", bench_latency},
+};
+enum { BENCHES = sizeof benches / sizeof *benches };
+
+static const struct {
+    const char *name;
+    size_t least, most, offset;
+} numbers[] = {
+    {"--workers", 1, 20000, offsetof(bench_options_t, workers)},     {"--credit", 1, 256, offsetof(bench_options_t, credit)},
+    {"--jobs", 10, 2000000, offsetof(bench_options_t, jobs)},        {"--batch", 1, 256, offsetof(bench_options_t, batch)},
+    {"--rounds", 1, ROUNDS_MOST, offsetof(bench_options_t, rounds)},
+};
+
+double quantile(double *values, size_t count, double share)
+{
+    if (count == 0)
+        return 0;
+    size_t at = (size_t)(share * (double)count);
+    return values[at < count ? at : count - 1];
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: prfarm-bench SUBCOMMAND [--json] [--rounds N] [--dir FOLDER] [its options]\n");
+    for (size_t i = 0; i < BENCHES; i++)
+        fprintf(stderr, "  %-12s %s\n  %12s default: %s\n", benches[i].name, benches[i].what, "", benches[i].options);
+    return 2;
+}
+
+static bool set_number(bench_options_t *o, const char *name, const char *value)
+{
+    char *end;
+    unsigned long number = strtoul(value, &end, 10);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (strcmp(name, numbers[i].name) == 0 && *end == '\0' && number >= numbers[i].least && number <= numbers[i].most) {
+            *(size_t *)((char *)o + numbers[i].offset) = number;
+            return true;
+        }
+    return false;
+}
+
+/* A subcommand's own defaults, written as they would be given. */
+static void set_defaults(bench_options_t *o, const bench_t *bench)
+{
+    char text[256], *save, *name;
+    *o = (bench_options_t){.workers = 1, .credit = 1, .jobs = 1000, .batch = 1, .rounds = 5};
+    o->scratch = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+    snprintf(text, sizeof text, "%s", bench->options);
+    for (name = strtok_r(text, " ", &save); name; name = strtok_r(NULL, " ", &save))
+        (void)set_number(o, name, strtok_r(NULL, " ", &save));
+}
+
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const bench_t *bench = NULL;
+    for (size_t i = 0; i < BENCHES && argc > 1; i++)
+        if (strcmp(argv[1], benches[i].name) == 0)
+            bench = &benches[i];
+    if (!bench)
+        return usage();
+    bench_options_t options;
+    bool as_json = false;
+    set_defaults(&options, bench);
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            as_json = true;
+        else if (i + 1 < argc && strcmp(argv[i], "--dir") == 0)
+            options.scratch = argv[++i];
+        else if (i + 1 < argc && set_number(&options, argv[i], argv[i + 1]))
+            i++;
+        else
+            return usage();
+    }
+    raise_descriptors();
+    json_t *json = bench->run(&options);
+    if (as_json) {
+        json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        printf("\n");
+    }
+    json_decref(json);
+    return 0;
+}

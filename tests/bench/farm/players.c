@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+/* players.c - what the played workers say. The one speaks proto/wire.proto as prfarm-worker does: hello, credit for half of what it
+ * holds at a time, a frame for each `batch` of results, a heartbeat a second that names its jobs, and the fetching of a model that
+ * it is offered. The other speaks the floor's: what it gets it sends back.
+ *
+ * A board measures one job after the other; how long each takes is the load's job_ns, whatever the machine does meanwhile.
+ * Latencies follow from the layer, since a coordinator doubts those that fit none of their neighbours. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "swarm.h"
+#include "wire/wire.h"
+
+enum { SLOTS = 1024 /* a power of two above what a worker holds, ids being two apart */ };
+
+typedef struct {
+    uint64_t id, epoch, arrived_ns;
+    prf_digest_t point;
+    uint32_t attempt;
+    double latency_ns;
+} held_t;
+
+typedef struct {
+    uint64_t session, free_ns; /* when the board is free */
+    uint32_t open_credit;
+    held_t queue[PRF_FRAME_JOBS]; /* not begun, in order */
+    size_t first, count;
+    held_t waiting[SLOTS]; /* for its acknowledgement, by id */
+    prf_result_t results[PRF_FRAME_JOBS];
+    size_t result_count;
+    prf_model_version_t model, fetching;
+    uint64_t fetched;
+    bool hello_due;
+} worker_t;
+
+static void send_frame(peer_t *peer, const prf_frame_t *frame)
+{
+    uint8_t *bytes;
+    size_t len;
+    prf_error_t err = {0};
+    if (prf_frame_encode(frame, &bytes, &len, &err))
+        die(prf_frame_name(frame->type), err.text);
+    swarm_say(peer, bytes, len);
+    free(bytes);
+}
+
+static void say_hello(peer_t *peer)
+{
+    prf_frame_t frame = {.type = PRF_FRAME_HELLO, .u.hello = {.kinds = 0xfff, .dtypes = 0xf}};
+    snprintf(frame.u.hello.board, sizeof frame.u.hello.board, "bench-%05zu", peer->number);
+    snprintf(frame.u.hello.kind, sizeof frame.u.hello.kind, "bench");
+    snprintf(frame.u.hello.fingerprint, sizeof frame.u.hello.fingerprint, "played");
+    snprintf(frame.u.hello.software, sizeof frame.u.hello.software, "prfarm-bench");
+    send_frame(peer, &frame);
+}
+
+static void worker_join(swarm_t *swarm, peer_t *peer)
+{
+    (void)swarm;
+    peer->player = calloc(1, sizeof(worker_t));
+    if (!peer->player)
+        die("a worker", "out of memory");
+    say_hello(peer);
+}
+
+static void worker_leave(peer_t *peer)
+{
+    free(peer->player);
+}
+
+static void give_credit(swarm_t *swarm, peer_t *peer)
+{
+    worker_t *w = peer->player;
+    uint32_t held = (uint32_t)w->count + w->open_credit, most = swarm_load(swarm)->credit;
+    if (held > most / 2)
+        return;
+    w->open_credit += most - held;
+    send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_CREDIT, .u.credit = most - held});
+}
+
+static void send_results(peer_t *peer)
+{
+    worker_t *w = peer->player;
+    if (w->result_count == 0)
+        return;
+    send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_RESULT_BATCH, .u.results = {w->results, w->result_count}});
+    w->result_count = 0;
+}
+
+static void finish_job(swarm_t *swarm, peer_t *peer, const held_t *job)
+{
+    worker_t *w = peer->player;
+    prf_result_t *result = &w->results[w->result_count++];
+    result->id = job->id;
+    result->epoch = job->epoch;
+    result->point = job->point;
+    result->attempt = job->attempt;
+    result->sample = (prf_sample_t){.latency_ns = job->latency_ns,
+                                    .min_ns = job->latency_ns,
+                                    .ci_percent = 0.5,
+                                    .repeats = 5,
+                                    .wall_ms = prf_clock_wall_ms(),
+                                    .busy_ns = swarm_load(swarm)->job_ns};
+    w->waiting[job->id / 2 % SLOTS] = *job;
+    if (w->result_count >= swarm_load(swarm)->batch)
+        send_results(peer);
+}
+
+/* Time that stands for a fully connected layer's work. */
+static double latency_of(const prf_job_t *job)
+{
+    return 1000 + prf_layer_ops(&job->blocks[0].layers[0]) / 100;
+}
+
+static void take_jobs(swarm_t *swarm, peer_t *peer, const prf_frame_t *frame)
+{
+    worker_t *w = peer->player;
+    uint64_t now = prf_clock_mono_ns();
+    for (size_t i = 0; i < frame->u.jobs.count; i++) {
+        const prf_job_t *job = &frame->u.jobs.items[i];
+        held_t held = {job->id, job->epoch, now, job->point, job->attempt, latency_of(job)};
+        w->open_credit -= w->open_credit > 0;
+        if (swarm_load(swarm)->job_ns == 0)
+            finish_job(swarm, peer, &held);
+        else if (w->count < PRF_FRAME_JOBS)
+            w->queue[(w->first + w->count++) % PRF_FRAME_JOBS] = held;
+    }
+    if (swarm_load(swarm)->job_ns == 0)
+        send_results(peer);
+    give_credit(swarm, peer);
+}
+
+static void worker_work(swarm_t *swarm, peer_t *peer, uint64_t now_ns)
+{
+    worker_t *w = peer->player;
+    while (w->count > 0) {
+        const held_t *job = &w->queue[w->first];
+        uint64_t begin = job->arrived_ns > w->free_ns ? job->arrived_ns : w->free_ns;
+        if (begin + swarm_load(swarm)->job_ns > now_ns)
+            break;
+        w->free_ns = begin + swarm_load(swarm)->job_ns;
+        swarm_counts(swarm)->busy_ns += swarm_load(swarm)->job_ns;
+        finish_job(swarm, peer, job);
+        w->first = (w->first + 1) % PRF_FRAME_JOBS;
+        w->count--;
+    }
+    send_results(peer);
+    if (w->session)
+        give_credit(swarm, peer);
+}
+
+static void take_acks(swarm_t *swarm, peer_t *peer, const prf_frame_t *frame)
+{
+    const worker_t *w = peer->player;
+    counts_t *counts = swarm_counts(swarm);
+    counts->durable += frame->u.ids.count;
+    uint64_t now = counts->timing ? prf_clock_mono_ns() : 0;
+    for (size_t i = 0; counts->timing && i < frame->u.ids.count; i++) {
+        const held_t *job = &w->waiting[frame->u.ids.items[i] / 2 % SLOTS];
+        if (job->id == frame->u.ids.items[i])
+            swarm_waited(counts, now - job->arrived_ns);
+    }
+}
+
+static void take_offer(peer_t *peer, const prf_model_version_t *offer)
+{
+    worker_t *w = peer->player;
+    if (offer->version == 0 || w->fetching.version >= offer->version)
+        return;
+    w->fetching = *offer;
+    w->fetched = 0;
+    send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_FETCH, .u.fetch = {.digest = offer->digest}});
+}
+
+static void take_chunk(swarm_t *swarm, peer_t *peer, const prf_frame_t *frame)
+{
+    worker_t *w = peer->player;
+    if (frame->u.chunk.offset != w->fetched || prf_digest_compare(&frame->u.chunk.digest, &w->fetching.digest) != 0)
+        return;
+    w->fetched += frame->u.chunk.len;
+    if (w->fetched < frame->u.chunk.total) {
+        send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_FETCH, .u.fetch = {w->fetching.digest, w->fetched}});
+        return;
+    }
+    w->model = w->fetching;
+    swarm_counts(swarm)->adopted++;
+    send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_MODEL_ACK, .u.model = w->model});
+}
+
+static void worker_hear(swarm_t *swarm, peer_t *peer, const uint8_t *bytes, size_t len)
+{
+    worker_t *w = peer->player;
+    prf_frame_t frame;
+    prf_error_t err = {0};
+    if (prf_frame_decode(&frame, bytes, len, &err))
+        die("a frame of the coordinator", err.text);
+    switch (frame.type) {
+    case PRF_FRAME_WELCOME:
+        swarm_counts(swarm)->welcomed += w->session == 0;
+        w->session = frame.u.welcome.session;
+        w->open_credit = 0;
+        take_offer(peer, &frame.u.welcome.model);
+        give_credit(swarm, peer);
+        break;
+    case PRF_FRAME_JOB_BATCH:
+        take_jobs(swarm, peer, &frame);
+        break;
+    case PRF_FRAME_COMMITTED:
+        take_acks(swarm, peer, &frame);
+        break;
+    case PRF_FRAME_MODEL_OFFER:
+        take_offer(peer, &frame.u.model);
+        break;
+    case PRF_FRAME_CHUNK:
+        take_chunk(swarm, peer, &frame);
+        break;
+    case PRF_FRAME_REFUSAL:
+        swarm_counts(swarm)->refused++;
+        say_hello(peer);
+        break;
+    default:
+        break;
+    }
+    prf_frame_release(&frame);
+}
+
+static void worker_beat(swarm_t *swarm, peer_t *peer, uint64_t now_ns)
+{
+    (void)swarm;
+    (void)now_ns;
+    const worker_t *w = peer->player;
+    uint64_t ids[PRF_FRAME_JOBS];
+    for (size_t i = 0; i < w->count; i++)
+        ids[i] = w->queue[(w->first + i) % PRF_FRAME_JOBS].id;
+    if (w->session)
+        send_frame(peer,
+                   &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT,
+                                  .u.ids = {.session = w->session, .takes = 1 + w->open_credit, .items = ids, .count = w->count}});
+}
+
+const player_t play_worker = {worker_join, worker_hear, worker_beat, worker_work, worker_leave};
+
+/* -- the floor -- */
+
+enum { FLOOR_BYTES = 80, FLOOR_STAMP = 8 /* where in a job the player keeps its time */ };
+
+static void floor_join(swarm_t *swarm, peer_t *peer)
+{
+    uint32_t credit = swarm_load(swarm)->credit, words[2] = {credit, swarm_load(swarm)->batch};
+    swarm_say(peer, words, sizeof words);
+}
+
+static void floor_leave(peer_t *peer)
+{
+    (void)peer;
+}
+
+/* Each job is the acknowledgement of one that was sent back; those that come first acknowledge nothing and bear no stamp. */
+static void floor_hear(swarm_t *swarm, peer_t *peer, const uint8_t *bytes, size_t len)
+{
+    uint8_t jobs[FLOOR_BYTES * PRF_FRAME_JOBS];
+    counts_t *counts = swarm_counts(swarm);
+    if (len > sizeof jobs || len % FLOOR_BYTES != 0)
+        die("the floor", "a message of another size than was asked for");
+    memcpy(jobs, bytes, len);
+    uint64_t now = counts->timing ? prf_clock_mono_ns() : 0, stamp;
+    for (size_t at = 0; at < len; at += FLOOR_BYTES) {
+        memcpy(&stamp, jobs + at + FLOOR_STAMP, sizeof stamp);
+        counts->durable += jobs[at] != 0;
+        if (stamp && counts->timing)
+            swarm_waited(counts, now - stamp);
+        memcpy(jobs + at + FLOOR_STAMP, &now, sizeof now);
+        jobs[at] = 1;
+    }
+    swarm_say(peer, jobs, len);
+}
+
+const player_t play_floor = {floor_join, floor_hear, NULL, NULL, floor_leave};

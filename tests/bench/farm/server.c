@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _XOPEN_SOURCE 700 /* nftw */
+#include "server.h"
+
+#include <ftw.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "farm.h"
+#include "swarm.h"
+
+enum { READY_MS = 120000, CALL_MS = 120000, PATH = 256, PROC = 8192 };
+
+static const char campaign[] = "campaign: bench\n"
+                               "boards:\n"
+                               "  - {kind: bench, backend: sim}\n"
+                               "layers:\n"
+                               "  - kind: fc\n"
+                               "    params: {in: 1..4096, out: 1..4096}\n"
+                               "    knowledge: white\n"
+                               "    steps: {in: 2, out: 2}\n"
+                               "budget: {samples: %zu}\n"
+                               "validation: {layers: 4, repeats: 1}\n"
+                               "baseline: false\n";
+
+const char *server_name(serve_t what)
+{
+    static const char *const names[SERVERS] = {"floor", "prfarm", "prfarm, store in memory"};
+    return names[what];
+}
+
+static void await_ready(server_t *server, const char *format, char *out)
+{
+    char text[4096] = "";
+    size_t len = 0;
+    uint64_t until = prf_clock_mono_ms() + READY_MS;
+    while (!strchr(text, '\n') && prf_clock_mono_ms() < until && len < sizeof text - 1) {
+        struct pollfd fd = {.fd = server->process.out, .events = POLLIN};
+        ssize_t n = poll(&fd, 1, 100) > 0 ? read(server->process.out, text + len, sizeof text - 1 - len) : 0;
+        if (n == 0 && prf_process_ended(&server->process, NULL))
+            break;
+        len += n > 0 ? (size_t)n : 0;
+    }
+    if (sscanf(text, format, out) != 1)
+        die(server_name(server->what), "it did not become ready: see its log");
+}
+
+static void start_program(server_t *server, const char *const argv[])
+{
+    char log[PATH];
+    prf_error_t err = {0};
+    snprintf(log, sizeof log, "%s/log", server->folder);
+    if (prf_process_start(&server->process, argv, &(prf_process_options_t){.pipes = true, .log = log}, &err))
+        die(argv[0], err.text);
+}
+
+static void start_coordinator(server_t *server)
+{
+    char program[PATH], store[PATH];
+    prf_endpoints_t at;
+    prf_error_t err = {0};
+    snprintf(store, sizeof store, "%s/store", server->folder);
+    prf_process_sibling("prfarm-coordinator", program, sizeof program);
+    const char *const argv[] = {program, "--farm", "tcp://127.0.0.1:*", "--store", store, "--sessions", "20000", NULL};
+    start_program(server, argv);
+    await_ready(server, "ready farm=%767s", server->farm);
+    if (prf_endpoints_parse(&at, server->farm, &err))
+        die(server->farm, err.text);
+    memcpy(server->workers, at.workers, sizeof server->workers);
+}
+
+void server_start(server_t *server, serve_t what, const char *scratch)
+{
+    *server = (server_t){.what = what};
+    snprintf(server->folder, sizeof server->folder, "%.100s/prfarm-bench-XXXXXX", what == SERVE_MEMORY ? "/dev/shm" : scratch);
+    if (!mkdtemp(server->folder))
+        die(server->folder, "cannot be made");
+    if (what != SERVE_FLOOR) {
+        start_coordinator(server);
+        return;
+    }
+    char program[PATH];
+    prf_process_sibling("prfarm-bench-floor", program, sizeof program);
+    const char *const argv[] = {program, server->folder, NULL};
+    start_program(server, argv);
+    await_ready(server, "ready %255s", server->workers);
+}
+
+void server_resume(server_t *server, const char *folder)
+{
+    *server = (server_t){.what = SERVE_PRFARM};
+    snprintf(server->folder, sizeof server->folder, "%s", folder);
+    start_coordinator(server);
+}
+
+json_t *server_call(const server_t *server, const char *op, json_t *in)
+{
+    prf_farm_t *farm;
+    json_t *out;
+    prf_error_t err = {0};
+    if (prf_farm_connect(&farm, server->farm, NULL, &err) || prf_farm_call(farm, op, in, CALL_MS, &out, &err))
+        die(op, err.text);
+    prf_farm_destroy(&farm);
+    return out;
+}
+
+void server_submit(const server_t *server, size_t samples)
+{
+    char text[sizeof campaign + 32];
+    snprintf(text, sizeof text, campaign, samples);
+    json_decref(server_call(server, "submit", json_pack("{s:s, s:s, s:[]}", "campaign", text, "file", "bench.yaml", "networks")));
+}
+
+/* A file of /proc has no size before it is read. */
+static void read_proc(pid_t pid, const char *file, char text[PROC])
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+    FILE *stream = fopen(path, "re");
+    size_t len = stream ? fread(text, 1, PROC - 1, stream) : 0;
+    if (len == 0)
+        die(path, "cannot be read");
+    text[len] = '\0';
+    fclose(stream);
+}
+
+static double peak_mb(pid_t pid)
+{
+    static const char name[] = "VmHWM:"; /* in KiB */
+    char text[PROC];
+    read_proc(pid, "status", text);
+    const char *at = strstr(text, name);
+    return at ? strtod(at + strlen(name), NULL) / 1024 : 0;
+}
+
+/* utime and stime, the 14th and 15th field. */
+static double cpu_seconds(pid_t pid)
+{
+    char text[PROC];
+    unsigned long user = 0, system = 0;
+    read_proc(pid, "stat", text);
+    const char *rest = strrchr(text, ')');
+    if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+        die("/proc", "reads as nothing known");
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+void server_usage(const server_t *server, usage_t *out)
+{
+    out->cpu_s = cpu_seconds(server->process.pid);
+    out->rss_mb = peak_mb(server->process.pid);
+}
+
+static int remove_one(const char *path, const struct stat *info, int flag, struct FTW *ftw)
+{
+    (void)info;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+void server_stop(server_t *server)
+{
+    prf_process_stop(&server->process, 0);
+    nftw(server->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}

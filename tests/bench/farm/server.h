@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/* server.h - what is measured: prfarm-coordinator with a campaign, or the floor (floor.c), as a process of its own in a fresh
+ * folder. Ends the program with a message when something fails. */
+#ifndef PRF_BENCH_SERVER_H
+#define PRF_BENCH_SERVER_H
+
+#include <jansson.h>
+
+#include "base/process.h"
+#include "net/endpoint.h"
+
+typedef enum {
+    SERVE_FLOOR,
+    SERVE_PRFARM,
+    SERVE_MEMORY, /* prfarm with its store in memory: what it would do if nothing had to be durable */
+    SERVERS
+} serve_t;
+
+typedef struct {
+    serve_t what;
+    prf_process_t process;
+    char folder[128], farm[3 * PRF_ENDPOINT], workers[PRF_ENDPOINT];
+} server_t;
+
+typedef struct {
+    double cpu_s;  /* of all its threads, since it was started */
+    double rss_mb; /* the most that it ever held */
+} usage_t;
+
+const char *server_name(serve_t what);
+/* `scratch`: a folder on the disk that is meant. */
+void server_start(server_t *server, serve_t what, const char *scratch);
+/* A coordinator on a store that is there; `folder` stays when it is stopped. */
+void server_resume(server_t *server, const char *folder);
+/* A campaign of small fully connected layers, `samples` of them. */
+void server_submit(const server_t *server, size_t samples);
+json_t *server_call(const server_t *server, const char *op, json_t *in); /* new reference */
+void server_usage(const server_t *server, usage_t *out);
+void server_stop(server_t *server); /* kills it, and removes its folder */
+
+#endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/* throughput.c - results made durable a second, and how long one takes from the board's getting the job to its acknowledgement.
+ *
+ * All servers do the same work in turn, round by round, so that a slow minute of the machine meets all of them. What comes before
+ * the first tenth of the jobs is durable (connecting, planning the campaign) is left out. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/order.h"
+#include "bench.h"
+#include "server.h"
+#include "swarm.h"
+
+enum { ROUND_MS = 120000, SPARE = 3 /* a campaign asks for its first 40 % before it trains */ };
+
+typedef struct {
+    double rate, cpu_s, rss_mb; /* CPU seconds for 100,000 jobs */
+    double p50_ms, p99_ms, p999_ms;
+} figures_t;
+
+static void read_waits(const counts_t *counts, figures_t *out)
+{
+    double *waits = malloc((counts->wait_count + 1) * sizeof *waits);
+    if (!waits)
+        die("latencies", "out of memory");
+    for (size_t i = 0; i < counts->wait_count; i++)
+        waits[i] = (double)counts->waits_ns[i] / 1e6;
+    prf_sort(waits, counts->wait_count);
+    out->p50_ms = quantile(waits, counts->wait_count, 0.5);
+    out->p99_ms = quantile(waits, counts->wait_count, 0.99);
+    out->p999_ms = quantile(waits, counts->wait_count, 0.999);
+    free(waits);
+}
+
+static void run(serve_t what, const bench_options_t *o, bool timing, figures_t *out)
+{
+    server_t server;
+    usage_t before, after;
+    server_start(&server, what, o->scratch);
+    if (what != SERVE_FLOOR)
+        server_submit(&server, SPARE * o->jobs + SPARE * o->jobs / 10);
+    const load_t load = {.workers = o->workers, .credit = (uint32_t)o->credit, .batch = (uint32_t)o->batch};
+    swarm_t *swarm = swarm_new(server.workers, &load, what == SERVE_FLOOR ? &play_floor : &play_worker);
+    counts_t *counts = swarm_counts(swarm);
+    if (!swarm_play(swarm, &counts->durable, o->jobs / 10, ROUND_MS))
+        die(server_name(what), "it does not get going");
+    server_usage(&server, &before);
+    uint64_t first = counts->durable, began = prf_clock_mono_ns();
+    counts->timing = timing;
+    if (!swarm_play(swarm, &counts->durable, first + o->jobs, ROUND_MS))
+        die(server_name(what), "it came to a stop");
+    double seconds = (double)(prf_clock_mono_ns() - began) / 1e9, done = (double)(counts->durable - first);
+    server_usage(&server, &after);
+    *out = (figures_t){.rate = done / seconds, .cpu_s = (after.cpu_s - before.cpu_s) * 1e5 / done, .rss_mb = after.rss_mb};
+    if (timing)
+        read_waits(counts, out);
+    if (counts->refused)
+        die(server_name(what), "it refused a worker");
+    swarm_destroy(swarm);
+    server_stop(&server);
+}
+
+/* The median round of each figure. */
+static void median(const figures_t *rounds, size_t count, figures_t *out)
+{
+    double values[ROUNDS_MOST];
+    const size_t fields = sizeof *out / sizeof(double);
+    for (size_t f = 0; f < fields; f++) {
+        for (size_t r = 0; r < count; r++)
+            values[r] = ((const double *)&rounds[r])[f];
+        ((double *)out)[f] = prf_median(values, count);
+    }
+}
+
+static void measure(const bench_options_t *o, bool timing, figures_t out[SERVERS])
+{
+    static figures_t rounds[SERVERS][ROUNDS_MOST];
+    for (size_t r = 0; r < o->rounds; r++)
+        for (serve_t what = 0; what < SERVERS; what++)
+            run(what, o, timing, &rounds[what][r]);
+    for (serve_t what = 0; what < SERVERS; what++)
+        median(rounds[what], o->rounds, &out[what]);
+}
+
+static json_t *report(const bench_options_t *o, const char *name)
+{
+    printf("%s: %zu workers, credit %zu, %zu a message, %zu jobs a round, medians of %zu rounds in turn\n\n", name, o->workers,
+           o->credit, o->batch, o->jobs, o->rounds);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "bench", name, "workers", (json_int_t)o->workers, "credit",
+                     (json_int_t)o->credit, "batch", (json_int_t)o->batch, "jobs", (json_int_t)o->jobs, "rounds",
+                     (json_int_t)o->rounds);
+}
+
+json_t *bench_throughput(const bench_options_t *o)
+{
+    figures_t f[SERVERS];
+    measure(o, false, f);
+    json_t *json = report(o, "throughput");
+    printf("%-24s %12s %9s %22s %12s\n", "", "results/s", "of floor", "server CPU s for 100k", "peak RSS MB");
+    for (serve_t what = 0; what < SERVERS; what++) {
+        double share = f[what].rate / f[SERVE_FLOOR].rate;
+        printf("%-24s %12.0f %9.2f %22.3f %12.0f\n", server_name(what), f[what].rate, share, f[what].cpu_s, f[what].rss_mb);
+        json_object_set_new(json, server_name(what),
+                            json_pack("{s:f, s:f, s:f, s:f}", "results_per_second", f[what].rate, "of_floor", share,
+                                      "cpu_seconds_per_100k", f[what].cpu_s, "rss_mb", f[what].rss_mb));
+    }
+    double durable = f[SERVE_PRFARM].rate / f[SERVE_MEMORY].rate;
+    printf("\ndurable / in memory: %.2f\n", durable);
+    json_object_set_new(json, "durable_of_memory", json_real(durable));
+    return json;
+}
+
+json_t *bench_latency(const bench_options_t *o)
+{
+    figures_t f[SERVERS];
+    measure(o, true, f);
+    json_t *json = report(o, "latency");
+    printf("%-24s %9s %9s %9s %12s   ms from job to acknowledgement\n", "", "p50", "p99", "p99.9", "results/s");
+    for (serve_t what = 0; what < SERVERS; what++) {
+        printf("%-24s %9.2f %9.2f %9.2f %12.0f\n", server_name(what), f[what].p50_ms, f[what].p99_ms, f[what].p999_ms,
+               f[what].rate);
+        json_object_set_new(json, server_name(what),
+                            json_pack("{s:f, s:f, s:f, s:f}", "p50_ms", f[what].p50_ms, "p99_ms", f[what].p99_ms, "p999_ms",
+                                      f[what].p999_ms, "results_per_second", f[what].rate));
+    }
+    return json;
+}
