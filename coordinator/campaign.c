@@ -288,9 +288,22 @@ void prf_running_answer(prf_running_t *self, const prf_digest_t *point, uint32_t
     answer(self, point, attempt, there ? &known : NULL, false, "its result could not be stored");
 }
 
+static void write_page(prf_running_t *self, prf_plan_page_t *page)
+{
+    prf_error_t err = {0};
+    prf_status_t status = prf_plan_page_whole(page) ? PRF_OK : prf_fail(&err, PRF_ENOMEM, "%zu points of the plan", page->count);
+    const char *text = prf_text_get(&page->value);
+    if (!status && page->count > 0)
+        status = prf_commits_value(self->hub->commits, PRF_TABLE_DECISION, page->key, text, strlen(text), PRF_COMMIT_KEEP, NULL,
+                                   NULL, &err);
+    if (status)
+        prf_log(PRF_LOG_WARN, "plan_not_stored error=\"%s\" export_lacks=%zu", err.text, page->count);
+    prf_plan_page_clear(page);
+}
+
 /* What the digest stands for, for people (export); written once. True: the campaign owes the result to others. What it measured
  * itself before it was paused or killed is no news either, but its own. */
-static bool note_plan(prf_running_t *self, const prf_want_t *want, bool known)
+static bool note_plan(prf_running_t *self, const prf_want_t *want, bool known, prf_plan_page_t *page)
 {
     char *blocks = prf_plan_blocks(want->blocks, want->block_count);
     if (!blocks)
@@ -303,27 +316,23 @@ static bool note_plan(prf_running_t *self, const prf_want_t *want, bool known)
                              .blocks = blocks,
                              .known = known};
     bool fresh = false;
-    char key[PRF_PLAN_KEY], *value = NULL;
     prf_error_t err = {0};
     prf_planned_t noted;
-    prf_status_t status = prf_plan_add(self->hub->plan, &planned, &fresh, &err);
-    if (!status && fresh)
-        status = prf_plan_encode(&planned, key, &value, &err);
-    if (value)
-        status =
-            prf_commits_value(self->hub->commits, PRF_TABLE_DECISION, key, value, strlen(value), PRF_COMMIT_KEEP, NULL, NULL, &err);
-    if (status)
-        prf_log(PRF_LOG_WARN, "plan_not_stored error=\"%s\" export_lacks_a_layer=true", err.text);
-    free(value);
+    if (prf_plan_add(self->hub->plan, &planned, &fresh, &err))
+        prf_log(PRF_LOG_WARN, "plan_not_noted error=\"%s\" export_lacks_a_layer=true", err.text);
+    if (fresh)
+        prf_plan_page_add(page, &planned);
+    if (page->value.len >= PRF_PLAN_PAGE_BYTES)
+        write_page(self, page);
     free(blocks);
     return prf_plan_find(self->hub->plan, &want->point, want->attempt, planned.campaign, &noted) ? noted.known : known;
 }
 
-static void fetch(prf_running_t *self, const prf_want_t *want)
+static void fetch(prf_running_t *self, const prf_want_t *want, prf_plan_page_t *page)
 {
     prf_known_t known;
     bool is_known = prf_index_get(self->hub->index, &want->point, want->attempt, &known);
-    bool reused = note_plan(self, want, is_known);
+    bool reused = note_plan(self, want, is_known, page);
     if (is_known) {
         if (known.outcome == PRF_OK && want->block_count == 1)
             prf_plausible_note(self->hub->plausible, self->sides[want->board].klass, want->blocks, known.sample.latency_ns);
@@ -341,15 +350,22 @@ static void fetch(prf_running_t *self, const prf_want_t *want)
         answer(self, &want->point, want->attempt, NULL, false, err.text);
 }
 
+/* As many as the boards would take now, and a few for those that come next. */
 static bool feed(prf_running_t *self, size_t board)
 {
-    bool moved = false;
+    const side_t *side = &self->sides[board];
+    prf_plan_page_t page = {0};
     prf_want_t want;
-    while (self->sides[board].pinned && prf_sched_queued(self->hub->sched, self->sides[board].klass) < QUEUE_SHORT &&
-           prf_engine_next_on(self->engine, board, &want)) {
-        fetch(self, &want);
+    bool moved = false;
+    if (!side->pinned)
+        return false;
+    size_t wanted = QUEUE_SHORT + prf_fleet_credit(self->hub->fleet, side->klass);
+    while (prf_sched_queued(self->hub->sched, side->klass) < wanted && prf_engine_next_on(self->engine, board, &want)) {
+        fetch(self, &want, &page);
         moved = true;
     }
+    write_page(self, &page);
+    prf_plan_page_release(&page);
     return moved;
 }
 

@@ -21,7 +21,7 @@ typedef struct {
     uint32_t generation;
     prf_commits_fn fn;
     void *arg;
-    prf_record_t *record; /* owned; NULL: a value */
+    const prf_record_t *record; /* borrowed; NULL: a value */
     prf_table_t table;
     char *key;   /* owned; may be NULL */
     void *value; /* owned; may be NULL */
@@ -56,7 +56,6 @@ prf_status_t prf_commits_new(prf_commits_t **out, prf_store_t *store, const char
 static void release(prf_commits_t *self, size_t at)
 {
     entry_t *e = &self->entries[at];
-    free(e->record);
     free(e->key);
     free(e->value);
     *e = (entry_t){.generation = e->generation + 1, .next = self->free_list};
@@ -222,12 +221,7 @@ prf_status_t prf_commits_record(prf_commits_t *self, const prf_record_t *record,
     e->mode = PRF_COMMIT_KEEP;
     e->fn = fn;
     e->arg = arg;
-    e->record = malloc(sizeof *record);
-    if (!e->record) {
-        release(self, at);
-        return prf_fail(err, PRF_ENOMEM, "a result's record");
-    }
-    *e->record = *record;
+    e->record = record;
     return submit(self, at, err);
 }
 

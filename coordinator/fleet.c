@@ -8,11 +8,20 @@
 
 #include "base/map.h"
 
+/* A ring with room for every board. */
+typedef struct {
+    prf_fleet_board_t **boards; /* owned; the boards are the fleet's */
+    size_t first, count;
+} ring_t;
+
 struct prf_fleet {
     prf_fleet_board_t **boards; /* owned, each too */
     size_t count, room, cap, live;
     prf_map_t names, peers; /* digest of the name or the peer -> number */
     prf_map_t keys;         /* digest of the key -> its live boards */
+    ring_t lists[PRF_FLEET_LISTS];
+    size_t *credit; /* owned; by class */
+    uint32_t classes;
 };
 
 prf_status_t prf_fleet_new(prf_fleet_t **out, size_t cap, prf_error_t *err)
@@ -41,6 +50,9 @@ void prf_fleet_destroy(prf_fleet_t **self)
         free(f->boards[i]);
     }
     free(f->boards);
+    for (size_t i = 0; i < PRF_FLEET_LISTS; i++)
+        free(f->lists[i].boards);
+    free(f->credit);
     prf_map_release(&f->names);
     prf_map_release(&f->peers);
     prf_map_release(&f->keys);
@@ -76,6 +88,34 @@ prf_fleet_board_t *prf_fleet_peer(const prf_fleet_t *self, const prf_peer_t *pee
     return look_up(self, &self->peers, peer->bytes, peer->len);
 }
 
+/* The ring's boards, from the first on, in a larger one. */
+static bool widen(ring_t *ring, size_t before, size_t room)
+{
+    prf_fleet_board_t **boards = malloc(room * sizeof(void *));
+    if (!boards)
+        return false;
+    for (size_t i = 0, at = ring->first; i < ring->count; i++, at = at + 1 < before ? at + 1 : 0)
+        boards[i] = ring->boards[at];
+    free(ring->boards);
+    *ring = (ring_t){boards, 0, ring->count};
+    return true;
+}
+
+static prf_status_t make_room(prf_fleet_t *self, prf_error_t *err)
+{
+    size_t room = self->room ? self->room * 2 : 16;
+    prf_fleet_board_t **boards = realloc(self->boards, room * sizeof(void *));
+    if (boards)
+        self->boards = boards;
+    bool ok = boards != NULL;
+    for (size_t i = 0; ok && i < PRF_FLEET_LISTS; i++)
+        ok = widen(&self->lists[i], self->room, room);
+    if (!ok)
+        return prf_fail(err, PRF_ENOMEM, "%zu boards", room);
+    self->room = room;
+    return PRF_OK;
+}
+
 prf_status_t prf_fleet_add(prf_fleet_t *self, const char *name, prf_fleet_board_t **out, prf_error_t *err)
 {
     prf_fleet_board_t *board = prf_fleet_find(self, name);
@@ -87,12 +127,9 @@ prf_status_t prf_fleet_add(prf_fleet_t *self, const char *name, prf_fleet_board_
         return prf_fail(err, PRF_EBUSY, "%zu boards are known, no more fit: restart the coordinator to forget those that are gone",
                         self->count);
     if (self->count == self->room) {
-        size_t room = self->room ? self->room * 2 : 16;
-        prf_fleet_board_t **boards = realloc(self->boards, room * sizeof(void *));
-        if (!boards)
-            return prf_fail(err, PRF_ENOMEM, "%zu boards", room);
-        self->boards = boards;
-        self->room = room;
+        prf_status_t status = make_room(self, err);
+        if (status)
+            return status;
     }
     board = calloc(1, sizeof *board);
     if (!board)
@@ -167,6 +204,55 @@ void prf_fleet_detach(prf_fleet_t *self, prf_fleet_board_t *board)
 size_t prf_fleet_live(const prf_fleet_t *self)
 {
     return self->live;
+}
+
+void prf_fleet_list(prf_fleet_t *self, prf_fleet_list_t list, prf_fleet_board_t *board)
+{
+    ring_t *ring = &self->lists[list];
+    if (board->listed[list])
+        return;
+    board->listed[list] = true;
+    ring->boards[(ring->first + ring->count++) % self->room] = board;
+}
+
+size_t prf_fleet_listed(const prf_fleet_t *self, prf_fleet_list_t list)
+{
+    return self->lists[list].count;
+}
+
+prf_fleet_board_t *prf_fleet_next(prf_fleet_t *self, prf_fleet_list_t list)
+{
+    ring_t *ring = &self->lists[list];
+    if (ring->count == 0)
+        return NULL;
+    prf_fleet_board_t *board = ring->boards[ring->first];
+    ring->first = (ring->first + 1) % self->room;
+    ring->count--;
+    board->listed[list] = false;
+    return board;
+}
+
+void prf_fleet_set_credit(prf_fleet_t *self, prf_fleet_board_t *board, uint32_t credit)
+{
+    if (credit == board->credit)
+        return;
+    if (board->klass >= self->classes) {
+        size_t *grown = realloc(self->credit, (board->klass + 1) * sizeof *grown);
+        if (!grown)
+            return; /* it gets its jobs when memory is there again and it asks anew */
+        memset(grown + self->classes, 0, (board->klass + 1 - self->classes) * sizeof *grown);
+        self->credit = grown;
+        self->classes = board->klass + 1;
+    }
+    self->credit[board->klass] = self->credit[board->klass] - board->credit + credit;
+    board->credit = credit;
+    if (credit > 0)
+        prf_fleet_list(self, PRF_FLEET_TAKING, board);
+}
+
+size_t prf_fleet_credit(const prf_fleet_t *self, uint32_t klass)
+{
+    return klass < self->classes ? self->credit[klass] : 0;
 }
 
 prf_census_t prf_fleet_census(const prf_fleet_t *self, const char *kind, const char *fingerprint, uint32_t version)

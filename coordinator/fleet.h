@@ -14,6 +14,14 @@ typedef struct prf_fleet prf_fleet_t;
 
 enum { PRF_FLEET_ACKS = 512 };
 
+/* Boards that something is to be done for. Each stands at most once in a list; whoever takes it out does what there is to do, and
+ * puts it back if that is not all. So an event costs as much as the boards that it is about, however large the fleet. */
+typedef enum {
+    PRF_FLEET_TAKING, /* have credit */
+    PRF_FLEET_TOLD,   /* are to be told of job ids */
+    PRF_FLEET_LISTS
+} prf_fleet_list_t;
+
 typedef struct prf_fleet_board {
     uint32_t number; /* index in the fleet; also the scheduler's number for it */
     prf_hello_t facts;
@@ -21,7 +29,7 @@ typedef struct prf_fleet_board {
     prf_peer_t peer; /* of the live session */
     uint64_t session;
     uint32_t klass;    /* the scheduler's, while live */
-    uint32_t credit;   /* jobs that it would take */
+    uint32_t credit;   /* jobs that it would take; changed by prf_fleet_set_credit only */
     uint64_t heard_ms; /* monotonic; 0: not since this coordinator started */
     uint32_t owed;     /* results that its Hello told of and that have not come yet */
     uint64_t done, failures[PRF_FAILURES];
@@ -37,6 +45,8 @@ typedef struct prf_fleet_board {
         uint64_t *items; /* owned; room for PRF_FLEET_ACKS */
         size_t count;
     } committed, forget, revoke; /* job ids that it is still to be told */
+
+    bool listed[PRF_FLEET_LISTS];
 
     prf_hello_t *claim; /* owned: someone else says it is this board; NULL: nobody */
     prf_peer_t claimant;
@@ -57,6 +67,15 @@ PRF_CHECKED prf_status_t prf_fleet_add(prf_fleet_t *self, const char *name, prf_
 PRF_CHECKED prf_status_t prf_fleet_attach(prf_fleet_t *self, prf_fleet_board_t *board, const prf_peer_t *peer, prf_error_t *err);
 void prf_fleet_detach(prf_fleet_t *self, prf_fleet_board_t *board);
 size_t prf_fleet_live(const prf_fleet_t *self);
+/* Appends the board, unless it is there. */
+void prf_fleet_list(prf_fleet_t *self, prf_fleet_list_t list, prf_fleet_board_t *board);
+size_t prf_fleet_listed(const prf_fleet_t *self, prf_fleet_list_t list);
+/* Takes the first one out; it may have lost its session since. NULL: the list is empty. */
+prf_fleet_board_t *prf_fleet_next(prf_fleet_t *self, prf_fleet_list_t list);
+/* A board with credit is listed as PRF_FLEET_TAKING. Before its class changes, and when its session ends, to be set to 0. */
+void prf_fleet_set_credit(prf_fleet_t *self, prf_fleet_board_t *board, uint32_t credit);
+/* Summed over the boards of a class. */
+size_t prf_fleet_credit(const prf_fleet_t *self, uint32_t klass);
 /* Live boards whose peers hold the same key; 0 for a peer without one. */
 size_t prf_fleet_sessions(const prf_fleet_t *self, const prf_peer_t *peer);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* plan.c - a list of entries, newest first, behind each point and attempt: several campaigns may want the same one. Campaign, kind
- * and role are few, so their names are kept once. */
+ * and role are few, so their names are kept once.
+ *
+ * In the store an entry is a line `@POINT.ATTEMPT ROLE` and its blocks, one a line. A value that does not begin with '@' is of
+ * an older prfarm: one entry, named by the key, whose first line is the role alone. */
 #include "plan.h"
 
 #include <stdio.h>
@@ -8,7 +11,6 @@
 #include <string.h>
 
 #include "base/map.h"
-#include "base/text.h"
 
 #define KNOWN " known" /* behind the role */
 
@@ -128,30 +130,75 @@ bool prf_plan_find(const prf_plan_t *self, const prf_digest_t *point, uint32_t a
     return true;
 }
 
-prf_status_t prf_plan_encode(const prf_planned_t *planned, char key[PRF_PLAN_KEY], char **value, prf_error_t *err)
+void prf_plan_page_add(prf_plan_page_t *page, const prf_planned_t *planned)
 {
     char hex[PRF_DIGEST_HEX];
     prf_digest_hex(&planned->point, hex);
-    snprintf(key, PRF_PLAN_KEY, "%s/%s/plan/%s.%u", planned->campaign, planned->kind, hex, planned->attempt);
-    prf_text_t text;
-    prf_text_init(&text);
-    prf_text_add(&text, "%s%s\n%s", planned->role, planned->known ? KNOWN : "", planned->blocks);
-    char *taken = prf_text_take(&text);
-    if (!taken)
-        return prf_fail(err, PRF_ENOMEM, "a point's plan");
-    *value = taken;
-    return PRF_OK;
+    if (page->count++ == 0)
+        snprintf(page->key, sizeof page->key, "%s/%s/plan/%s.%u", planned->campaign, planned->kind, hex, planned->attempt);
+    prf_text_add(&page->value, "@%s.%u %s%s\n%s\n", hex, planned->attempt, planned->role, planned->known ? KNOWN : "",
+                 planned->blocks);
+}
+
+bool prf_plan_page_whole(const prf_plan_page_t *page)
+{
+    return !page->value.failed;
+}
+
+void prf_plan_page_clear(prf_plan_page_t *page)
+{
+    prf_text_clear(&page->value);
+    page->value.failed = false;
+    page->count = 0;
+}
+
+void prf_plan_page_release(prf_plan_page_t *page)
+{
+    prf_text_release(&page->value);
+}
+
+/* `role`: with KNOWN behind it or not; both texts are changed. */
+static prf_status_t decode_entry(prf_plan_t *self, prf_planned_t *planned, char *role, char *blocks, prf_error_t *err)
+{
+    char *word = strstr(role, KNOWN);
+    size_t len = strlen(blocks);
+    planned->known = word && word[strlen(KNOWN)] == '\0';
+    if (planned->known)
+        *word = '\0';
+    if (len > 0 && blocks[len - 1] == '\n')
+        blocks[len - 1] = '\0';
+    planned->role = role;
+    planned->blocks = blocks;
+    return prf_plan_add(self, planned, NULL, err);
+}
+
+/* The text of one value, which is taken apart. What reads as nothing known is passed over. */
+static prf_status_t decode_page(prf_plan_t *self, prf_planned_t *planned, char *text, prf_error_t *err)
+{
+    prf_status_t status = PRF_OK;
+    for (char *entry = text, *next; entry && !status; entry = next) {
+        char hex[PRF_DIGEST_HEX], *line = strchr(entry, '\n');
+        int end = 0;
+        next = line ? strstr(line, "\n@") : NULL;
+        if (next)
+            *next++ = '\0';
+        if (!line)
+            break;
+        *line = '\0';
+        if (sscanf(entry, "@%32[0-9a-f].%u%n", hex, &planned->attempt, &end) == 2 && entry[end] == ' ' &&
+            prf_digest_parse(&planned->point, hex))
+            status = decode_entry(self, planned, entry + end + 1, line + 1, err);
+    }
+    return status;
 }
 
 prf_status_t prf_plan_decode(prf_plan_t *self, const char *key, const void *value, size_t len, prf_error_t *err)
 {
     char campaign[PRF_NAME], kind[PRF_NAME], hex[PRF_DIGEST_HEX];
-    unsigned attempt;
+    prf_planned_t planned = {.campaign = campaign, .kind = kind};
     int end = 0;
-    if (sscanf(key, "%63[^/]/%63[^/]/plan/%32[0-9a-f].%u%n", campaign, kind, hex, &attempt, &end) != 4 || key[end])
-        return PRF_OK;
-    prf_planned_t planned = {.attempt = attempt, .campaign = campaign, .kind = kind};
-    if (!prf_digest_parse(&planned.point, hex))
+    if (sscanf(key, "%63[^/]/%63[^/]/plan/%32[0-9a-f].%u%n", campaign, kind, hex, &planned.attempt, &end) != 4 || key[end] ||
+        !prf_digest_parse(&planned.point, hex))
         return PRF_OK;
     char *text = malloc(len + 1);
     if (!text)
@@ -160,15 +207,11 @@ prf_status_t prf_plan_decode(prf_plan_t *self, const char *key, const void *valu
     text[len] = '\0';
     char *line = strchr(text, '\n');
     prf_status_t status = PRF_OK;
-    if (line) {
+    if (text[0] == '@') {
+        status = decode_page(self, &planned, text, err);
+    } else if (line) {
         *line = '\0';
-        char *word = strstr(text, KNOWN);
-        planned.known = word && word[strlen(KNOWN)] == '\0';
-        if (planned.known)
-            *word = '\0';
-        planned.role = text;
-        planned.blocks = line + 1;
-        status = prf_plan_add(self, &planned, NULL, err);
+        status = decode_entry(self, &planned, text, line + 1, err);
     }
     free(text);
     return status;

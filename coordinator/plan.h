@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* plan.h - what each point is: the layer behind the digest, and which campaign wanted it for what. Records hold only digests; this
- * is what turns them back into something that a person can read. Kept in memory, written to the store by its users as
- * PRF_TABLE_DECISION `CAMPAIGN/KIND/plan/POINT.ATTEMPT`. Pure; loop thread only. */
+ * is what turns them back into something that a person can read. Kept in memory, written to the store by its users: as many points
+ * as were planned together in one value, PRF_TABLE_DECISION `CAMPAIGN/KIND/plan/POINT.ATTEMPT` of the first one. Pure; loop thread
+ * only. */
 #ifndef PRF_PLAN_H
 #define PRF_PLAN_H
 
+#include "base/text.h"
 #include "point/point.h"
 
 typedef struct prf_plan prf_plan_t;
@@ -29,8 +31,20 @@ PRF_CHECKED prf_status_t prf_plan_add(prf_plan_t *self, const prf_planned_t *pla
 /* The point as this campaign wanted it, or as the first one did (campaign NULL). */
 bool prf_plan_find(const prf_plan_t *self, const prf_digest_t *point, uint32_t attempt, const char *campaign, prf_planned_t *out);
 
-/* Its form in the store. Caller frees *value. Errors: PRF_ENOMEM. */
-PRF_CHECKED prf_status_t prf_plan_encode(const prf_planned_t *planned, char key[PRF_PLAN_KEY], char **value, prf_error_t *err);
+/* The form in the store of points that a campaign wants of one kind of board. Begins as {0}; to be released. */
+typedef struct {
+    char key[PRF_PLAN_KEY];
+    prf_text_t value;
+    size_t count;
+} prf_plan_page_t;
+
+enum { PRF_PLAN_PAGE_BYTES = 64 << 10 /* a page that has grown to this is to be written */ };
+
+/* Appends a point. Running out of memory is told by prf_plan_page_whole. */
+void prf_plan_page_add(prf_plan_page_t *page, const prf_planned_t *planned);
+bool prf_plan_page_whole(const prf_plan_page_t *page);
+void prf_plan_page_clear(prf_plan_page_t *page); /* for the next points; keeps its memory */
+void prf_plan_page_release(prf_plan_page_t *page);
 /* Remembers what the store has; other keys and damaged ones are passed over. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_plan_decode(prf_plan_t *self, const char *key, const void *value, size_t len, prf_error_t *err);
 /* Caller frees. NULL: out of memory. */

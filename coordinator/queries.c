@@ -128,17 +128,21 @@ static const prf_fleet_board_t *any_of(const prf_fleet_t *fleet, const char *kin
 /* So that an export can say what the point was. */
 static prf_status_t note_plan(const prf_hub_t *hub, const prf_job_t *job, const char *kind, prf_error_t *err)
 {
-    char *texts = prf_plan_blocks(job->blocks, job->block_count), *value = NULL, key[PRF_PLAN_KEY];
+    char *texts = prf_plan_blocks(job->blocks, job->block_count);
     if (!texts)
         return prf_fail(err, PRF_ENOMEM, "blocks to be measured");
     prf_planned_t planned = {.point = job->point, .campaign = PRF_PLAN_NOBODY, .kind = kind, .role = "request", .blocks = texts};
+    prf_plan_page_t page = {0};
     bool fresh;
     prf_status_t status = prf_plan_add(hub->plan, &planned, &fresh, err);
-    if (!status && fresh)
-        status = prf_plan_encode(&planned, key, &value, err);
-    if (value)
-        status = prf_commits_value(hub->commits, PRF_TABLE_DECISION, key, value, strlen(value), PRF_COMMIT_KEEP, NULL, NULL, err);
-    free(value);
+    if (!status && fresh) {
+        prf_plan_page_add(&page, &planned);
+        const char *value = prf_text_get(&page.value);
+        status = !prf_plan_page_whole(&page) ? prf_fail(err, PRF_ENOMEM, "blocks to be measured")
+                                             : prf_commits_value(hub->commits, PRF_TABLE_DECISION, page.key, value, strlen(value),
+                                                                 PRF_COMMIT_KEEP, NULL, NULL, err);
+    }
+    prf_plan_page_release(&page);
     free(texts);
     return status;
 }

@@ -159,7 +159,7 @@ static bool commit(prf_results_t *self, const prf_record_t *record, uint64_t epo
         if (board)
             add_ack(open, board, job);
         status = prf_map_put_pointer(map, &record->point, record->attempt, open, &err);
-        if (!status && (status = prf_commits_record(self->hub->commits, record, committed, open, &err)))
+        if (!status && (status = prf_commits_record(self->hub->commits, &open->record, committed, open, &err)))
             prf_map_remove(map, &record->point, record->attempt);
     }
     if (status) {
@@ -233,7 +233,7 @@ static void commit_evidence(prf_results_t *self, const prf_record_t *record)
     evidence_t *evidence = malloc(sizeof *evidence);
     if (evidence)
         *evidence = (evidence_t){self, *record};
-    if (!evidence || prf_commits_record(self->hub->commits, record, evidence_committed, evidence, &err)) {
+    if (!evidence || prf_commits_record(self->hub->commits, &evidence->record, evidence_committed, evidence, &err)) {
         free(evidence);
         prf_log(PRF_LOG_WARN, "failure_not_stored board=%s error=\"%s\"", record->board, err.text);
     }

@@ -175,6 +175,14 @@ size_t prf_sched_queued(const prf_sched_t *self, uint32_t klass)
     return self->classes[klass].queue.count;
 }
 
+bool prf_sched_waiting(const prf_sched_t *self)
+{
+    for (uint32_t i = 0; i < self->class_count; i++)
+        if (self->classes[i].queue.count > 0)
+            return true;
+    return false;
+}
+
 size_t prf_sched_count(const prf_sched_t *self)
 {
     return self->count;

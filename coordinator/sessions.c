@@ -86,7 +86,7 @@ static void lose(prf_sessions_t *self, prf_fleet_board_t *board, prf_session_eve
     size_t leases = prf_sched_leases(self->hub->sched, board->number);
     prf_sched_leave(self->hub->sched, board->number);
     prf_fleet_detach(self->hub->fleet, board);
-    board->credit = 0;
+    prf_fleet_set_credit(self->hub->fleet, board, 0);
     board->committed.count = board->forget.count = board->revoke.count = 0;
     prf_log(PRF_LOG_INFO, "board_gone board=%s because=%s jobs_returned=%zu", board->facts.board, prf_machine_session.events[why],
             leases);
@@ -184,6 +184,7 @@ static prf_status_t seat(prf_sessions_t *self, const prf_peer_t *peer, const prf
         status = prf_sched_join(self->hub->sched, board->number, klass, err);
     if (status)
         return status;
+    prf_fleet_set_credit(self->hub->fleet, board, 0);
     board->klass = klass;
     *out = board;
     return PRF_OK;
@@ -205,7 +206,6 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     bool changed = memcmp(&board->facts, hello, offsetof(prf_hello_t, model)) != 0;
     board->facts = *hello;
     board->session = ++self->last_session;
-    board->credit = 0;
     board->broken = 0;
     board->committed.count = board->forget.count = board->revoke.count = 0;
     board->unread = 0;
@@ -271,7 +271,7 @@ static void credit(prf_sessions_t *self, prf_fleet_board_t *board, uint32_t more
     size_t held = prf_sched_leases(self->hub->sched, board->number);
     uint32_t room = held < PRF_SESSIONS_CREDIT ? PRF_SESSIONS_CREDIT - (uint32_t)held : 0;
     uint64_t sum = (uint64_t)board->credit + more;
-    board->credit = sum < room ? (uint32_t)sum : room;
+    prf_fleet_set_credit(self->hub->fleet, board, sum < room ? (uint32_t)sum : room);
 }
 
 static void fetch(prf_sessions_t *self, const prf_peer_t *peer, const prf_digest_t *digest, uint64_t offset)
@@ -305,7 +305,7 @@ static void heartbeat(prf_sessions_t *self, prf_fleet_board_t *board, const prf_
     if (frame->u.ids.takes == 0)
         return;
     size_t takes = frame->u.ids.takes - 1, coming = prf_sched_unlisted(self->hub->sched, board->number);
-    board->credit = takes > coming ? (uint32_t)(takes - coming) : 0;
+    prf_fleet_set_credit(self->hub->fleet, board, takes > coming ? (uint32_t)(takes - coming) : 0);
 }
 
 static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame_t *frame, uint64_t now_ms)

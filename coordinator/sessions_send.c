@@ -62,21 +62,27 @@ static void list_id(struct prf_fleet_ids *ids, uint64_t job)
         ids->items[ids->count++] = job;
 }
 
+/* It sends its results again when it is back, and is told then. */
+static void tell(prf_sessions_t *self, prf_fleet_board_t *board, struct prf_fleet_ids *ids, uint64_t job)
+{
+    if (!board->live)
+        return;
+    list_id(ids, job);
+    prf_fleet_list(self->hub->fleet, PRF_FLEET_TOLD, board);
+}
+
 void prf_sessions_ack(void *arg, uint32_t number, uint64_t job, bool durable)
 {
     prf_sessions_t *self = arg;
     prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
-    if (!board->live)
-        return; /* it sends its results again when it is back, and is told then */
-    list_id(durable ? &board->committed : &board->forget, job);
+    tell(self, board, durable ? &board->committed : &board->forget, job);
 }
 
 void prf_sessions_revoke(void *arg, uint32_t number, uint64_t job)
 {
     prf_sessions_t *self = arg;
     prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
-    if (board->live)
-        list_id(&board->revoke, job);
+    tell(self, board, &board->revoke, job);
 }
 
 static void flush_ids(prf_sessions_t *self, const prf_fleet_board_t *board, prf_frame_type_t type, struct prf_fleet_ids *ids)
@@ -95,13 +101,13 @@ static void flush_ids(prf_sessions_t *self, const prf_fleet_board_t *board, prf_
 
 void prf_sessions_flush(prf_sessions_t *self)
 {
-    for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
-        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
-        if (!board->live)
-            continue;
+    for (size_t left = prf_fleet_listed(self->hub->fleet, PRF_FLEET_TOLD); left > 0; left--) {
+        prf_fleet_board_t *board = prf_fleet_next(self->hub->fleet, PRF_FLEET_TOLD);
         flush_ids(self, board, PRF_FRAME_COMMITTED, &board->committed);
         flush_ids(self, board, PRF_FRAME_FORGET, &board->forget);
         flush_ids(self, board, PRF_FRAME_REVOKE, &board->revoke);
+        if (board->committed.count + board->forget.count + board->revoke.count > 0) /* its queue is full */
+            prf_fleet_list(self->hub->fleet, PRF_FLEET_TOLD, board);
     }
 }
 
@@ -121,11 +127,22 @@ static size_t grant_board(prf_sessions_t *self, prf_fleet_board_t *board, size_t
             count--;
             prf_sched_return(self->hub->sched, &jobs[count].point, jobs[count].attempt);
         }
-        board->credit = 0; /* it does not read; its next credit shows that it does again */
+        prf_fleet_set_credit(self->hub->fleet, board, 0); /* it does not read; its next credit shows that it does again */
         return 0;
     }
-    board->credit -= (uint32_t)count;
+    prf_fleet_set_credit(self->hub->fleet, board, board->credit - (uint32_t)count);
     return count;
+}
+
+/* What the board may have of its class's queue. */
+static bool grant_share(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_ms)
+{
+    size_t queued = prf_sched_queued(self->hub->sched, board->klass);
+    if (queued == 0)
+        return false;
+    size_t share = queued / prf_fleet_live(self->hub->fleet) + 1, most = prf_triage_most(self->hub->triage, board, now_ms);
+    most = share < most ? share : most;
+    return grant_board(self, board, most < board->credit ? most : board->credit, now_ms) > 0;
 }
 
 bool prf_sessions_send_job(void *arg, prf_fleet_board_t *board, const prf_job_t *job)
@@ -135,7 +152,7 @@ bool prf_sessions_send_job(void *arg, prf_fleet_board_t *board, const prf_job_t 
     prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = &copy, .count = 1}};
     if (board->credit == 0 || sessions_send(self, &board->peer, &frame))
         return false;
-    board->credit--;
+    prf_fleet_set_credit(self->hub->fleet, board, board->credit - 1);
     return true;
 }
 
@@ -163,18 +180,15 @@ bool prf_sessions_grant(prf_sessions_t *self)
     /* A worker passes over a job that it still has a result of: it must hear first that it may forget that one. */
     prf_sessions_flush(self);
     uint64_t now_ms = prf_clock_mono_ms();
-    size_t boards = prf_fleet_count(self->hub->fleet);
     bool any = false;
-    for (size_t i = 0; i < boards; i++) {
-        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
-        if (!board->live || board->credit == 0)
+    for (size_t left = prf_fleet_listed(self->hub->fleet, PRF_FLEET_TAKING); left > 0 && prf_sched_waiting(self->hub->sched);
+         left--) {
+        prf_fleet_board_t *board = prf_fleet_next(self->hub->fleet, PRF_FLEET_TAKING);
+        if (board->credit == 0)
             continue;
-        size_t queued = prf_sched_queued(self->hub->sched, board->klass);
-        if (queued == 0)
-            continue;
-        size_t share = queued / prf_fleet_live(self->hub->fleet) + 1, most = prf_triage_most(self->hub->triage, board, now_ms);
-        most = share < most ? share : most;
-        any = grant_board(self, board, most < board->credit ? most : board->credit, now_ms) > 0 || any;
+        any = grant_share(self, board, now_ms) || any;
+        if (board->credit > 0)
+            prf_fleet_list(self->hub->fleet, PRF_FLEET_TAKING, board);
     }
     return any;
 }

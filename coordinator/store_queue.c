@@ -18,6 +18,7 @@ struct prf_store_queue {
     size_t bytes;    /* of writes not yet answered */
     size_t promised; /* answers set aside: writes with a token not yet answered */
     prf_store_done_t *done;
+    size_t done_first;           /* those before it were fetched */
     size_t done_count, done_cap; /* done_count + promised <= done_cap */
     size_t writes;               /* not yet answered */
     bool closed;
@@ -110,6 +111,9 @@ void prf_store_queue_answer(prf_store_queue_t *self, prf_write_t *group, prf_sta
 {
     pthread_mutex_lock(&self->lock);
     size_t before = self->done_count;
+    if (self->done_first > 0)
+        memmove(self->done, self->done + self->done_first, self->done_count * sizeof *self->done);
+    self->done_first = 0;
     for (const prf_write_t *write = group; write; write = write->next) {
         self->bytes -= size_of(write);
         self->writes--;
@@ -141,8 +145,8 @@ size_t prf_store_queue_done(prf_store_queue_t *self, prf_store_done_t *out, size
     pthread_mutex_lock(&self->lock);
     size_t count = self->done_count < cap ? self->done_count : cap;
     if (count) {
-        memcpy(out, self->done, count * sizeof *out);
-        memmove(self->done, self->done + count, (self->done_count - count) * sizeof *out);
+        memcpy(out, self->done + self->done_first, count * sizeof *out);
+        self->done_first += count;
         self->done_count -= count;
     }
     if (count && self->done_count == 0) {

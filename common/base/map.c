@@ -61,7 +61,7 @@ prf_status_t prf_map_put(prf_map_t *map, const prf_digest_t *digest, uint32_t nu
 
 bool prf_map_get(const prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t *value)
 {
-    if (map->cap == 0)
+    if (map->count == 0)
         return false;
     const prf_map_entry_t *entry = slot(map, digest, number);
     if (!entry->used)
@@ -89,7 +89,7 @@ void *prf_map_get_pointer(const prf_map_t *map, const prf_digest_t *digest, uint
 /* Entries behind the gap move up when the gap lies between their home and their place, so that no probe ends too early. */
 void prf_map_remove(prf_map_t *map, const prf_digest_t *digest, uint32_t number)
 {
-    if (map->cap == 0)
+    if (map->count == 0)
         return;
     size_t mask = map->cap - 1, gap = (size_t)(slot(map, digest, number) - map->entries);
     if (!map->entries[gap].used)

@@ -73,17 +73,20 @@ static void add_value(fuzz_add_fn add, void *arg, const char *key, const char *v
 
 void fuzz_seeds(fuzz_add_fn add, void *arg)
 {
-    char key[PRF_PLAN_KEY], *value;
     prf_planned_t planned = {.campaign = "c", .kind = "cpu", .role = "sweep", .blocks = "fc n=1 in=8 out=4 dtype=f32"};
+    prf_plan_page_t page = {0};
     prf_digest(&planned.point, "point", 5);
-    prf_error_t err;
-    MUST(prf_plan_encode(&planned, key, &value, &err) == PRF_OK, "%s", err.text);
-    add_value(add, arg, key, value);
-    free(value);
+    prf_plan_page_add(&page, &planned);
+    planned.known = true;
+    prf_digest(&planned.point, "another", 7);
+    prf_plan_page_add(&page, &planned);
+    add_value(add, arg, page.key, prf_text_get(&page.value));
+    add_value(add, arg, page.key, "sweep known\nfc n=1 in=8 out=4 dtype=f32"); /* as older stores have it */
+    prf_plan_page_release(&page);
     prf_fleet_board_t board = {
         .facts = {.kind = "cpu", .fingerprint = "sim/vta", .software = "prfarm 0", .kinds = 0xfff, .dtypes = 1, .flags = 1},
         .trust = {.state = PRF_QUARANTINED, .why = "it failed", .since_ms = 1, .delay_ms = 1000}};
-    value = prf_board_facts_encode(&board);
+    char *value = prf_board_facts_encode(&board);
     add_value(add, arg, "board-1", value);
     free(value);
     add_value(

@@ -29,7 +29,7 @@ static const char campaign[] = "campaign: upkeep\n"
                                "  - {kind: array, backend: sim, options: {board: ultratrail}, workers: 2}\n"
                                "layers:\n"
                                "  - {kind: fc, boards: [array], params: {in: 1..128, out: 1..128}}\n"
-                               "budget: {samples: 200}\n"
+                               "budget: {samples: 800}\n"
                                "validation: {layers: 30, repeats: 2}\n";
 
 static char folder[64];
