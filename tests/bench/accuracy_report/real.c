@@ -93,8 +93,8 @@ static void add_row(prf_text_t *md, const char *name, json_t *const *summaries, 
     double values[SEEDS_MOST];
     prf_text_add(md, "| %s |", name);
     for (size_t i = 0; i < count; i++)
-        prf_text_add(md, " %.3g |", values[i] = of(summaries[i], key));
-    prf_text_add(md, " %.3g |\n", prf_median(values, count));
+        prf_text_add(md, " %.4g |", values[i] = of(summaries[i], key));
+    prf_text_add(md, " %.4g |\n", prf_median(values, count));
 }
 
 static double of_board(const json_t *summary, const char *key)
@@ -145,9 +145,10 @@ static void add_kinds(prf_text_t *md, json_t *const *summaries, size_t count)
         json_array_foreach(json_object_get(board, "layers"), i, layer)
         {
             const char *kind = json_string_value(json_object_get(layer, "kind")), *param;
+            const json_t *judged = json_object_get(layer, "validation");
             json_t *steps = json_object_get(json_object_get(board, "steps"), kind), *width;
             prf_text_add(md, "| %zu | %s | %.0f | %.3g | %.3g | %s |", s + 1, kind, number(layer, "samples"),
-                         number(layer, "mape_percent"), number(layer, "median_percent"),
+                         number(judged, "mape_percent"), number(judged, "median_percent"),
                          json_string_value(json_object_get(layer, "regressor")));
             json_object_foreach(steps, param, width)
             {
