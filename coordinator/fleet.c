@@ -17,8 +17,8 @@ typedef struct {
 struct prf_fleet {
     prf_fleet_board_t **boards; /* owned, each too */
     size_t count, room, cap, live;
-    prf_map_t names, peers; /* digest of the name or the peer -> number */
-    prf_map_t keys;         /* digest of the key -> its live boards */
+    prf_map_t names, peers; /* key of the name or the peer -> number */
+    prf_map_t keys;         /* key of the public key -> its live boards */
     ring_t lists[PRF_FLEET_LISTS];
     size_t *credit; /* owned; by class */
     uint32_t classes;
@@ -74,7 +74,7 @@ static prf_fleet_board_t *look_up(const prf_fleet_t *self, const prf_map_t *map,
 {
     prf_digest_t digest;
     uint64_t number;
-    prf_digest(&digest, key, len);
+    prf_map_key(&digest, key, len);
     return prf_map_get(map, &digest, 0, &number) ? self->boards[number] : NULL;
 }
 
@@ -137,7 +137,7 @@ prf_status_t prf_fleet_add(prf_fleet_t *self, const char *name, prf_fleet_board_
     board->number = (uint32_t)self->count;
     snprintf(board->facts.board, sizeof board->facts.board, "%s", name);
     prf_digest_t key;
-    prf_digest(&key, name, strlen(name));
+    prf_map_key(&key, name, strlen(name));
     prf_status_t status = prf_map_put(&self->names, &key, 0, board->number, err);
     if (status) {
         free(board);
@@ -154,7 +154,7 @@ size_t prf_fleet_sessions(const prf_fleet_t *self, const prf_peer_t *peer)
     uint64_t count = 0;
     if (!peer->keyed)
         return 0;
-    prf_digest(&key, peer->key.bytes, sizeof peer->key.bytes);
+    prf_map_key(&key, peer->key.bytes, sizeof peer->key.bytes);
     return prf_map_get(&self->keys, &key, 0, &count) ? (size_t)count : 0;
 }
 
@@ -164,7 +164,7 @@ static prf_status_t set_sessions(prf_fleet_t *self, const prf_peer_t *peer, size
     prf_digest_t key;
     if (!peer->keyed)
         return PRF_OK;
-    prf_digest(&key, peer->key.bytes, sizeof peer->key.bytes);
+    prf_map_key(&key, peer->key.bytes, sizeof peer->key.bytes);
     if (count > 0)
         return prf_map_put(&self->keys, &key, 0, count, err);
     prf_map_remove(&self->keys, &key, 0);
@@ -175,7 +175,7 @@ prf_status_t prf_fleet_attach(prf_fleet_t *self, prf_fleet_board_t *board, const
 {
     prf_fleet_detach(self, board);
     prf_digest_t key;
-    prf_digest(&key, peer->bytes, peer->len);
+    prf_map_key(&key, peer->bytes, peer->len);
     prf_status_t status = prf_map_put(&self->peers, &key, 0, board->number, err);
     if (!status && (status = set_sessions(self, peer, prf_fleet_sessions(self, peer) + 1, err)))
         prf_map_remove(&self->peers, &key, 0);
@@ -192,7 +192,7 @@ void prf_fleet_detach(prf_fleet_t *self, prf_fleet_board_t *board)
     if (!board->live)
         return;
     prf_digest_t key;
-    prf_digest(&key, board->peer.bytes, board->peer.len);
+    prf_map_key(&key, board->peer.bytes, board->peer.len);
     prf_map_remove(&self->peers, &key, 0);
     (void)!set_sessions(self, &board->peer, prf_fleet_sessions(self, &board->peer) - 1,
                         NULL); /* needs no memory: it has its place */

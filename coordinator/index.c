@@ -22,7 +22,7 @@ struct prf_index {
     prf_map_t places; /* point, attempt -> index into entries */
     entry_t *entries; /* owned */
     size_t count, cap, known;
-    prf_map_t names; /* digest of a board's name -> index into boards */
+    prf_map_t names; /* key of a board's name -> index into boards */
     char **boards;   /* owned, each too */
     size_t board_count, board_cap;
 };
@@ -59,7 +59,7 @@ static prf_status_t intern(prf_index_t *self, const char *board, uint32_t *out, 
 {
     prf_digest_t key;
     uint64_t at;
-    prf_digest(&key, board, strlen(board));
+    prf_map_key(&key, board, strlen(board));
     if (prf_map_get(&self->names, &key, 0, &at)) {
         *out = (uint32_t)at;
         return PRF_OK;

@@ -130,14 +130,22 @@ bool prf_plan_find(const prf_plan_t *self, const prf_digest_t *point, uint32_t a
     return true;
 }
 
+static void add_line(prf_text_t *text, const char *first, const char *second)
+{
+    prf_text_append(text, first, strlen(first));
+    prf_text_append(text, second, strlen(second));
+    prf_text_append(text, "\n", 1);
+}
+
 void prf_plan_page_add(prf_plan_page_t *page, const prf_planned_t *planned)
 {
     char hex[PRF_DIGEST_HEX];
     prf_digest_hex(&planned->point, hex);
     if (page->count++ == 0)
         snprintf(page->key, sizeof page->key, "%s/%s/plan/%s.%u", planned->campaign, planned->kind, hex, planned->attempt);
-    prf_text_add(&page->value, "@%s.%u %s%s\n%s\n", hex, planned->attempt, planned->role, planned->known ? KNOWN : "",
-                 planned->blocks);
+    prf_text_add(&page->value, "@%s.%u ", hex, planned->attempt);
+    add_line(&page->value, planned->role, planned->known ? KNOWN : "");
+    add_line(&page->value, planned->blocks, "");
 }
 
 bool prf_plan_page_whole(const prf_plan_page_t *page)

@@ -88,18 +88,29 @@ static bool fits(const sample_t *told, const sample_t *neighbour)
     return fabs(told->ns - neighbour->ns - work / 2) <= log(PRF_PLAUSIBLE_TIMES);
 }
 
-bool prf_plausible_odd(const prf_plausible_t *self, uint32_t klass, const prf_block_t *block, double latency_ns)
+static const sample_t *nearest_to(const ring_t *ring, size_t count, const sample_t *told)
 {
-    const ring_t *ring = find(self, klass, block);
-    if (!ring || ring->count < PRF_PLAUSIBLE_NEIGHBOURS)
-        return false;
-    sample_t told = sample_of(block, latency_ns);
+    const sample_t *nearest = &ring->samples[0];
+    double least = distance(nearest, told);
+    for (size_t i = 1; i < count; i++) {
+        double d = distance(&ring->samples[i], told);
+        if (d < least) {
+            least = d;
+            nearest = &ring->samples[i];
+        }
+    }
+    return nearest;
+}
+
+/* The latency fits none of the few nearest. */
+static bool fits_none(const ring_t *ring, size_t count, const sample_t *told)
+{
     const sample_t *nearest[PRF_PLAUSIBLE_NEIGHBOURS];
-    size_t found = 0, count = ring->count < RING ? ring->count : RING;
+    size_t found = 0;
     for (size_t i = 0; i < count; i++) {
         const sample_t *s = &ring->samples[i];
         size_t at = found;
-        while (at > 0 && distance(s, &told) < distance(nearest[at - 1], &told))
+        while (at > 0 && distance(s, told) < distance(nearest[at - 1], told))
             at--;
         if (at == PRF_PLAUSIBLE_NEIGHBOURS)
             continue;
@@ -109,9 +120,20 @@ bool prf_plausible_odd(const prf_plausible_t *self, uint32_t klass, const prf_bl
         nearest[at] = s;
     }
     for (size_t i = 0; i < found; i++)
-        if (fits(&told, nearest[i]))
+        if (fits(told, nearest[i]))
             return false;
     return true;
+}
+
+/* Nearly always the very nearest one settles it. */
+bool prf_plausible_odd(const prf_plausible_t *self, uint32_t klass, const prf_block_t *block, double latency_ns)
+{
+    const ring_t *ring = find(self, klass, block);
+    if (!ring || ring->count < PRF_PLAUSIBLE_NEIGHBOURS)
+        return false;
+    sample_t told = sample_of(block, latency_ns);
+    size_t count = ring->count < RING ? ring->count : RING;
+    return !fits(&told, nearest_to(ring, count, &told)) && fits_none(ring, count, &told);
 }
 
 bool prf_plausible_agree(double a_ns, double b_ns)

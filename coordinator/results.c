@@ -22,10 +22,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/pool.h"
 #include "triage.h"
 #include "trouble.h"
 
-enum { ACKS = 4, FAILED_POINTS = 100000 /* more are not remembered */ };
+enum { ACKS = 4, FAILED_POINTS = 100000 /* more are not remembered */, KEPT = 4096 /* memory of results on their way */ };
 
 typedef struct {
     prf_results_t *self;
@@ -42,6 +43,7 @@ struct prf_results {
     const prf_hub_t *hub;
     /* point, attempt -> open_t *, owned by its commit: the outcome that counts, and a labelled duplicate. */
     prf_map_t open, late;
+    prf_pool_t pool;  /* of open_t */
     prf_map_t failed; /* points that a board failed on, whichever attempt; set only */
     prf_trouble_t *trouble;
     prf_outcome_fn outcome;
@@ -58,6 +60,7 @@ prf_status_t prf_results_new(prf_results_t **out, const prf_hub_t *hub, prf_erro
     prf_map_init(&self->open);
     prf_map_init(&self->late);
     prf_map_init(&self->failed);
+    prf_pool_init(&self->pool, sizeof(open_t), KEPT);
     prf_status_t status = prf_trouble_new(&self->trouble, err);
     if (status) {
         prf_results_destroy(&self);
@@ -74,6 +77,7 @@ void prf_results_destroy(prf_results_t **self)
     prf_map_release(&(*self)->open);
     prf_map_release(&(*self)->late);
     prf_map_release(&(*self)->failed);
+    prf_pool_release(&(*self)->pool);
     prf_trouble_destroy(&(*self)->trouble);
     free(*self);
     *self = NULL;
@@ -144,7 +148,7 @@ static void committed(void *arg, prf_status_t status)
         for (size_t i = 0; i < open->ack_count; i++)
             self->ack(self->ack_arg, open->acks[i].board, open->acks[i].job, !open->record.duplicate);
     }
-    free(open);
+    prf_pool_give(&self->pool, open);
 }
 
 /* `board` NULL: nobody waits for an acknowledgement. */
@@ -152,7 +156,7 @@ static bool commit(prf_results_t *self, const prf_record_t *record, uint64_t epo
 {
     prf_map_t *map = under_way(self, record);
     prf_error_t err = {0};
-    open_t *open = malloc(sizeof *open);
+    open_t *open = prf_pool_take(&self->pool);
     prf_status_t status = open ? PRF_OK : prf_fail(&err, PRF_ENOMEM, "a result");
     if (!status) {
         *open = (open_t){.self = self, .record = *record, .epoch = epoch};
@@ -163,7 +167,7 @@ static bool commit(prf_results_t *self, const prf_record_t *record, uint64_t epo
             prf_map_remove(map, &record->point, record->attempt);
     }
     if (status) {
-        free(open);
+        prf_pool_give(&self->pool, open);
         prf_log(PRF_LOG_WARN, "result_not_taken error=\"%s\" the_board_sends_it_again=true", err.text);
     }
     return status == PRF_OK;
@@ -173,8 +177,10 @@ static void fill(prf_record_t *record, const prf_fleet_board_t *board, const prf
 {
     *record =
         (prf_record_t){.point = result->point, .attempt = result->attempt, .outcome = result->outcome, .sample = result->sample};
-    snprintf(record->error, sizeof record->error, "%s", result->error);
-    snprintf(record->board, sizeof record->board, "%s", board->facts.board);
+    _Static_assert(sizeof record->error == sizeof result->error && sizeof record->board == sizeof board->facts.board,
+                   "copied whole");
+    memcpy(record->error, result->error, sizeof record->error);
+    memcpy(record->board, board->facts.board, sizeof record->board);
 }
 
 /* The very result that is known, sent again because its acknowledgement was lost. */

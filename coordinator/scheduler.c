@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "base/pool.h"
 
 enum {
     CLASSES = 1024,
@@ -24,6 +25,7 @@ enum {
     DEADLINE_PACES = 4,
     DEADLINE_DOUBLINGS = 3,
     DEADLINE_MOST_MS = 6 * 3600 * 1000,
+    KEPT = 4096, /* jobs' memory */
     AVOID = PRF_SCHED_TRIES + PRF_SCHED_EXPIRIES
 };
 
@@ -70,6 +72,7 @@ struct prf_sched {
     board_t *boards; /* indexed by the caller's number */
     size_t board_cap;
     list_t held;
+    prf_pool_t pool;              /* of jobs with one block, which most are */
     prf_sched_revoked_fn revoked; /* may be NULL */
     void *revoked_arg;
 };
@@ -112,6 +115,24 @@ static void list_remove(list_t *list, job_t *job)
     list->count--;
 }
 
+static size_t size_of(size_t blocks)
+{
+    return sizeof(job_t) + blocks * sizeof(prf_block_t);
+}
+
+static job_t *job_new(prf_sched_t *self, size_t blocks)
+{
+    return blocks == 1 ? prf_pool_take(&self->pool) : malloc(size_of(blocks));
+}
+
+static void job_free(prf_sched_t *self, job_t *job)
+{
+    if (job->job.block_count == 1)
+        prf_pool_give(&self->pool, job);
+    else
+        free(job);
+}
+
 static void list_free(list_t *list)
 {
     for (job_t *job = list->head, *next; job; job = next) {
@@ -126,6 +147,7 @@ prf_status_t prf_sched_new(prf_sched_t **out, size_t cap, uint64_t first, prf_er
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "scheduler");
     prf_map_init(&self->places);
+    prf_pool_init(&self->pool, size_of(1), KEPT);
     self->cap = cap;
     self->last = first;
     *out = self;
@@ -143,6 +165,7 @@ void prf_sched_destroy(prf_sched_t **self)
         list_free(&s->boards[i].leases);
     list_free(&s->held);
     prf_map_release(&s->places);
+    prf_pool_release(&s->pool);
     free(s->classes);
     free(s->boards);
     free(s);
@@ -224,11 +247,11 @@ prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, co
     }
     if (self->count >= self->cap)
         return prf_fail(err, PRF_EBUSY, "%zu jobs are waiting, no more fit", self->count);
-    job = calloc(1, sizeof *job + wanted->block_count * sizeof *wanted->blocks);
+    job = job_new(self, wanted->block_count);
     if (!job)
         return prf_fail(err, PRF_ENOMEM, "a job of %zu blocks", wanted->block_count);
     memcpy(job->blocks, wanted->blocks, wanted->block_count * sizeof *wanted->blocks);
-    job->job = *wanted;
+    *job = (job_t){.job = *wanted, .state = PRF_JOB_QUEUED};
     job->job.blocks = job->blocks;
     job->work = work_of(job->blocks, wanted->block_count);
     job->job.id = job->job.epoch = 0; /* until it is leased */
@@ -236,7 +259,7 @@ prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, co
     job->klass = klass;
     prf_status_t status = prf_map_put_pointer(&self->places, &wanted->point, wanted->attempt, job, err);
     if (status) {
-        free(job);
+        job_free(self, job);
         return status;
     }
     list_append(&self->classes[klass].queue, job);
@@ -276,7 +299,7 @@ static void move(prf_sched_t *self, job_t *job, prf_job_event_t event)
     if (job->state == PRF_JOB_GONE) {
         prf_map_remove(&self->places, &job->job.point, job->job.attempt);
         self->count--;
-        free(job);
+        job_free(self, job);
     } else if (event == PRF_JOB_LOSE) {
         list_prepend(home(self, job), job);
     } else {

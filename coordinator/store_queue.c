@@ -21,6 +21,7 @@ struct prf_store_queue {
     size_t done_first;           /* those before it were fetched */
     size_t done_count, done_cap; /* done_count + promised <= done_cap */
     size_t writes;               /* not yet answered */
+    prf_write_t *spent; /* answered; freed by the thread that made them, since memory that wanders between threads is dear */
     bool closed;
     int fd; /* holds 1 exactly while there are answers */
 };
@@ -43,10 +44,20 @@ prf_status_t prf_store_queue_new(prf_store_queue_t **out, prf_error_t *err)
     return PRF_OK;
 }
 
+static void free_all(prf_write_t *writes)
+{
+    while (writes) {
+        prf_write_t *next = writes->next;
+        free(writes);
+        writes = next;
+    }
+}
+
 void prf_store_queue_destroy(prf_store_queue_t **self)
 {
     if (!*self)
         return;
+    free_all((*self)->spent);
     pthread_cond_destroy(&(*self)->filled);
     pthread_mutex_destroy(&(*self)->lock);
     close((*self)->fd);
@@ -76,6 +87,14 @@ static prf_status_t make_room(prf_store_queue_t *self, const prf_write_t *write,
     return PRF_OK;
 }
 
+/* Under the lock. */
+static prf_write_t *take_spent(prf_store_queue_t *self)
+{
+    prf_write_t *spent = self->spent;
+    self->spent = NULL;
+    return spent;
+}
+
 prf_status_t prf_store_queue_put(prf_store_queue_t *self, prf_write_t *write, prf_error_t *err)
 {
     pthread_mutex_lock(&self->lock);
@@ -89,7 +108,9 @@ prf_status_t prf_store_queue_put(prf_store_queue_t *self, prf_write_t *write, pr
         self->promised += write->token != 0;
         pthread_cond_signal(&self->filled);
     }
+    prf_write_t *spent = take_spent(self);
     pthread_mutex_unlock(&self->lock);
+    free_all(spent);
     if (status)
         free(write);
     return status;
@@ -114,22 +135,20 @@ void prf_store_queue_answer(prf_store_queue_t *self, prf_write_t *group, prf_sta
     if (self->done_first > 0)
         memmove(self->done, self->done + self->done_first, self->done_count * sizeof *self->done);
     self->done_first = 0;
-    for (const prf_write_t *write = group; write; write = write->next) {
+    for (prf_write_t *write = group, *next; write; write = next) {
+        next = write->next;
         self->bytes -= size_of(write);
         self->writes--;
-        if (write->token == 0)
-            continue;
-        self->promised--;
-        self->done[self->done_count++] = (prf_store_done_t){.token = write->token, .status = status};
+        if (write->token != 0) {
+            self->promised--;
+            self->done[self->done_count++] = (prf_store_done_t){.token = write->token, .status = status};
+        }
+        write->next = self->spent;
+        self->spent = write;
     }
     if (before == 0 && self->done_count > 0)
         (void)!eventfd_write(self->fd, 1);
     pthread_mutex_unlock(&self->lock);
-    while (group) {
-        prf_write_t *next = group->next;
-        free(group);
-        group = next;
-    }
 }
 
 void prf_store_queue_close(prf_store_queue_t *self)
@@ -153,7 +172,9 @@ size_t prf_store_queue_done(prf_store_queue_t *self, prf_store_done_t *out, size
         eventfd_t value;
         (void)!eventfd_read(self->fd, &value);
     }
+    prf_write_t *spent = take_spent(self);
     pthread_mutex_unlock(&self->lock);
+    free_all(spent);
     return count;
 }
 

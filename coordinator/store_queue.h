@@ -27,7 +27,7 @@ void prf_store_queue_destroy(prf_store_queue_t **self);
 PRF_CHECKED prf_status_t prf_store_queue_put(prf_store_queue_t *self, prf_write_t *write, prf_error_t *err);
 /* Waits, then takes all writes that have gathered, in order; NULL once the queue is closed and empty. */
 prf_write_t *prf_store_queue_take(prf_store_queue_t *self);
-/* Answers and frees what prf_store_queue_take handed out. */
+/* Answers what prf_store_queue_take handed out, and takes it back. */
 void prf_store_queue_answer(prf_store_queue_t *self, prf_write_t *group, prf_status_t status);
 void prf_store_queue_close(prf_store_queue_t *self);
 size_t prf_store_queue_done(prf_store_queue_t *self, prf_store_done_t *out, size_t cap);

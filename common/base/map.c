@@ -22,12 +22,35 @@ static size_t home(const prf_map_t *map, const prf_digest_t *digest, uint32_t nu
     return (size_t)(hash + number * 0x9e3779b97f4a7c15u) & (map->cap - 1);
 }
 
+/* One to one, and each bit depends on all (the end of splitmix64, Steele, Lea and Flood 2014). */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+void prf_map_key(prf_digest_t *out, const void *bytes, size_t len)
+{
+    if (len >= PRF_DIGEST_BYTES) {
+        prf_digest(out, bytes, len);
+        return;
+    }
+    uint64_t words[2] = {0};
+    memcpy(words, bytes, len);
+    words[1] ^= (uint64_t)len << 56;
+    words[1] = mix(words[1]);
+    words[0] = mix(words[0] ^ words[1]);
+    memcpy(out->bytes, words, sizeof out->bytes);
+}
+
 /* The entry of this key, or the free one where it would go. */
 static prf_map_entry_t *slot(const prf_map_t *map, const prf_digest_t *digest, uint32_t number)
 {
     size_t mask = map->cap - 1;
     size_t i = home(map, digest, number);
-    while (map->entries[i].used && (map->entries[i].number != number || prf_digest_compare(&map->entries[i].digest, digest) != 0))
+    while (map->entries[i].used &&
+           (map->entries[i].number != number || memcmp(map->entries[i].digest.bytes, digest->bytes, PRF_DIGEST_BYTES) != 0))
         i = (i + 1) & mask;
     return &map->entries[i];
 }

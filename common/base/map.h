@@ -30,6 +30,8 @@ bool prf_map_get(const prf_map_t *map, const prf_digest_t *digest, uint32_t numb
 PRF_CHECKED prf_status_t prf_map_put_pointer(prf_map_t *map, const prf_digest_t *digest, uint32_t number, void *pointer,
                                              prf_error_t *err);
 void *prf_map_get_pointer(const prf_map_t *map, const prf_digest_t *digest, uint32_t number);
+/* A key for what has no digest: different bytes have different keys as far as 15 of them, beyond that a digest's promise. */
+void prf_map_key(prf_digest_t *out, const void *bytes, size_t len);
 /* Nothing happens when there is no such key. */
 void prf_map_remove(prf_map_t *map, const prf_digest_t *digest, uint32_t number);
 

@@ -91,14 +91,40 @@ prf_status_t prf_block_parse(prf_block_t *out, const char *text, prf_error_t *er
     return PRF_OK;
 }
 
+/* Appends as far as there is room, and ends the text. snprintf would take a good part of the time that planning a job takes. */
+static size_t put_word(char *text, size_t cap, size_t used, const char *word)
+{
+    while (*word && used + 1 < cap)
+        text[used++] = *word++;
+    text[used] = '\0';
+    return used;
+}
+
+static size_t put_number(char *text, size_t cap, size_t used, int32_t number)
+{
+    char digits[16], *at = digits + sizeof digits;
+    int64_t rest = number < 0 ? -(int64_t)number : number;
+    *--at = '\0';
+    do
+        *--at = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (number < 0)
+        *--at = '-';
+    return put_word(text, cap, used, at);
+}
+
 size_t prf_layer_format(const prf_layer_t *layer, char *text, size_t cap)
 {
     size_t count;
     const prf_param_info_t *params = prf_layer_params(layer->kind, &count);
-    size_t used = (size_t)snprintf(text, cap, "%s", prf_layer_kind_name(layer->kind));
-    for (size_t i = 0; i < count && used < cap; i++)
-        used += (size_t)snprintf(text + used, cap - used, " %s=%d", prf_param_name(params[i].param), layer->p[params[i].param]);
-    return used < cap ? used : cap - 1;
+    size_t used = put_word(text, cap, 0, prf_layer_kind_name(layer->kind));
+    for (size_t i = 0; i < count; i++) {
+        used = put_word(text, cap, used, " ");
+        used = put_word(text, cap, used, prf_param_name(params[i].param));
+        used = put_word(text, cap, used, "=");
+        used = put_number(text, cap, used, layer->p[params[i].param]);
+    }
+    return used;
 }
 
 size_t prf_block_format(const prf_block_t *block, char text[PRF_BLOCK_TEXT])
@@ -106,9 +132,9 @@ size_t prf_block_format(const prf_block_t *block, char text[PRF_BLOCK_TEXT])
     size_t used = 0;
     for (uint32_t i = 0; i < block->count; i++) {
         if (i)
-            used += (size_t)snprintf(text + used, PRF_BLOCK_TEXT - used, " + ");
+            used = put_word(text, PRF_BLOCK_TEXT, used, " + ");
         used += prf_layer_format(&block->layers[i], text + used, PRF_BLOCK_TEXT - used);
     }
-    used += (size_t)snprintf(text + used, PRF_BLOCK_TEXT - used, " dtype=%s", prf_dtype_name(block->dtype));
-    return used;
+    used = put_word(text, PRF_BLOCK_TEXT, used, " dtype=");
+    return put_word(text, PRF_BLOCK_TEXT, used, prf_dtype_name(block->dtype));
 }

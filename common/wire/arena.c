@@ -14,7 +14,10 @@ struct prf_arena_chunk {
 
 void prf_arena_init(prf_arena_t *arena, size_t budget)
 {
-    *arena = (prf_arena_t){.budget = budget};
+    arena->chunks = NULL; /* field by field: what it holds is not cleared */
+    arena->used = arena->first_used = 0;
+    arena->budget = budget;
+    arena->exhausted = arena->failed = false;
 }
 
 void prf_arena_release(prf_arena_t *arena)
@@ -26,13 +29,9 @@ void prf_arena_release(prf_arena_t *arena)
     }
 }
 
-void *prf_arena_take(prf_arena_t *arena, size_t bytes)
+/* `size` is a multiple of ALIGN. */
+static void *take_from_chunks(prf_arena_t *arena, size_t size)
 {
-    if (bytes > arena->budget - arena->used) {
-        arena->exhausted = true;
-        return NULL;
-    }
-    size_t size = (bytes + ALIGN - 1) / ALIGN * ALIGN;
     prf_arena_chunk_t *chunk = arena->chunks;
     if (!chunk || size > chunk->size - chunk->used) {
         size_t room = size > CHUNK ? size : CHUNK;
@@ -46,6 +45,23 @@ void *prf_arena_take(prf_arena_t *arena, size_t bytes)
     }
     void *taken = chunk->bytes + chunk->used;
     chunk->used += size;
+    return taken;
+}
+
+void *prf_arena_take(prf_arena_t *arena, size_t bytes)
+{
+    if (bytes > arena->budget - arena->used) {
+        arena->exhausted = true;
+        return NULL;
+    }
+    size_t size = (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    void *taken;
+    if (size <= PRF_ARENA_FIRST - arena->first_used) {
+        taken = arena->first + arena->first_used;
+        arena->first_used += size;
+    } else if (!(taken = take_from_chunks(arena, size))) {
+        return NULL;
+    }
     arena->used += size < arena->budget - arena->used ? size : arena->budget - arena->used;
     return taken;
 }

@@ -4,15 +4,20 @@
 #ifndef PRF_WIRE_ARENA_H
 #define PRF_WIRE_ARENA_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+enum { PRF_ARENA_FIRST = 2048 /* bytes that need no allocation: a frame of one result or a few ids */ };
 
 typedef struct prf_arena_chunk prf_arena_chunk_t;
 typedef struct {
     prf_arena_chunk_t *chunks; /* owned, newest first */
     size_t used, budget;
+    size_t first_used;
     bool exhausted; /* the budget was reached */
     bool failed;    /* memory itself ran out */
+    alignas(max_align_t) unsigned char first[PRF_ARENA_FIRST];
 } prf_arena_t;
 
 void prf_arena_init(prf_arena_t *arena, size_t budget);
