@@ -317,7 +317,6 @@ static bool note_plan(prf_running_t *self, const prf_want_t *want, bool known, p
                              .known = known};
     bool fresh = false;
     prf_error_t err = {0};
-    prf_planned_t noted;
     if (prf_plan_add(self->hub->plan, &planned, &fresh, &err))
         prf_log(PRF_LOG_WARN, "plan_not_noted error=\"%s\" export_lacks_a_layer=true", err.text);
     if (fresh)
@@ -325,7 +324,7 @@ static bool note_plan(prf_running_t *self, const prf_want_t *want, bool known, p
     if (page->value.len >= PRF_PLAN_PAGE_BYTES)
         write_page(self, page);
     free(blocks);
-    return prf_plan_find(self->hub->plan, &want->point, want->attempt, planned.campaign, &noted) ? noted.known : known;
+    return planned.known;
 }
 
 static void fetch(prf_running_t *self, const prf_want_t *want, prf_plan_page_t *page)

@@ -87,11 +87,6 @@ static prf_status_t intern(prf_index_t *self, const char *board, uint32_t *out, 
 
 static prf_status_t place(prf_index_t *self, const prf_record_t *record, entry_t **out, prf_error_t *err)
 {
-    uint64_t at;
-    if (prf_map_get(&self->places, &record->point, record->attempt, &at)) {
-        *out = &self->entries[at];
-        return PRF_OK;
-    }
     if (self->count == self->cap) {
         size_t cap = self->cap ? self->cap * 2 : 256;
         entry_t *entries = realloc(self->entries, cap * sizeof *entries);
@@ -100,11 +95,16 @@ static prf_status_t place(prf_index_t *self, const prf_record_t *record, entry_t
         self->entries = entries;
         self->cap = cap;
     }
-    prf_status_t status = prf_map_put(&self->places, &record->point, record->attempt, self->count, err);
+    uint64_t *at;
+    bool fresh;
+    prf_status_t status = prf_map_reach(&self->places, &record->point, record->attempt, &at, &fresh, err);
     if (status)
         return status;
-    *out = &self->entries[self->count++];
-    **out = (entry_t){0};
+    if (fresh) {
+        *at = self->count;
+        self->entries[self->count++] = (entry_t){0};
+    }
+    *out = &self->entries[*at];
     return PRF_OK;
 }
 

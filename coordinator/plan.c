@@ -79,34 +79,50 @@ static entry_t *first(const prf_plan_t *self, const prf_digest_t *point, uint32_
     return prf_map_get_pointer(&self->places, point, attempt);
 }
 
-prf_status_t prf_plan_add(prf_plan_t *self, const prf_planned_t *planned, bool *fresh, prf_error_t *err)
+static entry_t *entry_new(prf_plan_t *self, const prf_planned_t *planned)
 {
-    if (fresh)
-        *fresh = false;
-    entry_t *head = first(self, &planned->point, planned->attempt);
-    for (entry_t *e = head; e; e = e->next)
-        if (strcmp(e->campaign, planned->campaign) == 0)
-            return PRF_OK;
     size_t len = strlen(planned->blocks);
-    entry_t *entry = malloc(sizeof *entry + len + 1);
+    const char *campaign = intern(self, planned->campaign), *kind = intern(self, planned->kind),
+               *role = intern(self, planned->role);
+    entry_t *entry = campaign && kind && role ? malloc(sizeof *entry + len + 1) : NULL;
     if (!entry)
-        return prf_fail(err, PRF_ENOMEM, "a point's plan");
-    *entry = (entry_t){.next = head,
-                       .before = self->all,
-                       .campaign = intern(self, planned->campaign),
-                       .kind = intern(self, planned->kind),
-                       .role = intern(self, planned->role),
+        return NULL;
+    *entry = (entry_t){.before = self->all,
+                       .campaign = campaign,
+                       .kind = kind,
+                       .role = role,
                        .point = planned->point,
                        .attempt = planned->attempt,
                        .known = planned->known};
     memcpy(entry->blocks, planned->blocks, len + 1);
-    prf_status_t status = entry->campaign && entry->kind && entry->role ? PRF_OK : prf_fail(err, PRF_ENOMEM, "a point's plan");
-    if (!status)
-        status = prf_map_put_pointer(&self->places, &planned->point, planned->attempt, entry, err);
-    if (status) {
-        free(entry);
+    return entry;
+}
+
+prf_status_t prf_plan_add(prf_plan_t *self, prf_planned_t *planned, bool *fresh, prf_error_t *err)
+{
+    uint64_t *place;
+    bool first_ever;
+    entry_t *head = NULL;
+    if (fresh)
+        *fresh = false;
+    prf_status_t status = prf_map_reach(&self->places, &planned->point, planned->attempt, &place, &first_ever, err);
+    if (status)
         return status;
+    if (!first_ever)
+        memcpy(&head, place, sizeof head);
+    for (const entry_t *e = head; e; e = e->next)
+        if (strcmp(e->campaign, planned->campaign) == 0) {
+            planned->known = e->known;
+            return PRF_OK;
+        }
+    entry_t *entry = entry_new(self, planned);
+    if (!entry) {
+        if (first_ever)
+            prf_map_remove(&self->places, &planned->point, planned->attempt);
+        return prf_fail(err, PRF_ENOMEM, "a point's plan");
     }
+    entry->next = head;
+    memcpy(place, &entry, sizeof entry);
     self->all = entry;
     if (fresh)
         *fresh = true;

@@ -69,7 +69,8 @@ static prf_status_t grow(prf_map_t *map, prf_error_t *err)
     return PRF_OK;
 }
 
-prf_status_t prf_map_put(prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t value, prf_error_t *err)
+prf_status_t prf_map_reach(prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t **value, bool *fresh,
+                           prf_error_t *err)
 {
     if (map->count * 3 >= map->cap * 2) {
         prf_status_t status = grow(map, err);
@@ -77,9 +78,23 @@ prf_status_t prf_map_put(prf_map_t *map, const prf_digest_t *digest, uint32_t nu
             return status;
     }
     prf_map_entry_t *entry = slot(map, digest, number);
-    map->count += !entry->used;
-    *entry = (prf_map_entry_t){.digest = *digest, .number = number, .used = 1, .value = value};
+    *fresh = !entry->used;
+    if (*fresh) {
+        *entry = (prf_map_entry_t){.digest = *digest, .number = number, .used = 1};
+        map->count++;
+    }
+    *value = &entry->value;
     return PRF_OK;
+}
+
+prf_status_t prf_map_put(prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t value, prf_error_t *err)
+{
+    uint64_t *at;
+    bool fresh;
+    prf_status_t status = prf_map_reach(map, digest, number, &at, &fresh, err);
+    if (!status)
+        *at = value;
+    return status;
 }
 
 bool prf_map_get(const prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t *value)
