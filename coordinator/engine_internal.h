@@ -49,13 +49,13 @@ typedef struct {
     uint32_t attempt;
     role_t role;       /* the first list that asked for it */
     size_t chain;      /* index into the kind's chains, or NO_CHAIN */
-    prf_block_t block; /* unless it is a chain */
     double order;      /* pending ones are handed out by it, lowest first */
     probe_state_t state;
     bool reused;
     bool disturbed; /* the board was slow, busy or throttled meanwhile */
     double latency_ns;
     uint64_t busy_ns;
+    prf_block_t block; /* unless it is a chain; last, because it is large and an answer needs what is before it */
 } probe_t;
 
 /* A growing list of indices into the kind's probes. */

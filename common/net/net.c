@@ -110,6 +110,7 @@ prf_status_t prf_socket_secure(prf_socket_t *self, const prf_keypair_t *pair, pr
         zmq_setsockopt(handle, ZMQ_CURVE_SECRETKEY, pair->secret, PRF_KEY_BYTES) != 0 ||
         zmq_setsockopt(handle, ZMQ_ZAP_DOMAIN, "prfarm", strlen("prfarm")) != 0)
         return prf_fail(err, PRF_EIO, "keys: %s", zmq_strerror(errno));
+    self->guarded = true;
     return PRF_OK;
 }
 
@@ -333,7 +334,7 @@ static outcome_t receive(prf_socket_t *self, prf_peer_t *from, zmq_msg_t *part, 
         skip_parts(handle);
         return DROPPED;
     }
-    const char *user = self->type == PRF_ROUTER ? zmq_msg_gets(part, "User-Id") : NULL;
+    const char *user = self->guarded ? zmq_msg_gets(part, "User-Id") : NULL;
     peer.keyed = user && prf_key_parse(&peer.key, user); /* as the gate wrote it */
     outcome_t outcome = take_payload(part, bytes, len);
     if (outcome == TAKEN && from)

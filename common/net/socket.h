@@ -9,6 +9,7 @@ struct prf_socket {
     struct _zsock_t *zsock; /* owned; czmq's */
     prf_socket_type_t type;
     uint64_t dropped;
+    bool guarded; /* peers prove who they are */
     /* Of a socket that connects: */
     char endpoint[PRF_ENDPOINT]; /* "": it does not */
     bool keyed;                  /* it has an identity */
