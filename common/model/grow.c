@@ -10,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
 #include "base/rng.h"
 #include "model/parallel.h"
 
-enum { WORDS = PRF_BINS / 64 };
+enum { WORDS = PRF_BINS / 64, SAMPLED = 1024 };
 
 typedef struct {
     uint32_t begin, end, depth; /* rows of the node */
@@ -318,14 +319,34 @@ static double leaf_value(const prf_node_t *nodes, uint32_t at, const float *x)
     return nodes[at].value;
 }
 
-/* `rest` is what the trees so far leave over; each tree is fitted to it and then taken off. */
-static bool grow_member(const fit_t *fit, grower_t *g, member_t *member, double *rest)
+/* The size that `trusted` of them do not exceed, by a thousand of them. */
+static double usual_size(const double *rest, size_t n, double trusted)
+{
+    double sizes[SAMPLED];
+    size_t count = 0, step = n / SAMPLED + 1;
+    for (size_t i = 0; i < n; i += step)
+        sizes[count++] = fabs(rest[i]);
+    prf_sort(sizes, count);
+    return sizes[(size_t)(trusted * (double)(count - 1))];
+}
+
+static void cut_to(double *out, const double *rest, size_t n, double size)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = fmax(-size, fmin(rest[i], size));
+}
+
+/* `rest` is what the trees so far leave over; each tree is fitted to it and then taken off. `seen` is room for as many. */
+static bool grow_member(const fit_t *fit, grower_t *g, member_t *member, double *rest, double *seen)
 {
     size_t n = fit->bins->row_count;
+    bool cuts = fit->growth->trusted > 0;
     for (size_t i = 0; i < n; i++)
         rest[i] = fit->target[i] - fit->base;
     for (uint32_t round = 0; round < fit->growth->rounds; round++) {
-        if (!grow_tree(g, rest, draw_rows(g)))
+        if (cuts)
+            cut_to(seen, rest, n, usual_size(rest, n, fit->growth->trusted));
+        if (!grow_tree(g, cuts ? seen : rest, draw_rows(g)))
             return false;
         member->roots[round] = (uint32_t)g->tree_at;
         for (size_t i = 0; i < n && round + 1 < fit->growth->rounds; i++)
@@ -339,9 +360,10 @@ static void fit_member(void *context, size_t index)
     const fit_t *fit = context;
     member_t *member = &fit->members[index];
     grower_t *g = grower_new(fit->bins, fit->growth, fit->seed, index);
-    double *rest = malloc(fit->bins->row_count * sizeof *rest);
+    size_t n = fit->bins->row_count;
+    double *rest = malloc(2 * n * sizeof *rest);
     member->roots = malloc(fit->growth->rounds * sizeof *member->roots);
-    member->failed = !g || !rest || !member->roots || !grow_member(fit, g, member, rest);
+    member->failed = !g || !rest || !member->roots || !grow_member(fit, g, member, rest, rest + n);
     if (!member->failed) {
         member->nodes = g->nodes;
         member->node_count = g->node_count;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* grow.h - grows ensembles of regression trees: random forests (Breiman 2001), extremely randomised trees (Geurts, Ernst and
- * Wehenkel 2006) and boosted trees (Friedman 2001, squared error) with one piece of code. Pure; deterministic whatever the
- * number of threads: each member has its own random stream, and members are put together in their order. */
+ * Wehenkel 2006) and boosted trees (Friedman 2001, squared error, or Huber's) with one piece of code. Pure; deterministic whatever
+ * the number of threads: each member has its own random stream, and members are put together in their order. */
 #ifndef PRF_MODEL_GROW_H
 #define PRF_MODEL_GROW_H
 
@@ -20,6 +20,8 @@ typedef struct {
     double feature_share; /* columns looked at for a split */
     uint32_t min_leaf;    /* rows */
     uint32_t max_depth;   /* 0: no limit */
+    double trusted;       /* of boosting: share of the rows that a round takes as they are; what the trees so far leave over of the
+                           * others is cut to as much, so that single rows that nothing explains do not lead; 0: all */
 } prf_growth_t;
 
 /* Fits target[i] to row i of `table` (row_count x feature_count, the one that `bins` was made from). On success the caller

@@ -35,8 +35,9 @@ enum { FOLDS = 5, PLENTY = 2000, SEEN = 4000, HELD_OUT = 2000 };
 #define UNSURE 1.0      /* standard errors by which a candidate must beat those before it, */
 #define FAR_FETCHED 4.0 /* ... and a sum that leaves nothing to learn */
 #define CLEARLY 0.7
-#define SAME 0.9  /* a fit to all rows is kept unless one to a part is better than this share of its error */
-#define TINY 1e-9 /* half the least width of an interval, as a share: what rounding may do */
+#define TRUSTED 0.92 /* of many rows */
+#define SAME 0.9     /* a fit to all rows is kept unless one to a part is better than this share of its error */
+#define TINY 1e-9    /* half the least width of an interval, as a share: what rounding may do */
 
 typedef enum { OWN = 0, PRIOR, VIEWS } view_t;
 
@@ -143,13 +144,15 @@ static bool has_rest(const candidate_t *candidate)
     return candidate->gauss || candidate->growth.members > 0;
 }
 
-/* Boosting may go deeper where there are rows enough to tell it from noise. */
+/* Boosting may go deeper where there are rows enough to tell it from noise, and need not follow those that differ from their
+ * neighbours for no reason that the features tell. With few rows these may be all that a structure shows of itself. */
 static prf_growth_t growth_for(const candidate_t *candidate, size_t rows)
 {
     prf_growth_t growth = candidate->growth;
     if (growth.rounds > 1 && rows > SEEN) {
         growth.rounds = 500;
         growth.max_depth = 10;
+        growth.trusted = TRUSTED;
     }
     return growth;
 }

@@ -149,6 +149,36 @@ Test(forest, every_kind_of_ensemble_learns_a_smooth_function)
     cr_assert_lt(by_boosting, 0.8 * single, "boosted %g, one tree %g", by_boosting, single);
 }
 
+/* One row in twenty takes three times as long as its features tell: single rows that nothing explains. */
+Test(forest, boosting_that_trusts_most_rows_follows_the_few_others_less)
+{
+    enum { N = 4000, TESTS = 500 };
+    static float x[N][2];
+    static double y[N];
+    prf_rng_t rng;
+    prf_rng_init(&rng, 11, 0);
+    for (int i = 0; i < N; i++) {
+        x[i][0] = (float)prf_rng_double(&rng);
+        x[i][1] = (float)prf_rng_double(&rng);
+        y[i] = sin(6 * (double)x[i][0]) + (double)x[i][1] + (prf_rng_double(&rng) < 0.05 ? log(3) : 0);
+    }
+    prf_growth_t all = {
+        .members = 2, .rounds = 200, .shrink = 0.1, .row_share = 0.7, .feature_share = 1, .min_leaf = 3, .max_depth = 8};
+    prf_growth_t most = all;
+    most.trusted = 0.92;
+    prf_ensemble_t a = grow(*x, N, 2, y, &all, 1), b = grow(*x, N, 2, y, &most, 1);
+    double by_all = 0, by_most = 0;
+    for (int i = 0; i < TESTS; i++) {
+        float at[] = {(float)prf_rng_double(&rng), (float)prf_rng_double(&rng)};
+        double truth = sin(6 * (double)at[0]) + (double)at[1];
+        by_all += fabs(predict(&a, at) - truth) / TESTS;
+        by_most += fabs(predict(&b, at) - truth) / TESTS;
+    }
+    cr_expect_lt(by_most, by_all / 2, "%g against %g", by_most, by_all);
+    prf_ensemble_release(&a);
+    prf_ensemble_release(&b);
+}
+
 Test(forest, the_number_of_threads_changes_nothing)
 {
     enum { N = 400 };
