@@ -17,6 +17,13 @@ typedef struct {
 /* Each prints its table and returns what --json prints, a new reference. */
 json_t *bench_throughput(const bench_options_t *options);
 json_t *bench_latency(const bench_options_t *options);
+json_t *bench_fleet(const bench_options_t *options);
+json_t *bench_utilisation(const bench_options_t *options);
+json_t *bench_resume(const bench_options_t *options);
+
+/* The median of each figure of a structure of nothing but doubles, field by field; *out is one, too. */
+void medians(const double *rounds, size_t fields, size_t count, double *out);
+#define MEDIANS(rounds, count, out) medians((const double *)(rounds), sizeof *(out) / sizeof(double), count, (double *)(out))
 
 /* Of `count` values, which are sorted. 0 < share < 1. */
 double quantile(double *values, size_t count, double share);

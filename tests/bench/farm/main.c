@@ -21,6 +21,11 @@ typedef struct {
 static const bench_t benches[] = {
     {"throughput", "--workers 64 --credit 256 --jobs 100000 --batch 1", "results made durable a second", bench_throughput},
     {"latency", "--workers 1 --credit 1 --jobs 5000", "from a job's arrival at the board to its acknowledgement", bench_latency},
+    {"fleet", "--workers 10000 --credit 16 --jobs 100000 --rounds 1", "what becomes of a coordinator with that many workers",
+     bench_fleet},
+    {"utilisation", "--boards 64 --job-us 1000 --credit 64 --jobs 300000 --rounds 3", "share of the boards' time that they measure",
+     bench_utilisation},
+    {"resume", "--results 1000000 --boards 64", "from the start of a coordinator on a full store to its first job", bench_resume},
 };
 enum { BENCHES = sizeof benches / sizeof *benches };
 
@@ -28,9 +33,14 @@ static const struct {
     const char *name;
     size_t least, most, offset;
 } numbers[] = {
-    {"--workers", 1, 20000, offsetof(bench_options_t, workers)},     {"--credit", 1, 256, offsetof(bench_options_t, credit)},
-    {"--jobs", 10, 2000000, offsetof(bench_options_t, jobs)},        {"--batch", 1, 256, offsetof(bench_options_t, batch)},
+    {"--workers", 1, 20000, offsetof(bench_options_t, workers)},
+    {"--credit", 1, 256, offsetof(bench_options_t, credit)},
+    {"--jobs", 10, 2000000, offsetof(bench_options_t, jobs)},
+    {"--batch", 1, 256, offsetof(bench_options_t, batch)},
     {"--rounds", 1, ROUNDS_MOST, offsetof(bench_options_t, rounds)},
+    {"--boards", 1, 10000, offsetof(bench_options_t, boards)},
+    {"--job-us", 1, 10000000, offsetof(bench_options_t, job_us)},
+    {"--results", 1000, 20000000, offsetof(bench_options_t, results)},
 };
 
 double quantile(double *values, size_t count, double share)
@@ -39,6 +49,16 @@ double quantile(double *values, size_t count, double share)
         return 0;
     size_t at = (size_t)(share * (double)count);
     return values[at < count ? at : count - 1];
+}
+
+void medians(const double *rounds, size_t fields, size_t count, double *out)
+{
+    double values[ROUNDS_MOST];
+    for (size_t f = 0; f < fields; f++) {
+        for (size_t r = 0; r < count; r++)
+            values[r] = rounds[r * fields + f];
+        out[f] = prf_median(values, count);
+    }
 }
 
 static int usage(void)

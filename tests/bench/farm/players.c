@@ -13,7 +13,10 @@
 #include "swarm.h"
 #include "wire/wire.h"
 
-enum { SLOTS = 1024 /* a power of two above what a worker holds, ids being two apart */ };
+enum {
+    SLOTS = 1024 /* a power of two above what a worker holds, ids being two apart */,
+    OUTBOX = 1000 /* results and jobs that it holds at most, as prfarm-worker */
+};
 
 typedef struct {
     uint64_t id, epoch, arrived_ns;
@@ -27,12 +30,13 @@ typedef struct {
     uint32_t open_credit;
     held_t queue[PRF_FRAME_JOBS]; /* not begun, in order */
     size_t first, count;
-    held_t waiting[SLOTS]; /* for its acknowledgement, by id */
+    held_t waiting[SLOTS]; /* for its acknowledgement, by id; id 0: none */
+    size_t waiting_count;
     prf_result_t results[PRF_FRAME_JOBS];
     size_t result_count;
     prf_model_version_t model, fetching;
     uint64_t fetched;
-    bool hello_due;
+    bool lost; /* says hello again with its next heartbeat */
 } worker_t;
 
 static void send_frame(peer_t *peer, const prf_frame_t *frame)
@@ -70,14 +74,18 @@ static void worker_leave(peer_t *peer)
     free(peer->player);
 }
 
+/* In halves, as prfarm-worker does. */
 static void give_credit(swarm_t *swarm, peer_t *peer)
 {
     worker_t *w = peer->player;
-    uint32_t held = (uint32_t)w->count + w->open_credit, most = swarm_load(swarm)->credit;
-    if (held > most / 2)
+    const load_t *load = swarm_load(swarm);
+    size_t held = w->count + w->open_credit, promised = held + w->waiting_count;
+    size_t room = promised < load->outbox ? load->outbox - promised : 0;
+    if (w->lost || held > load->credit / 2 || room < (load->credit + 1) / 2)
         return;
-    w->open_credit += most - held;
-    send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_CREDIT, .u.credit = most - held});
+    uint32_t more = (uint32_t)(load->credit - held < room ? load->credit - held : room);
+    w->open_credit += more;
+    send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_CREDIT, .u.credit = more});
 }
 
 static void send_results(peer_t *peer)
@@ -103,7 +111,9 @@ static void finish_job(swarm_t *swarm, peer_t *peer, const held_t *job)
                                     .repeats = 5,
                                     .wall_ms = prf_clock_wall_ms(),
                                     .busy_ns = swarm_load(swarm)->job_ns};
-    w->waiting[job->id / 2 % SLOTS] = *job;
+    held_t *slot = &w->waiting[job->id / 2 % SLOTS];
+    w->waiting_count += slot->id == 0;
+    *slot = *job;
     if (w->result_count >= swarm_load(swarm)->batch)
         send_results(peer);
 }
@@ -118,6 +128,7 @@ static void take_jobs(swarm_t *swarm, peer_t *peer, const prf_frame_t *frame)
 {
     worker_t *w = peer->player;
     uint64_t now = prf_clock_mono_ns();
+    swarm_counts(swarm)->jobs += frame->u.jobs.count;
     for (size_t i = 0; i < frame->u.jobs.count; i++) {
         const prf_job_t *job = &frame->u.jobs.items[i];
         held_t held = {job->id, job->epoch, now, job->point, job->attempt, latency_of(job)};
@@ -151,17 +162,32 @@ static void worker_work(swarm_t *swarm, peer_t *peer, uint64_t now_ns)
         give_credit(swarm, peer);
 }
 
+/* Committed or to be forgotten: no heartbeat names it any more. */
+static void settle(swarm_t *swarm, worker_t *w, uint64_t id, uint64_t now)
+{
+    held_t *job = &w->waiting[id / 2 % SLOTS];
+    if (job->id != id)
+        return;
+    swarm_waited(swarm_counts(swarm), now - job->arrived_ns);
+    job->id = 0;
+    w->waiting_count--;
+}
+
 static void take_acks(swarm_t *swarm, peer_t *peer, const prf_frame_t *frame)
 {
-    const worker_t *w = peer->player;
     counts_t *counts = swarm_counts(swarm);
-    counts->durable += frame->u.ids.count;
     uint64_t now = counts->timing ? prf_clock_mono_ns() : 0;
-    for (size_t i = 0; counts->timing && i < frame->u.ids.count; i++) {
-        const held_t *job = &w->waiting[frame->u.ids.items[i] / 2 % SLOTS];
-        if (job->id == frame->u.ids.items[i])
-            swarm_waited(counts, now - job->arrived_ns);
-    }
+    if (frame->type == PRF_FRAME_COMMITTED)
+        counts->durable += frame->u.ids.count;
+    for (size_t i = 0; i < frame->u.ids.count; i++)
+        settle(swarm, peer->player, frame->u.ids.items[i], now);
+}
+
+/* The next piece. */
+static void fetch(peer_t *peer)
+{
+    const worker_t *w = peer->player;
+    send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_FETCH, .u.fetch = {w->fetching.digest, w->fetched}});
 }
 
 static void take_offer(peer_t *peer, const prf_model_version_t *offer)
@@ -171,7 +197,7 @@ static void take_offer(peer_t *peer, const prf_model_version_t *offer)
         return;
     w->fetching = *offer;
     w->fetched = 0;
-    send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_FETCH, .u.fetch = {.digest = offer->digest}});
+    fetch(peer);
 }
 
 static void take_chunk(swarm_t *swarm, peer_t *peer, const prf_frame_t *frame)
@@ -181,7 +207,7 @@ static void take_chunk(swarm_t *swarm, peer_t *peer, const prf_frame_t *frame)
         return;
     w->fetched += frame->u.chunk.len;
     if (w->fetched < frame->u.chunk.total) {
-        send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_FETCH, .u.fetch = {w->fetching.digest, w->fetched}});
+        fetch(peer);
         return;
     }
     w->model = w->fetching;
@@ -189,26 +215,47 @@ static void take_chunk(swarm_t *swarm, peer_t *peer, const prf_frame_t *frame)
     send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_MODEL_ACK, .u.model = w->model});
 }
 
-static void worker_hear(swarm_t *swarm, peer_t *peer, const uint8_t *bytes, size_t len)
+/* A piece that was asked for in the session before may never come. */
+static void take_welcome(swarm_t *swarm, peer_t *peer, const prf_frame_t *frame)
 {
     worker_t *w = peer->player;
+    swarm_counts(swarm)->welcomed += w->session == 0;
+    w->session = frame->u.welcome.session;
+    w->lost = false;
+    w->open_credit = 0;
+    if (w->fetching.version > w->model.version)
+        fetch(peer);
+    take_offer(peer, &frame->u.welcome.model);
+    give_credit(swarm, peer);
+}
+
+static void take_refusal(swarm_t *swarm, peer_t *peer, prf_status_t why)
+{
+    worker_t *w = peer->player;
+    swarm_counts(swarm)->refused++;
+    swarm_counts(swarm)->expelled += why == PRF_EEXISTS;
+    w->lost = true;
+}
+
+static void worker_hear(swarm_t *swarm, peer_t *peer, const uint8_t *bytes, size_t len)
+{
+    const worker_t *w = peer->player;
     prf_frame_t frame;
     prf_error_t err = {0};
     if (prf_frame_decode(&frame, bytes, len, &err))
         die("a frame of the coordinator", err.text);
     switch (frame.type) {
     case PRF_FRAME_WELCOME:
-        swarm_counts(swarm)->welcomed += w->session == 0;
-        w->session = frame.u.welcome.session;
-        w->open_credit = 0;
-        take_offer(peer, &frame.u.welcome.model);
-        give_credit(swarm, peer);
+        take_welcome(swarm, peer, &frame);
         break;
     case PRF_FRAME_JOB_BATCH:
         take_jobs(swarm, peer, &frame);
         break;
     case PRF_FRAME_COMMITTED:
+    case PRF_FRAME_FORGET:
         take_acks(swarm, peer, &frame);
+        if (w->session)
+            give_credit(swarm, peer);
         break;
     case PRF_FRAME_MODEL_OFFER:
         take_offer(peer, &frame.u.model);
@@ -217,8 +264,7 @@ static void worker_hear(swarm_t *swarm, peer_t *peer, const uint8_t *bytes, size
         take_chunk(swarm, peer, &frame);
         break;
     case PRF_FRAME_REFUSAL:
-        swarm_counts(swarm)->refused++;
-        say_hello(peer);
+        take_refusal(swarm, peer, frame.u.refusal.status);
         break;
     default:
         break;
@@ -226,18 +272,33 @@ static void worker_hear(swarm_t *swarm, peer_t *peer, const uint8_t *bytes, size
     prf_frame_release(&frame);
 }
 
+static void send_heartbeat(peer_t *peer, const uint64_t *ids, size_t count, uint32_t takes)
+{
+    const worker_t *w = peer->player;
+    send_frame(peer, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT,
+                                    .u.ids = {.session = w->session, .takes = takes, .items = (uint64_t *)ids, .count = count}});
+}
+
+/* Names what it holds and what is not acknowledged; the last frame tells what it takes. */
 static void worker_beat(swarm_t *swarm, peer_t *peer, uint64_t now_ns)
 {
     (void)swarm;
     (void)now_ns;
     const worker_t *w = peer->player;
-    uint64_t ids[PRF_FRAME_JOBS];
+    uint64_t ids[PRF_FRAME_JOBS + SLOTS];
+    size_t count = 0, sent = 0;
+    if (w->lost)
+        say_hello(peer);
+    if (w->lost || !w->session)
+        return;
     for (size_t i = 0; i < w->count; i++)
-        ids[i] = w->queue[(w->first + i) % PRF_FRAME_JOBS].id;
-    if (w->session)
-        send_frame(peer,
-                   &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT,
-                                  .u.ids = {.session = w->session, .takes = 1 + w->open_credit, .items = ids, .count = w->count}});
+        ids[count++] = w->queue[(w->first + i) % PRF_FRAME_JOBS].id;
+    for (size_t i = 0; w->waiting_count > 0 && i < SLOTS; i++)
+        if (w->waiting[i].id)
+            ids[count++] = w->waiting[i].id;
+    for (; count - sent > PRF_FRAME_JOBS; sent += PRF_FRAME_JOBS)
+        send_heartbeat(peer, ids + sent, PRF_FRAME_JOBS, 0);
+    send_heartbeat(peer, ids + sent, count - sent, 1 + w->open_credit);
 }
 
 const player_t play_worker = {worker_join, worker_hear, worker_beat, worker_work, worker_leave};
@@ -265,6 +326,8 @@ static void floor_hear(swarm_t *swarm, peer_t *peer, const uint8_t *bytes, size_
     if (len > sizeof jobs || len % FLOOR_BYTES != 0)
         die("the floor", "a message of another size than was asked for");
     memcpy(jobs, bytes, len);
+    counts->welcomed += peer->player == NULL;
+    peer->player = peer; /* marks those that were heard of */
     uint64_t now = counts->timing ? prf_clock_mono_ns() : 0, stamp;
     for (size_t at = 0; at < len; at += FLOOR_BYTES) {
         memcpy(&stamp, jobs + at + FLOOR_STAMP, sizeof stamp);

@@ -15,17 +15,20 @@
 
 enum { READY_MS = 120000, CALL_MS = 120000, PATH = 256, PROC = 8192 };
 
-static const char campaign[] = "campaign: bench\n"
+static const char campaign[] = "campaign: %s\n"
+                               "seed: %llu\n"
                                "boards:\n"
                                "  - {kind: bench, backend: sim}\n"
                                "layers:\n"
                                "  - kind: fc\n"
                                "    params: {in: 1..4096, out: 1..4096}\n"
-                               "    knowledge: white\n"
-                               "    steps: {in: 2, out: 2}\n"
+                               "%s"
                                "budget: {samples: %zu}\n"
-                               "validation: {layers: 4, repeats: 1}\n"
+                               "validation: {layers: %zu, repeats: %zu}\n"
                                "baseline: false\n";
+static const char given_steps[] = "    knowledge: white\n"
+                                  "    steps: {in: 2, out: 2}\n";
+enum { VALIDATION_LAYERS = 100000 /* that a campaign may have */ };
 
 const char *server_name(serve_t what)
 {
@@ -63,7 +66,7 @@ static void start_coordinator(server_t *server)
     char program[PATH], store[PATH];
     prf_endpoints_t at;
     prf_error_t err = {0};
-    snprintf(store, sizeof store, "%s/store", server->folder);
+    server_store(server, store, sizeof store);
     prf_process_sibling("prfarm-coordinator", program, sizeof program);
     const char *const argv[] = {program, "--farm", "tcp://127.0.0.1:*", "--store", store, "--sessions", "20000", NULL};
     start_program(server, argv);
@@ -71,6 +74,7 @@ static void start_coordinator(server_t *server)
     if (prf_endpoints_parse(&at, server->farm, &err))
         die(server->farm, err.text);
     memcpy(server->workers, at.workers, sizeof server->workers);
+    memcpy(server->broadcast, at.broadcast, sizeof server->broadcast);
 }
 
 void server_start(server_t *server, serve_t what, const char *scratch)
@@ -90,10 +94,18 @@ void server_start(server_t *server, serve_t what, const char *scratch)
     await_ready(server, "ready %255s", server->workers);
 }
 
-void server_resume(server_t *server, const char *folder)
+void server_store(const server_t *server, char *path, size_t cap)
 {
-    *server = (server_t){.what = SERVE_PRFARM};
-    snprintf(server->folder, sizeof server->folder, "%s", folder);
+    snprintf(path, cap, "%s/store", server->folder);
+}
+
+void server_halt(server_t *server)
+{
+    prf_process_stop(&server->process, 0);
+}
+
+void server_resume(server_t *server)
+{
     start_coordinator(server);
 }
 
@@ -108,11 +120,18 @@ json_t *server_call(const server_t *server, const char *op, json_t *in)
     return out;
 }
 
+void server_order(const server_t *server, const order_t *order)
+{
+    char text[sizeof campaign + sizeof given_steps + 256];
+    size_t layers = order->validation < VALIDATION_LAYERS ? order->validation : VALIDATION_LAYERS;
+    snprintf(text, sizeof text, campaign, order->name, (unsigned long long)order->seed, order->sweeps ? "" : given_steps,
+             order->samples, layers, (order->validation + layers - 1) / layers);
+    json_decref(server_call(server, "submit", json_pack("{s:s, s:s, s:[]}", "campaign", text, "file", "bench.yaml", "networks")));
+}
+
 void server_submit(const server_t *server, size_t samples)
 {
-    char text[sizeof campaign + 32];
-    snprintf(text, sizeof text, campaign, samples);
-    json_decref(server_call(server, "submit", json_pack("{s:s, s:s, s:[]}", "campaign", text, "file", "bench.yaml", "networks")));
+    server_order(server, &(order_t){.name = "bench", .seed = 1, .samples = samples, .validation = 4});
 }
 
 /* A file of /proc has no size before it is read. */
@@ -165,6 +184,6 @@ static int remove_one(const char *path, const struct stat *info, int flag, struc
 
 void server_stop(server_t *server)
 {
-    prf_process_stop(&server->process, 0);
+    server_halt(server);
     nftw(server->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

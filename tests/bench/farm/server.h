@@ -5,6 +5,7 @@
 #define PRF_BENCH_SERVER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/process.h"
 #include "net/endpoint.h"
@@ -19,7 +20,7 @@ typedef enum {
 typedef struct {
     serve_t what;
     prf_process_t process;
-    char folder[128], farm[3 * PRF_ENDPOINT], workers[PRF_ENDPOINT];
+    char folder[128], farm[3 * PRF_ENDPOINT], workers[PRF_ENDPOINT], broadcast[PRF_ENDPOINT];
 } server_t;
 
 typedef struct {
@@ -30,12 +31,24 @@ typedef struct {
 const char *server_name(serve_t what);
 /* `scratch`: a folder on the disk that is meant. */
 void server_start(server_t *server, serve_t what, const char *scratch);
-/* A coordinator on a store that is there; `folder` stays when it is stopped. */
-void server_resume(server_t *server, const char *folder);
+void server_halt(server_t *server);   /* kills it; its folder stays */
+void server_resume(server_t *server); /* the coordinator that was halted, on what it left behind */
+
+/* A campaign of fully connected layers. */
+typedef struct {
+    const char *name;
+    uint64_t seed;     /* another one asks for other layers */
+    size_t samples;    /* at most 1,000,000; the first 40 % come before a training */
+    size_t validation; /* measurements of layers to judge by, at most 1,600,000: all of them come before a training */
+    bool sweeps;       /* look for steps first, which comes in rounds; else they are given */
+} order_t;
+
+void server_order(const server_t *server, const order_t *order);
 /* A campaign of small fully connected layers, `samples` of them. */
 void server_submit(const server_t *server, size_t samples);
 json_t *server_call(const server_t *server, const char *op, json_t *in); /* new reference */
 void server_usage(const server_t *server, usage_t *out);
-void server_stop(server_t *server); /* kills it, and removes its folder */
+void server_store(const server_t *server, char *path, size_t cap); /* folder of its store */
+void server_stop(server_t *server);                                /* kills it, and removes its folder */
 
 #endif

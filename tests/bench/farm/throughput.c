@@ -61,18 +61,6 @@ static void run(serve_t what, const bench_options_t *o, bool timing, figures_t *
     server_stop(&server);
 }
 
-/* The median round of each figure. */
-static void median(const figures_t *rounds, size_t count, figures_t *out)
-{
-    double values[ROUNDS_MOST];
-    const size_t fields = sizeof *out / sizeof(double);
-    for (size_t f = 0; f < fields; f++) {
-        for (size_t r = 0; r < count; r++)
-            values[r] = ((const double *)&rounds[r])[f];
-        ((double *)out)[f] = prf_median(values, count);
-    }
-}
-
 static void measure(const bench_options_t *o, bool timing, figures_t out[SERVERS])
 {
     static figures_t rounds[SERVERS][ROUNDS_MOST];
@@ -80,7 +68,7 @@ static void measure(const bench_options_t *o, bool timing, figures_t out[SERVERS
         for (serve_t what = 0; what < SERVERS; what++)
             run(what, o, timing, &rounds[what][r]);
     for (serve_t what = 0; what < SERVERS; what++)
-        median(rounds[what], o->rounds, &out[what]);
+        MEDIANS(rounds[what], o->rounds, &out[what]);
 }
 
 static json_t *report(const bench_options_t *o, const char *name)
