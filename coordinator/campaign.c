@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* campaign.c - the engine says what it wants; this fetches it.
  *
- * Points are taken from the engine only as the boards need them (a short queue a kind), because what is still with the engine
- * can be skipped when the time budget is used up. What the index knows is answered at once and costs no board's time.
- * A write whose outcome matters to a campaign may outlive it: its closure keeps a shared handle that the campaign clears. */
+ * Points are taken from the engine only as the boards need them (as many as they would take now, and a few), because what is still
+ * with the engine can be skipped when the time budget is used up. What the index knows is answered at once and costs no board's
+ * time. A write whose outcome matters to a campaign may outlive it: its closure keeps a shared handle that the campaign clears. */
 #include "campaign.h"
 
 #include <math.h>
@@ -359,7 +359,8 @@ static bool feed(prf_running_t *self, size_t board)
     if (!side->pinned)
         return false;
     size_t wanted = QUEUE_SHORT + prf_fleet_credit(self->hub->fleet, side->klass);
-    while (prf_sched_queued(self->hub->sched, side->klass) < wanted && prf_engine_next_on(self->engine, board, &want)) {
+    while (prf_sched_queued(self->hub->sched, side->klass) < wanted && prf_sched_room(self->hub->sched) > 0 &&
+           prf_engine_next_on(self->engine, board, &want)) {
         fetch(self, &want, &page);
         moved = true;
     }

@@ -305,8 +305,9 @@ bool prf_campaigns_pump(prf_campaigns_t *self)
     if (!prf_hub_granting(self->hub, NULL))
         return false;
     bool moved = false;
+    self->turn++; /* the first fills the queue, so all take turns */
     for (size_t i = 0; i < self->count; i++) {
-        one_t *one = self->ones[i];
+        one_t *one = self->ones[(self->turn + i) % self->count];
         if (!one->running || one->changing)
             continue;
         moved = prf_running_pump(one->running) || moved;

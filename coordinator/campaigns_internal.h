@@ -20,9 +20,9 @@ typedef struct {
 
 struct prf_campaigns {
     const prf_hub_t *hub;
-    one_t **ones; /* owned, each too; in order of submission */
-    size_t count;
-    uint64_t owners; /* bit set: number taken in the scheduler */
+    one_t **ones;       /* owned, each too; in order of submission */
+    size_t count, turn; /* whose turn it is to be the first that takes boards */
+    uint64_t owners;    /* bit set: number taken in the scheduler */
     uint64_t runs;
     unsigned ticks;
 };

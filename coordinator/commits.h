@@ -25,8 +25,8 @@ PRF_CHECKED prf_status_t prf_commits_new(prf_commits_t **out, prf_store_t *store
 /* Calls the functions of all that is still open with PRF_ECANCELLED. */
 void prf_commits_destroy(prf_commits_t **self);
 
-/* fn may be NULL; it is called from prf_commits_read, never from within these. A record is borrowed until fn is called, all else is
- * copied.
+/* fn may be NULL; it is called from prf_commits_read, never from within these. A record is borrowed until fn, which
+ * it must have, is called; all else is copied.
  * Errors (fn is not called then): PRF_ENOMEM, PRF_EBUSY (too many are kept), PRF_ENOSPC for ONCE while the disk is full. */
 PRF_CHECKED prf_status_t prf_commits_record(prf_commits_t *self, const prf_record_t *record, prf_commits_fn fn, void *arg,
                                             prf_error_t *err);

@@ -113,6 +113,7 @@ static void on_trained(void *arg)
 static void on_beat(void *arg)
 {
     daemon_t *d = arg;
+    prf_sessions_read(d->sessions); /* before anybody is called silent */
     prf_sessions_tick(d->sessions);
     prf_health_tick(d->hub.health, prf_clock_mono_ms());
     settle(d);

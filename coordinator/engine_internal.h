@@ -47,9 +47,9 @@ typedef struct {
 typedef struct {
     prf_digest_t point;
     uint32_t attempt;
-    role_t role;       /* the first list that asked for it */
-    size_t chain;      /* index into the kind's chains, or NO_CHAIN */
-    double order;      /* pending ones are handed out by it, lowest first */
+    role_t role;  /* the first list that asked for it */
+    size_t chain; /* index into the kind's chains, or NO_CHAIN */
+    double order; /* pending ones are handed out by it, lowest first */
     probe_state_t state;
     bool reused;
     bool disturbed; /* the board was slow, busy or throttled meanwhile */

@@ -198,6 +198,8 @@ void prf_fleet_detach(prf_fleet_t *self, prf_fleet_board_t *board)
                         NULL); /* needs no memory: it has its place */
     board->peer = (prf_peer_t){0};
     board->live = false;
+    board->committed.count = board->forget.count = board->revoke.count = 0;
+    prf_fleet_set_credit(self, board, 0);
     self->live--;
 }
 

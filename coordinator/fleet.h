@@ -15,7 +15,7 @@ typedef struct prf_fleet prf_fleet_t;
 enum { PRF_FLEET_ACKS = 512 };
 
 /* Boards that something is to be done for. Each stands at most once in a list; whoever takes it out does what there is to do, and
- * puts it back if that is not all. So an event costs as much as the boards that it is about, however large the fleet. */
+ * puts it back if that is not all. So an event costs as much as the boards that wait for something, however large the fleet. */
 typedef enum {
     PRF_FLEET_TAKING, /* have credit */
     PRF_FLEET_TOLD,   /* are to be told of job ids */
@@ -72,7 +72,7 @@ void prf_fleet_list(prf_fleet_t *self, prf_fleet_list_t list, prf_fleet_board_t 
 size_t prf_fleet_listed(const prf_fleet_t *self, prf_fleet_list_t list);
 /* Takes the first one out; it may have lost its session since. NULL: the list is empty. */
 prf_fleet_board_t *prf_fleet_next(prf_fleet_t *self, prf_fleet_list_t list);
-/* A board with credit is listed as PRF_FLEET_TAKING. Before its class changes, and when its session ends, to be set to 0. */
+/* A board with credit is listed as PRF_FLEET_TAKING. To be set to 0 before its class changes; prf_fleet_detach does so, too. */
 void prf_fleet_set_credit(prf_fleet_t *self, prf_fleet_board_t *board, uint32_t credit);
 /* Summed over the boards of a class. */
 size_t prf_fleet_credit(const prf_fleet_t *self, uint32_t klass);

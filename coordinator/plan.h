@@ -26,8 +26,8 @@ typedef struct {
 
 PRF_CHECKED prf_status_t prf_plan_new(prf_plan_t **out, prf_error_t *err);
 void prf_plan_destroy(prf_plan_t **self);
-/* Remembers, unless the campaign has wanted it before; then planned->known becomes what was told that time. *fresh (may be NULL): it
- * had not. Errors: PRF_ENOMEM. */
+/* Remembers, unless the campaign has wanted it before; then planned->known becomes what was told that time. *fresh (may be NULL):
+ * it had not. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_plan_add(prf_plan_t *self, prf_planned_t *planned, bool *fresh, prf_error_t *err);
 /* The point as this campaign wanted it, or as the first one did (campaign NULL). */
 bool prf_plan_find(const prf_plan_t *self, const prf_digest_t *point, uint32_t attempt, const char *campaign, prf_planned_t *out);

@@ -26,7 +26,12 @@
 #include "triage.h"
 #include "trouble.h"
 
-enum { ACKS = 4, FAILED_POINTS = 100000 /* more are not remembered */, KEPT = 4096 /* memory of results on their way */ };
+enum {
+    ACKS = 4,
+    FAILED_POINTS = 100000 /* more are not remembered */,
+    EXPIRED_LINES = 10 /* in the log, at a time */,
+    KEPT = 4096 /* memory of results on their way */
+};
 
 typedef struct {
     prf_results_t *self;
@@ -44,6 +49,7 @@ struct prf_results {
     /* point, attempt -> open_t *, owned by its commit: the outcome that counts, and a labelled duplicate. */
     prf_map_t open, late;
     prf_pool_t pool;  /* of open_t */
+    unsigned expired; /* leases, in the look at them that goes on */
     prf_map_t failed; /* points that a board failed on, whichever attempt; set only */
     prf_trouble_t *trouble;
     prf_outcome_fn outcome;
@@ -510,7 +516,8 @@ static void expired(void *arg, const prf_digest_t *point, uint32_t attempt, uint
 {
     prf_results_t *self = arg;
     const prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
-    prf_log(PRF_LOG_WARN, "lease_expired board=%s given_up=%d", board->facts.board, given_up);
+    if (++self->expired <= EXPIRED_LINES)
+        prf_log(PRF_LOG_WARN, "lease_expired board=%s given_up=%d", board->facts.board, given_up);
     if (!given_up)
         return;
     prf_record_t record = {.point = *point, .attempt = attempt, .outcome = PRF_ETIMEOUT};
@@ -521,7 +528,10 @@ static void expired(void *arg, const prf_digest_t *point, uint32_t attempt, uint
     prf_trouble_forget(self->trouble, point, attempt);
 }
 
-void prf_results_expire(prf_results_t *self, uint64_t now_ms, uint64_t unlisted_ms)
+void prf_results_expire(prf_results_t *self, uint64_t now_ms, uint64_t heard_ms, uint64_t unlisted_ms)
 {
-    prf_sched_expire(self->hub->sched, now_ms, unlisted_ms, expired, self);
+    self->expired = 0;
+    prf_sched_expire(self->hub->sched, now_ms, heard_ms, unlisted_ms, expired, self);
+    if (self->expired > EXPIRED_LINES)
+        prf_log(PRF_LOG_WARN, "leases_expired more=%u", self->expired - EXPIRED_LINES);
 }

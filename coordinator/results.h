@@ -23,6 +23,6 @@ void prf_results_notify(prf_results_t *self, prf_outcome_fn outcome, void *outco
 /* A result as a live board sent it. */
 void prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_result_t *result, uint64_t now_ms);
 /* Ends leases that are over, or that their boards did not name for `unlisted_ms`. */
-void prf_results_expire(prf_results_t *self, uint64_t now_ms, uint64_t unlisted_ms);
+void prf_results_expire(prf_results_t *self, uint64_t now_ms, uint64_t heard_ms, uint64_t unlisted_ms);
 
 #endif

@@ -206,6 +206,11 @@ bool prf_sched_waiting(const prf_sched_t *self)
     return false;
 }
 
+size_t prf_sched_room(const prf_sched_t *self)
+{
+    return self->cap - self->count;
+}
+
 size_t prf_sched_count(const prf_sched_t *self)
 {
     return self->count;
@@ -250,8 +255,9 @@ prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, co
     job = job_new(self, wanted->block_count);
     if (!job)
         return prf_fail(err, PRF_ENOMEM, "a job of %zu blocks", wanted->block_count);
-    memcpy(job->blocks, wanted->blocks, wanted->block_count * sizeof *wanted->blocks);
     *job = (job_t){.job = *wanted, .state = PRF_JOB_QUEUED};
+    memcpy(job->blocks, wanted->blocks,
+           wanted->block_count * sizeof *wanted->blocks); /* after it: they begin in the struct's padding */
     job->job.blocks = job->blocks;
     job->work = work_of(job->blocks, wanted->block_count);
     job->job.id = job->job.epoch = 0; /* until it is leased */
@@ -492,13 +498,14 @@ void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t now_ms)
         job->listed_ms = now_ms;
 }
 
-void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t unlisted_ms, prf_sched_expired_fn fn, void *arg)
+void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t heard_ms, uint64_t unlisted_ms, prf_sched_expired_fn fn,
+                      void *arg)
 {
     for (uint32_t i = 0; i < self->board_cap; i++)
         for (job_t *job = self->boards[i].leases.head, *next; job; job = next) {
             next = job->next;
             bool over = job->deadline <= now_ms;
-            if (!over && now_ms - job->listed_ms < unlisted_ms)
+            if (!over && heard_ms < job->listed_ms + unlisted_ms)
                 continue;
             prf_digest_t point = job->job.point;
             uint32_t attempt = job->job.attempt;

@@ -37,6 +37,7 @@ PRF_CHECKED prf_status_t prf_sched_class(prf_sched_t *self, const char *kind, co
                                          prf_error_t *err);
 size_t prf_sched_queued(const prf_sched_t *self, uint32_t klass);
 bool prf_sched_waiting(const prf_sched_t *self); /* some class has a job queued */
+size_t prf_sched_room(const prf_sched_t *self);  /* jobs that may still be added */
 size_t prf_sched_count(const prf_sched_t *self); /* jobs in any state */
 
 /* A number that no job, lease or session has. */
@@ -74,11 +75,13 @@ size_t prf_sched_unlisted(prf_sched_t *self, uint32_t board);
 /* The board has begun anew and may have forgotten its jobs: from now on it has the usual time to name them. */
 void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t now_ms);
 
-/* Ends the leases that are over, and those that their board did not name for `unlisted_ms`: it never got them or lost them, which
- * is not the job's fault. Each is told to `fn`, which must not call the scheduler; with `given_up` the job is held (too many of its
- * leases passed) and its failure is for the caller to store, else it is queued again. */
+/* Ends the leases that are over, and those that their board had not named for `unlisted_ms` when its last words were read, which
+ * was at `heard_ms`: it never got them or lost them, which is not the job's fault. Each is told to `fn`, which must not call the
+ * scheduler; with `given_up` the job is held (too many of its leases passed) and its failure is for the caller to store, else it is
+ * queued again. */
 typedef void (*prf_sched_expired_fn)(void *arg, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool given_up);
-void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t unlisted_ms, prf_sched_expired_fn fn, void *arg);
+void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t heard_ms, uint64_t unlisted_ms, prf_sched_expired_fn fn,
+                      void *arg);
 
 /* A board of the job's class measured it: what the class's pace is known by. */
 void prf_sched_pace(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, double latency_ns);

@@ -4,7 +4,10 @@
  * A worker that comes back under its name takes its old session over, leases included, because it may still have the jobs; what it
  * does not list in its next heartbeats goes to others. A second worker under the same name is told so. Which of the two a Hello
  * is cannot be seen from the frame, so the newcomer is held back until the old peer has spoken (refused) or has been silent for
- * two heartbeats (takes over). */
+ * two heartbeats (takes over).
+ *
+ * Whether somebody is silent is judged by what was said until the socket was last read empty: under load a worker's words wait
+ * behind others', and it is not silent because we are slow. */
 #include "sessions_internal.h"
 
 #include <ctype.h>
@@ -45,7 +48,7 @@ prf_status_t prf_sessions_new(prf_sessions_t **out, const prf_hub_t *hub, prf_re
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "sessions");
     *self = (prf_sessions_t){.hub = hub, .results = results, .cap = cap, .first = first, .last_session = first};
-    self->ticked_ms = prf_clock_mono_ms();
+    self->ticked_ms = self->drained_ms = prf_clock_mono_ms();
     prf_status_t status = prf_store_scan(hub->store, PRF_TABLE_BOARD, NULL, load_board, self, NULL, err);
     if (status) {
         free(self);
@@ -86,8 +89,6 @@ static void lose(prf_sessions_t *self, prf_fleet_board_t *board, prf_session_eve
     size_t leases = prf_sched_leases(self->hub->sched, board->number);
     prf_sched_leave(self->hub->sched, board->number);
     prf_fleet_detach(self->hub->fleet, board);
-    prf_fleet_set_credit(self->hub->fleet, board, 0);
-    board->committed.count = board->forget.count = board->revoke.count = 0;
     prf_log(PRF_LOG_INFO, "board_gone board=%s because=%s jobs_returned=%zu", board->facts.board, prf_machine_session.events[why],
             leases);
 }
@@ -266,12 +267,12 @@ static void defend(prf_sessions_t *self, prf_fleet_board_t *board)
     drop_claim(board);
 }
 
-static void credit(prf_sessions_t *self, prf_fleet_board_t *board, uint32_t more)
+/* Whatever it says, with what it holds a board gets no more than PRF_SESSIONS_CREDIT. */
+static void set_credit(prf_sessions_t *self, prf_fleet_board_t *board, size_t jobs)
 {
     size_t held = prf_sched_leases(self->hub->sched, board->number);
-    uint32_t room = held < PRF_SESSIONS_CREDIT ? PRF_SESSIONS_CREDIT - (uint32_t)held : 0;
-    uint64_t sum = (uint64_t)board->credit + more;
-    prf_fleet_set_credit(self->hub->fleet, board, sum < room ? (uint32_t)sum : room);
+    size_t room = held < PRF_SESSIONS_CREDIT ? PRF_SESSIONS_CREDIT - held : 0;
+    prf_fleet_set_credit(self->hub->fleet, board, (uint32_t)(jobs < room ? jobs : room));
 }
 
 static void fetch(prf_sessions_t *self, const prf_peer_t *peer, const prf_digest_t *digest, uint64_t offset)
@@ -305,7 +306,7 @@ static void heartbeat(prf_sessions_t *self, prf_fleet_board_t *board, const prf_
     if (frame->u.ids.takes == 0)
         return;
     size_t takes = frame->u.ids.takes - 1, coming = prf_sched_unlisted(self->hub->sched, board->number);
-    prf_fleet_set_credit(self->hub->fleet, board, takes > coming ? (uint32_t)(takes - coming) : 0);
+    set_credit(self, board, takes > coming ? takes - coming : 0);
 }
 
 static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame_t *frame, uint64_t now_ms)
@@ -326,11 +327,11 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
         return;
     }
     board->heard_ms = now_ms;
-    if (board->claim)
+    if (board->claim && self->drained_ms > board->claimed_ms) /* else it may have said that before it was cut off */
         defend(self, board);
     switch (frame->type) {
     case PRF_FRAME_CREDIT:
-        credit(self, board, frame->u.credit);
+        set_credit(self, board, (size_t)board->credit + frame->u.credit);
         break;
     case PRF_FRAME_RESULT_BATCH:
         results(self, board, frame, now_ms);
@@ -363,8 +364,10 @@ void prf_sessions_read(prf_sessions_t *self)
         prf_peer_t peer;
         uint8_t *bytes;
         size_t len;
-        if (prf_socket_recv(self->hub->workers, &peer, &bytes, &len, NULL))
+        if (prf_socket_recv(self->hub->workers, &peer, &bytes, &len, NULL)) {
+            self->drained_ms = now_ms;
             return;
+        }
         prf_frame_t frame;
         prf_error_t err = {0};
         bool ignored = prf_guard_ignores(&self->guard, &peer, now_ms);
@@ -396,13 +399,13 @@ static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool beat
     uint64_t period = self->hub->heartbeat_ms;
     if (stalled)
         board->heard_ms = board->claimed_ms = now_ms;
-    if (board->claim && (!board->live || now_ms - board->claimed_ms >= CLAIM_BEATS * period)) {
+    if (board->claim && (!board->live || self->drained_ms >= board->claimed_ms + CLAIM_BEATS * period)) {
         prf_hello_t claim = *board->claim;
         prf_peer_t claimant = board->claimant;
         admit(self, &claimant, &claim, now_ms);
         return;
     }
-    if (now_ms - board->heard_ms >= PRF_SESSIONS_SILENT * period) {
+    if (self->drained_ms >= board->heard_ms + PRF_SESSIONS_SILENT * period) {
         lose(self, board, PRF_SESSION_SILENT);
         prf_triage_lost(self->hub->triage, board, now_ms);
         return;
@@ -435,7 +438,7 @@ void prf_sessions_tick(prf_sessions_t *self)
     prf_triage_tick(self->hub->triage, now_ms);
     /* While the store takes nothing, leases stay: their results may be what waits for it. */
     if (!stalled && !prf_commits_blocked(self->hub->commits, NULL))
-        prf_results_expire(self->results, now_ms, (uint64_t)PRF_SESSIONS_SILENT * self->hub->heartbeat_ms);
+        prf_results_expire(self->results, now_ms, self->drained_ms, (uint64_t)PRF_SESSIONS_SILENT * self->hub->heartbeat_ms);
 }
 
 void prf_sessions_judge(prf_sessions_t *self)

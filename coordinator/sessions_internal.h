@@ -15,6 +15,7 @@ struct prf_sessions {
     size_t known;        /* boards that the store told of */
     uint64_t settled_ms; /* when waiting for them ends at the latest; 0: nobody is waited for */
     uint64_t ticked_ms, beat_ms;
+    uint64_t drained_ms; /* when all that workers had sent was last read: what they said later may still wait */
     uint64_t log_second;
     unsigned logged;
     prf_guard_t guard;

@@ -26,7 +26,8 @@ void prf_map_release(prf_map_t *map);
 /* Sets or replaces. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_map_put(prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t value, prf_error_t *err);
 bool prf_map_get(const prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t *value);
-/* The key's value, to be read or changed until the map changes; a key that was not there (*fresh) is given 0. Errors: PRF_ENOMEM. */
+/* The key's value, to be read or changed until the map changes; a key that was not there (*fresh) is given 0. Errors: PRF_ENOMEM.
+ */
 PRF_CHECKED prf_status_t prf_map_reach(prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t **value, bool *fresh,
                                        prf_error_t *err);
 /* The same for maps whose values are pointers: NULL when there is no such key. */

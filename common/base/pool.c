@@ -7,12 +7,15 @@ struct prf_pool_piece {
     prf_pool_piece_t *next;
 };
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__)
-#define KEEPS 0
-#elif defined(__has_feature)
-#define KEEPS !__has_feature(address_sanitizer)
+enum { KEEPS = 0 };
 #else
-#define KEEPS 1
+enum { KEEPS = 1 };
 #endif
 
 void prf_pool_init(prf_pool_t *pool, size_t size, size_t most)

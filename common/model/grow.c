@@ -327,7 +327,8 @@ static double usual_size(const double *rest, size_t n, double trusted)
     for (size_t i = 0; i < n; i += step)
         sizes[count++] = fabs(rest[i]);
     prf_sort(sizes, count);
-    return sizes[(size_t)(trusted * (double)(count - 1))];
+    double usual = sizes[(size_t)(trusted * (double)(count - 1))];
+    return usual > 0 ? usual : sizes[count - 1]; /* where most is explained, the rest is not noise */
 }
 
 static void cut_to(double *out, const double *rest, size_t n, double size)

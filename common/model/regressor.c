@@ -9,7 +9,7 @@
  * candidate that stands first in the table; a sum stays until something beats it by a standard error of the difference, too
  * (Breiman, Friedman, Olshen and Stone 1984), so that noise does not decide for what says less about the board. Where nothing that
  * learns from what the sum leaves is the better for it, the sum leaves noise, which one of so many others follows by chance: trees
- * and processes on another scale must then win by four standard errors.
+ * and processes of any sort must then win by four standard errors.
  *
  * Candidates that begin with another board's regressor see the rows through that board's recipe: there are two views of the data,
  * with the same rows in the same folds. They must win clearly (CLEARLY): there are many of them and few rows to judge them by, so

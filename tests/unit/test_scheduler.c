@@ -75,7 +75,7 @@ static void count_expired(void *arg, const prf_digest_t *p, uint32_t attempt, ui
 static count_t expire(uint64_t now)
 {
     count_t count = {0, 0};
-    prf_sched_expire(sched, now, UNLISTED, count_expired, &count);
+    prf_sched_expire(sched, now, now, UNLISTED, count_expired, &count);
     return count;
 }
 
@@ -93,6 +93,33 @@ Test(scheduler, jobs_are_leased_in_the_order_in_which_they_were_wanted_each_once
     cr_assert_not(next(0, 0, &job));
     cr_assert_eq(prf_sched_leases(sched, 0), 3);
     cr_assert_eq(prf_sched_leases(sched, 1), 2);
+}
+
+/* Every bit: of a single block, whose memory is used again and again, and of a chain. */
+Test(scheduler, a_job_goes_out_with_the_blocks_that_were_wanted)
+{
+    static const char *const texts[] = {"fc in=64 out=32 dtype=i8", "conv2d c=3 k=8 h=7 w=9 r=3 s=3 pad=1 dtype=f16",
+                                        "fc in=8 out=4 dtype=bf16", "fc in=9 out=5 dtype=f32"};
+    enum { TEXTS = sizeof texts / sizeof *texts };
+    prf_block_t blocks[TEXTS];
+    for (size_t i = 0; i < TEXTS; i++)
+        cr_assert_eq(prf_block_parse(&blocks[i], texts[i], NULL), PRF_OK, "%s", texts[i]);
+    join(0);
+    for (uint32_t round = 0; round < 3 * TEXTS; round++) {
+        size_t first = round % TEXTS, count = round < 2 * TEXTS ? 1 : TEXTS - first;
+        prf_job_t wanted = {.point = point(round), .blocks = &blocks[first], .block_count = count}, job;
+        cr_assert_eq(prf_sched_add(sched, klass, 0, &wanted, NULL), PRF_OK);
+        cr_assert(next(0, 0, &job));
+        cr_assert_eq(job.block_count, count);
+        for (size_t i = 0; i < count; i++) {
+            char text[PRF_BLOCK_TEXT], right[PRF_BLOCK_TEXT];
+            prf_block_format(&job.blocks[i], text);
+            prf_block_format(&blocks[first + i], right);
+            cr_expect_str_eq(text, right);
+        }
+        prf_sched_hold(sched, &wanted.point, 0);
+        prf_sched_done(sched, &wanted.point, 0);
+    }
 }
 
 Test(scheduler, a_point_wanted_twice_is_one_job)
@@ -243,11 +270,11 @@ Test(scheduler, a_board_that_returned_keeps_only_the_jobs_that_it_names)
     prf_sched_doubt(sched, 0, 100);
     prf_sched_renew(sched, 0, &second.id, 1, 200, SLACK);
     count_t count = {0, 0};
-    prf_sched_expire(sched, 399, 300, count_expired, &count);
+    prf_sched_expire(sched, 399, 399, 300, count_expired, &count);
     cr_assert_eq(count.expired, 0);
     for (uint64_t now = 400, i = 0; i < PRF_SCHED_EXPIRIES; i++, now += 500) {
         prf_sched_renew(sched, 0, &second.id, 1, now, SLACK);
-        prf_sched_expire(sched, now, 300, count_expired, &count);
+        prf_sched_expire(sched, now, now, 300, count_expired, &count);
         cr_assert_eq((uint64_t)count.expired, i + 1);
         cr_assert_eq(prf_sched_leases(sched, 0), 1);
         cr_assert(next(0, now, &first), "what was never heard of is not the job's fault: it is not given up");
@@ -437,7 +464,7 @@ Test(scheduler, whatever_happens_no_job_is_lost_or_doubled)
             }
         }
         if (step % 100 == 99) { /* held ones of leases that passed too often */
-            prf_sched_expire(sched, now, 10, count_expired, &(count_t){0, 0});
+            prf_sched_expire(sched, now, now, 10, count_expired, &(count_t){0, 0});
             for (uint32_t i = 0; i < JOBS; i++) {
                 prf_digest_t p = point(i);
                 prf_job_view_t view;
