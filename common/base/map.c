@@ -72,14 +72,14 @@ static prf_status_t grow(prf_map_t *map, prf_error_t *err)
 prf_status_t prf_map_reach(prf_map_t *map, const prf_digest_t *digest, uint32_t number, uint64_t **value, bool *fresh,
                            prf_error_t *err)
 {
-    prf_map_entry_t *entry = map->cap > 0 ? slot(map, digest, number) : NULL;
-    *fresh = !entry || !entry->used;
-    if (*fresh && map->count * 3 >= map->cap * 2) {
+    bool full = map->count * 3 >= map->cap * 2; /* for a key that is not there yet */
+    if (full && (map->cap == 0 || !slot(map, digest, number)->used)) {
         prf_status_t status = grow(map, err);
         if (status)
             return status;
-        entry = slot(map, digest, number);
     }
+    prf_map_entry_t *entry = slot(map, digest, number);
+    *fresh = !entry->used;
     if (*fresh) {
         *entry = (prf_map_entry_t){.digest = *digest, .number = number, .used = 1};
         map->count++;
