@@ -12,11 +12,15 @@ enum { ROUNDS_MOST = 99 };
 typedef struct {
     size_t workers, credit, jobs, batch, rounds, boards, job_us, results, rows, features;
     const char *scratch; /* folder for stores */
+    const char *model;   /* a model file; NULL: none is given */
 } bench_options_t;
 
 /* Each prints its table and returns what --json prints, a new reference. */
 json_t *bench_throughput(const bench_options_t *options);
 json_t *bench_latency(const bench_options_t *options);
+json_t *bench_train(const bench_options_t *options);
+json_t *bench_predict(const bench_options_t *options);
+json_t *bench_estimate(const bench_options_t *options);
 
 /* Of `count` values, which are sorted. 0 < share < 1. */
 double quantile(double *values, size_t count, double share);

@@ -21,6 +21,9 @@ typedef struct {
 static const bench_t benches[] = {
     {"throughput", "--workers 64 --credit 256 --jobs 100000 --batch 1", "results made durable a second", bench_throughput},
     {"latency", "--workers 1 --credit 1 --jobs 5000", "from a job's arrival at the board to its acknowledgement", bench_latency},
+    {"train", "--rows 10000 --features 20", "growing a forest, beside scikit-learn", bench_train},
+    {"predict", "--rows 10000 --features 20", "asking that forest, beside scikit-learn", bench_predict},
+    {"estimate", "", "a layer and a ResNet-50 through libprfarm; --model FILE: by that model only", bench_estimate},
 };
 enum { BENCHES = sizeof benches / sizeof *benches };
 
@@ -30,6 +33,7 @@ static const struct {
 } numbers[] = {
     {"--workers", 1, 20000, offsetof(bench_options_t, workers)},     {"--credit", 1, 256, offsetof(bench_options_t, credit)},
     {"--jobs", 10, 2000000, offsetof(bench_options_t, jobs)},        {"--batch", 1, 256, offsetof(bench_options_t, batch)},
+    {"--rows", 100, 1000000, offsetof(bench_options_t, rows)},       {"--features", 6, 128, offsetof(bench_options_t, features)},
     {"--rounds", 1, ROUNDS_MOST, offsetof(bench_options_t, rounds)},
 };
 
@@ -97,6 +101,8 @@ int main(int argc, char **argv)
             as_json = true;
         else if (i + 1 < argc && strcmp(argv[i], "--dir") == 0)
             options.scratch = argv[++i];
+        else if (i + 1 < argc && strcmp(argv[i], "--model") == 0)
+            options.model = argv[++i];
         else if (i + 1 < argc && set_number(&options, argv[i], argv[i + 1]))
             i++;
         else
