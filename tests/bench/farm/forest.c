@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -127,18 +128,23 @@ static void peer_start(peer_process_t *peer, const data_t *data, const char *fil
     fprintf(stderr, "prfarm-bench: SKIPPED scikit-learn: no python3 here has it (apt-get install python3-sklearn)\n");
 }
 
-/* Seconds, and with "fit" the error. */
-static double peer_ask(peer_process_t *peer, double *error, const char *format, const char *name)
+/* What growing a forest took: seconds on the clock and of the processors; and the error on rows held out. */
+typedef struct {
+    double seconds, busy, rmse;
+} growing_t;
+
+/* Seconds; and more of what "fit" tells. */
+static double peer_ask(peer_process_t *peer, growing_t *out, const char *format, const char *name)
 {
     char line[128];
-    double seconds, rmse;
+    growing_t told;
     int len = snprintf(line, sizeof line, format, name);
     if (write(peer->process.in, line, (size_t)len) != len || !peer_hear(peer, line, sizeof line, ANSWER_MS) ||
-        sscanf(line, "%lf %lf", &seconds, &rmse) != 2)
+        sscanf(line, "%lf %lf %lf", &told.seconds, &told.busy, &told.rmse) != 3)
         die("scikit-learn", "it has ended");
-    if (error)
-        *error = rmse;
-    return seconds;
+    if (out)
+        *out = told;
+    return told.seconds;
 }
 
 static double seconds_since(uint64_t began)
@@ -146,16 +152,27 @@ static double seconds_since(uint64_t began)
     return (double)(prf_clock_mono_ns() - began) / 1e9;
 }
 
-static double grow(prf_ensemble_t *out, const data_t *data, const prf_growth_t *growth)
+/* Of all threads of this process. */
+static double busy_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void grow(prf_ensemble_t *out, const data_t *data, const prf_growth_t *growth, growing_t *took)
 {
     prf_bins_t bins;
     prf_error_t err = {0};
     uint64_t began = prf_clock_mono_ns();
+    double began_busy = busy_seconds();
     if (prf_bins_init(&bins, data->table, data->rows, data->features, &err) ||
         prf_ensemble_fit(out, &bins, data->table, data->features, data->target, growth, 1, 0, &err))
         die("our forest", err.text);
     prf_bins_release(&bins);
-    return seconds_since(began);
+    took->seconds = seconds_since(began);
+    took->busy = busy_seconds() - began_busy;
 }
 
 static double error_of(const prf_ensemble_t *forest, const data_t *data)
@@ -194,43 +211,57 @@ static json_t *report(const char *name, const bench_options_t *o, const peer_pro
                      "rounds", (json_int_t)o->rounds, "sklearn", peer->version);
 }
 
-static double grow_and_judge(const data_t *data, const prf_growth_t *growth, double *rmse)
+static void grow_and_judge(growing_t *out, const data_t *data, const prf_growth_t *growth)
 {
     prf_ensemble_t forest;
-    double seconds = grow(&forest, data, growth);
-    *rmse = error_of(&forest, data);
+    grow(&forest, data, growth, out);
+    out->rmse = error_of(&forest, data);
     prf_ensemble_release(&forest);
-    return seconds;
 }
 
-/* `ours`: the seconds of our forest that looks at as many features. */
-static void put_training(json_t *json, const char *title, double seconds, double rmse, double ours)
+static void median(growing_t *out, const growing_t *rounds, size_t count)
 {
-    printf("%-32s %10.3f %10.4f %10.2f\n", title, seconds, rmse, seconds / ours);
-    json_object_set_new(json, title, json_pack("{s:f, s:f, s:f}", "seconds", seconds, "rmse", rmse, "of_ours", seconds / ours));
+    double seconds[ROUNDS_MOST], busy[ROUNDS_MOST];
+    for (size_t r = 0; r < count; r++) {
+        seconds[r] = rounds[r].seconds;
+        busy[r] = rounds[r].busy;
+    }
+    *out = (growing_t){prf_median(seconds, count), prf_median(busy, count), rounds[0].rmse};
+}
+
+/* `ours`: our forest that looks at as many features. */
+static void put_growing(json_t *json, const char *title, const growing_t *g, const growing_t *ours)
+{
+    printf("%-32s %10.3f %10.3f %10.4f %12.2f %12.2f\n", title, g->seconds, g->busy, g->rmse, g->seconds / ours->seconds,
+           g->busy / ours->busy);
+    json_object_set_new(json, title,
+                        json_pack("{s:f, s:f, s:f, s:f, s:f}", "seconds", g->seconds, "cpu_seconds", g->busy, "rmse", g->rmse,
+                                  "seconds_of_ours", g->seconds / ours->seconds, "cpu_of_ours", g->busy / ours->busy));
 }
 
 json_t *bench_train(const bench_options_t *o)
 {
-    static double ours[OURS][ROUNDS_MOST], theirs[PEERS][ROUNDS_MOST];
-    double rmse[PEERS], our_rmse[OURS], median[OURS];
+    static growing_t ours[OURS][ROUNDS_MOST], theirs[PEERS][ROUNDS_MOST];
+    growing_t our_median[OURS], their_median;
     data_t data;
     peer_process_t peer = {.process = {.pid = 0}};
     set_up(&data, &peer, o);
     for (size_t r = 0; r < o->rounds; r++) {
         for (size_t i = 0; i < OURS; i++)
-            ours[i][r] = grow_and_judge(&data, &growths[i], &our_rmse[i]);
+            grow_and_judge(&ours[i][r], &data, &growths[i]);
         for (size_t p = 0; p < PEERS && peer.process.pid; p++)
-            theirs[p][r] = peer_ask(&peer, &rmse[p], "fit %s\n", peer_names[p]);
+            (void)peer_ask(&peer, &theirs[p][r], "fit %s\n", peer_names[p]);
     }
     json_t *json = report("train", o, &peer);
-    printf("%-32s %10s %10s %10s   all cores\n", "", "seconds", "RMSE", "of ours");
+    printf("%-32s %10s %10s %10s %12s %12s   all cores\n", "", "seconds", "CPU s", "RMSE", "s of ours", "CPU of ours");
     for (size_t i = 0; i < OURS; i++) {
-        median[i] = prf_median(ours[i], o->rounds);
-        put_training(json, titles[i], median[i], our_rmse[i], median[i]);
+        median(&our_median[i], ours[i], o->rounds);
+        put_growing(json, titles[i], &our_median[i], &our_median[i]);
     }
-    for (size_t p = 0; p < PEERS && peer.process.pid; p++)
-        put_training(json, peer_titles[p], prf_median(theirs[p], o->rounds), rmse[p], median[p < OURS ? p : 0]);
+    for (size_t p = 0; p < PEERS && peer.process.pid; p++) {
+        median(&their_median, theirs[p], o->rounds);
+        put_growing(json, peer_titles[p], &their_median, &our_median[p < OURS ? p : 0]);
+    }
     tear_down(&data, &peer);
     return json;
 }
@@ -270,7 +301,8 @@ json_t *bench_predict(const bench_options_t *o)
     prf_ensemble_t forest;
     peer_process_t peer = {.process = {.pid = 0}};
     set_up(&data, &peer, o);
-    (void)grow(&forest, &data, &growths[0]);
+    growing_t ignored;
+    grow(&forest, &data, &growths[0], &ignored);
     for (size_t p = 0; p < PEERS && peer.process.pid; p++)
         (void)peer_ask(&peer, NULL, "fit %s\n", peer_names[p]);
     for (size_t r = 0; r < o->rounds; r++) {

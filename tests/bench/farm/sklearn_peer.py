@@ -4,7 +4,8 @@
   python3 sklearn_peer.py FILE ROWS HELD_OUT FEATURES
 
 FILE: (ROWS + HELD_OUT) x FEATURES float32, then as many float64 targets. Says "ready VERSION", then answers each line of its input
-with one line: "fit NAME" with seconds and the error (RMSE) on the rows held out; "batch NAME" with the seconds that predicting all of
+with one line: "fit NAME" with seconds, seconds of the
+processors and the error (RMSE) on the rows held out; "batch NAME" with the seconds that predicting all of
 those takes on one core; "single NAME COUNT" with the seconds of that many calls with one row.
 """
 import sys
@@ -42,17 +43,17 @@ def main():
         command, name, *rest = line.split()
         if command == "fit":
             model = MAKERS[name]()
-            began = time.perf_counter()
+            began, began_busy = time.perf_counter(), time.process_time()
             model.fit(table[:rows], target[:rows])
-            seconds = time.perf_counter() - began
-            print(seconds, numpy.sqrt(numpy.mean((model.predict(unseen) - truth) ** 2)), flush=True)
+            seconds, busy = time.perf_counter() - began, time.process_time() - began_busy
+            print(seconds, busy, numpy.sqrt(numpy.mean((model.predict(unseen) - truth) ** 2)), flush=True)
             if hasattr(model, "n_jobs"):
                 model.n_jobs = 1  # from now on it predicts
             fitted[name] = model
         elif command == "batch":
-            print(on_one_core(fitted[name], [unseen]), 0, flush=True)
+            print(on_one_core(fitted[name], [unseen]), 0, 0, flush=True)
         elif command == "single":
-            print(on_one_core(fitted[name], [unseen[i:i + 1] for i in range(int(rest[0]))]), 0, flush=True)
+            print(on_one_core(fitted[name], [unseen[i:i + 1] for i in range(int(rest[0]))]), 0, 0, flush=True)
 
 
 main()
