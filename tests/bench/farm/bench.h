@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { ROUNDS_MOST = 99 };
 
@@ -24,5 +25,7 @@ json_t *bench_estimate(const bench_options_t *options);
 
 /* Of `count` values, which are sorted. 0 < share < 1. */
 double quantile(double *values, size_t count, double share);
+/* Of the processor, for this thread: what others take of a shared machine is not in it. */
+uint64_t thread_ns(void);
 
 #endif

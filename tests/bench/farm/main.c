@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/order.h"
@@ -43,6 +44,13 @@ double quantile(double *values, size_t count, double share)
         return 0;
     size_t at = (size_t)(share * (double)count);
     return values[at < count ? at : count - 1];
+}
+
+uint64_t thread_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
 
 static int usage(void)
