@@ -304,6 +304,8 @@ static uint32_t partition(grower_t *g, span_t span, const split_t *split)
 
 static bool add_node(grower_t *g, span_t span)
 {
+    if (g->node_count == PRF_NODES)
+        return false;
     if (g->node_count == g->node_cap) {
         size_t cap = g->node_cap ? 2 * g->node_cap : 1024;
         prf_node_t *grown = realloc(g->nodes, cap * sizeof *grown);
@@ -350,7 +352,7 @@ static bool grow_tree(grower_t *g, const double *target, uint32_t row_count)
             continue;
         }
         uint32_t middle = partition(g, span, &split);
-        g->nodes[i] = (prf_node_t){split.threshold, (uint32_t)g->node_count, split.column->feature};
+        g->nodes[i] = (prf_node_t){split.threshold, split.column->feature & (PRF_LEAF - 1), g->node_count & (PRF_NODES - 1)};
         if (!add_node(g, (span_t){span.begin, middle, span.depth + 1}) || !add_node(g, (span_t){middle, span.end, span.depth + 1}))
             return false;
     }
@@ -415,9 +417,9 @@ static grower_t *grower_new(const prf_bins_t *bins, const prf_growth_t *growth, 
 
 /* One member's outcome, made by one thread. */
 typedef struct {
-    prf_node_t *nodes; /* owned; children count from the member's first node */
-    size_t node_count;
-    uint32_t *roots; /* owned, one a round, likewise */
+    prf_node_t *nodes; /* owned; children count from the member's first node; NULL: failed */
+    size_t node_count; /* PRF_NODES and failed: it would have had more */
+    uint32_t *roots;   /* owned, one a round, likewise */
     bool failed;
 } member_t;
 
@@ -435,7 +437,7 @@ typedef struct {
 static double leaf_value(const prf_node_t *nodes, uint32_t at, const float *x)
 {
     while (nodes[at].feature != PRF_LEAF)
-        at = nodes[at].child + !(x[nodes[at].feature] <= nodes[at].value);
+        at = (uint32_t)nodes[at].child + !(x[nodes[at].feature] <= nodes[at].value);
     return nodes[at].value;
 }
 
@@ -463,9 +465,9 @@ static void fit_member(void *context, size_t index)
     double *rest = malloc(fit->bins->row_count * sizeof *rest);
     member->roots = malloc(fit->growth->rounds * sizeof *member->roots);
     member->failed = !g || !rest || !member->roots || !grow_member(fit, g, member, rest);
+    member->node_count = g ? g->node_count : 0;
     if (!member->failed) {
         member->nodes = g->nodes;
-        member->node_count = g->node_count;
         g->nodes = NULL;
     }
     free(rest);
@@ -479,9 +481,10 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
     const prf_growth_t *growth = fit->growth;
     prf_ensemble_t e = {.member_count = growth->members, .tree_count = growth->members * growth->rounds, .base = fit->base};
     for (uint32_t m = 0; m < growth->members; m++) {
-        if (fit->members[m].failed)
+        bool failed = fit->members[m].failed;
+        if (failed && fit->members[m].node_count < PRF_NODES)
             return prf_fail(err, PRF_ENOMEM, "growing trees over %zu layers", fit->bins->row_count);
-        e.node_count += fit->members[m].node_count;
+        e.node_count += fit->members[m].node_count + failed;
     }
     if (e.node_count > PRF_NODES)
         return prf_fail(err, PRF_EINVAL, "trees over %zu layers grow beyond %d nodes: train on fewer layers", fit->bins->row_count,
@@ -500,7 +503,7 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
         for (size_t i = 0; i < member->node_count; i++) {
             e.nodes[at + i] = member->nodes[i];
             if (member->nodes[i].feature != PRF_LEAF)
-                e.nodes[at + i].child += at;
+                e.nodes[at + i].child = (member->nodes[i].child + at) & (PRF_NODES - 1);
         }
         at += (uint32_t)member->node_count;
     }
