@@ -132,7 +132,7 @@ static prf_status_t unpack_gauss(prf_gauss_t *to, const Prf__Model__Gauss *from,
         g.inputs[i] = (prf_gauss_input_t){(uint16_t)(from->columns[i] < UINT16_MAX ? from->columns[i] : UINT16_MAX),
                                           from->shifts[i], from->scales[i]};
     for (size_t i = 0; i < from->n_points; i++)
-        g.points[i] = from->points[i];
+        g.points[i % inputs * points + i / inputs] = from->points[i];
     for (size_t i = 0; i < points; i++)
         g.weights[i] = from->weights[i];
     status = prf_gauss_check(&g, feature_count, err);
