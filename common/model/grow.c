@@ -177,7 +177,7 @@ static double promises_of_few(cuts_t *cuts, const double *inverse, const node_t 
 /* Likewise for a few rows, in order of their bins. */
 static bool best_cut_of_few(const grower_t *g, const prf_column_t *column, const node_t *node, split_t *best)
 {
-    int16_t key[FEW] = {0}, sorted[FEW];
+    int16_t key[FEW] = {0}, sorted[FEW] = {0};
     cuts_t cuts;
     int n = (int)node->rows, least = (int)g->growth->min_leaf;
     for (int i = 0; i < n; i++)
@@ -489,7 +489,7 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
     if (e.node_count > PRF_NODES)
         return prf_fail(err, PRF_EINVAL, "trees over %zu layers grow beyond %d nodes: train on fewer layers", fit->bins->row_count,
                         PRF_NODES);
-    e.nodes = malloc(e.node_count * sizeof *e.nodes);
+    e.nodes = malloc((e.node_count + 1) * sizeof *e.nodes);
     e.roots = malloc(e.tree_count * sizeof *e.roots);
     if (!e.nodes || !e.roots) {
         prf_ensemble_release(&e);

@@ -240,7 +240,7 @@ json_t *bench_estimate(const bench_options_t *o)
     prfarm_layer layers[LAYERS];
     prfarm_model *models[SORTS];
     prfarm_network *network;
-    prfarm_estimate e[SORTS];
+    prfarm_estimate e[SORTS] = {{0}};
     char path[PATH], error[PRFARM_ERROR];
     size_t count = o->model ? 1 : SORTS;
     snprintf(path, sizeof path, "%.200s/prfarm-bench-%d", o->scratch, (int)getpid());

@@ -110,13 +110,14 @@ static bool peer_hear(peer_process_t *peer, char *line, size_t cap, int wait_ms)
 /* The first interpreter that has scikit-learn. */
 static void peer_start(peer_process_t *peer, const data_t *data, const char *file)
 {
+    static const char script[] = PRF_BENCH_DIR "/sklearn_peer.py";
     static const char *const interpreters[] = {"python3", "/usr/bin/python3"};
     char rows[32], held_out[32], features[32], line[128];
     snprintf(rows, sizeof rows, "%zu", data->rows);
     snprintf(held_out, sizeof held_out, "%d", HELD_OUT);
     snprintf(features, sizeof features, "%zu", data->features);
     for (size_t i = 0; i < sizeof interpreters / sizeof *interpreters; i++) {
-        const char *const argv[] = {interpreters[i], PRF_BENCH_DIR "/sklearn_peer.py", file, rows, held_out, features, NULL};
+        const char *const argv[] = {interpreters[i], script, file, rows, held_out, features, NULL};
         const prf_process_options_t options = {.pipes = true, .log = "/dev/null"};
         if (prf_process_start(&peer->process, argv, &options, NULL))
             continue;
