@@ -48,12 +48,12 @@ double prf_rng_double(prf_rng_t *rng)
 
 uint64_t prf_rng_below(prf_rng_t *rng, uint64_t bound)
 {
-    uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
-    uint64_t x;
-    do
+    uint64_t x, rest;
+    do { /* again where x is behind the last whole multiple of the bound */
         x = prf_rng_u64(rng);
-    while (x >= limit);
-    return x % bound;
+        rest = x % bound;
+    } while (x - rest > UINT64_MAX - bound);
+    return rest;
 }
 
 double prf_rng_normal(prf_rng_t *rng)

@@ -7,10 +7,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int by_value(const void *a, const void *b)
+enum { DIGITS = 256 };
+
+/* A value of a column with its row. */
+typedef struct {
+    uint32_t key; /* in the order of the values; alike for zeros of either sign */
+    uint32_t row;
+} entry_t;
+
+static uint32_t key_of(float value)
 {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
+    uint32_t bits;
+    value += 0.0F; /* the one zero */
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 31 ? ~bits : bits | 0x80000000U;
+}
+
+/* Radix sort by a digit of 8 bits. False: they are in this order already. */
+static bool sort_by_digit(const entry_t *from, entry_t *to, size_t n, unsigned shift)
+{
+    size_t place[DIGITS] = {0}, before = 0;
+    for (size_t i = 0; i < n; i++)
+        place[from[i].key >> shift & (DIGITS - 1)]++;
+    if (place[from[0].key >> shift & (DIGITS - 1)] == n)
+        return false;
+    for (size_t d = 0; d < DIGITS; d++) {
+        size_t count = place[d];
+        place[d] = before;
+        before += count;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[place[from[i].key >> shift & (DIGITS - 1)]++] = from[i];
+    return true;
+}
+
+/* Sorts `entries`, or what they are sorted into; equal values stay in the order of their rows. Returns where they are. */
+static const entry_t *sort(entry_t *entries, entry_t *spare, size_t n)
+{
+    for (unsigned shift = 0; shift < 32; shift += 8)
+        if (sort_by_digit(entries, spare, n, shift)) {
+            entry_t *sorted = spare;
+            spare = entries;
+            entries = sorted;
+        }
+    return entries;
 }
 
 static uint32_t distinct(const float *sorted, size_t n)
@@ -42,17 +82,13 @@ static void cut(prf_column_t *column, const float *sorted, size_t n)
     column->bin_count = bin + 1;
 }
 
-static uint16_t find(const prf_column_t *column, float value)
+static void encode(prf_column_t *column, const entry_t *entries, const float *sorted, size_t n)
 {
-    uint32_t left = 0, right = column->bin_count - 1;
-    while (left < right) {
-        uint32_t middle = (left + right) / 2;
-        if (value <= column->high[middle])
-            right = middle;
-        else
-            left = middle + 1;
+    uint16_t bin = 0;
+    for (size_t i = 0; i < n; i++) {
+        bin = (uint16_t)(bin + (sorted[i] > column->high[bin]));
+        column->code[entries[i].row] = bin;
     }
-    return (uint16_t)left;
 }
 
 /* Two columns that order all rows alike (a logarithm of the other, say) offer the same splits: the first one is enough. */
@@ -73,13 +109,28 @@ static void column_release(prf_column_t *column)
     *column = (prf_column_t){0};
 }
 
-/* `sorted` is scratch for one column. */
-static bool add_column(prf_bins_t *self, const float *table, size_t feature_count, size_t feature, float *sorted)
+/* Scratch for one column. */
+typedef struct {
+    float *sorted;            /* owned */
+    entry_t *entries, *spare; /* owned */
+} scratch_t;
+
+static void scratch_release(scratch_t *scratch)
+{
+    free(scratch->sorted);
+    free(scratch->entries);
+    free(scratch->spare);
+}
+
+static bool add_column(prf_bins_t *self, const float *table, size_t feature_count, size_t feature, const scratch_t *scratch)
 {
     size_t n = self->row_count;
+    float *sorted = scratch->sorted;
     for (size_t i = 0; i < n; i++)
-        sorted[i] = table[i * feature_count + feature];
-    qsort(sorted, n, sizeof *sorted, by_value);
+        scratch->entries[i] = (entry_t){key_of(table[i * feature_count + feature]), (uint32_t)i};
+    const entry_t *entries = sort(scratch->entries, scratch->spare, n);
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = table[entries[i].row * feature_count + feature];
     if (sorted[0] == sorted[n - 1])
         return true;
     prf_column_t column = {.feature = (uint16_t)feature};
@@ -91,8 +142,7 @@ static bool add_column(prf_bins_t *self, const float *table, size_t feature_coun
         return false;
     }
     cut(&column, sorted, n);
-    for (size_t i = 0; i < n; i++)
-        column.code[i] = find(&column, table[i * feature_count + feature]);
+    encode(&column, entries, sorted, n);
     if (repeats(self, &column))
         column_release(&column);
     else
@@ -103,12 +153,14 @@ static bool add_column(prf_bins_t *self, const float *table, size_t feature_coun
 prf_status_t prf_bins_init(prf_bins_t *out, const float *table, size_t row_count, size_t feature_count, prf_error_t *err)
 {
     prf_bins_t self = {.row_count = row_count};
-    float *sorted = calloc(row_count ? row_count : 1, sizeof *sorted);
+    size_t room = row_count ? row_count : 1;
+    scratch_t scratch = {malloc(room * sizeof *scratch.sorted), malloc(room * sizeof *scratch.entries),
+                         malloc(room * sizeof *scratch.spare)};
     self.columns = calloc(feature_count ? feature_count : 1, sizeof *self.columns);
-    bool ok = sorted && self.columns;
+    bool ok = scratch.sorted && scratch.entries && scratch.spare && self.columns;
     for (size_t f = 0; ok && row_count && f < feature_count; f++)
-        ok = add_column(&self, table, feature_count, f, sorted);
-    free(sorted);
+        ok = add_column(&self, table, feature_count, f, &scratch);
+    scratch_release(&scratch);
     if (!ok) {
         prf_bins_release(&self);
         return prf_fail(err, PRF_ENOMEM, "features of %zu layers", row_count);

@@ -2,8 +2,13 @@
 #include "model/ensemble.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { ABREAST = 8 };
+_Static_assert((int)PRF_LEAF >= (int)PRF_FEATURES && PRF_LEAF < UINT8_MAX,
+               "a leaf is behind all features, and something is behind it");
 
 void prf_ensemble_release(prf_ensemble_t *self)
 {
@@ -29,27 +34,47 @@ prf_status_t prf_ensemble_copy(prf_ensemble_t *out, const prf_ensemble_t *from, 
     return PRF_OK;
 }
 
-static double descend(const prf_node_t *nodes, uint32_t root, const float *x)
+/* Walks down ABREAST trees at once, since each step waits for the one before. Without a branch that nobody can foresee: in a leaf a
+ * step looks at feature 0, and stays. */
+static void descend(const prf_node_t *nodes, const uint32_t *roots, const float *x, float values[ABREAST])
 {
-    const prf_node_t *node = &nodes[root];
-    while (node->feature != PRF_LEAF)
-        node = &nodes[node->child + !(x[node->feature] <= node->value)];
-    return node->value;
+    uint32_t at[ABREAST], inner;
+    memcpy(at, roots, sizeof at);
+    do {
+        inner = 0;
+        for (int i = 0; i < ABREAST; i++) {
+            prf_node_t node = nodes[at[i]];
+            uint32_t below = (uint32_t)node.child + !(x[node.feature & (PRF_LEAF - 1)] <= node.value);
+            bool is_inner = node.feature < PRF_LEAF;
+            at[i] = is_inner ? below : at[i];
+            inner |= is_inner;
+        }
+    } while (inner);
+    for (int i = 0; i < ABREAST; i++)
+        values[i] = nodes[at[i]].value;
 }
 
 void prf_ensemble_predict(const prf_ensemble_t *self, const float *x, double *mean, double *spread)
 {
-    uint32_t per_member = self->tree_count / self->member_count;
-    double sum = 0, squares = 0; /* of the distance from the first member, so that little cancels */
-    double first = 0;
-    for (uint32_t m = 0, t = 0; m < self->member_count; m++) {
-        double value = self->base;
-        for (uint32_t i = 0; i < per_member; i++, t++)
-            value += descend(self->nodes, self->roots[t], x);
-        if (m == 0)
+    uint32_t per_member = self->tree_count / self->member_count, roots[ABREAST];
+    double first = 0, sum = 0, squares = 0; /* of the distance from the first member, so that little cancels */
+    double value = self->base;              /* of the member that the trees belong to */
+    float values[ABREAST] = {0};
+    for (uint32_t t = 0, of_member = 0; t < self->tree_count; t++) {
+        if (t % ABREAST == 0) {
+            for (uint32_t i = 0; i < ABREAST; i++)
+                roots[i] = self->roots[t + i < self->tree_count ? t + i : t];
+            descend(self->nodes, roots, x, values);
+        }
+        value += (double)values[t % ABREAST];
+        if (++of_member < per_member)
+            continue;
+        if (t + 1 == per_member)
             first = value;
         sum += value - first;
         squares += (value - first) * (value - first);
+        value = self->base;
+        of_member = 0;
     }
     double n = self->member_count, average = sum / n;
     *mean = first + average;
@@ -68,7 +93,7 @@ static prf_status_t link_tree(prf_ensemble_t *self, uint32_t root, uint32_t size
         uint64_t child = 2 * inner++ + 1;
         if (node->feature >= feature_count || child <= i || child + 1 >= size)
             return prf_fail(err, PRF_ECORRUPT, "model: node %u points outside its tree or features", root + i);
-        node->child = root + (uint32_t)child;
+        node->child = (root + (uint32_t)child) & (PRF_NODES - 1);
     }
     if (2 * inner + 1 != size)
         return prf_fail(err, PRF_ECORRUPT, "model: a tree of %u nodes has %llu inner ones", size, (unsigned long long)inner);

@@ -9,22 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/status.h"
+#include "layer/features.h"
 
 enum {
-    PRF_LEAF = UINT16_MAX,
+    PRF_LEAF = 128, /* behind all features, and feature 0 once its highest bit is gone */
     PRF_MEMBERS = 1024,
     PRF_TREES = 65536,
-    PRF_NODES = 16 << 20,
+    PRF_NODES = 1 << 24,
     PRF_LEVELS = 65536 /* below the roots, of all trees together: what one answer may cost, whoever made the file */
 };
 
 /* Trees lie one after another, each in breadth-first order: the children of its k-th inner node are its nodes 2k + 1 and
  * 2k + 2. So a child always lies behind its parent, and the file need not store children at all. */
 typedef struct {
-    float value;      /* inner node: x[feature] <= value goes left; leaf: what the tree adds */
-    uint32_t child;   /* inner node: index of the left child, the right one follows */
-    uint16_t feature; /* PRF_LEAF: a leaf */
+    float value;          /* inner node: x[feature] <= value goes left; leaf: what the tree adds */
+    uint32_t feature : 8; /* PRF_LEAF: a leaf */
+    uint32_t child : 24;  /* inner node: index of the left child, the right one follows */
 } prf_node_t;
 
 typedef struct {

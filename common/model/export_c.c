@@ -29,7 +29,7 @@ KNOWN(prf_factor_t, uint8_t quantity, form; double argument;);
 KNOWN(prf_term_t, double weight; uint32_t factor_count; prf_factor_t factors[PRF_TERM_FACTORS];);
 KNOWN(prf_blocking_t, prf_order_t order; double elements[PRF_BUFFERS]; double channel_step, column_step;);
 KNOWN(prf_terms_t, uint32_t count[PRF_TERM_SUMS]; prf_term_t * terms; double least_ns; prf_blocking_t blocking;);
-KNOWN(prf_node_t, float value; uint32_t child; uint16_t feature;);
+KNOWN(prf_node_t, float value; uint32_t feature : 8; uint32_t child : 24;);
 KNOWN(prf_ensemble_t, uint32_t member_count, tree_count; uint32_t * roots; prf_node_t * nodes; size_t node_count; double base;);
 KNOWN(prf_gauss_input_t, uint16_t column; double shift, scale;);
 KNOWN(prf_gauss_t, uint32_t input_count, point_count; prf_gauss_input_t * inputs; float *points; double *weights;
@@ -116,11 +116,11 @@ static void put_trees(FILE *out, const prf_ensemble_t *trees, size_t part)
     for (uint32_t i = 0; i < trees->tree_count; i++)
         fprintf(out, "%s%u,", i % ROOTS_A_LINE ? " " : "\n    ", trees->roots[i]);
     fprintf(out,
-            "\n};\n/* threshold or answer, left child, feature (%u: a leaf) */\nstatic const prf_node_t prfarm_nodes_%zu[] = {",
+            "\n};\n/* threshold or answer, feature (%u: a leaf), left child */\nstatic const prf_node_t prfarm_nodes_%zu[] = {",
             (unsigned)PRF_LEAF, part);
     for (size_t i = 0; i < trees->node_count; i++)
-        fprintf(out, "%s{%af, %u, %u},", i % NODES_A_LINE ? " " : "\n    ", (double)trees->nodes[i].value, trees->nodes[i].child,
-                trees->nodes[i].feature);
+        fprintf(out, "%s{%af, %u, %u},", i % NODES_A_LINE ? " " : "\n    ", (double)trees->nodes[i].value, trees->nodes[i].feature,
+                trees->nodes[i].child);
     fputs("\n};\n", out);
 }
 

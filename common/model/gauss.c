@@ -11,7 +11,7 @@
 
 #include "model/dot.h"
 
-enum { OTHERS = 2 /* amplitude and noise, behind the lengths */ };
+enum { OTHERS = 2 /* amplitude and noise, behind the lengths */, TOGETHER = 64 /* points that are predicted from at once */ };
 #define USUAL_SCALE 0.03 /* expected of a feature whose standard deviation is 1; */
 #define SCALE_SPREAD 1.2 /* standard deviation of its logarithm; */
 #define USUAL_NOISE 0.1  /* of the target's standard deviation; */
@@ -82,20 +82,36 @@ static double likeness_slope(double squares)
     return -5.0 / 6.0 * (1 + r) * exp(-r);
 }
 
+/* Squared distances from `at` of the points from `begin` to `end`. Input by input, so that many points are looked at together; each
+ * sum is added in the order of the inputs. */
+static void measure(const prf_gauss_t *self, const double *at, uint32_t begin, uint32_t end, double *squares)
+{
+    memset(squares, 0, (end - begin) * sizeof *squares);
+    for (uint32_t i = 0; i < self->input_count; i++) {
+        const float *points = self->points + (size_t)i * self->point_count + begin;
+        double here = at[i];
+        for (uint32_t p = 0; p < end - begin; p++)
+            squares[p] += (here - (double)points[p]) * (here - (double)points[p]);
+    }
+}
+
 void prf_gauss_predict(const prf_gauss_t *self, const float *features, double *mean, double *spread)
 {
-    double at[PRF_GAUSS_INPUTS], sum = 0, nearest = 0;
-    uint32_t n = self->input_count;
-    for (uint32_t i = 0; i < n; i++)
+    double at[PRF_GAUSS_INPUTS], sum = 0, nearest = 0, r[TOGETHER], front[TOGETHER];
+    for (uint32_t i = 0; i < self->input_count; i++)
         at[i] = seen_by(&self->inputs[i], features);
-    for (uint32_t p = 0; p < self->point_count; p++) {
-        const float *point = self->points + (size_t)p * n;
-        double squares = 0;
-        for (uint32_t i = 0; i < n; i++)
-            squares += (at[i] - (double)point[i]) * (at[i] - (double)point[i]);
-        double like = likeness(squares);
-        sum += self->weights[p] * like;
-        nearest = like > nearest ? like : nearest;
+    for (uint32_t begin = 0; begin < self->point_count; begin += TOGETHER) {
+        uint32_t n = self->point_count - begin < TOGETHER ? self->point_count - begin : TOGETHER;
+        measure(self, at, begin, begin + n, r);
+        for (uint32_t p = 0; p < n; p++) { /* likeness() */
+            r[p] = ROOT_5 * sqrt(r[p]);
+            front[p] = 1 + r[p] + r[p] * r[p] / 3;
+        }
+        for (uint32_t p = 0; p < n; p++) {
+            double like = front[p] * exp(-r[p]);
+            sum += self->weights[begin + p] * like;
+            nearest = like > nearest ? like : nearest;
+        }
     }
     *mean = self->mean + sum;
     *spread = self->amplitude * sqrt(1 - nearest * nearest);
@@ -390,17 +406,19 @@ static prf_status_t place_points(prf_gauss_t *g, const prf_gauss_kernel_t *kerne
     memcpy(g->inputs, kernel->inputs, n * sizeof *g->inputs);
     for (size_t i = 0; i < rows; i++)
         for (size_t d = 0; d < n; d++)
-            g->points[i * n + d] = (float)seen_by(&g->inputs[d], table + i * features);
+            g->points[d * rows + i] = (float)seen_by(&g->inputs[d], table + i * features);
     return PRF_OK;
 }
 
-static double apart(const prf_gauss_t *g, size_t i, size_t j)
+/* Row i of the kernel's lower half. */
+static void relate(const prf_gauss_t *g, double power, uint32_t i, double *row)
 {
-    const float *a = g->points + i * g->input_count, *b = g->points + j * g->input_count;
-    double squares = 0;
+    double at[PRF_GAUSS_INPUTS];
     for (uint32_t d = 0; d < g->input_count; d++)
-        squares += ((double)a[d] - (double)b[d]) * ((double)a[d] - (double)b[d]);
-    return squares;
+        at[d] = (double)g->points[(size_t)d * g->point_count + i];
+    measure(g, at, 0, i, row);
+    for (uint32_t j = 0; j < i; j++)
+        row[j] = power * likeness(row[j]);
 }
 
 prf_status_t prf_gauss_fit(prf_gauss_t *out, const prf_gauss_kernel_t *kernel, const float *table, size_t row_count,
@@ -418,8 +436,7 @@ prf_status_t prf_gauss_fit(prf_gauss_t *out, const prf_gauss_kernel_t *kernel, c
     }
     (void)deviation(target, row_count, &g.mean);
     for (size_t i = 0; i < row_count; i++) {
-        for (size_t j = 0; j < i; j++)
-            k[i * row_count + j] = power * likeness(apart(&g, i, j));
+        relate(&g, power, (uint32_t)i, k + i * row_count);
         k[i * row_count + i] = power + noise;
         g.weights[i] = target[i] - g.mean;
     }

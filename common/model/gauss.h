@@ -29,7 +29,7 @@ typedef struct {
 typedef struct {
     uint32_t input_count, point_count; /* no points: none is used */
     prf_gauss_input_t *inputs;         /* owned */
-    float *points;                     /* owned: point_count x input_count, the layers as the inputs see them */
+    float *points;                     /* owned: the layers as the inputs see them: all of one input, then of the next */
     double *weights;                   /* owned: of each point */
     double mean;                       /* far from all points */
     double amplitude;                  /* how much is unknown there */

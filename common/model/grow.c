@@ -14,7 +14,9 @@
 #include "base/rng.h"
 #include "model/parallel.h"
 
-enum { WORDS = PRF_BINS / 64, SAMPLED = 1024 };
+enum { WORDS = PRF_BINS / 64, SAMPLED = 1024, FEW_BITS = 5, FEW = 1 << FEW_BITS /* rows of a node that are sorted, not counted */ };
+_Static_assert((PRF_BINS << FEW_BITS) <= INT16_MAX + 1, "a bin and one of a few rows fit a key");
+#define SLACK 1.000000001 /* more than what rounding does to a score */
 
 typedef struct {
     uint32_t begin, end, depth; /* rows of the node */
@@ -36,6 +38,7 @@ typedef struct {
     span_t *spans;                        /* owned; of the nodes of the tree that grows */
     prf_node_t *nodes;                    /* owned; all trees so far */
     size_t node_count, node_cap, tree_at; /* tree_at: where the growing tree begins */
+    double *inverse;                      /* owned; 1 / i, from 1 to the number of rows */
     bin_t histogram[PRF_BINS];            /* all zero between columns */
     uint64_t occupied[WORDS];
 } grower_t;
@@ -69,23 +72,46 @@ static float between(const prf_column_t *column, uint32_t left, uint32_t right)
     return middle < high ? middle : low;
 }
 
-/* Looks at every cut between occupied bins, clears the histogram on the way. Returns whether there was any. */
-static bool best_cut(grower_t *g, const prf_column_t *column, span_t span, double total, split_t *best)
+/* A node whose columns are looked at for its best cut. */
+typedef struct {
+    span_t span;
+    uint32_t rows;
+    double total; /* of its targets */
+} node_t;
+
+/* What the score of a cut with `count` rows and a sum of targets to its left stays below, without dividing: few cuts need a score.
+ */
+static inline double promise(const grower_t *g, const node_t *node, uint32_t count, double left)
 {
-    double n = span.end - span.begin, left_count = 0, left = 0;
-    uint32_t previous = UINT32_MAX;
+    double right = node->total - left;
+    return (left * left * g->inverse[count] + right * right * g->inverse[node->rows - count]) * SLACK;
+}
+
+/* The cut between two bins. */
+static void look_at(const prf_column_t *column, const node_t *node, uint32_t bin, uint32_t next, uint32_t count, double left,
+                    split_t *best)
+{
+    double s = score(left, node->total - left, count, node->rows - count);
+    if (s > best->score)
+        *best = (split_t){column, bin, between(column, bin, next), s};
+}
+
+/* Looks at every cut between occupied bins, clears the histogram on the way. Returns whether there was any. */
+static bool best_cut_of_many(grower_t *g, const prf_column_t *column, const node_t *node, split_t *best)
+{
+    double left = 0;
+    uint32_t previous = 0, count = 0, least = g->growth->min_leaf; /* at least 1 */
     bool any = false;
-    fill_histogram(g, column, span);
+    fill_histogram(g, column, node->span);
     for (uint32_t word = 0; word < WORDS; word++) {
         for (uint64_t bits = g->occupied[word]; bits; bits &= bits - 1) {
             uint32_t bin = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            if (previous != UINT32_MAX && left_count >= g->growth->min_leaf && n - left_count >= g->growth->min_leaf) {
-                double s = score(left, total - left, left_count, n - left_count);
+            if (count >= least && node->rows - count >= least) {
                 any = true;
-                if (s > best->score)
-                    *best = (split_t){column, previous, between(column, previous, bin), s};
+                if (promise(g, node, count, left) > best->score)
+                    look_at(column, node, previous, bin, count, left, best);
             }
-            left_count += g->histogram[bin].count;
+            count += g->histogram[bin].count;
             left += g->histogram[bin].sum;
             g->histogram[bin] = (bin_t){0};
             previous = bin;
@@ -95,17 +121,101 @@ static bool best_cut(grower_t *g, const prf_column_t *column, span_t span, doubl
     return any;
 }
 
+/* Sorts the rows' keys, which are all different, by counting for each how many are smaller: no branch, and many at once. */
+static void sort_few(const int16_t *key, int16_t *sorted, uint32_t n)
+{
+    int16_t rank[FEW] = {0};
+    for (uint32_t j = 0; j < n; j++)
+        for (uint32_t i = 0; i < FEW; i++)
+            rank[i] = (int16_t)(rank[i] + (key[j] < key[i]));
+    for (uint32_t i = 0; i < n; i++)
+        sorted[rank[i]] = key[i];
+}
+
+/* The number, or 0: without a branch, where nobody can foresee which. */
+static inline double where(bool wanted, double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    bits &= -(uint64_t)wanted;
+    memcpy(&number, &bits, sizeof bits);
+    return number;
+}
+
+/* Cuts before row i of a few: 1 where that row begins a bin, else 0; the sum of targets to the left; what the score stays below. */
+typedef struct {
+    double begins[FEW], left[FEW], promise[FEW];
+} cuts_t;
+
+/* Additions come in the same order as with a histogram, so sums are the same to the bit. A factor instead of a branch that nobody
+ * can foresee. */
+static void sums_of_few(cuts_t *cuts, const double *dense, const int16_t *sorted, uint32_t n)
+{
+    double left = 0, sum = dense[sorted[0] & (FEW - 1)]; /* sum: of the bin */
+    for (uint32_t i = 1; i < n; i++)
+        cuts->begins[i] = (sorted[i] ^ sorted[i - 1]) >> FEW_BITS ? 1 : 0;
+    for (uint32_t i = 1; i < n; i++) {
+        left += sum * cuts->begins[i];
+        sum = sum * (1 - cuts->begins[i]) + dense[sorted[i] & (FEW - 1)];
+        cuts->left[i] = left;
+    }
+}
+
+/* The largest promise of cuts from `first` to `last`. */
+static double promises_of_few(cuts_t *cuts, const double *inverse, const node_t *node, int first, int last)
+{
+    const double *rest = inverse + node->rows;
+    double total = node->total, most = 0;
+    for (int i = first; i <= last; i++) {
+        double left = cuts->left[i], right = total - left;
+        cuts->promise[i] = (left * left * inverse[i] + right * right * rest[-i]) * (SLACK * cuts->begins[i]);
+    }
+    for (int i = first; i <= last; i++)
+        most = cuts->promise[i] > most ? cuts->promise[i] : most;
+    return most;
+}
+
+/* Likewise for a few rows, in order of their bins. */
+static bool best_cut_of_few(const grower_t *g, const prf_column_t *column, const node_t *node, split_t *best)
+{
+    int16_t key[FEW] = {0}, sorted[FEW] = {0};
+    cuts_t cuts;
+    int n = (int)node->rows, least = (int)g->growth->min_leaf;
+    for (int i = 0; i < n; i++)
+        key[i] = (int16_t)(column->code[g->rows[node->span.begin + (uint32_t)i]] << FEW_BITS | i);
+    sort_few(key, sorted, node->rows);
+    if ((sorted[least - 1] ^ sorted[n - least]) >> FEW_BITS == 0)
+        return false;
+    sums_of_few(&cuts, g->dense, sorted, node->rows);
+    if (promises_of_few(&cuts, g->inverse, node, least, n - least) <= best->score)
+        return true;
+    for (int i = least; i <= n - least; i++)
+        if (cuts.promise[i] > best->score && cuts.begins[i] > 0)
+            look_at(column, node, (uint32_t)sorted[i - 1] >> FEW_BITS, (uint32_t)sorted[i] >> FEW_BITS, (uint32_t)i, cuts.left[i],
+                    best);
+    return true;
+}
+
+/* Likewise; every third node that is split has two rows. */
+static bool best_cut_of_two(const grower_t *g, const prf_column_t *column, const node_t *node, split_t *best)
+{
+    uint32_t a = column->code[g->rows[node->span.begin]], b = column->code[g->rows[node->span.begin + 1]];
+    if (a == b)
+        return false;
+    look_at(column, node, a < b ? a : b, a < b ? b : a, 1, g->dense[a > b], best);
+    return true;
+}
+
 /* The last bin that begins at or below `value`, from `first` on. */
 static uint32_t bin_at(const prf_column_t *column, uint32_t first, uint32_t last, float value)
 {
-    while (first < last) {
-        uint32_t middle = (first + last + 1) / 2;
-        if (column->low[middle] <= value)
-            first = middle;
-        else
-            last = middle - 1;
+    const float *low = column->low + first;
+    for (uint32_t left = last - first + 1; left > 1;) { /* bins that it may be */
+        uint32_t half = left / 2;
+        low += low[half] <= value ? half : 0;
+        left -= half;
     }
-    return first;
+    return (uint32_t)(low - column->low);
 }
 
 /* Sum and number of the targets at or below the cut. Four lanes, so that one addition need not wait for the one before; the
@@ -118,23 +228,23 @@ static double sum_left(const grower_t *g, uint32_t n, uint32_t cut, uint32_t *co
         for (uint32_t k = 0; k < 4; k++) {
             bool goes = g->codes[i + k] <= cut;
             left += goes;
-            lane[k] += goes ? g->dense[i + k] : 0;
+            lane[k] += where(goes, g->dense[i + k]);
         }
     for (; i < n; i++) {
         bool goes = g->codes[i] <= cut;
         left += goes;
-        lane[0] += goes ? g->dense[i] : 0;
+        lane[0] += where(goes, g->dense[i]);
     }
     *count = left;
     return (lane[0] + lane[1]) + (lane[2] + lane[3]);
 }
 
-static bool random_cut(grower_t *g, const prf_column_t *column, span_t span, double total, split_t *best)
+static bool random_cut(grower_t *g, const prf_column_t *column, const node_t *node, split_t *best)
 {
     uint16_t first = UINT16_MAX, last = 0;
-    uint32_t n = span.end - span.begin, left_count;
+    uint32_t n = node->rows, left_count;
     for (uint32_t i = 0; i < n; i++) {
-        uint16_t bin = g->codes[i] = column->code[g->rows[span.begin + i]];
+        uint16_t bin = g->codes[i] = column->code[g->rows[node->span.begin + i]];
         first = bin < first ? bin : first;
         last = bin > last ? bin : last;
     }
@@ -148,14 +258,23 @@ static bool random_cut(grower_t *g, const prf_column_t *column, span_t span, dou
     double left = sum_left(g, n, cut, &left_count);
     if (left_count < g->growth->min_leaf || n - left_count < g->growth->min_leaf)
         return false;
-    double s = score(left, total - left, left_count, n - left_count);
+    double s = score(left, node->total - left, left_count, n - left_count);
     if (s > best->score)
         *best = (split_t){column, cut, fmaxf(at, column->high[cut]), s};
     return true;
 }
 
+static bool cut(grower_t *g, const prf_column_t *column, const node_t *node, split_t *best)
+{
+    if (g->growth->random_cuts)
+        return random_cut(g, column, node, best);
+    if (node->rows == 2)
+        return best_cut_of_two(g, column, node, best);
+    return node->rows <= FEW ? best_cut_of_few(g, column, node, best) : best_cut_of_many(g, column, node, best);
+}
+
 /* Columns are drawn until enough of them offered a cut; those that are constant within the node do not count. */
-static bool find_split(grower_t *g, span_t span, double total, split_t *best)
+static bool find_split(grower_t *g, const node_t *node, split_t *best)
 {
     size_t columns = g->bins->column_count;
     size_t wanted = (size_t)ceil(g->growth->feature_share * (double)columns), seen = 0;
@@ -165,8 +284,7 @@ static bool find_split(grower_t *g, span_t span, double total, split_t *best)
         uint32_t chosen = g->order[j];
         g->order[j] = g->order[i];
         g->order[i] = chosen;
-        const prf_column_t *column = &g->bins->columns[chosen];
-        seen += g->growth->random_cuts ? random_cut(g, column, span, total, best) : best_cut(g, column, span, total, best);
+        seen += cut(g, &g->bins->columns[chosen], node, best);
     }
     return best->column != NULL;
 }
@@ -176,10 +294,10 @@ static uint32_t partition(grower_t *g, span_t span, const split_t *split)
     uint32_t left = span.begin, right = 0;
     for (uint32_t i = span.begin; i < span.end; i++) {
         uint32_t row = g->rows[i];
-        if (split->column->code[row] <= split->last_left)
-            g->rows[left++] = row;
-        else
-            g->spare[right++] = row;
+        bool goes = split->column->code[row] <= split->last_left;
+        g->rows[left] = g->spare[right] = row; /* one of them counts: no branch that nobody can foresee */
+        left += goes;
+        right += !goes;
     }
     memcpy(g->rows + left, g->spare, right * sizeof *g->rows);
     return left;
@@ -187,6 +305,8 @@ static uint32_t partition(grower_t *g, span_t span, const split_t *split)
 
 static bool add_node(grower_t *g, span_t span)
 {
+    if (g->node_count == PRF_NODES)
+        return false;
     if (g->node_count == g->node_cap) {
         size_t cap = g->node_cap ? 2 * g->node_cap : 1024;
         prf_node_t *grown = realloc(g->nodes, cap * sizeof *grown);
@@ -224,17 +344,16 @@ static bool grow_tree(grower_t *g, const double *target, uint32_t row_count)
         return false;
     for (size_t i = g->tree_at; i < g->node_count; i++) {
         span_t span = g->spans[i - g->tree_at];
-        double total;
-        split_t split;
-        bool varied = gather(g, target, span, &total);
         uint32_t n = span.end - span.begin;
-        if (!varied || n < 2 * how->min_leaf || (how->max_depth && span.depth == how->max_depth) ||
-            !find_split(g, span, total, &split)) {
-            g->nodes[i].value = (float)(how->shrink * total / n);
+        node_t node = {span, n, 0};
+        split_t split;
+        bool varied = gather(g, target, span, &node.total);
+        if (!varied || n < 2 * how->min_leaf || (how->max_depth && span.depth == how->max_depth) || !find_split(g, &node, &split)) {
+            g->nodes[i].value = (float)(how->shrink * node.total / n);
             continue;
         }
         uint32_t middle = partition(g, span, &split);
-        g->nodes[i] = (prf_node_t){split.threshold, (uint32_t)g->node_count, split.column->feature};
+        g->nodes[i] = (prf_node_t){split.threshold, split.column->feature & (PRF_LEAF - 1), g->node_count & (PRF_NODES - 1)};
         if (!add_node(g, (span_t){span.begin, middle, span.depth + 1}) || !add_node(g, (span_t){middle, span.end, span.depth + 1}))
             return false;
     }
@@ -263,6 +382,7 @@ static void grower_release(grower_t *g)
     free(g->spare);
     free(g->dense);
     free(g->codes);
+    free(g->inverse);
     free(g->order);
     free(g->spans);
     free(g->nodes);
@@ -282,22 +402,25 @@ static grower_t *grower_new(const prf_bins_t *bins, const prf_growth_t *growth, 
     g->spare = malloc(n * sizeof *g->spare);
     g->dense = malloc(n * sizeof *g->dense);
     g->codes = malloc(n * sizeof *g->codes);
+    g->inverse = malloc((n + 1) * sizeof *g->inverse);
     g->order = malloc((bins->column_count + 1) * sizeof *g->order);
     g->spans = malloc(2 * n * sizeof *g->spans);
-    if (!g->rows || !g->spare || !g->dense || !g->codes || !g->order || !g->spans) {
+    if (!g->rows || !g->spare || !g->dense || !g->codes || !g->inverse || !g->order || !g->spans) {
         grower_release(g);
         return NULL;
     }
     for (uint32_t i = 0; i < bins->column_count; i++)
         g->order[i] = i;
+    for (size_t i = 1; i <= n; i++)
+        g->inverse[i] = 1 / (double)i;
     return g;
 }
 
 /* One member's outcome, made by one thread. */
 typedef struct {
-    prf_node_t *nodes; /* owned; children count from the member's first node */
-    size_t node_count;
-    uint32_t *roots; /* owned, one a round, likewise */
+    prf_node_t *nodes; /* owned; children count from the member's first node; NULL: failed */
+    size_t node_count; /* PRF_NODES and failed: it would have had more */
+    uint32_t *roots;   /* owned, one a round, likewise */
     bool failed;
 } member_t;
 
@@ -315,7 +438,7 @@ typedef struct {
 static double leaf_value(const prf_node_t *nodes, uint32_t at, const float *x)
 {
     while (nodes[at].feature != PRF_LEAF)
-        at = nodes[at].child + !(x[nodes[at].feature] <= nodes[at].value);
+        at = (uint32_t)nodes[at].child + !(x[nodes[at].feature] <= nodes[at].value);
     return nodes[at].value;
 }
 
@@ -365,9 +488,9 @@ static void fit_member(void *context, size_t index)
     double *rest = malloc(2 * n * sizeof *rest);
     member->roots = malloc(fit->growth->rounds * sizeof *member->roots);
     member->failed = !g || !rest || !member->roots || !grow_member(fit, g, member, rest, rest + n);
+    member->node_count = g ? g->node_count : 0;
     if (!member->failed) {
         member->nodes = g->nodes;
-        member->node_count = g->node_count;
         g->nodes = NULL;
     }
     free(rest);
@@ -381,14 +504,15 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
     const prf_growth_t *growth = fit->growth;
     prf_ensemble_t e = {.member_count = growth->members, .tree_count = growth->members * growth->rounds, .base = fit->base};
     for (uint32_t m = 0; m < growth->members; m++) {
-        if (fit->members[m].failed)
+        bool failed = fit->members[m].failed;
+        if (failed && fit->members[m].node_count < PRF_NODES)
             return prf_fail(err, PRF_ENOMEM, "growing trees over %zu layers", fit->bins->row_count);
-        e.node_count += fit->members[m].node_count;
+        e.node_count += fit->members[m].node_count + failed;
     }
     if (e.node_count > PRF_NODES)
         return prf_fail(err, PRF_EINVAL, "trees over %zu layers grow beyond %d nodes: train on fewer layers", fit->bins->row_count,
                         PRF_NODES);
-    e.nodes = malloc(e.node_count * sizeof *e.nodes);
+    e.nodes = malloc((e.node_count + 1) * sizeof *e.nodes);
     e.roots = malloc(e.tree_count * sizeof *e.roots);
     if (!e.nodes || !e.roots) {
         prf_ensemble_release(&e);
@@ -402,7 +526,7 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
         for (size_t i = 0; i < member->node_count; i++) {
             e.nodes[at + i] = member->nodes[i];
             if (member->nodes[i].feature != PRF_LEAF)
-                e.nodes[at + i].child += at;
+                e.nodes[at + i].child = (member->nodes[i].child + at) & (PRF_NODES - 1);
         }
         at += (uint32_t)member->node_count;
     }

@@ -34,6 +34,10 @@ prf_status_t prf_network_estimate(prf_network_estimate_t *out, const prf_model_t
         return prf_fail(err, PRF_ENOMEM, "estimates of %zu blocks", network->block_count);
     for (size_t i = 0; i < network->block_count; i++) {
         prf_estimate_t *e = &sum.blocks[i];
+        if (network->blocks[i].repeats) {
+            *e = sum.blocks[network->blocks[i].repeats - 1];
+            continue;
+        }
         prf_status_t status = prf_model_estimate(model, &network->blocks[i].block, NULL, e, err);
         if (status == PRF_EUNSUPPORTED) {
             *e = (prf_estimate_t){.latency_ns = NAN, .low_ns = NAN, .high_ns = NAN};

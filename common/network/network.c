@@ -12,6 +12,8 @@
 #include "network/graph.h"
 #include "network/ops.h"
 
+enum { LOOK_BACK = 256 /* blocks: how far repeats are looked for */ };
+
 void prf_name_clean(char *text)
 {
     for (; *text; text++)
@@ -30,6 +32,16 @@ static prf_status_t lower(prf_network_t *out, const prf_onnx_t *onnx, prf_dtype_
         status = prf_blocks_lower(out, &g, dtype, err);
     prf_graph_release(&g);
     return status;
+}
+
+/* Networks repeat themselves: what is the same need be estimated once. */
+static void find_repeats(prf_network_t *net)
+{
+    prf_network_block_t *blocks = net->blocks;
+    for (size_t i = 0; i < net->block_count; i++)
+        for (size_t j = i; j-- > 0 && i - j <= LOOK_BACK && !blocks[i].repeats;)
+            if (!blocks[j].repeats && prf_block_equal(&blocks[i].block, &blocks[j].block))
+                blocks[i].repeats = (uint32_t)j + 1;
 }
 
 prf_status_t prf_network_decode(prf_network_t *out, const void *bytes, size_t len, const char *name, prf_dtype_t dtype,
@@ -57,6 +69,7 @@ prf_status_t prf_network_decode(prf_network_t *out, const void *bytes, size_t le
     }
     snprintf(net.name, sizeof net.name, "%s", name);
     prf_name_clean(net.name);
+    find_repeats(&net);
     *out = net;
     return PRF_OK;
 }

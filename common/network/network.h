@@ -11,6 +11,7 @@ enum { PRF_NETWORK_NAME = 128, PRF_ONNX_MAX_BYTES = 1 << 30 };
 typedef struct {
     char name[PRF_NETWORK_NAME]; /* of the leading node, or of its output */
     prf_block_t block;
+    uint32_t repeats; /* 1 + index of an earlier block that is the same but for its name; 0: none is, or it is far away */
 } prf_network_block_t;
 
 /* An operator that became no block, or one that its block simplifies, and what was done about it. */

@@ -29,6 +29,7 @@ typedef struct {
     Prf__Model__Gauss gauss;
     uint32_t columns[PRF_GAUSS_INPUTS];
     double shifts[PRF_GAUSS_INPUTS], scales[PRF_GAUSS_INPUTS];
+    float *points; /* owned */
     Prf__Model__Terms terms;
     packed_term_t *term_store;     /* owned */
     Prf__Model__Term **term_lists; /* owned */
@@ -39,6 +40,7 @@ static void packed_layer_release(packed_layer_t *p)
     free(p->tree_sizes);
     free(p->features);
     free(p->values);
+    free(p->points);
     free(p->term_store);
     free(p->term_lists);
 }
@@ -104,8 +106,14 @@ static bool pack_ensemble(packed_layer_t *p, const prf_ensemble_t *from)
     return true;
 }
 
-static void pack_gauss(packed_layer_t *p, const prf_gauss_t *from)
+static bool pack_gauss(packed_layer_t *p, const prf_gauss_t *from)
 {
+    size_t numbers = (size_t)from->point_count * from->input_count;
+    p->points = malloc((numbers + 1) * sizeof *p->points);
+    if (!p->points)
+        return false;
+    for (size_t i = 0; i < numbers; i++) /* point by point */
+        p->points[i] = from->points[i % from->input_count * from->point_count + i / from->input_count];
     for (uint32_t i = 0; i < from->input_count; i++) {
         p->columns[i] = from->inputs[i].column;
         p->shifts[i] = from->inputs[i].shift;
@@ -116,13 +124,14 @@ static void pack_gauss(packed_layer_t *p, const prf_gauss_t *from)
     p->gauss.columns = p->columns;
     p->gauss.shifts = p->shifts;
     p->gauss.scales = p->scales;
-    p->gauss.n_points = (size_t)from->point_count * from->input_count;
-    p->gauss.points = from->points;
+    p->gauss.n_points = numbers;
+    p->gauss.points = p->points;
     p->gauss.n_weights = from->point_count;
     p->gauss.weights = from->weights;
     p->gauss.mean = from->mean;
     p->gauss.amplitude = from->amplitude;
     p->regressor.gauss = &p->gauss;
+    return true;
 }
 
 static bool pack_terms(packed_layer_t *p, const prf_terms_t *from)
@@ -204,9 +213,8 @@ static bool pack_layer(packed_layer_t *p, const prf_model_part_t *part)
     p->layer.samples = part->samples;
     p->layer.validation = &p->validation;
     p->layer.regressor = &p->regressor;
-    if (part->regressor.gauss.point_count)
-        pack_gauss(p, &part->regressor.gauss);
-    bool ok = part->regressor.scale != PRF_SCALE_TERMS || pack_terms(p, &part->regressor.terms);
+    bool ok = !part->regressor.gauss.point_count || pack_gauss(p, &part->regressor.gauss);
+    ok = ok && (part->regressor.scale != PRF_SCALE_TERMS || pack_terms(p, &part->regressor.terms));
     return ok && (!part->regressor.ensemble.tree_count || pack_ensemble(p, &part->regressor.ensemble));
 }
 

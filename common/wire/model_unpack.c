@@ -98,14 +98,15 @@ static prf_status_t unpack_ensemble(prf_ensemble_t *to, const Prf__Model__Ensemb
         return corrupt(err, "trees without nodes, or too many");
     prf_ensemble_t e = {.member_count = from->members, .tree_count = (uint32_t)from->n_tree_sizes, .base = from->start};
     e.node_count = from->n_values;
-    e.nodes = malloc(e.node_count * sizeof *e.nodes);
+    e.nodes = calloc(e.node_count, sizeof *e.nodes);
     e.roots = malloc((e.tree_count + 1) * sizeof *e.roots);
     prf_status_t status = PRF_OK;
     if (!e.nodes || !e.roots)
         status = prf_fail(err, PRF_ENOMEM, "%zu tree nodes", e.node_count);
     for (size_t i = 0; !status && i < e.node_count; i++) {
-        uint8_t feature = from->features.data[i];
-        e.nodes[i] = (prf_node_t){.value = from->values[i], .feature = (uint16_t)(feature ? feature - 1 : PRF_LEAF)};
+        uint8_t feature = from->features.data[i]; /* 0: a leaf; else one more than the index, which linking checks */
+        e.nodes[i].value = from->values[i];
+        e.nodes[i].feature = feature == 0 ? PRF_LEAF : feature <= PRF_LEAF ? (feature - 1U) & (PRF_LEAF - 1U) : UINT8_MAX;
     }
     if (!status)
         status = prf_ensemble_link(&e, from->tree_sizes, feature_count, err);
@@ -131,7 +132,7 @@ static prf_status_t unpack_gauss(prf_gauss_t *to, const Prf__Model__Gauss *from,
         g.inputs[i] = (prf_gauss_input_t){(uint16_t)(from->columns[i] < UINT16_MAX ? from->columns[i] : UINT16_MAX),
                                           from->shifts[i], from->scales[i]};
     for (size_t i = 0; i < from->n_points; i++)
-        g.points[i] = from->points[i];
+        g.points[i % inputs * points + i / inputs] = from->points[i];
     for (size_t i = 0; i < points; i++)
         g.weights[i] = from->weights[i];
     status = prf_gauss_check(&g, feature_count, err);

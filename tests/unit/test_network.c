@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "network/network.h"
 #include "onnx_builder.h"
+#include "tiny_model.h"
 
 static prf_network_t read_network(onnx_builder_t *b, uint32_t batch)
 {
@@ -105,6 +107,34 @@ Test(network, the_example_networks_have_the_macs_that_onnx_says)
         cr_assert_eq(net.blocks[0].block.dtype, PRF_I8);
         prf_network_release(&net);
     }
+}
+
+Test(network, blocks_that_repeat_earlier_ones_are_known_and_estimated_alike)
+{
+    prf_network_t net;
+    prf_network_estimate_t whole;
+    prf_error_t err = {0};
+    size_t len, repeats = 0;
+    prf_model_t *model = NULL;
+    void *bytes = tiny_model("toy", 1, &len, NULL);
+    cr_assert_eq(prf_model_decode(&model, bytes, len, &err), PRF_OK, "%s", err.text);
+    free(bytes);
+    cr_assert_eq(prf_network_load(&net, PRF_SOURCE_DIR "/docs/examples/networks/transformer_block.onnx", PRF_F32, 1, &err), PRF_OK,
+                 "%s", err.text);
+    cr_assert_eq(prf_network_estimate(&whole, model, &net, &err), PRF_OK, "%s", err.text);
+    cr_assert_gt(whole.covered, 0);
+    for (size_t i = 0; i < net.block_count; i++) {
+        prf_estimate_t alone;
+        uint32_t of = net.blocks[i].repeats;
+        repeats += of != 0;
+        cr_assert(of <= i && (!of || prf_block_equal(&net.blocks[i].block, &net.blocks[of - 1].block)), "block %zu", i);
+        bool known = prf_model_estimate(model, &net.blocks[i].block, NULL, &alone, NULL) == PRF_OK;
+        cr_assert(known ? whole.blocks[i].latency_ns == alone.latency_ns : isnan(whole.blocks[i].latency_ns), "block %zu", i);
+    }
+    cr_assert_gt(repeats, 0);
+    prf_network_estimate_release(&whole);
+    prf_network_release(&net);
+    prf_model_destroy(&model);
 }
 
 Test(network, convolution_norm_and_relu_become_one_block)

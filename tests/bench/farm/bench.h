@@ -6,12 +6,14 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { ROUNDS_MOST = 99 };
 
 typedef struct {
     size_t workers, credit, jobs, batch, rounds, boards, job_us, results, rows, features;
     const char *scratch; /* folder for stores */
+    const char *model;   /* a model file; NULL: none is given */
 } bench_options_t;
 
 /* Each prints its table and returns what --json prints, a new reference. */
@@ -20,12 +22,16 @@ json_t *bench_latency(const bench_options_t *options);
 json_t *bench_fleet(const bench_options_t *options);
 json_t *bench_utilisation(const bench_options_t *options);
 json_t *bench_resume(const bench_options_t *options);
+json_t *bench_train(const bench_options_t *options);
+json_t *bench_predict(const bench_options_t *options);
+json_t *bench_estimate(const bench_options_t *options);
 
 /* The median of each figure of a structure of nothing but doubles, field by field; *out is one, too. */
 void medians(const double *rounds, size_t fields, size_t count, double *out);
 #define MEDIANS(rounds, count, out) medians((const double *)(rounds), sizeof *(out) / sizeof(double), count, (double *)(out))
-
 /* Of `count` values, which are sorted. 0 < share < 1. */
 double quantile(double *values, size_t count, double share);
+/* Of the processor, for this thread: what others take of a shared machine is not in it. */
+uint64_t thread_ns(void);
 
 #endif

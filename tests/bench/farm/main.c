@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/order.h"
@@ -26,6 +27,9 @@ static const bench_t benches[] = {
     {"utilisation", "--boards 64 --job-us 1000 --credit 64 --jobs 300000 --rounds 3", "share of the boards' time that they measure",
      bench_utilisation},
     {"resume", "--results 1000000 --boards 64", "from the start of a coordinator on a full store to its first job", bench_resume},
+    {"train", "--rows 10000 --features 20", "growing a forest, beside scikit-learn", bench_train},
+    {"predict", "--rows 10000 --features 20", "asking that forest, beside scikit-learn", bench_predict},
+    {"estimate", "", "a layer and a ResNet-50 through libprfarm; --model FILE: by that model only", bench_estimate},
 };
 enum { BENCHES = sizeof benches / sizeof *benches };
 
@@ -37,6 +41,8 @@ static const struct {
     {"--credit", 1, 256, offsetof(bench_options_t, credit)},
     {"--jobs", 10, 2000000, offsetof(bench_options_t, jobs)},
     {"--batch", 1, 256, offsetof(bench_options_t, batch)},
+    {"--rows", 100, 1000000, offsetof(bench_options_t, rows)},
+    {"--features", 6, 128, offsetof(bench_options_t, features)},
     {"--rounds", 1, ROUNDS_MOST, offsetof(bench_options_t, rounds)},
     {"--boards", 1, 10000, offsetof(bench_options_t, boards)},
     {"--job-us", 1, 10000000, offsetof(bench_options_t, job_us)},
@@ -59,6 +65,13 @@ void medians(const double *rounds, size_t fields, size_t count, double *out)
             values[r] = rounds[r * fields + f];
         out[f] = prf_median(values, count);
     }
+}
+
+uint64_t thread_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
 
 static int usage(void)
@@ -117,6 +130,8 @@ int main(int argc, char **argv)
             as_json = true;
         else if (i + 1 < argc && strcmp(argv[i], "--dir") == 0)
             options.scratch = argv[++i];
+        else if (i + 1 < argc && strcmp(argv[i], "--model") == 0)
+            options.model = argv[++i];
         else if (i + 1 < argc && set_number(&options, argv[i], argv[i + 1]))
             i++;
         else
