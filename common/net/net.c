@@ -252,12 +252,31 @@ prf_status_t prf_socket_connect(prf_socket_t *self, const char *endpoint, prf_er
     return PRF_OK;
 }
 
-static prf_status_t send_part(prf_socket_t *self, const void *bytes, size_t len, int flags, prf_error_t *err)
+/* libzmq hears that a peer has read what was sent to it only now and then when it sends, once in a million cycles; asking for a
+ * socket's state makes it listen. So what looks like a full queue may not be one. */
+static void hear_readers(prf_socket_t *self)
+{
+    int events;
+    size_t len = sizeof events;
+    (void)zmq_getsockopt(prf_socket_handle(self), ZMQ_EVENTS, &events, &len);
+}
+
+static int try_send(prf_socket_t *self, const void *bytes, size_t len, int flags)
 {
     int rc;
     do
         rc = zmq_send(prf_socket_handle(self), bytes, len, ZMQ_DONTWAIT | flags);
     while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
+static prf_status_t send_part(prf_socket_t *self, const void *bytes, size_t len, int flags, prf_error_t *err)
+{
+    int rc = try_send(self, bytes, len, flags);
+    if (rc < 0 && errno == EAGAIN) {
+        hear_readers(self);
+        rc = try_send(self, bytes, len, flags);
+    }
     if (rc >= 0)
         return PRF_OK;
     if (errno == EAGAIN)
