@@ -147,6 +147,26 @@ Test(net, sending_to_a_peer_that_left_is_told)
     prf_socket_destroy(&router);
 }
 
+/* Whoever has been read has room again, whatever libzmq has heard of it by then: a peer that reads each message before it is sent
+ * the next one never finds its queue full, however small. The reader is a peer of its own, so that nothing is heard by receiving.
+ */
+Test(net, a_queue_that_is_read_is_never_full)
+{
+    char at[PRF_ENDPOINT];
+    prf_socket_t *router = make(PRF_ROUTER, 2);
+    cr_assert_eq(prf_socket_bind(router, "tcp://127.0.0.1:*", at, &err), PRF_OK, "%s", err.text);
+    prf_socket_t *dealer = connected(PRF_DEALER, at);
+    prf_peer_t peer;
+    say(dealer, NULL, "hello");
+    expect(router, &peer, "hello");
+    for (int i = 0; i < 3000; i++) {
+        say(router, &peer, "one more");
+        expect(dealer, NULL, "one more");
+    }
+    prf_socket_destroy(&dealer);
+    prf_socket_destroy(&router);
+}
+
 Test(net, a_full_queue_is_told_and_does_not_block)
 {
     char at[PRF_ENDPOINT];
