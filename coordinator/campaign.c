@@ -291,12 +291,7 @@ void prf_running_answer(prf_running_t *self, const prf_digest_t *point, uint32_t
 static void write_page(prf_running_t *self, prf_plan_page_t *page)
 {
     prf_error_t err = {0};
-    prf_status_t status = prf_plan_page_whole(page) ? PRF_OK : prf_fail(&err, PRF_ENOMEM, "%zu points of the plan", page->count);
-    const char *text = prf_text_get(&page->value);
-    if (!status && page->count > 0)
-        status = prf_commits_value(self->hub->commits, PRF_TABLE_DECISION, page->key, text, strlen(text), PRF_COMMIT_KEEP, NULL,
-                                   NULL, &err);
-    if (status)
+    if (prf_hub_write_plan(self->hub, page, &err))
         prf_log(PRF_LOG_WARN, "plan_not_stored error=\"%s\" export_lacks=%zu", err.text, page->count);
     prf_plan_page_clear(page);
 }

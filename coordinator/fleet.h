@@ -72,7 +72,7 @@ void prf_fleet_list(prf_fleet_t *self, prf_fleet_list_t list, prf_fleet_board_t 
 size_t prf_fleet_listed(const prf_fleet_t *self, prf_fleet_list_t list);
 /* Takes the first one out; it may have lost its session since. NULL: the list is empty. */
 prf_fleet_board_t *prf_fleet_next(prf_fleet_t *self, prf_fleet_list_t list);
-/* A board with credit is listed as PRF_FLEET_TAKING. To be set to 0 before its class changes; prf_fleet_detach does so, too. */
+/* A board with credit is listed as PRF_FLEET_TAKING. prf_fleet_detach sets it to 0; with credit, a board keeps its class. */
 void prf_fleet_set_credit(prf_fleet_t *self, prf_fleet_board_t *board, uint32_t credit);
 /* Summed over the boards of a class. */
 size_t prf_fleet_credit(const prf_fleet_t *self, uint32_t klass);

@@ -43,6 +43,8 @@ typedef struct {
 /* Whether new work may be given out; if not, *note (may be NULL, borrowed, "" while the coordinator ends) tells a person why and
  * what to do. */
 bool prf_hub_granting(const prf_hub_t *hub, const char **note);
+/* Sends a page of the plan, which may be empty, on its way to the store. Errors: those of prf_commits_value. */
+PRF_CHECKED prf_status_t prf_hub_write_plan(const prf_hub_t *hub, const prf_plan_page_t *page, prf_error_t *err);
 
 /* Owners of jobs in the scheduler: campaigns have 0 .. PRF_OWNER_REQUESTS - 1. */
 enum { PRF_OWNER_REQUESTS = PRF_SCHED_OWNERS - 1 };

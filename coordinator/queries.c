@@ -137,10 +137,7 @@ static prf_status_t note_plan(const prf_hub_t *hub, const prf_job_t *job, const 
     prf_status_t status = prf_plan_add(hub->plan, &planned, &fresh, err);
     if (!status && fresh) {
         prf_plan_page_add(&page, &planned);
-        const char *value = prf_text_get(&page.value);
-        status = !prf_plan_page_whole(&page) ? prf_fail(err, PRF_ENOMEM, "blocks to be measured")
-                                             : prf_commits_value(hub->commits, PRF_TABLE_DECISION, page.key, value, strlen(value),
-                                                                 PRF_COMMIT_KEEP, NULL, NULL, err);
+        status = prf_hub_write_plan(hub, &page, err);
     }
     prf_plan_page_release(&page);
     free(texts);

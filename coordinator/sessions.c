@@ -185,7 +185,6 @@ static prf_status_t seat(prf_sessions_t *self, const prf_peer_t *peer, const prf
         status = prf_sched_join(self->hub->sched, board->number, klass, err);
     if (status)
         return status;
-    prf_fleet_set_credit(self->hub->fleet, board, 0);
     board->klass = klass;
     *out = board;
     return PRF_OK;
@@ -208,7 +207,6 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->facts = *hello;
     board->session = ++self->last_session;
     board->broken = 0;
-    board->committed.count = board->forget.count = board->revoke.count = 0;
     board->unread = 0;
     board->owed = hello->spooled;
     board->heard_ms = now_ms;

@@ -332,7 +332,7 @@ static void floor_hear(swarm_t *swarm, peer_t *peer, const uint8_t *bytes, size_
     for (size_t at = 0; at < len; at += FLOOR_BYTES) {
         memcpy(&stamp, jobs + at + FLOOR_STAMP, sizeof stamp);
         counts->durable += jobs[at] != 0;
-        if (stamp && counts->timing)
+        if (stamp)
             swarm_waited(counts, now - stamp);
         memcpy(jobs + at + FLOOR_STAMP, &now, sizeof now);
         jobs[at] = 1;

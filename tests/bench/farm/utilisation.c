@@ -5,8 +5,8 @@
  * Two farms in turn. In the *steady* one a single campaign has layers for all, and the share is taken between the first tenth of
  * the jobs and the end. In the *whole* one ten small campaigns, one after the other, sweep, sample, train and publish a model,
  * which the boards fetch, and a large one takes what they leave; the share is taken from the first job on any board to the end of
- * the last small campaign. Campaigns are served in the order of their submission, so the small ones come first, and wait paused for
- * their turn. */
+ * the last small campaign. Campaigns take turns at the boards; the small ones wait paused for theirs, so that one comes
+ * after the other. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
