@@ -41,6 +41,7 @@ struct prf_running {
     uint64_t run;
     side_t *sides; /* owned, one a board of the campaign */
     size_t count;
+    prf_text_t blocks; /* of the point that is being planned */
 };
 
 /* What a commit of this campaign is about. */
@@ -194,6 +195,7 @@ void prf_running_destroy(prf_running_t **self)
     prf_sched_disown(r->hub->sched, r->owner);
     prf_engine_destroy(&r->engine);
     free(r->sides);
+    prf_text_release(&r->blocks);
     free(r);
     *self = NULL;
 }
@@ -266,8 +268,7 @@ static void pin_if_possible(prf_running_t *self, size_t board)
     }
 }
 
-static void answer(prf_running_t *self, const prf_digest_t *point, uint32_t attempt, const prf_known_t *known, bool reused,
-                   const char *error)
+static void answer(prf_running_t *self, const prf_entry_t *entry, const prf_known_t *known, bool reused, const char *error)
 {
     prf_error_t err = {0};
     prf_sample_t sample = {0};
@@ -277,15 +278,16 @@ static void answer(prf_running_t *self, const prf_digest_t *point, uint32_t atte
         sample = known->sample;
         sample.busy_ns = known->busy_ns; /* what the time budget is charged */
     }
-    if (prf_engine_answer(self->engine, point, attempt, measured ? &sample : NULL, reused, known ? known->error : error, &err))
+    if (prf_engine_answer(self->engine, &entry->point, entry->attempt, measured ? &sample : NULL, reused,
+                          known ? known->error : error, &err))
         prf_log(PRF_LOG_ERROR, "kind_failed campaign=%s error=\"%s\"", campaign_of(self)->name, err.text);
 }
 
-void prf_running_answer(prf_running_t *self, const prf_digest_t *point, uint32_t attempt)
+void prf_running_answer(prf_running_t *self, const prf_entry_t *entry)
 {
     prf_known_t known;
-    bool there = prf_index_get(self->hub->index, point, attempt, &known);
-    answer(self, point, attempt, there ? &known : NULL, false, "its result could not be stored");
+    bool there = prf_index_get(self->hub->index, entry, &known);
+    answer(self, entry, there ? &known : NULL, false, "its result could not be stored");
 }
 
 static void write_page(prf_running_t *self, prf_plan_page_t *page)
@@ -298,9 +300,9 @@ static void write_page(prf_running_t *self, prf_plan_page_t *page)
 
 /* What the digest stands for, for people (export); written once. True: the campaign owes the result to others. What it measured
  * itself before it was paused or killed is no news either, but its own. */
-static bool note_plan(prf_running_t *self, const prf_want_t *want, bool known, prf_plan_page_t *page)
+static bool note_plan(prf_running_t *self, prf_entry_t *entry, const prf_want_t *want, bool known, prf_plan_page_t *page)
 {
-    char *blocks = prf_plan_blocks(want->blocks, want->block_count);
+    const char *blocks = prf_plan_blocks(&self->blocks, want->blocks, want->block_count);
     if (!blocks)
         return known;
     prf_planned_t planned = {.point = want->point,
@@ -312,36 +314,38 @@ static bool note_plan(prf_running_t *self, const prf_want_t *want, bool known, p
                              .known = known};
     bool fresh = false;
     prf_error_t err = {0};
-    if (prf_plan_add(self->hub->plan, &planned, &fresh, &err))
+    if (prf_plan_add(self->hub->plan, entry, &planned, &fresh, &err))
         prf_log(PRF_LOG_WARN, "plan_not_noted error=\"%s\" export_lacks_a_layer=true", err.text);
     if (fresh)
         prf_plan_page_add(page, &planned);
     if (page->value.len >= PRF_PLAN_PAGE_BYTES)
         write_page(self, page);
-    free(blocks);
     return planned.known;
 }
 
 static void fetch(prf_running_t *self, const prf_want_t *want, prf_plan_page_t *page)
 {
     prf_known_t known;
-    bool is_known = prf_index_get(self->hub->index, &want->point, want->attempt, &known);
-    bool reused = note_plan(self, want, is_known, page);
+    prf_entry_t *entry;
+    prf_error_t err = {0};
+    if (prf_ledger_reach(self->hub->ledger, &want->point, want->attempt, &entry, &err)) {
+        answer(self, &(prf_entry_t){.point = want->point, .attempt = want->attempt}, NULL, false, err.text);
+        return;
+    }
+    bool is_known = prf_index_get(self->hub->index, entry, &known);
+    bool reused = note_plan(self, entry, want, is_known, page);
     if (is_known) {
         if (known.outcome == PRF_OK && want->block_count == 1)
             prf_plausible_note(self->hub->plausible, self->sides[want->board].klass, want->blocks, known.sample.latency_ns);
         self->sides[want->board].recalled += !reused && known.outcome == PRF_OK;
-        answer(self, &want->point, want->attempt, &known, reused, NULL);
+        answer(self, entry, &known, reused, NULL);
         return;
     }
-    prf_job_t job = {.point = want->point,
-                     .attempt = want->attempt,
-                     .protocol = want->protocol,
+    prf_job_t job = {.protocol = want->protocol,
                      .blocks = (prf_block_t *)want->blocks, /* only read */
                      .block_count = want->block_count};
-    prf_error_t err = {0};
-    if (prf_sched_add(self->hub->sched, self->sides[want->board].klass, self->owner, &job, &err))
-        answer(self, &want->point, want->attempt, NULL, false, err.text);
+    if (prf_sched_add(self->hub->sched, self->sides[want->board].klass, self->owner, entry, &job, &err))
+        answer(self, entry, NULL, false, err.text);
 }
 
 /* As many as the boards would take now, and a few for those that come next. */
@@ -367,8 +371,8 @@ static bool feed(prf_running_t *self, size_t board)
 static bool is_known(void *arg, const prf_digest_t *point, uint32_t attempt)
 {
     const prf_running_t *self = arg;
-    prf_known_t known;
-    return prf_index_get(self->hub->index, point, attempt, &known);
+    const prf_entry_t *entry = prf_ledger_find(self->hub->ledger, point, attempt);
+    return entry && entry->known;
 }
 
 static void decision_stored(void *arg, prf_status_t status)

@@ -30,7 +30,7 @@ void prf_running_outlook(const prf_running_t *self, size_t *have, size_t *lack);
 /* Does what is due. True when something was done. */
 bool prf_running_pump(prf_running_t *self);
 /* The point's outcome is in the index. */
-void prf_running_answer(prf_running_t *self, const prf_digest_t *point, uint32_t attempt);
+void prf_running_answer(prf_running_t *self, const prf_entry_t *entry);
 void prf_running_trained(prf_running_t *self, prf_training_t *task); /* takes the task over */
 
 /* Once a second: how fast each kind measures. */

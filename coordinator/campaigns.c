@@ -317,12 +317,12 @@ bool prf_campaigns_pump(prf_campaigns_t *self)
     return moved;
 }
 
-void prf_campaigns_answer(void *arg, const prf_digest_t *point, uint32_t attempt)
+void prf_campaigns_answer(void *arg, const prf_entry_t *entry)
 {
     prf_campaigns_t *self = arg;
     for (size_t i = 0; i < self->count; i++)
         if (self->ones[i]->running)
-            prf_running_answer(self->ones[i]->running, point, attempt);
+            prf_running_answer(self->ones[i]->running, entry);
 }
 
 void prf_campaigns_trained(prf_campaigns_t *self)

@@ -39,7 +39,7 @@ const prf_space_t *prf_campaigns_space(const prf_campaigns_t *self, const char *
 /* Does what is due; true when something was done. */
 bool prf_campaigns_pump(prf_campaigns_t *self);
 /* A point has its outcome in the index (prf_outcome_fn; arg is the prf_campaigns_t). */
-void prf_campaigns_answer(void *arg, const prf_digest_t *point, uint32_t attempt);
+void prf_campaigns_answer(void *arg, const prf_entry_t *entry);
 /* When prf_trainer_fd is readable. */
 void prf_campaigns_trained(prf_campaigns_t *self);
 void prf_campaigns_tick(prf_campaigns_t *self); /* once a second */

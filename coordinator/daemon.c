@@ -165,7 +165,10 @@ static bool load_record(void *arg, uint64_t sequence, const prf_record_t *record
 {
     (void)sequence;
     loading_t *l = arg;
-    l->status = prf_index_add(l->d->hub.index, record, l->err);
+    prf_entry_t *entry;
+    l->status = prf_ledger_reach(l->d->hub.ledger, &record->point, record->attempt, &entry, l->err);
+    if (!l->status)
+        l->status = prf_index_add(l->d->hub.index, entry, record, l->err);
     if (!l->status)
         l->status = prf_poison_add(l->d->hub.poison, record, l->err);
     return l->status == PRF_OK;
@@ -267,9 +270,11 @@ static prf_status_t build_memory(daemon_t *d, prf_error_t *err)
     if (!status)
         status = incarnate(d, err);
     if (!status)
+        status = prf_ledger_new(&hub->ledger, err);
+    if (!status)
         status = prf_index_new(&hub->index, err);
     if (!status)
-        status = prf_plan_new(&hub->plan, err);
+        status = prf_plan_new(&hub->plan, hub->ledger, err);
     if (!status)
         status = prf_poison_new(&hub->poison, err);
     if (!status)
@@ -346,6 +351,7 @@ static void demolish(daemon_t *d)
     prf_poison_destroy(&d->hub.poison);
     prf_plausible_destroy(&d->hub.plausible);
     prf_index_destroy(&d->hub.index);
+    prf_ledger_destroy(&d->hub.ledger);
     prf_loop_destroy(&d->loop);
     prf_socket_destroy(&d->hub.workers);
     prf_socket_destroy(&d->hub.clients);

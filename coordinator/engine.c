@@ -71,6 +71,7 @@ void kind_release(kind_t *kind)
     free(kind->tracks);
     free(kind->chains);
     free(kind->probes);
+    free(kind->blocks);
     free(kind->pending.items);
     free(kind->stale.items);
     free(kind->again.items);
@@ -149,9 +150,12 @@ static prf_status_t probe_slot(kind_t *kind, prf_error_t *err)
         return PRF_OK;
     size_t cap = kind->probe_cap ? kind->probe_cap * 2 : 64;
     probe_t *probes = realloc(kind->probes, cap * sizeof *probes);
-    if (!probes)
+    if (probes)
+        kind->probes = probes;
+    prf_block_t *blocks = probes ? realloc(kind->blocks, cap * sizeof *blocks) : NULL;
+    if (!blocks)
         return prf_fail(err, PRF_ENOMEM, "%zu measurements", cap);
-    kind->probes = probes;
+    kind->blocks = blocks;
     kind->probe_cap = cap;
     return PRF_OK;
 }
@@ -213,8 +217,6 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
         protocol = chain_protocol(&self->campaign);
         block = kind->chains[chain].blocks;
         count = kind->chains[chain].count;
-    } else {
-        p.block = *block;
     }
     prf_point_id(&p.point, self->campaign.boards[board].kind, kind->fingerprint, &protocol, block, count);
     uint64_t known;
@@ -233,6 +235,8 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
     if (status)
         return status;
     kind->probes[kind->probe_count] = p;
+    if (chain == NO_CHAIN)
+        prf_block_copy(&kind->blocks[kind->probe_count], block);
     kind->unsorted = true;
     *probe = kind->probe_count++;
     return PRF_OK;
@@ -279,13 +283,14 @@ bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
     if (kind->pending.count == 0 || cut_is_due(self, kind))
         return false;
     sort_pending(kind);
-    probe_t *probe = &kind->probes[kind->pending.items[--kind->pending.count]];
+    size_t at = kind->pending.items[--kind->pending.count];
+    probe_t *probe = &kind->probes[at];
     probe->state = PROBE_OUT;
     kind->out++;
     *out = (prf_want_t){.point = probe->point,
                         .attempt = probe->attempt,
                         .board = board,
-                        .blocks = &probe->block,
+                        .blocks = &kind->blocks[at],
                         .block_count = 1,
                         .role = role_name(probe->role)};
     if (probe->chain != NO_CHAIN) {

@@ -78,12 +78,12 @@ static member_t *pool_of(const prf_engine_t *self, const kind_t *kind, size_t *c
 }
 
 /* The layer to come behind one that wrote so many elements; one is left. */
-static member_t *next_of(member_t *pool, size_t count, double written)
+static member_t *next_of(const kind_t *kind, member_t *pool, size_t count, double written)
 {
     member_t *best = NULL;
     double least = INFINITY;
     for (size_t i = 0; i < count; i++) {
-        double rest = written - prf_layer_inputs(&pool[i].probe->block.layers[0]);
+        double rest = written - prf_layer_inputs(&kind->blocks[pool[i].at].layers[0]);
         rest = rest < 0 ? INFINITY : rest;
         if (pool[i].taken || (best && rest >= least))
             continue;
@@ -93,17 +93,17 @@ static member_t *next_of(member_t *pool, size_t count, double written)
     return best;
 }
 
-static prf_status_t make_chain(chain_t *chain, member_t *pool, size_t count, size_t length, prf_error_t *err)
+static prf_status_t make_chain(const kind_t *kind, chain_t *chain, member_t *pool, size_t count, size_t length, prf_error_t *err)
 {
     double written = INFINITY; /* the first one reads the network's input */
     chain->blocks = calloc(length, sizeof *chain->blocks);
     if (!chain->blocks)
         return prf_fail(err, PRF_ENOMEM, "a chain of layers");
     while (chain->count < length) {
-        member_t *next = next_of(pool, count, written);
+        member_t *next = next_of(kind, pool, count, written);
         next->taken = true;
-        written = prf_layer_outputs(&next->probe->block.layers[0]);
-        chain->blocks[chain->count++] = next->probe->block;
+        written = prf_layer_outputs(&kind->blocks[next->at].layers[0]);
+        chain->blocks[chain->count++] = kind->blocks[next->at];
         prf_status_t status = list_add(&chain->alone, next->at, err);
         if (status)
             return status;
@@ -124,7 +124,7 @@ prf_status_t between_ask(prf_engine_t *self, size_t board, prf_error_t *err)
     size_t length = count / BETWEEN_CHAINS < LENGTH ? count / BETWEEN_CHAINS : LENGTH;
     prf_status_t status = PRF_OK;
     for (size_t i = 0; !status && length >= LEAST_LENGTH && i < BETWEEN_CHAINS; i++)
-        status = make_chain(&kind->chains[kind->chain_count++], pool, count, length, err);
+        status = make_chain(kind, &kind->chains[kind->chain_count++], pool, count, length, err);
     free(pool);
     for (size_t at = first; !status && at < kind->chain_count; at++)
         status = want(self, board, NULL, at, 0, ROLE_CHAIN, &kind->chains[at].probes, err);

@@ -55,7 +55,6 @@ typedef struct {
     bool disturbed; /* the board was slow, busy or throttled meanwhile */
     double latency_ns;
     uint64_t busy_ns;
-    prf_block_t block; /* unless it is a chain; last, because it is large and an answer needs what is before it */
 } probe_t;
 
 /* A growing list of indices into the kind's probes. */
@@ -110,9 +109,10 @@ typedef struct {
     size_t chain_count;
     pair_t *pairs; /* owned; the most frequent first */
     size_t pair_count;
-    bool fusion_asked;  /* it was decided which functions are measured alone */
-    bool between_asked; /* it was decided which layers are measured as chains, too */
-    probe_t *probes;    /* owned */
+    bool fusion_asked;   /* it was decided which functions are measured alone */
+    bool between_asked;  /* it was decided which layers are measured as chains, too */
+    probe_t *probes;     /* owned */
+    prf_block_t *blocks; /* owned; what each probe measures, unless it is a chain: large, and needed when it is handed out only */
     size_t probe_count, probe_cap;
     list_t pending; /* falling order: the next one is last */
     bool unsorted;

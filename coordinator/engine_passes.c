@@ -67,14 +67,18 @@ static bool confirmed(const prf_engine_t *self, const passes_t *p)
 prf_status_t passes_answered(prf_engine_t *self, size_t board, size_t probe, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
+    uint32_t most = self->campaign.most_passes;
+    if (most == 1)
+        return PRF_OK;
     const probe_t answered = kind->probes[probe];
-    uint32_t most = self->campaign.most_passes, first = answered.attempt - answered.attempt % GENERATION_ATTEMPTS % most;
+    uint32_t first = answered.attempt - answered.attempt % GENERATION_ATTEMPTS % most;
     passes_t p = passes_of(self, kind, &answered.point, first);
     /* A sweep's layers have one pass for the time being. */
     if (p.open || p.wanted < self->campaign.passes || p.wanted == most || p.measured < 2 || confirmed(self, &p))
         return PRF_OK;
     size_t next;
-    return probe_want(self, board, &answered.block, answered.chain, first + p.wanted, answered.role, &next, err);
+    prf_block_t block = kind->blocks[probe]; /* which may move */
+    return probe_want(self, board, &block, answered.chain, first + p.wanted, answered.role, &next, err);
 }
 
 bool passes_latency(const prf_engine_t *self, const kind_t *kind, size_t first, double *latency_ns)

@@ -75,9 +75,8 @@ static json_t *sweeps_json(const prf_engine_t *self, const kind_t *kind)
     for (size_t i = 0; i < kind->track_count; i++) {
         const list_t *swept = &kind->tracks[i].swept;
         for (size_t s = 0; s < swept->count; s++) {
-            const probe_t *p = &kind->probes[swept->items[s]];
             char text[PRF_BLOCK_TEXT];
-            prf_block_format(&p->block, text);
+            prf_block_format(&kind->blocks[swept->items[s]], text);
             double latency_ns;
             if (passes_latency(self, kind, swept->items[s], &latency_ns))
                 json_array_append_new(sweeps, json_pack("{s:s, s:f}", "layer", text, "latency_ns", latency_ns));

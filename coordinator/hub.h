@@ -23,6 +23,7 @@ typedef struct {
     prf_store_t *store;
     prf_commits_t *commits;
     prf_room_t room; /* on the store's disk */
+    prf_ledger_t *ledger;
     prf_index_t *index;
     prf_plan_t *plan;
     prf_poison_t *poison;

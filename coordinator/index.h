@@ -8,7 +8,8 @@
 #ifndef PRF_INDEX_H
 #define PRF_INDEX_H
 
-#include "store.h"
+#include "ledger.h"
+#include "wire/record.h"
 
 typedef struct prf_index prf_index_t;
 
@@ -23,11 +24,10 @@ typedef struct {
 
 PRF_CHECKED prf_status_t prf_index_new(prf_index_t **out, prf_error_t *err);
 void prf_index_destroy(prf_index_t **self); /* NULL-safe; clears *self */
-/* Takes a committed record into account; copies what it keeps. Errors: PRF_ENOMEM. */
-PRF_CHECKED prf_status_t prf_index_add(prf_index_t *self, const prf_record_t *record, prf_error_t *err);
-bool prf_index_get(const prf_index_t *self, const prf_digest_t *point, uint32_t attempt, prf_known_t *out);
-/* A labelled duplicate of it is in the store already, whether or not there is a record that counts. */
-bool prf_index_duplicated(const prf_index_t *self, const prf_digest_t *point, uint32_t attempt);
+/* Takes a committed record of the entry's point into account; copies what it keeps. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_index_add(prf_index_t *self, prf_entry_t *entry, const prf_record_t *record, prf_error_t *err);
+/* False: nothing is known of it (nor without an entry: NULL). A labelled duplicate is no knowledge: entry->duplicate_kept. */
+bool prf_index_get(const prf_index_t *self, const prf_entry_t *entry, prf_known_t *out);
 size_t prf_index_count(const prf_index_t *self); /* points and attempts known */
 
 #endif

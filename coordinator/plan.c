@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* plan.c - a list of entries, newest first, behind each point and attempt: several campaigns may want the same one. Campaign, kind
- * and role are few, so their names are kept once.
+/* plan.c - a list of purposes, newest first, in each point's entry of the ledger: several campaigns may want the same one.
+ * Campaign, kind and role are few, so their names are kept once; purposes are never dropped, so their memory is taken in large
+ * pieces.
  *
  * In the store an entry is a line `@POINT.ATTEMPT ROLE` and its blocks, one a line. A value that does not begin with '@' is of
  * an older prfarm: one entry, named by the key, whose first line is the role alone. */
@@ -10,32 +11,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/map.h"
-
 #define KNOWN " known" /* behind the role */
 
-typedef struct entry {
-    struct entry *next, *before; /* `next`: of the same point; `before`: of all, for the end */
-    const char *campaign, *kind, *role;
-    prf_digest_t point;
-    uint32_t attempt;
+enum { CHUNK = 1 << 18 /* bytes of memory for purposes at a time */ };
+
+/* What a campaign wants of a kind of board, and what for: few, and the same for thousands of points. */
+typedef struct {
+    char campaign[PRF_NAME], kind[PRF_NAME], role[PRF_NAME];
+} cause_t;
+
+typedef struct prf_plan_purpose {
+    struct prf_plan_purpose *next; /* of the same point */
+    uint32_t cause;
     bool known;
     char blocks[];
-} entry_t;
+} purpose_t;
+
+typedef struct chunk {
+    struct chunk *before;
+    size_t used, cap;
+    _Alignas(purpose_t) unsigned char bytes[];
+} chunk_t;
 
 struct prf_plan {
-    prf_map_t places; /* point, attempt -> entry_t * */
-    entry_t *all;
-    char **names; /* owned */
-    size_t name_count;
+    prf_ledger_t *ledger; /* borrowed */
+    chunk_t *last;        /* owned, with those before it */
+    cause_t **causes;     /* owned, each too */
+    size_t cause_count;
+    uint32_t latest; /* that was asked for */
 };
 
-prf_status_t prf_plan_new(prf_plan_t **out, prf_error_t *err)
+prf_status_t prf_plan_new(prf_plan_t **out, prf_ledger_t *ledger, prf_error_t *err)
 {
     prf_plan_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "plan");
-    prf_map_init(&self->places);
+    self->ledger = ledger;
     *out = self;
     return PRF_OK;
 }
@@ -45,104 +56,111 @@ void prf_plan_destroy(prf_plan_t **self)
     if (!self || !*self)
         return;
     prf_plan_t *p = *self;
-    for (entry_t *e = p->all, *before; e; e = before) {
-        before = e->before;
-        free(e);
+    for (chunk_t *chunk = p->last, *before; chunk; chunk = before) {
+        before = chunk->before;
+        free(chunk);
     }
-    for (size_t i = 0; i < p->name_count; i++)
-        free(p->names[i]);
-    free(p->names);
-    prf_map_release(&p->places);
+    for (size_t i = 0; i < p->cause_count; i++)
+        free(p->causes[i]);
+    free(p->causes);
     free(p);
     *self = NULL;
 }
 
-static const char *intern(prf_plan_t *self, const char *name)
+static bool is_cause(const cause_t *cause, const prf_planned_t *planned)
 {
-    for (size_t i = 0; i < self->name_count; i++)
-        if (strcmp(self->names[i], name) == 0)
-            return self->names[i];
-    char **names = realloc(self->names, (self->name_count + 1) * sizeof *names);
-    char *copy = strdup(name);
-    if (names)
-        self->names = names;
-    if (!names || !copy) {
-        free(copy);
-        return NULL;
+    return strcmp(cause->role, planned->role) == 0 && strcmp(cause->campaign, planned->campaign) == 0 &&
+           strcmp(cause->kind, planned->kind) == 0;
+}
+
+/* Its number in *out. */
+static bool intern(prf_plan_t *self, const prf_planned_t *planned, uint32_t *out)
+{
+    for (uint32_t i = 0; i < self->cause_count; i++) { /* most often the same as the last time */
+        uint32_t at = (self->latest + i) % (uint32_t)self->cause_count;
+        if (is_cause(self->causes[at], planned)) {
+            *out = self->latest = at;
+            return true;
+        }
     }
-    self->names[self->name_count++] = copy;
-    return copy;
+    cause_t **causes = realloc(self->causes, (self->cause_count + 1) * sizeof(void *));
+    cause_t *cause = malloc(sizeof *cause);
+    if (causes)
+        self->causes = causes;
+    if (!causes || !cause) {
+        free(cause);
+        return false;
+    }
+    snprintf(cause->campaign, sizeof cause->campaign, "%s", planned->campaign);
+    snprintf(cause->kind, sizeof cause->kind, "%s", planned->kind);
+    snprintf(cause->role, sizeof cause->role, "%s", planned->role);
+    self->causes[self->cause_count] = cause;
+    *out = self->latest = (uint32_t)self->cause_count++;
+    return true;
 }
 
-static entry_t *first(const prf_plan_t *self, const prf_digest_t *point, uint32_t attempt)
+static void *take_bytes(prf_plan_t *self, size_t bytes)
 {
-    return prf_map_get_pointer(&self->places, point, attempt);
+    bytes = (bytes + _Alignof(purpose_t) - 1) / _Alignof(purpose_t) * _Alignof(purpose_t);
+    if (!self->last || self->last->cap - self->last->used < bytes) {
+        size_t cap = bytes < CHUNK ? CHUNK : bytes;
+        chunk_t *chunk = malloc(sizeof *chunk + cap);
+        if (!chunk)
+            return NULL;
+        *chunk = (chunk_t){.before = self->last, .cap = cap};
+        self->last = chunk;
+    }
+    unsigned char *taken = self->last->bytes + self->last->used;
+    self->last->used += bytes;
+    return taken;
 }
 
-static entry_t *entry_new(prf_plan_t *self, const prf_planned_t *planned)
+static purpose_t *purpose_new(prf_plan_t *self, const prf_planned_t *planned)
 {
     size_t len = strlen(planned->blocks);
-    const char *campaign = intern(self, planned->campaign), *kind = intern(self, planned->kind),
-               *role = intern(self, planned->role);
-    entry_t *entry = campaign && kind && role ? malloc(sizeof *entry + len + 1) : NULL;
-    if (!entry)
+    uint32_t cause;
+    purpose_t *purpose = intern(self, planned, &cause) ? take_bytes(self, sizeof *purpose + len + 1) : NULL;
+    if (!purpose)
         return NULL;
-    *entry = (entry_t){.before = self->all,
-                       .campaign = campaign,
-                       .kind = kind,
-                       .role = role,
-                       .point = planned->point,
-                       .attempt = planned->attempt,
-                       .known = planned->known};
-    memcpy(entry->blocks, planned->blocks, len + 1);
-    return entry;
+    *purpose = (purpose_t){.cause = cause, .known = planned->known};
+    memcpy(purpose->blocks, planned->blocks, len + 1);
+    return purpose;
 }
 
-prf_status_t prf_plan_add(prf_plan_t *self, prf_planned_t *planned, bool *fresh, prf_error_t *err)
+prf_status_t prf_plan_add(prf_plan_t *self, prf_entry_t *entry, prf_planned_t *planned, bool *fresh, prf_error_t *err)
 {
-    uint64_t *place;
-    bool first_ever;
-    entry_t *head = NULL;
     if (fresh)
         *fresh = false;
-    prf_status_t status = prf_map_reach(&self->places, &planned->point, planned->attempt, &place, &first_ever, err);
-    if (status)
-        return status;
-    if (!first_ever)
-        memcpy(&head, place, sizeof head);
-    for (const entry_t *e = head; e; e = e->next)
-        if (strcmp(e->campaign, planned->campaign) == 0) {
-            planned->known = e->known;
+    for (const purpose_t *p = entry->purpose; p; p = p->next)
+        if (strcmp(self->causes[p->cause]->campaign, planned->campaign) == 0) {
+            planned->known = p->known;
             return PRF_OK;
         }
-    entry_t *entry = entry_new(self, planned);
-    if (!entry) {
-        if (first_ever)
-            prf_map_remove(&self->places, &planned->point, planned->attempt);
+    purpose_t *purpose = purpose_new(self, planned);
+    if (!purpose)
         return prf_fail(err, PRF_ENOMEM, "a point's plan");
-    }
-    entry->next = head;
-    memcpy(place, &entry, sizeof entry);
-    self->all = entry;
+    purpose->next = entry->purpose;
+    entry->purpose = purpose;
     if (fresh)
         *fresh = true;
     return PRF_OK;
 }
 
-bool prf_plan_find(const prf_plan_t *self, const prf_digest_t *point, uint32_t attempt, const char *campaign, prf_planned_t *out)
+bool prf_plan_find(const prf_plan_t *self, const prf_entry_t *entry, const char *campaign, prf_planned_t *out)
 {
-    entry_t *e = first(self, point, attempt);
-    while (e && (campaign ? strcmp(e->campaign, campaign) != 0 : e->next != NULL))
-        e = e->next;
-    if (!e)
+    const purpose_t *p = entry ? entry->purpose : NULL;
+    while (p && (campaign ? strcmp(self->causes[p->cause]->campaign, campaign) != 0 : p->next != NULL))
+        p = p->next;
+    if (!p)
         return false;
-    *out = (prf_planned_t){.point = e->point,
-                           .attempt = e->attempt,
-                           .campaign = e->campaign,
-                           .kind = e->kind,
-                           .role = e->role,
-                           .blocks = e->blocks,
-                           .known = e->known};
+    const cause_t *cause = self->causes[p->cause];
+    *out = (prf_planned_t){.point = entry->point,
+                           .attempt = entry->attempt,
+                           .campaign = cause->campaign,
+                           .kind = cause->kind,
+                           .role = cause->role,
+                           .blocks = p->blocks,
+                           .known = p->known};
     return true;
 }
 
@@ -159,7 +177,9 @@ void prf_plan_page_add(prf_plan_page_t *page, const prf_planned_t *planned)
     prf_digest_hex(&planned->point, hex);
     if (page->count++ == 0)
         snprintf(page->key, sizeof page->key, "%s/%s/plan/%s.%u", planned->campaign, planned->kind, hex, planned->attempt);
-    prf_text_add(&page->value, "@%s.%u ", hex, planned->attempt);
+    prf_text_append(&page->value, "@", 1);
+    prf_text_append(&page->value, hex, strlen(hex));
+    prf_text_add(&page->value, ".%u ", planned->attempt);
     add_line(&page->value, planned->role, planned->known ? KNOWN : "");
     add_line(&page->value, planned->blocks, "");
 }
@@ -186,6 +206,8 @@ static prf_status_t decode_entry(prf_plan_t *self, prf_planned_t *planned, char 
 {
     char *word = strstr(role, KNOWN);
     size_t len = strlen(blocks);
+    if (strlen(role) >= PRF_NAME)
+        return PRF_OK;
     planned->known = word && word[strlen(KNOWN)] == '\0';
     if (planned->known)
         *word = '\0';
@@ -193,7 +215,9 @@ static prf_status_t decode_entry(prf_plan_t *self, prf_planned_t *planned, char 
         blocks[len - 1] = '\0';
     planned->role = role;
     planned->blocks = blocks;
-    return prf_plan_add(self, planned, NULL, err);
+    prf_entry_t *entry;
+    prf_status_t status = prf_ledger_reach(self->ledger, &planned->point, planned->attempt, &entry, err);
+    return status ? status : prf_plan_add(self, entry, planned, NULL, err);
 }
 
 /* The text of one value, which is taken apart. What reads as nothing known is passed over. */
@@ -241,14 +265,14 @@ prf_status_t prf_plan_decode(prf_plan_t *self, const char *key, const void *valu
     return status;
 }
 
-char *prf_plan_blocks(const prf_block_t *blocks, size_t count)
+const char *prf_plan_blocks(prf_text_t *text, const prf_block_t *blocks, size_t count)
 {
-    prf_text_t text;
-    prf_text_init(&text);
+    prf_text_clear(text);
     for (size_t i = 0; i < count; i++) {
         char line[PRF_BLOCK_TEXT];
-        prf_block_format(&blocks[i], line);
-        prf_text_add(&text, "%s%s", i ? "\n" : "", line);
+        size_t len = prf_block_format(&blocks[i], line);
+        prf_text_append(text, "\n", i > 0);
+        prf_text_append(text, line, len);
     }
-    return prf_text_take(&text);
+    return text->failed ? NULL : prf_text_get(text);
 }

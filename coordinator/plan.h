@@ -7,7 +7,7 @@
 #define PRF_PLAN_H
 
 #include "base/text.h"
-#include "point/point.h"
+#include "ledger.h"
 
 typedef struct prf_plan prf_plan_t;
 
@@ -24,13 +24,13 @@ typedef struct {
     bool known;         /* the farm had its result already when the campaign first wanted it */
 } prf_planned_t;
 
-PRF_CHECKED prf_status_t prf_plan_new(prf_plan_t **out, prf_error_t *err);
+PRF_CHECKED prf_status_t prf_plan_new(prf_plan_t **out, prf_ledger_t *ledger, prf_error_t *err);
 void prf_plan_destroy(prf_plan_t **self);
-/* Remembers, unless the campaign has wanted it before; then planned->known becomes what was told that time. *fresh (may be NULL):
- * it had not. Errors: PRF_ENOMEM. */
-PRF_CHECKED prf_status_t prf_plan_add(prf_plan_t *self, prf_planned_t *planned, bool *fresh, prf_error_t *err);
-/* The point as this campaign wanted it, or as the first one did (campaign NULL). */
-bool prf_plan_find(const prf_plan_t *self, const prf_digest_t *point, uint32_t attempt, const char *campaign, prf_planned_t *out);
+/* Remembers in the point's entry, unless the campaign has wanted it before; then planned->known becomes what was told that time.
+ * *fresh (may be NULL): it had not. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_plan_add(prf_plan_t *self, prf_entry_t *entry, prf_planned_t *planned, bool *fresh, prf_error_t *err);
+/* The point as this campaign wanted it, or as the first one did (campaign NULL). False: it did not, or there is no entry (NULL). */
+bool prf_plan_find(const prf_plan_t *self, const prf_entry_t *entry, const char *campaign, prf_planned_t *out);
 
 /* The form in the store of points that a campaign wants of one kind of board. Begins as {0}; to be released. */
 typedef struct {
@@ -48,7 +48,7 @@ void prf_plan_page_clear(prf_plan_page_t *page); /* for the next points; keeps i
 void prf_plan_page_release(prf_plan_page_t *page);
 /* Remembers what the store has; other keys and damaged ones are passed over. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_plan_decode(prf_plan_t *self, const char *key, const void *value, size_t len, prf_error_t *err);
-/* Caller frees. NULL: out of memory. */
-char *prf_plan_blocks(const prf_block_t *blocks, size_t count);
+/* How blocks are written, in `text`, which is used again and again. NULL: out of memory. */
+const char *prf_plan_blocks(prf_text_t *text, const prf_block_t *blocks, size_t count);
 
 #endif

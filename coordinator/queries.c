@@ -126,37 +126,39 @@ static const prf_fleet_board_t *any_of(const prf_fleet_t *fleet, const char *kin
 }
 
 /* So that an export can say what the point was. */
-static prf_status_t note_plan(const prf_hub_t *hub, const prf_job_t *job, const char *kind, prf_error_t *err)
+static prf_status_t note_plan(const prf_hub_t *hub, prf_entry_t *entry, const prf_job_t *job, const char *kind, prf_error_t *err)
 {
-    char *texts = prf_plan_blocks(job->blocks, job->block_count);
-    if (!texts)
+    prf_text_t text = {0};
+    const char *texts = prf_plan_blocks(&text, job->blocks, job->block_count);
+    if (!texts) {
+        prf_text_release(&text);
         return prf_fail(err, PRF_ENOMEM, "blocks to be measured");
+    }
     prf_planned_t planned = {.point = job->point, .campaign = PRF_PLAN_NOBODY, .kind = kind, .role = "request", .blocks = texts};
     prf_plan_page_t page = {0};
     bool fresh;
-    prf_status_t status = prf_plan_add(hub->plan, &planned, &fresh, err);
+    prf_status_t status = prf_plan_add(hub->plan, entry, &planned, &fresh, err);
     if (!status && fresh) {
         prf_plan_page_add(&page, &planned);
         status = prf_hub_write_plan(hub, &page, err);
     }
     prf_plan_page_release(&page);
-    free(texts);
+    prf_text_release(&text);
     return status;
 }
 
 static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, prf_job_t *job, json_t *points, size_t *reused,
                          prf_error_t *err)
 {
-    prf_known_t known;
-    prf_status_t status = PRF_OK;
+    prf_entry_t *entry;
     prf_point_id(&job->point, board->facts.kind, board->facts.fingerprint, &job->protocol, job->blocks, job->block_count);
-    if (!prf_index_get(hub->index, &job->point, 0, &known)) {
-        status = note_plan(hub, job, board->facts.kind, err);
-        if (!status)
-            status = prf_sched_add(hub->sched, board->klass, PRF_OWNER_REQUESTS, job, err);
-    } else {
-        ++*reused;
-    }
+    prf_status_t status = prf_ledger_reach(hub->ledger, &job->point, 0, &entry, err);
+    bool known = !status && entry->known;
+    *reused += known;
+    if (!status && !known)
+        status = note_plan(hub, entry, job, board->facts.kind, err);
+    if (!status && !known)
+        status = prf_sched_add(hub->sched, board->klass, PRF_OWNER_REQUESTS, entry, job, err);
     char hex[PRF_DIGEST_HEX];
     prf_digest_hex(&job->point, hex);
     if (!status && json_array_append_new(points, json_string(hex)) != 0)
@@ -218,7 +220,8 @@ prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, js
         }
         prf_known_t known;
         prf_job_view_t job;
-        bool settled = prf_index_get(self->hub->index, &point, 0, &known) && !prf_sched_get(self->hub->sched, &point, 0, &job);
+        const prf_entry_t *entry = prf_ledger_find(self->hub->ledger, &point, 0);
+        bool settled = prf_index_get(self->hub->index, entry, &known) && !prf_sched_get(entry, &job);
         json_array_append_new(results,
                               settled ? outcome_json(known.outcome, known.error, known.board, &known.sample) : json_null());
     }
@@ -259,7 +262,8 @@ static bool export_row(void *arg, uint64_t sequence, const prf_record_t *record)
 {
     export_t *e = arg;
     prf_planned_t planned = {.campaign = "", .kind = "", .role = "", .blocks = ""};
-    bool known = prf_plan_find(e->self->hub->plan, &record->point, record->attempt, e->campaign, &planned);
+    const prf_entry_t *entry = prf_ledger_find(e->self->hub->ledger, &record->point, record->attempt);
+    bool known = prf_plan_find(e->self->hub->plan, entry, e->campaign, &planned);
     if (e->campaign && !known) {
         e->last = sequence;
         return true;
@@ -350,7 +354,7 @@ prf_status_t prf_query_poisoned(const prf_queries_t *self, const json_t *args, j
     const prf_poisoned_t *p;
     for (; (p = prf_poison_at(self->hub->poison, i)) && json_array_size(points) < POISONED; i++) {
         prf_planned_t planned;
-        if (prf_plan_find(self->hub->plan, &p->point, p->attempt, campaign, &planned))
+        if (prf_plan_find(self->hub->plan, prf_ledger_find(self->hub->ledger, &p->point, p->attempt), campaign, &planned))
             json_array_append_new(points, poisoned_json(p, &planned));
     }
     *out = json_pack("{s:o, s:o}", "points", points, "next", p ? json_integer((json_int_t)i) : json_null());

@@ -9,7 +9,7 @@
 typedef struct prf_results prf_results_t;
 
 /* A point has its outcome: it is in the index (a failure record when it was given up). */
-typedef void (*prf_outcome_fn)(void *arg, const prf_digest_t *point, uint32_t attempt);
+typedef void (*prf_outcome_fn)(void *arg, const prf_entry_t *entry);
 /* The board may forget this job's result: the point has its outcome, durably, or else it is a duplicate
  * or nothing that needs to be stored. */
 typedef void (*prf_ack_fn)(void *arg, uint32_t board, uint64_t job, bool durable);

@@ -52,8 +52,10 @@ static void cleared(void *arg, prf_status_t status)
     prf_error_t err = {0};
     if (status && !retry->failed)
         retry->failed = status;
+    prf_entry_t *entry;
     if (!status &&
-        (prf_index_add(retry->hub->index, &clear->record, &err) || prf_poison_add(retry->hub->poison, &clear->record, &err)))
+        (prf_ledger_reach(retry->hub->ledger, &clear->record.point, clear->record.attempt, &entry, &err) ||
+         prf_index_add(retry->hub->index, entry, &clear->record, &err) || prf_poison_add(retry->hub->poison, &clear->record, &err)))
         prf_log(PRF_LOG_ERROR, "point_not_cleared error=\"%s\"", err.text);
     retry->cleared += !status;
     free(clear);
@@ -95,7 +97,7 @@ void prf_retry(const prf_hub_t *hub, prf_campaigns_t *campaigns, const char *nam
     const prf_poisoned_t *poisoned;
     prf_planned_t planned;
     for (size_t i = 0; (poisoned = prf_poison_at(hub->poison, i)); i++)
-        if (prf_plan_find(hub->plan, &poisoned->point, poisoned->attempt, name, &planned))
+        if (prf_plan_find(hub->plan, prf_ledger_find(hub->ledger, &poisoned->point, poisoned->attempt), name, &planned))
             clear_one(retry, poisoned);
     close_one(retry);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* scheduler.c - every job is in exactly one list: its class's queue, its board's leases, or the held ones. A map finds it by point
- * and attempt.
+/* scheduler.c - every job is in exactly one list: its class's queue, its board's leases, or the held ones. Its point's entry in the
+ * ledger leads to it.
  *
  * A job that was lost with its board goes back to the head of the queue, because something may wait for it; one that failed goes
  * to the end, because whatever disturbed it may be over by then. A job is passed over for boards that it failed on, as long as
@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/map.h"
 #include "base/pool.h"
 
 enum {
@@ -29,8 +28,9 @@ enum {
     AVOID = PRF_SCHED_TRIES + PRF_SCHED_EXPIRIES
 };
 
-typedef struct job {
-    struct job *prev, *next;
+typedef struct prf_sched_job {
+    struct prf_sched_job *prev, *next;
+    prf_entry_t *entry; /* borrowed; leads here */
     prf_job_state_t state;
     prf_job_t job; /* blocks: those behind the struct */
     uint64_t owners;
@@ -64,7 +64,6 @@ typedef struct {
 } board_t;
 
 struct prf_sched {
-    prf_map_t places; /* point, attempt -> job_t * */
     size_t cap, count;
     uint64_t last; /* id or epoch */
     class_t *classes;
@@ -137,6 +136,7 @@ static void list_free(list_t *list)
 {
     for (job_t *job = list->head, *next; job; job = next) {
         next = job->next;
+        job->entry->job = NULL;
         free(job);
     }
 }
@@ -146,7 +146,6 @@ prf_status_t prf_sched_new(prf_sched_t **out, size_t cap, uint64_t first, prf_er
     prf_sched_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "scheduler");
-    prf_map_init(&self->places);
     prf_pool_init(&self->pool, size_of(1), KEPT);
     self->cap = cap;
     self->last = first;
@@ -164,7 +163,6 @@ void prf_sched_destroy(prf_sched_t **self)
     for (size_t i = 0; i < s->board_cap; i++)
         list_free(&s->boards[i].leases);
     list_free(&s->held);
-    prf_map_release(&s->places);
     prf_pool_release(&s->pool);
     free(s->classes);
     free(s->boards);
@@ -238,14 +236,10 @@ static uint32_t deadline_of(const job_t *job, double ns_per_work)
     return ms < DEADLINE_MOST_MS ? (uint32_t)ms : DEADLINE_MOST_MS;
 }
 
-static job_t *find(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, prf_entry_t *entry, const prf_job_t *wanted,
+                           prf_error_t *err)
 {
-    return prf_map_get_pointer(&self->places, point, attempt);
-}
-
-prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, const prf_job_t *wanted, prf_error_t *err)
-{
-    job_t *job = find(self, &wanted->point, wanted->attempt);
+    job_t *job = entry->job;
     if (job) {
         job->owners |= (uint64_t)1 << owner;
         return PRF_OK;
@@ -255,19 +249,17 @@ prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, co
     job = job_new(self, wanted->block_count);
     if (!job)
         return prf_fail(err, PRF_ENOMEM, "a job of %zu blocks", wanted->block_count);
-    *job = (job_t){.job = *wanted, .state = PRF_JOB_QUEUED};
-    memcpy(job->blocks, wanted->blocks,
-           wanted->block_count * sizeof *wanted->blocks); /* after it: they begin in the struct's padding */
+    *job = (job_t){.entry = entry, .job = *wanted, .state = PRF_JOB_QUEUED};
+    for (size_t i = 0; i < wanted->block_count; i++) /* after it: they begin in the struct's padding */
+        prf_block_copy(&job->blocks[i], &wanted->blocks[i]);
+    job->job.point = entry->point;
+    job->job.attempt = entry->attempt;
     job->job.blocks = job->blocks;
     job->work = work_of(job->blocks, wanted->block_count);
     job->job.id = job->job.epoch = 0; /* until it is leased */
     job->owners = (uint64_t)1 << owner;
     job->klass = klass;
-    prf_status_t status = prf_map_put_pointer(&self->places, &wanted->point, wanted->attempt, job, err);
-    if (status) {
-        job_free(self, job);
-        return status;
-    }
+    entry->job = job;
     list_append(&self->classes[klass].queue, job);
     self->count++;
     return PRF_OK;
@@ -303,7 +295,7 @@ static void move(prf_sched_t *self, job_t *job, prf_job_event_t event)
     leave_list(self, job);
     job->state = (prf_job_state_t)state;
     if (job->state == PRF_JOB_GONE) {
-        prf_map_remove(&self->places, &job->job.point, job->job.attempt);
+        job->entry->job = NULL;
         self->count--;
         job_free(self, job);
     } else if (event == PRF_JOB_LOSE) {
@@ -456,11 +448,11 @@ bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t
     return true;
 }
 
-void prf_sched_return(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+void prf_sched_return(prf_sched_t *self, uint32_t board, size_t count)
 {
-    job_t *job = find(self, point, attempt);
-    if (job && job->state == PRF_JOB_LEASED)
-        requeue(self, job, PRF_JOB_LOSE);
+    list_t *leases = &self->boards[board].leases;
+    for (; count > 0 && leases->tail; count--)
+        requeue(self, leases->tail, PRF_JOB_LOSE);
 }
 
 void prf_sched_renew(prf_sched_t *self, uint32_t board, const uint64_t *ids, size_t count, uint64_t now_ms, uint64_t slack_ms)
@@ -507,8 +499,7 @@ void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t heard_ms, uin
             bool over = job->deadline <= now_ms;
             if (!over && heard_ms < job->listed_ms + unlisted_ms)
                 continue;
-            prf_digest_t point = job->job.point;
-            uint32_t attempt = job->job.attempt;
+            prf_entry_t *entry = job->entry;
             revoke(self, job);
             if (over) {
                 avoid(job, i);
@@ -519,13 +510,13 @@ void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t heard_ms, uin
                 move(self, job, PRF_JOB_HOLD);
             else
                 requeue(self, job, PRF_JOB_LOSE);
-            fn(arg, &point, attempt, i, given_up);
+            fn(arg, entry, i, given_up);
         }
 }
 
-void prf_sched_pace(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, double latency_ns)
+void prf_sched_pace(prf_sched_t *self, const prf_entry_t *entry, double latency_ns)
 {
-    const job_t *job = find(self, point, attempt);
+    const job_t *job = entry->job;
     if (!job || job->work <= 0)
         return;
     class_t *klass = &self->classes[job->klass];
@@ -533,9 +524,9 @@ void prf_sched_pace(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
     klass->ns_per_work = pace > klass->ns_per_work ? pace : klass->ns_per_work;
 }
 
-bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, prf_job_view_t *out)
+bool prf_sched_get(const prf_entry_t *entry, prf_job_view_t *out)
 {
-    const job_t *job = find(self, point, attempt);
+    const job_t *job = entry ? entry->job : NULL;
     if (!job)
         return false;
     *out = (prf_job_view_t){.state = job->state,
@@ -550,16 +541,16 @@ bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t 
     return true;
 }
 
-void prf_sched_hold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+void prf_sched_hold(prf_sched_t *self, prf_entry_t *entry)
 {
-    job_t *job = find(self, point, attempt);
+    job_t *job = entry->job;
     if (job && job->state != PRF_JOB_HELD)
         move(self, job, PRF_JOB_HOLD);
 }
 
-void prf_sched_unhold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+void prf_sched_unhold(prf_sched_t *self, prf_entry_t *entry)
 {
-    job_t *job = find(self, point, attempt);
+    job_t *job = entry->job;
     if (job && job->state == PRF_JOB_HELD)
         requeue(self, job, PRF_JOB_AGAIN);
 }
@@ -569,9 +560,9 @@ uint64_t prf_sched_number(prf_sched_t *self)
     return ++self->last;
 }
 
-bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final)
+bool prf_sched_fail(prf_sched_t *self, prf_entry_t *entry, uint32_t board, bool final)
 {
-    job_t *job = find(self, point, attempt);
+    job_t *job = entry->job;
     if (!job || job->state != PRF_JOB_LEASED)
         return false;
     avoid(job, board);
@@ -583,18 +574,18 @@ bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attem
     return !given_up;
 }
 
-void prf_sched_postpone(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board)
+void prf_sched_postpone(prf_sched_t *self, prf_entry_t *entry, uint32_t board)
 {
-    job_t *job = find(self, point, attempt);
+    job_t *job = entry->job;
     if (!job || job->state != PRF_JOB_LEASED)
         return;
     avoid(job, board);
     requeue(self, job, PRF_JOB_FAIL);
 }
 
-bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most)
+bool prf_sched_again(prf_sched_t *self, prf_entry_t *entry, uint32_t most)
 {
-    job_t *job = find(self, point, attempt);
+    job_t *job = entry->job;
     if (!job || job->state != PRF_JOB_HELD || job->again >= most || job->owners == 0)
         return false;
     job->again++;
@@ -602,9 +593,9 @@ bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t atte
     return true;
 }
 
-void prf_sched_done(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt)
+void prf_sched_done(prf_sched_t *self, prf_entry_t *entry)
 {
-    job_t *job = find(self, point, attempt);
+    job_t *job = entry->job;
     if (job)
         move(self, job, PRF_JOB_STORE);
 }

@@ -3,11 +3,13 @@
  * `now_ms` is monotonic time that the caller hands in. Loop thread only. docs/states.md has a job's life.
  *
  * Jobs wait in one queue a *class*: boards of one kind with one runtime, among which it makes no difference who measures. A board
- * is known here by a number that the caller chooses (small, kept for ever). A job is known by its point and attempt; each time it
- * is leased it gets a new id and a new epoch. Ids and epochs only rise, from the number that the caller begins with. */
+ * is known here by a number that the caller chooses (small, kept for ever). A job is known by its point's entry in the ledger,
+ * which has to outlive the scheduler; each time it is leased it gets a new id and a new epoch. Ids and epochs only rise, from the
+ * number that the caller begins with. */
 #ifndef PRF_SCHED_H
 #define PRF_SCHED_H
 
+#include "ledger.h"
 #include "states.h"
 #include "wire/wire.h"
 
@@ -43,9 +45,10 @@ size_t prf_sched_count(const prf_sched_t *self); /* jobs in any state */
 /* A number that no job, lease or session has. */
 uint64_t prf_sched_number(prf_sched_t *self);
 
-/* Wants a job measured: its point, attempt, protocol and blocks (copied) are taken from `job`; id, epoch and deadline are not. A
- * job that is there already only gets one more owner (0 .. PRF_SCHED_OWNERS - 1). Errors: PRF_EBUSY (full), PRF_ENOMEM. */
-PRF_CHECKED prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, const prf_job_t *job, prf_error_t *err);
+/* Wants the entry's point measured by the protocol and with the blocks (copied) of `job`, of which nothing else is taken. A job
+ * that is there already only gets one more owner (0 .. PRF_SCHED_OWNERS - 1). Errors: PRF_EBUSY (full), PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, prf_entry_t *entry, const prf_job_t *job,
+                                       prf_error_t *err);
 /* A board holds a job that it need not begin any more: nobody wants it, or its lease is over. `fn` must not call the scheduler. */
 typedef void (*prf_sched_revoked_fn)(void *arg, uint32_t board, uint64_t id);
 void prf_sched_notify(prf_sched_t *self, prf_sched_revoked_fn fn, void *arg);
@@ -64,8 +67,8 @@ size_t prf_sched_leases(const prf_sched_t *self, uint32_t board);
  * slowest pace that its class has shown, doubled for each earlier failure or expiry. The lease holds for that and `slack_ms`.
  * out->blocks is borrowed until the job ends. False: nothing for it now. */
 bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t slack_ms, prf_job_t *out);
-/* The job never reached the board: back to the head of the queue. */
-void prf_sched_return(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+/* The last `count` jobs that were leased to the board never reached it: back to the head of the queue. */
+void prf_sched_return(prf_sched_t *self, uint32_t board, size_t count);
 /* The board has these jobs: their leases run from now. A lease cannot be renewed for ever: it ends at the latest when the board
  * could have worked through everything it held when the lease began, twice. */
 void prf_sched_renew(prf_sched_t *self, uint32_t board, const uint64_t *ids, size_t count, uint64_t now_ms, uint64_t slack_ms);
@@ -79,27 +82,28 @@ void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t now_ms);
  * was at `heard_ms`: it never got them or lost them, which is not the job's fault. Each is told to `fn`, which must not call the
  * scheduler; with `given_up` the job is held (too many of its leases passed) and its failure is for the caller to store, else it is
  * queued again. */
-typedef void (*prf_sched_expired_fn)(void *arg, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool given_up);
+typedef void (*prf_sched_expired_fn)(void *arg, prf_entry_t *entry, uint32_t board, bool given_up);
 void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t heard_ms, uint64_t unlisted_ms, prf_sched_expired_fn fn,
                       void *arg);
 
 /* A board of the job's class measured it: what the class's pace is known by. */
-void prf_sched_pace(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, double latency_ns);
+void prf_sched_pace(prf_sched_t *self, const prf_entry_t *entry, double latency_ns);
 
-bool prf_sched_get(const prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, prf_job_view_t *out);
+/* False: nobody waits for it (nor without an entry: NULL). */
+bool prf_sched_get(const prf_entry_t *entry, prf_job_view_t *out);
 /* Its outcome is being stored: no lease any more, no board gets it. */
-void prf_sched_hold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+void prf_sched_hold(prf_sched_t *self, prf_entry_t *entry);
 /* The outcome could not be stored after all: back to the end of its queue. */
-void prf_sched_unhold(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+void prf_sched_unhold(prf_sched_t *self, prf_entry_t *entry);
 /* A board failed on it. True: it was queued again, for another board if possible. False: it is held, and given up.
  * `final`: give it up whatever its number of tries. */
-bool prf_sched_fail(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board, bool final);
+bool prf_sched_fail(prf_sched_t *self, prf_entry_t *entry, uint32_t board, bool final);
 /* A held job goes to the end of its queue to be measured once more; false, and still held, when that was done `most` times. */
-bool prf_sched_again(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t most);
+bool prf_sched_again(prf_sched_t *self, prf_entry_t *entry, uint32_t most);
 /* What its board told of it does not count as a failure of the job: back to the end of its queue, for another board if
  * possible. */
-void prf_sched_postpone(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt, uint32_t board);
+void prf_sched_postpone(prf_sched_t *self, prf_entry_t *entry, uint32_t board);
 /* It has its outcome: forgotten. */
-void prf_sched_done(prf_sched_t *self, const prf_digest_t *point, uint32_t attempt);
+void prf_sched_done(prf_sched_t *self, prf_entry_t *entry);
 
 #endif

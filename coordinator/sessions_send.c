@@ -123,10 +123,7 @@ static size_t grant_board(prf_sessions_t *self, prf_fleet_board_t *board, size_t
         return 0;
     prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = jobs, .count = count}};
     if (sessions_send(self, &board->peer, &frame)) {
-        while (count > 0) {
-            count--;
-            prf_sched_return(self->hub->sched, &jobs[count].point, jobs[count].attempt);
-        }
+        prf_sched_return(self->hub->sched, board->number, count);
         prf_fleet_set_credit(self->hub->fleet, board, 0); /* it does not read; its next credit shows that it does again */
         return 0;
     }

@@ -52,16 +52,20 @@ void prf_text_append(prf_text_t *text, const void *bytes, size_t len)
     text->data[text->len] = '\0';
 }
 
+/* Most often there is room, and it is written once. */
 void prf_text_addv(prf_text_t *text, const char *fmt, va_list args)
 {
+    if (!reserve(text, 1))
+        return;
+    size_t room = text->cap - text->len;
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, again);
+    int n = vsnprintf(text->data + text->len, room, fmt, again);
     va_end(again);
-    if (n < 0 || !reserve(text, (size_t)n))
-        return;
-    vsnprintf(text->data + text->len, (size_t)n + 1, fmt, args);
-    text->len += (size_t)n;
+    if (n >= 0 && (size_t)n >= room && reserve(text, (size_t)n))
+        vsnprintf(text->data + text->len, (size_t)n + 1, fmt, args);
+    text->len += n >= 0 && !text->failed ? (size_t)n : 0;
+    text->data[text->len] = '\0';
 }
 
 void prf_text_add(prf_text_t *text, const char *fmt, ...)

@@ -428,6 +428,14 @@ double prf_layer_intensity(const prf_layer_t *layer, prf_dtype_t dtype)
     return prf_layer_ops(layer) / prf_layer_bytes(layer, dtype);
 }
 
+void prf_block_copy(prf_block_t *to, const prf_block_t *from)
+{
+    to->dtype = from->dtype;
+    to->count = from->count;
+    for (uint32_t i = 0; i < from->count; i++)
+        to->layers[i] = from->layers[i];
+}
+
 bool prf_layer_equal(const prf_layer_t *a, const prf_layer_t *b)
 {
     return a->kind == b->kind && memcmp(a->p, b->p, sizeof a->p) == 0;

@@ -78,6 +78,9 @@ typedef struct {
     prf_layer_t layers[PRF_BLOCK_LAYERS];
 } prf_block_t;
 
+/* Copies the layers that there are, not the room for more, which is most of a block. */
+void prf_block_copy(prf_block_t *to, const prf_block_t *from);
+
 /* A parameter's entry in its kind's table. */
 typedef struct {
     prf_param_t param;

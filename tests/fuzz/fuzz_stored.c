@@ -10,12 +10,15 @@
 
 static bool try_plan(const char *key, const void *value, size_t len)
 {
+    prf_ledger_t *ledger;
     prf_plan_t *plan;
     prf_error_t err;
-    MUST(prf_plan_new(&plan, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_ledger_new(&ledger, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_plan_new(&plan, ledger, &err) == PRF_OK, "%s", err.text);
     MUST(prf_plan_decode(plan, key, value, len, &err) == PRF_OK, "%s", err.text);
     MUST(prf_plan_decode(plan, key, value, len, &err) == PRF_OK, "%s", err.text);
     prf_plan_destroy(&plan);
+    prf_ledger_destroy(&ledger);
     return strstr(key, "/plan/") != NULL;
 }
 

@@ -15,6 +15,27 @@ static prf_record_t record(uint32_t number, double latency_ns)
     return r;
 }
 
+static prf_ledger_t *ledger;
+
+static void set_up(void)
+{
+    cr_assert_eq(prf_ledger_new(&ledger, NULL), PRF_OK);
+}
+
+static void tear_down(void)
+{
+    prf_ledger_destroy(&ledger);
+}
+
+TestSuite(index, .init = set_up, .fini = tear_down);
+
+static prf_entry_t *entry(const prf_record_t *r)
+{
+    prf_entry_t *e;
+    cr_assert_eq(prf_ledger_reach(ledger, &r->point, r->attempt, &e, NULL), PRF_OK);
+    return e;
+}
+
 static prf_index_t *fresh(void)
 {
     prf_index_t *index;
@@ -24,7 +45,7 @@ static prf_index_t *fresh(void)
 
 static void add(prf_index_t *index, const prf_record_t *r)
 {
-    cr_assert_eq(prf_index_add(index, r, NULL), PRF_OK);
+    cr_assert_eq(prf_index_add(index, entry(r), r, NULL), PRF_OK);
 }
 
 Test(index, tells_every_point_and_attempt_apart)
@@ -38,10 +59,10 @@ Test(index, tells_every_point_and_attempt_apart)
     for (uint32_t i = 0; i < 20000; i++) {
         prf_record_t r = record(i, 0);
         prf_known_t known;
-        cr_assert(prf_index_get(index, &r.point, r.attempt, &known));
+        cr_assert(prf_index_get(index, entry(&r), &known));
         cr_assert_eq(known.sample.latency_ns, i + 1);
         cr_assert_str_eq(known.board, r.board);
-        cr_assert_not(prf_index_get(index, &r.point, 2, &known));
+        cr_assert_not(prf_index_get(index, prf_ledger_find(ledger, &r.point, 2), &known));
     }
     prf_index_destroy(&index);
 }
@@ -68,11 +89,13 @@ Test(index, the_best_record_does_not_depend_on_the_order_of_arrival)
         for (int i = 0; i < 5; i++)
             add(index, &set[i]);
         prf_known_t known;
-        cr_assert(prf_index_get(index, &set[0].point, 0, &known));
+        cr_assert(prf_index_get(index, entry(&set[0]), &known));
         cr_assert_eq(known.sample.latency_ns, 102, "seed %llu", (unsigned long long)seed);
         cr_assert_eq(known.outcome, PRF_OK);
-        cr_assert(prf_index_duplicated(index, &set[0].point, 0));
+        cr_assert(entry(&set[0])->duplicate_kept);
         prf_index_destroy(&index);
+        tear_down();
+        set_up();
     }
 }
 
@@ -84,12 +107,12 @@ Test(index, a_failure_is_known_with_its_reason_until_there_is_a_sample)
     snprintf(r.error, sizeof r.error, "no end within 15 s");
     add(index, &r);
     prf_known_t known;
-    cr_assert(prf_index_get(index, &r.point, 0, &known));
+    cr_assert(prf_index_get(index, entry(&r), &known));
     cr_assert_eq(known.outcome, PRF_EHANG);
     cr_assert_str_eq(known.error, "no end within 15 s");
     prf_record_t good = record(0, 5);
     add(index, &good);
-    cr_assert(prf_index_get(index, &r.point, 0, &known));
+    cr_assert(prf_index_get(index, entry(&r), &known));
     cr_assert_eq(known.outcome, PRF_OK);
     cr_assert_str_eq(known.error, "");
     prf_index_destroy(&index);
@@ -102,7 +125,7 @@ Test(index, a_duplicate_alone_makes_no_point_known)
     r.duplicate = true;
     add(index, &r);
     prf_known_t known;
-    cr_assert_not(prf_index_get(index, &r.point, 0, &known));
+    cr_assert_not(prf_index_get(index, entry(&r), &known));
     cr_assert_eq(prf_index_count(index), 0);
     prf_index_destroy(&index);
 }

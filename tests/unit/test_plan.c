@@ -13,11 +13,25 @@ static prf_digest_t point(unsigned number)
     return digest;
 }
 
+static prf_ledger_t *ledger;
+
+static void set_up(void)
+{
+    cr_assert_eq(prf_ledger_new(&ledger, NULL), PRF_OK);
+}
+
+static void tear_down(void)
+{
+    prf_ledger_destroy(&ledger);
+}
+
+TestSuite(plan, .init = set_up, .fini = tear_down);
+
 static prf_plan_t *opened(void)
 {
     prf_plan_t *plan;
     prf_error_t err;
-    cr_assert_eq(prf_plan_new(&plan, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_plan_new(&plan, ledger, &err), PRF_OK, "%s", err.text);
     return plan;
 }
 
@@ -31,7 +45,7 @@ static void expect(const prf_plan_t *plan, unsigned number, uint32_t attempt, co
 {
     prf_digest_t digest = point(number);
     prf_planned_t found;
-    cr_assert(prf_plan_find(plan, &digest, attempt, "c", &found), "point %u", number);
+    cr_assert(prf_plan_find(plan, prf_ledger_find(ledger, &digest, attempt), "c", &found), "point %u", number);
     cr_expect_str_eq(found.kind, "cpu");
     cr_expect_str_eq(found.role, role);
     cr_expect_str_eq(found.blocks, blocks);
@@ -88,9 +102,41 @@ Test(plan, what_is_damaged_is_passed_over)
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         decode(plan, key, values[i]);
     prf_planned_t found;
-    cr_expect_not(prf_plan_find(plan, &digest, 0, NULL, &found));
+    cr_expect_not(prf_plan_find(plan, prf_ledger_find(ledger, &digest, 0), NULL, &found));
     snprintf(good, sizeof good, "@broken\nfc\n@%s.0 random\nfc n=1 in=8 out=4 dtype=f32\n", hex);
     decode(plan, key, good);
     expect(plan, 7, 0, "random", false, "fc n=1 in=8 out=4 dtype=f32");
+    prf_plan_destroy(&plan);
+}
+
+/* Campaigns may want the same point, each for its own reason. */
+Test(plan, each_campaign_has_its_own_purpose_for_a_point)
+{
+    enum { POINTS = 20000, CAMPAIGNS = 3 };
+    static const char *const names[CAMPAIGNS] = {"a", "b", "c"};
+    prf_plan_t *plan = opened();
+    for (unsigned i = 0; i < POINTS; i++)
+        for (unsigned c = 0; c < CAMPAIGNS; c++) {
+            prf_digest_t digest = point(i);
+            prf_entry_t *entry;
+            bool fresh;
+            char blocks[64];
+            snprintf(blocks, sizeof blocks, "fc in=%u out=%u", i, c);
+            prf_planned_t planned = {.campaign = names[c], .kind = "cpu", .role = i % 2 ? "random" : "sweep", .blocks = blocks};
+            cr_assert_eq(prf_ledger_reach(ledger, &digest, 0, &entry, NULL), PRF_OK);
+            cr_assert_eq(prf_plan_add(plan, entry, &planned, &fresh, NULL), PRF_OK);
+            cr_assert(fresh);
+            cr_assert_eq(prf_plan_add(plan, entry, &planned, &fresh, NULL), PRF_OK);
+            cr_assert_not(fresh, "wanted before");
+        }
+    for (unsigned i = 0; i < POINTS; i++) {
+        char blocks[64];
+        prf_digest_t digest = point(i);
+        prf_planned_t found;
+        snprintf(blocks, sizeof blocks, "fc in=%u out=2", i);
+        expect(plan, i, 0, i % 2 ? "random" : "sweep", false, blocks);
+        cr_assert(prf_plan_find(plan, prf_ledger_find(ledger, &digest, 0), NULL, &found));
+        cr_assert_str_eq(found.campaign, "a", "the first one's");
+    }
     prf_plan_destroy(&plan);
 }

@@ -7,11 +7,13 @@
 
 enum { SLACK = 1000, DEADLINE = 5200, UNLISTED = 1 << 30 };
 
+static prf_ledger_t *ledger;
 static prf_sched_t *sched;
 static uint32_t klass;
 
 static void set_up(void)
 {
+    cr_assert_eq(prf_ledger_new(&ledger, NULL), PRF_OK);
     cr_assert_eq(prf_sched_new(&sched, 10000, 100, NULL), PRF_OK);
     cr_assert_eq(prf_sched_class(sched, "kind", "runtime", &klass, NULL), PRF_OK);
 }
@@ -19,6 +21,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     prf_sched_destroy(&sched);
+    prf_ledger_destroy(&ledger);
 }
 
 TestSuite(scheduler, .init = set_up, .fini = tear_down);
@@ -30,12 +33,25 @@ static prf_digest_t point(uint32_t number)
     return d;
 }
 
+static prf_entry_t *entry(uint32_t number)
+{
+    prf_digest_t d = point(number);
+    prf_entry_t *e;
+    cr_assert_eq(prf_ledger_reach(ledger, &d, 0, &e, NULL), PRF_OK);
+    return e;
+}
+
+static prf_entry_t *entry_of(const prf_job_t *job)
+{
+    return prf_ledger_find(ledger, &job->point, job->attempt);
+}
+
 static prf_status_t want_as(unsigned owner, uint32_t number)
 {
     prf_block_t block;
     cr_assert_eq(prf_block_parse(&block, "fc in=64 out=64", NULL), PRF_OK);
-    prf_job_t job = {.point = point(number), .blocks = &block, .block_count = 1};
-    return prf_sched_add(sched, klass, owner, &job, NULL);
+    prf_job_t job = {.blocks = &block, .block_count = 1};
+    return prf_sched_add(sched, klass, owner, entry(number), &job, NULL);
 }
 
 static void want(uint32_t from, uint32_t count)
@@ -64,9 +80,9 @@ typedef struct {
     int expired, given_up;
 } count_t;
 
-static void count_expired(void *arg, const prf_digest_t *p, uint32_t attempt, uint32_t board, bool given_up)
+static void count_expired(void *arg, prf_entry_t *e, uint32_t board, bool given_up)
 {
-    (void)p, (void)attempt, (void)board;
+    (void)e, (void)board;
     count_t *count = arg;
     count->expired++;
     count->given_up += given_up;
@@ -107,8 +123,8 @@ Test(scheduler, a_job_goes_out_with_the_blocks_that_were_wanted)
     join(0);
     for (uint32_t round = 0; round < 3 * TEXTS; round++) {
         size_t first = round % TEXTS, count = round < 2 * TEXTS ? 1 : TEXTS - first;
-        prf_job_t wanted = {.point = point(round), .blocks = &blocks[first], .block_count = count}, job;
-        cr_assert_eq(prf_sched_add(sched, klass, 0, &wanted, NULL), PRF_OK);
+        prf_job_t wanted = {.blocks = &blocks[first], .block_count = count}, job;
+        cr_assert_eq(prf_sched_add(sched, klass, 0, entry(round), &wanted, NULL), PRF_OK);
         cr_assert(next(0, 0, &job));
         cr_assert_eq(job.block_count, count);
         for (size_t i = 0; i < count; i++) {
@@ -117,8 +133,8 @@ Test(scheduler, a_job_goes_out_with_the_blocks_that_were_wanted)
             prf_block_format(&blocks[first + i], right);
             cr_expect_str_eq(text, right);
         }
-        prf_sched_hold(sched, &wanted.point, 0);
-        prf_sched_done(sched, &wanted.point, 0);
+        prf_sched_hold(sched, entry(round));
+        prf_sched_done(sched, entry(round));
     }
 }
 
@@ -227,9 +243,9 @@ Test(scheduler, a_job_whose_leases_keep_passing_is_given_up)
         cr_assert_eq(count.expired, 1);
         cr_assert_eq(count.given_up, i == PRF_SCHED_EXPIRIES);
     }
-    prf_digest_t p = point(0);
+    prf_entry_t *p = entry(0);
     prf_job_view_t view;
-    cr_assert(prf_sched_get(sched, &p, 0, &view));
+    cr_assert(prf_sched_get(p, &view));
     cr_assert_eq(view.state, PRF_JOB_HELD);
 }
 
@@ -241,13 +257,13 @@ Test(scheduler, the_time_of_a_lease_follows_from_what_the_class_took_before_and_
     prf_job_t job;
     cr_assert(next(0, 0, &job));
     cr_assert_eq(job.deadline_ms, DEADLINE, "nothing is known of the class");
-    prf_sched_pace(sched, &job.point, 0, 1e9);
-    prf_sched_fail(sched, &job.point, 0, 0, false);
-    prf_job_t wanted = {.point = point(7), .protocol = {.warmup_runs = 3, .min_repeats = 5, .limit_ms = 1000}, .block_count = 1};
+    prf_sched_pace(sched, entry_of(&job), 1e9);
+    prf_sched_fail(sched, entry_of(&job), 0, false);
+    prf_job_t wanted = {.protocol = {.warmup_runs = 3, .min_repeats = 5, .limit_ms = 1000}, .block_count = 1};
     prf_block_t block;
     cr_assert_eq(prf_block_parse(&block, "fc in=64 out=64", NULL), PRF_OK);
     wanted.blocks = &block;
-    cr_assert_eq(prf_sched_add(sched, klass, 0, &wanted, NULL), PRF_OK);
+    cr_assert_eq(prf_sched_add(sched, klass, 0, entry(7), &wanted, NULL), PRF_OK);
     cr_assert(next(0, 0, &job));
     cr_assert(is(&job, 1));
     cr_assert(next(0, 0, &job));
@@ -301,17 +317,17 @@ Test(scheduler, a_failed_job_is_retried_on_other_boards_first_and_given_up_at_th
     want(0, 1);
     for (uint32_t b = 0; b < 2; b++)
         join(b);
-    prf_digest_t p = point(0);
+    prf_entry_t *p = entry(0);
     prf_job_t job;
     cr_assert(next(0, 0, &job));
-    cr_assert(prf_sched_fail(sched, &p, 0, 0, false));
+    cr_assert(prf_sched_fail(sched, p, 0, false));
     cr_assert_not(next(0, 0, &job), "another board is there");
     cr_assert(next(1, 0, &job));
-    cr_assert(prf_sched_fail(sched, &p, 0, 1, false));
+    cr_assert(prf_sched_fail(sched, p, 1, false));
     cr_assert(next(0, 0, &job), "all failed on it: any board");
-    cr_assert_not(prf_sched_fail(sched, &p, 0, 0, false));
+    cr_assert_not(prf_sched_fail(sched, p, 0, false));
     cr_assert_not(next(1, 0, &job), "given up");
-    prf_sched_done(sched, &p, 0);
+    prf_sched_done(sched, p);
     cr_assert_eq(prf_sched_count(sched), 0);
 }
 
@@ -319,10 +335,10 @@ Test(scheduler, the_only_board_gets_its_failed_job_again_and_others_before_it)
 {
     want(0, 2);
     join(0);
-    prf_digest_t p = point(0);
+    prf_entry_t *p = entry(0);
     prf_job_t job;
     cr_assert(next(0, 0, &job));
-    cr_assert(prf_sched_fail(sched, &p, 0, 0, false));
+    cr_assert(prf_sched_fail(sched, p, 0, false));
     cr_assert(next(0, 0, &job));
     cr_assert(is(&job, 1));
     cr_assert(next(0, 0, &job));
@@ -333,17 +349,17 @@ Test(scheduler, what_can_never_run_is_given_up_at_once)
 {
     want(0, 1);
     join(0);
-    prf_digest_t p = point(0);
+    prf_entry_t *p = entry(0);
     prf_job_t job;
     cr_assert(next(0, 0, &job));
-    cr_assert_not(prf_sched_fail(sched, &p, 0, 0, true));
+    cr_assert_not(prf_sched_fail(sched, p, 0, true));
 }
 
 Test(scheduler, a_doubtful_sample_is_measured_again_a_limited_number_of_times_under_a_new_id)
 {
     want(0, 2);
     join(0);
-    prf_digest_t p = point(0);
+    prf_entry_t *p = entry(0);
     prf_job_t job;
     uint64_t last = 0;
     for (int i = 0; i <= 2; i++) {
@@ -352,10 +368,10 @@ Test(scheduler, a_doubtful_sample_is_measured_again_a_limited_number_of_times_un
         while (!is(&job, 0));
         cr_assert_gt(job.id, last);
         last = job.id;
-        prf_sched_hold(sched, &p, 0);
-        cr_assert_eq(prf_sched_again(sched, &p, 0, 2), i < 2);
+        prf_sched_hold(sched, p);
+        cr_assert_eq(prf_sched_again(sched, p, 2), i < 2);
     }
-    prf_sched_done(sched, &p, 0);
+    prf_sched_done(sched, p);
     cr_assert_eq(prf_sched_leases(sched, 0), 1, "the other one");
 }
 
@@ -363,10 +379,10 @@ Test(scheduler, a_held_job_is_given_to_nobody_and_loses_no_lease)
 {
     want(0, 1);
     join(0);
-    prf_digest_t p = point(0);
+    prf_entry_t *p = entry(0);
     prf_job_t job;
     cr_assert(next(0, 0, &job));
-    prf_sched_hold(sched, &p, 0);
+    prf_sched_hold(sched, p);
     cr_assert_eq(expire(1000000).expired, 0);
     prf_sched_leave(sched, 0);
     join(1);
@@ -413,9 +429,14 @@ Test(scheduler, a_job_that_could_not_be_sent_is_the_next_one_again)
     join(0);
     prf_job_t job;
     cr_assert(next(0, 0, &job));
-    prf_sched_return(sched, &job.point, job.attempt);
+    prf_sched_return(sched, 0, 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        cr_assert(next(0, 0, &job));
+        cr_assert(is(&job, i));
+    }
+    prf_sched_return(sched, 0, 2);
     cr_assert(next(0, 0, &job));
-    cr_assert(is(&job, 0));
+    cr_assert(is(&job, 0), "a frame's jobs keep their order");
 }
 
 Test(scheduler, takes_no_more_jobs_than_it_was_made_for)
@@ -455,21 +476,21 @@ Test(scheduler, whatever_happens_no_job_is_lost_or_doubled)
             if (!next(board, now, &job))
                 break;
             if (prf_rng_below(&rng, 3) == 0) {
-                prf_sched_hold(sched, &job.point, job.attempt);
-                prf_sched_done(sched, &job.point, job.attempt);
+                prf_sched_hold(sched, entry_of(&job));
+                prf_sched_done(sched, entry_of(&job));
                 done++;
-            } else if (prf_rng_below(&rng, 10) == 0 && !prf_sched_fail(sched, &job.point, job.attempt, board, false)) {
-                prf_sched_done(sched, &job.point, job.attempt);
+            } else if (prf_rng_below(&rng, 10) == 0 && !prf_sched_fail(sched, entry_of(&job), board, false)) {
+                prf_sched_done(sched, entry_of(&job));
                 done++;
             }
         }
         if (step % 100 == 99) { /* held ones of leases that passed too often */
             prf_sched_expire(sched, now, now, 10, count_expired, &(count_t){0, 0});
             for (uint32_t i = 0; i < JOBS; i++) {
-                prf_digest_t p = point(i);
+                prf_entry_t *p = entry(i);
                 prf_job_view_t view;
-                if (prf_sched_get(sched, &p, 0, &view) && view.state == PRF_JOB_HELD) {
-                    prf_sched_done(sched, &p, 0);
+                if (prf_sched_get(p, &view) && view.state == PRF_JOB_HELD) {
+                    prf_sched_done(sched, p);
                     done++;
                 }
             }

@@ -92,21 +92,22 @@ static void put_page(fill_t *fill, prf_plan_page_t *page)
 static void put_plan(fill_t *fill, size_t results)
 {
     prf_plan_page_t page = {0};
+    prf_text_t blocks = {0};
     for (uint64_t i = 0; i < results; i++) {
         prf_block_t block = block_of(i);
-        char *text = prf_plan_blocks(&block, 1);
+        const char *text = prf_plan_blocks(&blocks, &block, 1);
         if (!text)
             die("the plan", "out of memory");
         prf_plan_page_add(
             &page,
             &(prf_planned_t){
                 .point = point_of(i), .attempt = 1, .campaign = OLD_CAMPAIGN, .kind = "bench", .role = "random", .blocks = text});
-        free(text);
         if (page.value.len >= PRF_PLAN_PAGE_BYTES)
             put_page(fill, &page);
     }
     put_page(fill, &page);
     prf_plan_page_release(&page);
+    prf_text_release(&blocks);
 }
 
 static swarm_t *boards(const server_t *server, const bench_options_t *o)
