@@ -8,23 +8,50 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Writes and answers under way at most; one value of the greatest size always fits an empty queue. */
-enum { WAITING_BYTES = PRF_STORE_VALUE + (64 << 20), WAITING_WRITES = 1 << 17 };
+#include "base/pool.h"
+
+enum {
+    WAITING_BYTES = PRF_STORE_VALUE + (64 << 20), /* one value of the greatest size always fits an empty queue */
+    WAITING_WRITES = 1 << 17,
+    SMALL = 192, /* bytes of a write whose memory is kept: most are results */
+    KEPT = 1 << 15
+};
+
+typedef struct {
+    prf_write_t *first, **last;
+} chain_t;
 
 struct prf_store_queue {
     pthread_mutex_t lock;
     pthread_cond_t filled; /* or closed */
-    prf_write_t *first, **last;
-    size_t bytes;    /* of writes not yet answered */
-    size_t promised; /* answers set aside: writes with a token not yet answered */
-    prf_store_done_t *done;
-    size_t done_first;           /* those before it were fetched */
-    size_t done_count, done_cap; /* done_count + promised <= done_cap */
-    size_t writes;               /* not yet answered */
-    prf_write_t *spent; /* answered; freed by the thread that made them, since memory that wanders between threads is dear */
+    chain_t waiting, answered;
+    chain_t spent; /* done, and nobody waits to hear of it */
     bool closed;
-    int fd; /* holds 1 exactly while there are answers */
+    bool signalled; /* fd holds 1: answers are not read */
+    int fd;
+    /* The loop thread's own: */
+    prf_write_t *reading; /* taken from `answered` */
+    size_t bytes, writes; /* put, and neither their answer read nor settled without one */
+    prf_pool_t pool;      /* of writes of SMALL bytes */
 };
+
+static void chain_init(chain_t *chain)
+{
+    *chain = (chain_t){NULL, &chain->first};
+}
+
+static void chain_add(chain_t *chain, prf_write_t *first, prf_write_t **last)
+{
+    *chain->last = first;
+    chain->last = last;
+}
+
+static prf_write_t *chain_take(chain_t *chain)
+{
+    prf_write_t *first = chain->first;
+    chain_init(chain);
+    return first;
+}
 
 prf_status_t prf_store_queue_new(prf_store_queue_t **out, prf_error_t *err)
 {
@@ -37,18 +64,48 @@ prf_status_t prf_store_queue_new(prf_store_queue_t **out, prf_error_t *err)
         free(self);
         return prf_fail_sys(err, e, "store queue");
     }
-    self->last = &self->first;
+    chain_init(&self->waiting);
+    chain_init(&self->answered);
+    chain_init(&self->spent);
+    prf_pool_init(&self->pool, SMALL, KEPT);
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->filled, NULL);
     *out = self;
     return PRF_OK;
 }
 
-static void free_all(prf_write_t *writes)
+static size_t size_of(const prf_write_t *write)
+{
+    return sizeof *write + write->key_len + write->value_len;
+}
+
+prf_write_t *prf_store_queue_write(prf_store_queue_t *self, size_t bytes)
+{
+    size_t size = sizeof(prf_write_t) + bytes;
+    return size <= SMALL ? prf_pool_take(&self->pool) : malloc(size);
+}
+
+static void drop(prf_store_queue_t *self, prf_write_t *write)
+{
+    if (size_of(write) <= SMALL)
+        prf_pool_give(&self->pool, write);
+    else
+        free(write);
+}
+
+/* It counts no longer. */
+static void settle(prf_store_queue_t *self, prf_write_t *write)
+{
+    self->bytes -= size_of(write);
+    self->writes--;
+    drop(self, write);
+}
+
+static void settle_all(prf_store_queue_t *self, prf_write_t *writes)
 {
     while (writes) {
         prf_write_t *next = writes->next;
-        free(writes);
+        settle(self, writes);
         writes = next;
     }
 }
@@ -57,97 +114,81 @@ void prf_store_queue_destroy(prf_store_queue_t **self)
 {
     if (!*self)
         return;
-    free_all((*self)->spent);
+    settle_all(*self, (*self)->reading);
+    settle_all(*self, chain_take(&(*self)->answered));
+    settle_all(*self, chain_take(&(*self)->spent));
+    prf_pool_release(&(*self)->pool);
     pthread_cond_destroy(&(*self)->filled);
     pthread_mutex_destroy(&(*self)->lock);
     close((*self)->fd);
-    free((*self)->done);
     free(*self);
     *self = NULL;
 }
 
-static size_t size_of(const prf_write_t *write)
+static bool fits(const prf_store_queue_t *self, size_t size)
 {
-    return sizeof *write + write->key_len + write->value_len;
+    return self->bytes + size <= WAITING_BYTES && self->writes < WAITING_WRITES;
 }
 
-/* Under the lock. */
-static prf_status_t make_room(prf_store_queue_t *self, const prf_write_t *write, prf_error_t *err)
+static void settle_spent(prf_store_queue_t *self)
 {
-    if (self->bytes + size_of(write) > WAITING_BYTES || self->writes + self->done_count >= WAITING_WRITES)
-        return prf_fail(err, PRF_EBUSY, "%zu writes wait for the disk, which is too slow: try again later", self->writes);
-    if (write->token == 0 || self->done_count + self->promised < self->done_cap)
-        return PRF_OK;
-    size_t cap = self->done_cap ? 2 * self->done_cap : 64;
-    prf_store_done_t *done = realloc(self->done, cap * sizeof *done);
-    if (!done)
-        return prf_fail(err, PRF_ENOMEM, "store queue of %zu answers", cap);
-    self->done = done;
-    self->done_cap = cap;
-    return PRF_OK;
-}
-
-/* Under the lock. */
-static prf_write_t *take_spent(prf_store_queue_t *self)
-{
-    prf_write_t *spent = self->spent;
-    self->spent = NULL;
-    return spent;
+    pthread_mutex_lock(&self->lock);
+    prf_write_t *spent = chain_take(&self->spent);
+    pthread_mutex_unlock(&self->lock);
+    settle_all(self, spent);
 }
 
 prf_status_t prf_store_queue_put(prf_store_queue_t *self, prf_write_t *write, prf_error_t *err)
 {
-    pthread_mutex_lock(&self->lock);
-    prf_status_t status = make_room(self, write, err);
-    if (!status) {
-        write->next = NULL;
-        *self->last = write;
-        self->last = &write->next;
-        self->bytes += size_of(write);
-        self->writes++;
-        self->promised += write->token != 0;
-        pthread_cond_signal(&self->filled);
+    size_t size = size_of(write);
+    if (!fits(self, size))
+        settle_spent(self);
+    if (!fits(self, size)) {
+        drop(self, write);
+        return prf_fail(err, PRF_EBUSY, "%zu writes wait for the disk, which is too slow: try again later", self->writes);
     }
-    prf_write_t *spent = take_spent(self);
+    write->next = NULL;
+    self->bytes += size;
+    self->writes++;
+    pthread_mutex_lock(&self->lock);
+    bool first = !self->waiting.first;
+    chain_add(&self->waiting, write, &write->next);
     pthread_mutex_unlock(&self->lock);
-    free_all(spent);
-    if (status)
-        free(write);
-    return status;
+    if (first) /* else the other thread knows */
+        pthread_cond_signal(&self->filled);
+    return PRF_OK;
 }
 
 prf_write_t *prf_store_queue_take(prf_store_queue_t *self)
 {
     pthread_mutex_lock(&self->lock);
-    while (!self->first && !self->closed)
+    while (!self->waiting.first && !self->closed)
         pthread_cond_wait(&self->filled, &self->lock);
-    prf_write_t *group = self->first;
-    self->first = NULL;
-    self->last = &self->first;
+    prf_write_t *group = chain_take(&self->waiting);
     pthread_mutex_unlock(&self->lock);
     return group;
 }
 
 void prf_store_queue_answer(prf_store_queue_t *self, prf_write_t *group, prf_status_t status)
 {
-    pthread_mutex_lock(&self->lock);
-    size_t before = self->done_count;
-    if (self->done_first > 0)
-        memmove(self->done, self->done + self->done_first, self->done_count * sizeof *self->done);
-    self->done_first = 0;
+    chain_t awaited, others;
+    chain_init(&awaited);
+    chain_init(&others);
     for (prf_write_t *write = group, *next; write; write = next) {
         next = write->next;
-        self->bytes -= size_of(write);
-        self->writes--;
-        if (write->token != 0) {
-            self->promised--;
-            self->done[self->done_count++] = (prf_store_done_t){.token = write->token, .status = status};
-        }
-        write->next = self->spent;
-        self->spent = write;
+        write->next = NULL;
+        write->status = status;
+        chain_add(write->token ? &awaited : &others, write, &write->next);
     }
-    if (before == 0 && self->done_count > 0)
-        (void)!eventfd_write(self->fd, 1);
+    pthread_mutex_lock(&self->lock);
+    if (others.first)
+        chain_add(&self->spent, others.first, others.last);
+    if (awaited.first) {
+        chain_add(&self->answered, awaited.first, awaited.last);
+        if (!self->signalled)
+            (void)!eventfd_write(self->fd, 1);
+        self->signalled = true;
+    }
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -159,22 +200,34 @@ void prf_store_queue_close(prf_store_queue_t *self)
     pthread_mutex_unlock(&self->lock);
 }
 
-size_t prf_store_queue_done(prf_store_queue_t *self, prf_store_done_t *out, size_t cap)
+/* What was answered since the last time, so that something is being read unless nothing is left. */
+static void refill(prf_store_queue_t *self)
 {
+    eventfd_t value;
+    if (self->reading)
+        return;
     pthread_mutex_lock(&self->lock);
-    size_t count = self->done_count < cap ? self->done_count : cap;
-    if (count) {
-        memcpy(out, self->done + self->done_first, count * sizeof *out);
-        self->done_first += count;
-        self->done_count -= count;
-    }
-    if (count && self->done_count == 0) {
-        eventfd_t value;
+    prf_write_t *spent = chain_take(&self->spent);
+    self->reading = chain_take(&self->answered);
+    if (!self->reading && self->signalled) {
+        self->signalled = false;
         (void)!eventfd_read(self->fd, &value);
     }
-    prf_write_t *spent = take_spent(self);
     pthread_mutex_unlock(&self->lock);
-    free_all(spent);
+    settle_all(self, spent);
+}
+
+size_t prf_store_queue_done(prf_store_queue_t *self, prf_store_done_t *out, size_t cap)
+{
+    size_t count = 0;
+    refill(self);
+    while (self->reading && count < cap) {
+        prf_write_t *write = self->reading;
+        out[count++] = (prf_store_done_t){.token = write->token, .status = write->status};
+        self->reading = write->next;
+        settle(self, write);
+        refill(self);
+    }
     return count;
 }
 

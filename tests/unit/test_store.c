@@ -157,11 +157,14 @@ Test(store, the_map_grows_while_readers_read)
     memset(value, 'm', ONE);
     prf_store_t *s = store_opened();
     size_t total = 0;
+    prf_store_done_t done[COUNT];
     for (uint64_t i = 1; i <= COUNT; i++) {
         snprintf(key, sizeof key, "m/%llu", (unsigned long long)i);
         prf_status_t status;
-        while ((status = prf_store_put(s, PRF_TABLE_MODEL, key, value, ONE, i, &err)) == PRF_EBUSY)
+        while ((status = prf_store_put(s, PRF_TABLE_MODEL, key, value, ONE, i, &err)) == PRF_EBUSY) {
             cr_assert_eq(prf_store_scan(s, PRF_TABLE_MODEL, NULL, read_whole, &total, NULL, &err), PRF_OK);
+            prf_store_done(s, done, COUNT);
+        }
         cr_assert_eq(status, PRF_OK, "%s", err.text);
         if (i % 5 == 0)
             cr_assert_eq(prf_store_scan(s, PRF_TABLE_MODEL, NULL, read_whole, &total, NULL, &err), PRF_OK);
@@ -278,8 +281,8 @@ Test(store_queue, refuses_what_goes_beyond_its_limit_and_answers_the_rest)
     uint64_t accepted = 0;
     prf_status_t status;
     do {
-        prf_write_t *write = calloc(1, sizeof *write);
-        write->token = accepted + 1;
+        prf_write_t *write = prf_store_queue_write(q, 0);
+        *write = (prf_write_t){.token = accepted + 1};
         status = prf_store_queue_put(q, write, &err);
         accepted += status == PRF_OK;
     } while (status == PRF_OK && accepted < 10000000);
@@ -292,6 +295,15 @@ Test(store_queue, refuses_what_goes_beyond_its_limit_and_answers_the_rest)
         for (size_t i = 0; i < count; i++, next++)
             cr_assert(done[i].token == next && done[i].status == PRF_ENOSPC);
     cr_expect_eq(next, accepted + 1);
+    for (uint64_t i = 0; i < 3 * accepted; i++) { /* that nobody waits for */
+        prf_write_t *write = prf_store_queue_write(q, 0);
+        *write = (prf_write_t){.token = 0};
+        cr_assert_eq(prf_store_queue_put(q, write, &err), PRF_OK, "%s", err.text);
+        if (i % 1000 == 0)
+            prf_store_queue_answer(q, prf_store_queue_take(q), PRF_OK);
+    }
+    prf_store_queue_answer(q, prf_store_queue_take(q), PRF_OK);
+    cr_expect_eq(prf_store_queue_done(q, done, 1000), 0);
     prf_store_queue_close(q);
     cr_expect_null(prf_store_queue_take(q));
     prf_store_queue_destroy(&q);
