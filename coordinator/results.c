@@ -190,6 +190,7 @@ static void fill(open_t *open, prf_results_t *self, prf_entry_t *entry, part_t p
     record->duplicate = part == DUPLICATE;
     record->outcome = result->outcome;
     record->sample = result->sample;
+    record->sample.ci_percent = (double)(float)result->sample.ci_percent; /* as it is read again */
     memcpy(record->error, result->error, strlen(result->error) + 1);
     memcpy(record->board, board->facts.board, strlen(board->facts.board) + 1);
 }

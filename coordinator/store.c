@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "store_env.h"
 #include "store_queue.h"
@@ -173,7 +175,7 @@ prf_status_t prf_store_put(prf_store_t *self, prf_table_t table, const char *key
         return prf_fail(err, PRF_EINVAL, "store: a value of %zu bytes in table %s: use at most %d", len,
                         prf_store_table_names[table], PRF_STORE_VALUE);
     size_t value_len = PRF_VALUE_HEADER + (value ? len : 0);
-    prf_write_t *write = malloc(sizeof *write + key_len + value_len);
+    prf_write_t *write = prf_store_queue_write(self->queue, key_len + value_len);
     if (!write)
         return prf_fail(err, PRF_ENOMEM, "store: a value of %zu bytes", len);
     *write = (prf_write_t){.table = table, .token = token, .erase = !value, .key_len = key_len, .value_len = value_len};
@@ -281,6 +283,26 @@ static bool has_prefix(const MDB_val *key, const char *prefix, size_t len)
     return key->mv_size >= len && (len == 0 || memcmp(key->mv_data, prefix, len) == 0);
 }
 
+/* Pages of the map that a scan has read stay in the system's cache; keeping them in the process as well would only make it larger.
+ * They are let go once so much lies between the lowest and the highest value that was read. */
+enum { SCAN_WINDOW = 8 << 20 };
+
+typedef struct {
+    uintptr_t low, high;
+} window_t;
+
+static void look_through(window_t *window, const MDB_val *value)
+{
+    uintptr_t at = (uintptr_t)value->mv_data, end = at + value->mv_size, page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    window->low = window->high == 0 || at < window->low ? at : window->low;
+    window->high = end > window->high ? end : window->high;
+    if (window->high - window->low < SCAN_WINDOW)
+        return;
+    uintptr_t first = window->low / page * page, last = window->high / page * page;
+    (void)!madvise((void *)first, last - first, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr): a page's beginning
+    *window = (window_t){0};
+}
+
 static prf_status_t walk(prf_store_t *self, MDB_txn *txn, scan_t *scan, prf_error_t *err)
 {
     unsigned char number[PRF_SEQUENCE];
@@ -297,7 +319,9 @@ static prf_status_t walk(prf_store_t *self, MDB_txn *txn, scan_t *scan, prf_erro
     rc = mdb_cursor_get(cursor, &key, &value, key.mv_size ? MDB_SET_RANGE : MDB_FIRST);
     prf_status_t status = PRF_OK;
     bool more = true;
+    window_t window = {0};
     while (!rc && has_prefix(&key, scan->prefix, prefix_len)) {
+        look_through(&window, &value);
         status = visit(scan, &key, &value, &more, err);
         if (status || !more)
             break;

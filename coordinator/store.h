@@ -2,7 +2,7 @@
 /* store.h - the farm's memory: LMDB, written by one thread in groups, nothing acknowledged before its commit. docs/store.md
  * describes tables, keys, values and versions.
  *
- * The loop thread puts writes; the store's own thread commits as many as have gathered and answers with their tokens. Reading
+ * One thread, the loop's, puts writes and reads answers; the store's own thread commits as many writes as have gathered. Reading
  * (prf_store_scan, prf_store_get) is done by the caller's thread in a read transaction of its own and copies what it hands out. */
 #ifndef PRF_STORE_H
 #define PRF_STORE_H
@@ -40,9 +40,9 @@ uint64_t prf_store_writes(const prf_store_t *self);
 /* Commits what is queued, joins the thread. */
 void prf_store_close(prf_store_t **self);
 
-/* One write of a group. `key` is ignored (may be NULL) for the appended tables; value NULL deletes, except there. Copied.
- * Never waits. Errors: PRF_EINVAL (key or value too long), PRF_EBUSY (more is waiting than the limit: the disk does not keep
- * up), PRF_ENOMEM. */
+/* One write of a group, which counts as waiting until its answer was read. `key` is ignored (may be NULL) for the appended tables;
+ * value NULL deletes, except there. Copied. Never waits. Errors: PRF_EINVAL (key or value too long), PRF_EBUSY (more is waiting
+ * than the limit: the disk does not keep up), PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_store_put(prf_store_t *self, prf_table_t table, const char *key, const void *value, size_t len,
                                        uint64_t token, prf_error_t *err);
 PRF_CHECKED prf_status_t prf_store_put_record(prf_store_t *self, const prf_record_t *record, uint64_t token, prf_error_t *err);

@@ -25,9 +25,19 @@ size_t prf_record_encode(const prf_record_t *record, uint8_t bytes[PRF_RECORD_BY
         packed.error = error;
     } else {
         prf_pack_sample(&sample, &record->sample);
+        packed.ci_percent = (float)sample.ci_percent;
+        sample.ci_percent = 0;
         packed.sample = &sample;
     }
     return prf__record__record__pack(&packed, bytes);
+}
+
+/* Records of before have the interval in the sample. */
+static void unpack_sample(prf_sample_t *out, const Prf__Record__Record *record)
+{
+    prf_unpack_sample(out, record->sample);
+    if (record->ci_percent != 0)
+        out->ci_percent = (double)record->ci_percent;
 }
 
 static prf_status_t unpack(prf_record_t *out, const Prf__Record__Record *record, prf_error_t *err)
@@ -42,7 +52,7 @@ static prf_status_t unpack(prf_record_t *out, const Prf__Record__Record *record,
     if (!status && record->board[0]) /* a point that several boards gave up on belongs to none */
         status = prf_unpack_name(out->board, "board", record->board, err);
     if (!status && record->sample)
-        prf_unpack_sample(&out->sample, record->sample);
+        unpack_sample(&out->sample, record);
     else if (!status && out->outcome == PRF_OK)
         status = prf_fail(err, PRF_EPEER, "no sample");
     return status;

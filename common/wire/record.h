@@ -12,7 +12,7 @@ typedef struct {
     prf_status_t outcome; /* PRF_OK, or why the point could not be measured */
     char error[PRF_ERROR_TEXT];
     char board[PRF_NAME];
-    prf_sample_t sample; /* holds when the outcome is PRF_OK */
+    prf_sample_t sample; /* holds when the outcome is PRF_OK; its ci_percent is kept as a float */
 } prf_record_t;
 
 enum { PRF_RECORD_BYTES = 512 }; /* a record at most */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "record.pb-c.h"
 #include "wire.pb-c.h"
 #include "wire/printable.h"
 #include "wire/record.h"
@@ -597,4 +598,24 @@ Test(record, comes_back_as_it_was_and_is_compact)
         prf_status_t status = prf_record_decode(&other, bytes, cut, &err);
         cr_expect(status == PRF_ECORRUPT || other.board[0] == '\0', "cut at %zu", cut);
     }
+}
+
+Test(record, keeps_the_interval_as_a_float_and_reads_those_of_before)
+{
+    prf_record_t r = {.point = digest_of("p"), .board = "rack1-3", .sample = a_sample()}, back;
+    uint8_t bytes[PRF_RECORD_BYTES];
+    r.sample.ci_percent = 0.1;
+    size_t len = prf_record_encode(&r, bytes);
+    cr_assert_eq(prf_record_decode(&back, bytes, len, &err), PRF_OK, "%s", err.text);
+    cr_expect_eq(back.sample.ci_percent, (double)0.1F);
+    Prf__Record__Record before = PRF__RECORD__RECORD__INIT;
+    Prf__Wire__Sample sample = PRF__WIRE__SAMPLE__INIT;
+    before.point = (ProtobufCBinaryData){.len = PRF_DIGEST_BYTES, .data = r.point.bytes};
+    before.board = r.board;
+    before.sample = &sample;
+    sample.latency_ns = 5;
+    sample.ci_percent = 0.1;
+    len = prf__record__record__pack(&before, bytes);
+    cr_assert_eq(prf_record_decode(&back, bytes, len, &err), PRF_OK, "%s", err.text);
+    cr_expect_eq(back.sample.ci_percent, 0.1);
 }
