@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BOARD_SHIFT = 40, RECENT = 1 << 15 /* points */ };
+
 prf_status_t list_add(list_t *list, size_t item, prf_error_t *err)
 {
     if (list->count == list->cap) {
@@ -39,7 +41,9 @@ prf_status_t prf_engine_new(prf_engine_t **out, prf_campaign_t *campaign, prf_en
     prf_engine_t *self = calloc(1, sizeof *self);
     kind_t *kinds = calloc(campaign->board_count, sizeof *kinds);
     prf_model_t **olds = calloc(campaign->board_count, sizeof(void *));
-    if (!self || !kinds || !olds) {
+    uint64_t *recent = calloc(RECENT, sizeof *recent);
+    if (!self || !kinds || !olds || !recent) {
+        free(recent);
         free(self);
         free(kinds);
         free(olds);
@@ -53,6 +57,7 @@ prf_status_t prf_engine_new(prf_engine_t **out, prf_campaign_t *campaign, prf_en
     self->network_count = network_count;
     self->kinds = kinds;
     self->olds = olds;
+    self->recent = recent;
     prf_map_init(&self->index);
     *out = self;
     return PRF_OK;
@@ -92,6 +97,7 @@ void prf_engine_destroy(prf_engine_t **self)
     }
     free(e->kinds);
     free(e->olds);
+    free(e->recent);
     prf_engine_networks_free(e->networks, e->network_count);
     prf_map_release(&e->index);
     prf_campaign_release(&e->campaign);
@@ -178,8 +184,6 @@ static prf_protocol_t chain_protocol(const prf_campaign_t *campaign)
 }
 
 /* Where a probe is, in the index's one number. */
-enum { BOARD_SHIFT = 40 };
-
 static uint64_t place_of(size_t board, size_t probe)
 {
     return (uint64_t)board << BOARD_SHIFT | probe;
@@ -193,6 +197,26 @@ static size_t board_at(uint64_t place)
 static size_t probe_at(uint64_t place)
 {
     return (size_t)(place & (((uint64_t)1 << BOARD_SHIFT) - 1));
+}
+
+static uint64_t *recent_of(const prf_engine_t *self, const prf_digest_t *point)
+{
+    uint32_t bits;
+    memcpy(&bits, point->bytes, sizeof bits);
+    return &self->recent[bits % RECENT];
+}
+
+/* The index is large, and where it is looked into is rarely in the cache. */
+static bool find(const prf_engine_t *self, const prf_digest_t *point, uint32_t attempt, uint64_t *place)
+{
+    *place = *recent_of(self, point);
+    const kind_t *kind = &self->kinds[board_at(*place)];
+    if (probe_at(*place) < kind->probe_count) {
+        const probe_t *probe = &kind->probes[probe_at(*place)];
+        if (probe->attempt == attempt && prf_digest_compare(&probe->point, point) == 0)
+            return true;
+    }
+    return prf_map_get(&self->index, point, attempt, place);
 }
 
 uint32_t probe_attempt(uint32_t generation, uint32_t attempt)
@@ -277,6 +301,18 @@ static void sort_pending(kind_t *kind)
     free(ranked);
 }
 
+/* Probes are handed out in an order in which they do not lie, so the next ones are fetched meanwhile. */
+static void look_ahead(const kind_t *kind)
+{
+    enum { AHEAD = 4 };
+    if (kind->pending.count < AHEAD)
+        return;
+    size_t at = kind->pending.items[kind->pending.count - AHEAD];
+    __builtin_prefetch(&kind->probes[at], 1);
+    __builtin_prefetch(&kind->blocks[at]);
+    __builtin_prefetch((const char *)&kind->blocks[at] + 64);
+}
+
 bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
 {
     kind_t *kind = &self->kinds[board];
@@ -285,7 +321,9 @@ bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
     sort_pending(kind);
     size_t at = kind->pending.items[--kind->pending.count];
     probe_t *probe = &kind->probes[at];
+    look_ahead(kind);
     probe->state = PROBE_OUT;
+    *recent_of(self, &probe->point) = place_of(board, at);
     kind->out++;
     *out = (prf_want_t){.point = probe->point,
                         .attempt = probe->attempt,
@@ -320,7 +358,7 @@ prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, ui
                                bool reused, const char *error, prf_error_t *err)
 {
     uint64_t known;
-    if (!prf_map_get(&self->index, point, attempt, &known))
+    if (!find(self, point, attempt, &known))
         return PRF_OK;
     size_t board = board_at(known);
     kind_t *kind = &self->kinds[board];

@@ -142,6 +142,8 @@ struct prf_engine {
     kind_t *kinds;      /* owned, one a board of the campaign */
     prf_model_t **olds; /* owned array, each too: models to begin with; NULL: none */
     prf_map_t index;    /* point, attempt -> board and probe */
+    uint64_t
+        *recent; /* owned; board and probe of points that were handed out lately, by their digests: most answers are about these */
     prf_refresh_t refresh;
     size_t turn; /* the kind whose turn it is in prf_engine_next */
 };

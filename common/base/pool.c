@@ -40,6 +40,8 @@ void *prf_pool_take(prf_pool_t *pool)
         return malloc(pool->size);
     pool->first = piece->next;
     pool->kept--;
+    if (pool->first)
+        __builtin_prefetch(pool->first); /* other threads may have had it last */
     return piece;
 }
 

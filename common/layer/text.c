@@ -92,25 +92,30 @@ prf_status_t prf_block_parse(prf_block_t *out, const char *text, prf_error_t *er
 }
 
 /* Appends as far as there is room, and ends the text. snprintf would take a good part of the time that planning a job takes. */
+static size_t put_bytes(char *text, size_t cap, size_t used, const char *bytes, size_t count)
+{
+    size_t room = used + 1 < cap ? cap - used - 1 : 0;
+    count = count < room ? count : room;
+    memcpy(text + used, bytes, count);
+    text[used + count] = '\0';
+    return used + count;
+}
+
 static size_t put_word(char *text, size_t cap, size_t used, const char *word)
 {
-    while (*word && used + 1 < cap)
-        text[used++] = *word++;
-    text[used] = '\0';
-    return used;
+    return put_bytes(text, cap, used, word, strlen(word));
 }
 
 static size_t put_number(char *text, size_t cap, size_t used, int32_t number)
 {
     char digits[16], *at = digits + sizeof digits;
     int64_t rest = number < 0 ? -(int64_t)number : number;
-    *--at = '\0';
     do
         *--at = (char)('0' + rest % 10);
     while ((rest /= 10) > 0);
     if (number < 0)
         *--at = '-';
-    return put_word(text, cap, used, at);
+    return put_bytes(text, cap, used, at, (size_t)(digits + sizeof digits - at));
 }
 
 size_t prf_layer_format(const prf_layer_t *layer, char *text, size_t cap)
