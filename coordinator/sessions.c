@@ -22,7 +22,7 @@
 #include "triage.h"
 
 enum {
-    READ_AT_ONCE = 64,    /* frames between two looks at the rest of the loop, */
+    READ_AT_ONCE = 512,   /* frames between two looks at the rest of the loop, */
     READ_MS = 5,          /* or that much time */
     MUTE_BEATS = 10,      /* with a full queue: the worker does not read */
     BROKEN_AT_MOST = 10,  /* malformed frames of a session */
