@@ -8,18 +8,12 @@
 
 #include "base/clock.h"
 #include "base/order.h"
-#include "bench.h"
-#include "server.h"
 #include "swarm.h"
+#include "throughput.h"
 
 enum { ROUND_MS = 120000, SPARE = 3 /* a campaign asks for its first 40 % before it trains */ };
 
-typedef struct {
-    double rate, cpu_s, rss_mb; /* CPU seconds for 100,000 jobs */
-    double p50_ms, p99_ms, p999_ms;
-} figures_t;
-
-static void read_waits(const counts_t *counts, figures_t *out)
+static void read_waits(const counts_t *counts, served_t *out)
 {
     double *waits = malloc((counts->wait_count + 1) * sizeof *waits);
     if (!waits)
@@ -27,16 +21,17 @@ static void read_waits(const counts_t *counts, figures_t *out)
     for (size_t i = 0; i < counts->wait_count; i++)
         waits[i] = (double)counts->waits_ns[i] / 1e6;
     prf_sort(waits, counts->wait_count);
+    out->p10_ms = quantile(waits, counts->wait_count, 0.1);
     out->p50_ms = quantile(waits, counts->wait_count, 0.5);
     out->p99_ms = quantile(waits, counts->wait_count, 0.99);
     out->p999_ms = quantile(waits, counts->wait_count, 0.999);
     free(waits);
 }
 
-static void run(serve_t what, const bench_options_t *o, bool timing, figures_t *out)
+void throughput_round(serve_t what, const bench_options_t *o, bool timing, served_t *out)
 {
     server_t server;
-    usage_t before, after;
+    usage_t usage;
     server_start(&server, what, o->scratch);
     if (what != SERVE_FLOOR)
         server_submit(&server, SPARE * o->jobs + SPARE * o->jobs / 10);
@@ -45,14 +40,14 @@ static void run(serve_t what, const bench_options_t *o, bool timing, figures_t *
     counts_t *counts = swarm_counts(swarm);
     if (!swarm_play(swarm, &counts->durable, o->jobs / 10, ROUND_MS))
         die(server_name(what), "it does not get going");
-    server_usage(&server, &before);
-    uint64_t first = counts->durable, began = prf_clock_mono_ns();
+    uint64_t first = counts->durable, began_cpu = process_ns(server.process.pid), began = prf_clock_mono_ns();
     counts->timing = timing;
     if (!swarm_play(swarm, &counts->durable, first + o->jobs, ROUND_MS))
         die(server_name(what), "it came to a stop");
     double seconds = (double)(prf_clock_mono_ns() - began) / 1e9, done = (double)(counts->durable - first);
-    server_usage(&server, &after);
-    *out = (figures_t){.rate = done / seconds, .cpu_s = (after.cpu_s - before.cpu_s) * 1e5 / done, .rss_mb = after.rss_mb};
+    double cpu_s = (double)(process_ns(server.process.pid) - began_cpu) / 1e9;
+    server_usage(&server, &usage);
+    *out = (served_t){.rate = done / seconds, .cpu_s = cpu_s * 1e5 / done, .rss_mb = usage.rss_mb};
     if (timing)
         read_waits(counts, out);
     if (counts->refused)
@@ -61,12 +56,12 @@ static void run(serve_t what, const bench_options_t *o, bool timing, figures_t *
     server_stop(&server);
 }
 
-static void measure(const bench_options_t *o, bool timing, figures_t out[SERVERS])
+static void measure(const bench_options_t *o, bool timing, served_t out[SERVERS])
 {
-    static figures_t rounds[SERVERS][ROUNDS_MOST];
+    static served_t rounds[SERVERS][ROUNDS_MOST];
     for (size_t r = 0; r < o->rounds; r++)
         for (serve_t what = 0; what < SERVERS; what++)
-            run(what, o, timing, &rounds[what][r]);
+            throughput_round(what, o, timing, &rounds[what][r]);
     for (serve_t what = 0; what < SERVERS; what++)
         MEDIANS(rounds[what], o->rounds, &out[what]);
 }
@@ -82,7 +77,7 @@ static json_t *report(const bench_options_t *o, const char *name)
 
 json_t *bench_throughput(const bench_options_t *o)
 {
-    figures_t f[SERVERS];
+    served_t f[SERVERS];
     measure(o, false, f);
     json_t *json = report(o, "throughput");
     printf("%-24s %12s %9s %22s %12s\n", "", "results/s", "of floor", "server CPU s for 100k", "peak RSS MB");
@@ -101,7 +96,7 @@ json_t *bench_throughput(const bench_options_t *o)
 
 json_t *bench_latency(const bench_options_t *o)
 {
-    figures_t f[SERVERS];
+    served_t f[SERVERS];
     measure(o, true, f);
     json_t *json = report(o, "latency");
     printf("%-24s %9s %9s %9s %12s   ms from job to acknowledgement\n", "", "p50", "p99", "p99.9", "results/s");
