@@ -8,10 +8,11 @@
 
 #include "base/clock.h"
 #include "base/order.h"
+#include "redis.h"
 #include "swarm.h"
-#include "throughput.h"
 
 enum { ROUND_MS = 120000, SPARE = 3 /* a campaign asks for its first 40 % before it trains */ };
+enum { REDIS = SERVERS, CONTESTANTS };
 
 static void read_waits(const counts_t *counts, served_t *out)
 {
@@ -56,14 +57,20 @@ void throughput_round(serve_t what, const bench_options_t *o, bool timing, serve
     server_stop(&server);
 }
 
-static void measure(const bench_options_t *o, bool timing, served_t out[SERVERS])
+/* Redis is the last where it takes part. */
+static size_t measure(const bench_options_t *o, bool timing, bool with_redis, served_t out[CONTESTANTS])
 {
-    static served_t rounds[SERVERS][ROUNDS_MOST];
-    for (size_t r = 0; r < o->rounds; r++)
+    static served_t rounds[CONTESTANTS][ROUNDS_MOST];
+    size_t count = with_redis ? CONTESTANTS : REDIS;
+    for (size_t r = 0; r < o->rounds; r++) {
         for (serve_t what = 0; what < SERVERS; what++)
             throughput_round(what, o, timing, &rounds[what][r]);
-    for (serve_t what = 0; what < SERVERS; what++)
-        MEDIANS(rounds[what], o->rounds, &out[what]);
+        if (with_redis)
+            redis_round(o, &rounds[REDIS][r]);
+    }
+    for (size_t i = 0; i < count; i++)
+        MEDIANS(rounds[i], o->rounds, &out[i]);
+    return count;
 }
 
 static json_t *report(const bench_options_t *o, const char *name)
@@ -75,29 +82,37 @@ static json_t *report(const bench_options_t *o, const char *name)
                      (json_int_t)o->rounds);
 }
 
+static void put_quotient(json_t *json, const char *title, const char *key, double value)
+{
+    printf("%s: %.2f\n", title, value);
+    json_object_set_new(json, key, json_real(value));
+}
+
 json_t *bench_throughput(const bench_options_t *o)
 {
-    served_t f[SERVERS];
-    measure(o, false, f);
+    served_t f[CONTESTANTS];
+    size_t count = measure(o, false, redis_here(), f);
     json_t *json = report(o, "throughput");
     printf("%-24s %12s %9s %22s %12s\n", "", "results/s", "of floor", "server CPU s for 100k", "peak RSS MB");
-    for (serve_t what = 0; what < SERVERS; what++) {
-        double share = f[what].rate / f[SERVE_FLOOR].rate;
-        printf("%-24s %12.0f %9.2f %22.3f %12.0f\n", server_name(what), f[what].rate, share, f[what].cpu_s, f[what].rss_mb);
-        json_object_set_new(json, server_name(what),
-                            json_pack("{s:f, s:f, s:f, s:f}", "results_per_second", f[what].rate, "of_floor", share,
-                                      "cpu_seconds_per_100k", f[what].cpu_s, "rss_mb", f[what].rss_mb));
+    for (size_t i = 0; i < count; i++) {
+        const char *name = i == REDIS ? "Redis, fsync always" : server_name((serve_t)i);
+        double share = f[i].rate / f[SERVE_FLOOR].rate;
+        printf("%-24s %12.0f %9.2f %22.3f %12.0f\n", name, f[i].rate, share, f[i].cpu_s, f[i].rss_mb);
+        json_object_set_new(json, name,
+                            json_pack("{s:f, s:f, s:f, s:f}", "results_per_second", f[i].rate, "of_floor", share,
+                                      "cpu_seconds_per_100k", f[i].cpu_s, "rss_mb", f[i].rss_mb));
     }
-    double durable = f[SERVE_PRFARM].rate / f[SERVE_MEMORY].rate;
-    printf("\ndurable / in memory: %.2f\n", durable);
-    json_object_set_new(json, "durable_of_memory", json_real(durable));
+    printf("\n");
+    put_quotient(json, "durable / in memory", "durable_of_memory", f[SERVE_PRFARM].rate / f[SERVE_MEMORY].rate);
+    if (count > REDIS)
+        put_quotient(json, "prfarm / Redis", "prfarm_of_redis", f[SERVE_PRFARM].rate / f[REDIS].rate);
     return json;
 }
 
 json_t *bench_latency(const bench_options_t *o)
 {
-    served_t f[SERVERS];
-    measure(o, true, f);
+    served_t f[CONTESTANTS];
+    (void)measure(o, true, false, f);
     json_t *json = report(o, "latency");
     printf("%-24s %9s %9s %9s %12s   ms from job to acknowledgement\n", "", "p50", "p99", "p99.9", "results/s");
     for (serve_t what = 0; what < SERVERS; what++) {
