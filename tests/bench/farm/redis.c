@@ -83,6 +83,10 @@ static void start(server_t *server, const char *scratch, char *socket, size_t ca
                                 "",
                                 "--auto-aof-rewrite-percentage",
                                 "0",
+                                "--tcp-backlog",
+                                "20000",
+                                "--maxclients",
+                                "20000",
                                 "--daemonize",
                                 "no",
                                 NULL};
