@@ -13,7 +13,9 @@ enum { ROUNDS_MOST = 99 };
 
 typedef struct {
     size_t workers, credit, jobs, batch, rounds, boards, job_us, results, rows, features;
+    uint32_t outbox;     /* jobs and results under way that a worker has at most; 0: as many as prfarm-worker */
     const char *scratch; /* folder for stores */
+    const char *svg;     /* file for a figure; NULL: none is wanted */
     const char *model;   /* a model file; NULL: none is given */
     bool record;         /* what is seen is what later runs are compared with */
 } bench_options_t;
@@ -27,6 +29,7 @@ json_t *bench_resume(const bench_options_t *options);
 json_t *bench_train(const bench_options_t *options);
 json_t *bench_predict(const bench_options_t *options);
 json_t *bench_estimate(const bench_options_t *options);
+json_t *bench_scale(const bench_options_t *options);
 json_t *bench_smoke(const bench_options_t *options); /* with "passed" */
 
 /* Where numbers are not given they are as `text` says, which reads as on the command line; where it says nothing, small. */

@@ -31,6 +31,8 @@ static const bench_t benches[] = {
     {"train", "--rows 10000 --features 20", "growing a forest, beside scikit-learn", bench_train},
     {"predict", "--rows 10000 --features 20", "asking that forest, beside scikit-learn", bench_predict},
     {"estimate", "", "a layer and a ResNet-50 through libprfarm; --model FILE: by that model only", bench_estimate},
+    {"scale", "--workers 4000 --results 1000000 --jobs 200000 --rounds 1",
+     "throughput and resume from one worker and 1,000 results to that many; --svg FILE: a figure", bench_scale},
     {"--smoke", "", "shares of the floor, beside those in tests/bench/guard; --record: writes them there", bench_smoke},
 };
 enum { BENCHES = sizeof benches / sizeof *benches };
@@ -142,6 +144,8 @@ int main(int argc, char **argv)
             options.record = true;
         else if (i + 1 < argc && strcmp(argv[i], "--dir") == 0)
             options.scratch = argv[++i];
+        else if (i + 1 < argc && strcmp(argv[i], "--svg") == 0)
+            options.svg = argv[++i];
         else if (i + 1 < argc && strcmp(argv[i], "--model") == 0)
             options.model = argv[++i];
         else if (i + 1 < argc && set_number(&options, argv[i], argv[i + 1]))

@@ -36,7 +36,7 @@ void throughput_round(serve_t what, const bench_options_t *o, bool timing, serve
     server_start(&server, what, o->scratch);
     if (what != SERVE_FLOOR)
         server_submit(&server, SPARE * o->jobs + SPARE * o->jobs / 10);
-    const load_t load = {.workers = o->workers, .credit = (uint32_t)o->credit, .batch = (uint32_t)o->batch};
+    const load_t load = {.workers = o->workers, .credit = (uint32_t)o->credit, .outbox = o->outbox, .batch = (uint32_t)o->batch};
     swarm_t *swarm = swarm_new(server.workers, &load, what == SERVE_FLOOR ? &play_floor : &play_worker);
     counts_t *counts = swarm_counts(swarm);
     if (!swarm_play(swarm, &counts->durable, o->jobs / 10, ROUND_MS))
