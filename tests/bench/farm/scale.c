@@ -109,14 +109,12 @@ static void measure_stores(const bench_options_t *options, curves_t *out)
 
 /* -- the figure: decades both ways -- */
 
-static panel_t panel_at(size_t i, double x_high, double y_low, double y_high)
+static panel_t panel_at(size_t column, size_t row, double y_low, double y_high)
 {
-    return (panel_t){.x = LEFT + (double)(i % ACROSS) * (PANEL_W + GAP_X),
-                     .y = TOP + (double)(i / ACROSS) * (PANEL_H + GAP_Y),
+    return (panel_t){.x = LEFT + (double)column * (PANEL_W + GAP_X),
+                     .y = TOP + (double)row * (PANEL_H + GAP_Y),
                      .width = PANEL_W,
                      .height = PANEL_H,
-                     .x_low = 1,
-                     .x_high = x_high,
                      .y_low = y_low,
                      .y_high = y_high,
                      .x_log = true,
@@ -124,18 +122,20 @@ static panel_t panel_at(size_t i, double x_high, double y_low, double y_high)
 }
 
 /* One field of each point over another. */
-static void draw(prf_text_t *svg, const panel_t *panel, const char *style, const void *points, size_t stride, size_t count,
-                 size_t x_offset, size_t y_offset)
+static void draw(prf_text_t *svg, const panel_t *panel, const char *style, const double *points, size_t fields, size_t count,
+                 size_t x_field, size_t y_field)
 {
     double x[POINTS], y[POINTS];
     for (size_t i = 0; i < count; i++) {
-        const char *point = (const char *)points + i * stride;
-        x[i] = *(const double *)(point + x_offset);
-        y[i] = *(const double *)(point + y_offset);
+        x[i] = points[i * fields + x_field];
+        y[i] = points[i * fields + y_field];
         panel_dot(svg, panel, style, x[i], y[i]);
     }
     panel_line(svg, panel, style, x, y, count);
 }
+
+#define FIELD(type, member) (offsetof(type, member) / sizeof(double))
+#define FIELDS(type) (sizeof(type) / sizeof(double))
 
 static void draw_crowds(prf_text_t *svg, const curves_t *curves)
 {
@@ -144,16 +144,17 @@ static void draw_crowds(prf_text_t *svg, const curves_t *curves)
         double low, high;
         size_t floor, ours;
     } panels[ACROSS] = {
-        {"results a second", "", 1e4, 1e7, offsetof(crowd_t, floor.rate), offsetof(crowd_t, ours.rate)},
-        {"server CPU for 100,000", "s", 0.01, 10, offsetof(crowd_t, floor.cpu_s), offsetof(crowd_t, ours.cpu_s)},
-        {"peak RSS", "MB", 10, 10000, offsetof(crowd_t, floor.rss_mb), offsetof(crowd_t, ours.rss_mb)},
+        {"results a second", "", 1e4, 1e7, FIELD(crowd_t, floor.rate), FIELD(crowd_t, ours.rate)},
+        {"server CPU for 100,000", "s", 0.01, 10, FIELD(crowd_t, floor.cpu_s), FIELD(crowd_t, ours.cpu_s)},
+        {"peak RSS", "MB", 10, 10000, FIELD(crowd_t, floor.rss_mb), FIELD(crowd_t, ours.rss_mb)},
     };
+    const double *points = (const double *)curves->crowds;
     for (size_t i = 0; i < ACROSS; i++) {
-        panel_t panel = panel_at(i, 1e4, panels[i].low, panels[i].high);
+        panel_t panel = panel_at(i, 0, panels[i].low, panels[i].high);
+        panel.x_low = 1, panel.x_high = 1e4;
         panel_axes(svg, &panel, panels[i].title, "workers", panels[i].unit);
-        draw(svg, &panel, "paper", curves->crowds, sizeof(crowd_t), curves->crowd_count, offsetof(crowd_t, workers),
-             panels[i].floor);
-        draw(svg, &panel, "ours", curves->crowds, sizeof(crowd_t), curves->crowd_count, offsetof(crowd_t, workers), panels[i].ours);
+        draw(svg, &panel, "paper", points, FIELDS(crowd_t), curves->crowd_count, FIELD(crowd_t, workers), panels[i].floor);
+        draw(svg, &panel, "ours", points, FIELDS(crowd_t), curves->crowd_count, FIELD(crowd_t, workers), panels[i].ours);
     }
 }
 
@@ -164,16 +165,16 @@ static void draw_stores(prf_text_t *svg, const curves_t *curves)
         double low, high;
         size_t field;
     } panels[ACROSS] = {
-        {"start to first job", "s", 0.01, 100, offsetof(store_t, job_s)},
-        {"peak RSS then", "MB", 10, 10000, offsetof(store_t, rss_mb)},
-        {"store, with the plan", "bytes a result", 10, 1000, offsetof(store_t, bytes_with_plan)},
+        {"start to first job", "s", 0.01, 100, FIELD(store_t, job_s)},
+        {"peak RSS then", "MB", 10, 10000, FIELD(store_t, rss_mb)},
+        {"store, with the plan", "bytes a result", 10, 1000, FIELD(store_t, bytes_with_plan)},
     };
+    const double *points = (const double *)curves->stores;
     for (size_t i = 0; i < ACROSS; i++) {
-        panel_t panel = panel_at(ACROSS + i, 1e7, panels[i].low, panels[i].high);
-        panel.x_low = 1e3;
+        panel_t panel = panel_at(i, 1, panels[i].low, panels[i].high);
+        panel.x_low = 1e3, panel.x_high = 1e7;
         panel_axes(svg, &panel, panels[i].title, "results", panels[i].unit);
-        draw(svg, &panel, "ours", curves->stores, sizeof(store_t), curves->store_count, offsetof(store_t, results),
-             panels[i].field);
+        draw(svg, &panel, "ours", points, FIELDS(store_t), curves->store_count, FIELD(store_t, results), panels[i].field);
     }
 }
 
