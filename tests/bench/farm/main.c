@@ -13,6 +13,7 @@
 
 #include "base/order.h"
 #include "bench.h"
+#include "swarm.h"
 
 typedef struct {
     const char *name, *options, *what;
@@ -30,6 +31,9 @@ static const bench_t benches[] = {
     {"train", "--rows 10000 --features 20", "growing a forest, beside scikit-learn", bench_train},
     {"predict", "--rows 10000 --features 20", "asking that forest, beside scikit-learn", bench_predict},
     {"estimate", "", "a layer and a ResNet-50 through libprfarm; --model FILE: by that model only", bench_estimate},
+    {"scale", "--workers 4000 --results 1000000 --jobs 200000 --rounds 1",
+     "throughput and resume from one worker and 1,000 results to that many; --svg FILE: a figure", bench_scale},
+    {"--smoke", "", "shares of the floor, beside those in tests/bench/guard; --record: writes them there", bench_smoke},
 };
 enum { BENCHES = sizeof benches / sizeof *benches };
 
@@ -74,6 +78,15 @@ uint64_t thread_ns(void)
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
 
+uint64_t process_ns(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+        die("a process", "its time cannot be read");
+    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
 static int usage(void)
 {
     fprintf(stderr, "usage: prfarm-bench SUBCOMMAND [--json] [--rounds N] [--dir FOLDER] [its options]\n");
@@ -94,13 +107,12 @@ static bool set_number(bench_options_t *o, const char *name, const char *value)
     return false;
 }
 
-/* A subcommand's own defaults, written as they would be given. */
-static void set_defaults(bench_options_t *o, const bench_t *bench)
+void options_init(bench_options_t *o, const char *given)
 {
     char text[256], *save, *name;
     *o = (bench_options_t){.workers = 1, .credit = 1, .jobs = 1000, .batch = 1, .rounds = 5};
     o->scratch = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-    snprintf(text, sizeof text, "%s", bench->options);
+    snprintf(text, sizeof text, "%s", given);
     for (name = strtok_r(text, " ", &save); name; name = strtok_r(NULL, " ", &save))
         (void)set_number(o, name, strtok_r(NULL, " ", &save));
 }
@@ -124,12 +136,16 @@ int main(int argc, char **argv)
         return usage();
     bench_options_t options;
     bool as_json = false;
-    set_defaults(&options, bench);
+    options_init(&options, bench->options);
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
             as_json = true;
+        else if (strcmp(argv[i], "--record") == 0)
+            options.record = true;
         else if (i + 1 < argc && strcmp(argv[i], "--dir") == 0)
             options.scratch = argv[++i];
+        else if (i + 1 < argc && strcmp(argv[i], "--svg") == 0)
+            options.svg = argv[++i];
         else if (i + 1 < argc && strcmp(argv[i], "--model") == 0)
             options.model = argv[++i];
         else if (i + 1 < argc && set_number(&options, argv[i], argv[i + 1]))
@@ -143,6 +159,7 @@ int main(int argc, char **argv)
         json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
         printf("\n");
     }
+    bool failed = json_is_false(json_object_get(json, "passed"));
     json_decref(json);
-    return 0;
+    return failed;
 }
