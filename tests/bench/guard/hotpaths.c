@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "index.h"
 #include "scheduler.h"
+#include "store.h"
 #include "store_value.h"
 #include "support/made_model.h"
 #include "support/must.h"
@@ -132,11 +133,18 @@ static void encode_committed(void)
 
 /* -- the scheduler -- */
 
+static prf_ledger_t *ledger;
+static prf_entry_t *entries[JOBS];
 static prf_sched_t *sched;
 static uint32_t klass;
 
 static void make_scheduler(void)
 {
+    MUST(!prf_ledger_new(&ledger, NULL), "ledger");
+    for (size_t i = 0; i < JOBS; i++) {
+        prf_digest_t point = point_of(i);
+        MUST(!prf_ledger_reach(ledger, &point, 1, &entries[i], NULL), "ledger");
+    }
     MUST(!prf_sched_new(&sched, 2 * JOBS, 100, NULL) && !prf_sched_class(sched, "bench", "made", &klass, NULL) &&
              !prf_sched_join(sched, BOARD, klass, NULL),
          "scheduler");
@@ -144,19 +152,19 @@ static void make_scheduler(void)
 
 static void schedule(void)
 {
-    prf_job_t job = {.attempt = 1, .block_count = 1};
+    prf_job_t job = {.block_count = 1};
     prf_protocol_default(&job.protocol);
     for (size_t i = 0; i < JOBS; i++) {
         prf_block_t block = block_of(i);
-        job.point = point_of(i);
         job.blocks = &block;
-        MUST(!prf_sched_add(sched, klass, OWNER, &job, NULL), "adding a job");
+        MUST(!prf_sched_add(sched, klass, OWNER, entries[i], &job, NULL), "adding a job");
     }
     for (size_t i = 0; i < JOBS; i++) {
         MUST(prf_sched_next(sched, BOARD, i, 1000, &job), "leasing a job");
-        prf_sched_pace(sched, &job.point, job.attempt, 5000);
-        prf_sched_hold(sched, &job.point, job.attempt);
-        prf_sched_done(sched, &job.point, job.attempt);
+        prf_entry_t *entry = prf_ledger_find(ledger, &job.point, job.attempt);
+        prf_sched_pace(sched, entry, 5000);
+        prf_sched_hold(sched, entry);
+        prf_sched_done(sched, entry);
     }
 }
 
@@ -196,13 +204,18 @@ static void unpack_records(void)
 
 static void index_records(void)
 {
+    prf_ledger_t *fresh;
     prf_index_t *index;
-    MUST(!prf_index_new(&index, NULL), "index");
+    MUST(!prf_ledger_new(&fresh, NULL) && !prf_index_new(&index, NULL), "index");
     for (size_t i = 0; i < RECORDS; i++) {
         prf_record_t record = record_of(i);
-        MUST(!prf_index_add(index, &record, NULL), "index");
+        prf_entry_t *entry;
+        MUST(!prf_ledger_reach(fresh, &record.point, record.attempt, &entry, NULL) &&
+                 !prf_index_add(index, entry, &record, NULL),
+             "index");
     }
     prf_index_destroy(&index);
+    prf_ledger_destroy(&fresh);
 }
 
 /* -- maps -- */
@@ -304,6 +317,7 @@ int main(int argc, char **argv)
     count("map", make_keys, use_map);
     count_models();
     prf_sched_destroy(&sched);
+    prf_ledger_destroy(&ledger);
     free(frame_bytes);
     return 0;
 }
