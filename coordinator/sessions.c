@@ -275,15 +275,15 @@ static void set_credit(prf_sessions_t *self, prf_fleet_board_t *board, size_t jo
 
 static void fetch(prf_sessions_t *self, const prf_peer_t *peer, const prf_digest_t *digest, uint64_t offset)
 {
-    prf_frame_t chunk;
+    prf_message_t *chunk;
     prf_error_t err = {0};
     prf_status_t status = prf_publisher_chunk(self->hub->publisher, digest, offset, &chunk, &err);
     if (status) {
         refuse(self, peer, status, err.text);
         return;
     }
-    sessions_send(self, peer, &chunk);
-    prf_frame_release(&chunk);
+    if (prf_socket_send_message(self->hub->workers, peer, chunk, &err) && sessions_may_log(self))
+        prf_log(PRF_LOG_DEBUG, "frame_not_sent frame=%s error=\"%s\"", prf_frame_name(PRF_FRAME_CHUNK), err.text);
 }
 
 static void results(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame, uint64_t now_ms)

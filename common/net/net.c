@@ -43,6 +43,11 @@ static void init_czmq(void)
     zsys_set_logstream(NULL);
     zsys_init();
 }
+/* libzmq counts the shares of a copied message itself, in whatever thread they end. */
+struct prf_message {
+    zmq_msg_t part;
+};
+
 
 void *prf_socket_context(void)
 {
@@ -261,41 +266,98 @@ static void hear_readers(prf_socket_t *self)
     (void)zmq_getsockopt(prf_socket_handle(self), ZMQ_EVENTS, &events, &len);
 }
 
-static int try_send(prf_socket_t *self, const void *bytes, size_t len, int flags)
+static int try_send(prf_socket_t *self, zmq_msg_t *part, int flags)
 {
     int rc;
     do
-        rc = zmq_send(prf_socket_handle(self), bytes, len, ZMQ_DONTWAIT | flags);
+        rc = zmq_msg_send(part, prf_socket_handle(self), ZMQ_DONTWAIT | flags);
     while (rc < 0 && errno == EINTR);
     return rc;
 }
 
-static prf_status_t send_part(prf_socket_t *self, const void *bytes, size_t len, int flags, prf_error_t *err)
+/* The part is the socket's when it was sent, and closed when it was not. */
+static prf_status_t send_part(prf_socket_t *self, zmq_msg_t *part, int flags, prf_error_t *err)
 {
-    int rc = try_send(self, bytes, len, flags);
+    int rc = try_send(self, part, flags);
     if (rc < 0 && errno == EAGAIN) {
         hear_readers(self);
-        rc = try_send(self, bytes, len, flags);
+        rc = try_send(self, part, flags);
     }
     if (rc >= 0)
         return PRF_OK;
-    if (errno == EAGAIN)
+    int e = errno;
+    zmq_msg_close(part);
+    if (e == EAGAIN)
         return prf_fail(err, PRF_EBUSY, "the peer's queue is full, or it is not connected");
-    if (errno == EHOSTUNREACH)
+    if (e == EHOSTUNREACH)
         return prf_fail(err, PRF_ENOTFOUND, "the peer is gone");
-    return prf_fail(err, PRF_EIO, "sending: %s", zmq_strerror(errno));
+    return prf_fail(err, PRF_EIO, "sending: %s", zmq_strerror(e));
+}
+
+static prf_status_t fill_part(zmq_msg_t *part, const void *bytes, size_t len, prf_error_t *err)
+{
+    if (zmq_msg_init_size(part, len) != 0)
+        return prf_fail(err, PRF_ENOMEM, "a message of %zu bytes", len);
+    if (len)
+        memcpy(zmq_msg_data(part), bytes, len);
+    return PRF_OK;
+}
+
+static prf_status_t send_bytes(prf_socket_t *self, const void *bytes, size_t len, int flags, prf_error_t *err)
+{
+    zmq_msg_t part;
+    prf_status_t status = fill_part(&part, bytes, len, err);
+    return status ? status : send_part(self, &part, flags, err);
+}
+
+/* A ROUTER's messages begin with the peer's name. */
+static prf_status_t address(prf_socket_t *self, const prf_peer_t *to, prf_error_t *err)
+{
+    if (self->type != PRF_ROUTER)
+        return PRF_OK;
+    if (!to || to->len == 0 || to->len > PRF_PEER_BYTES)
+        return prf_fail(err, PRF_ENOTFOUND, "the peer is gone");
+    return send_bytes(self, to->bytes, to->len, ZMQ_SNDMORE, err);
 }
 
 prf_status_t prf_socket_send(prf_socket_t *self, const prf_peer_t *to, const void *bytes, size_t len, prf_error_t *err)
 {
-    if (self->type == PRF_ROUTER) {
-        if (!to || to->len == 0 || to->len > PRF_PEER_BYTES)
-            return prf_fail(err, PRF_ENOTFOUND, "the peer is gone");
-        prf_status_t status = send_part(self, to->bytes, to->len, ZMQ_SNDMORE, err);
-        if (status)
-            return status;
-    }
-    return send_part(self, bytes, len, 0, err);
+    prf_status_t status = address(self, to, err);
+    return status ? status : send_bytes(self, bytes, len, 0, err);
+}
+
+prf_status_t prf_socket_send_message(prf_socket_t *self, const prf_peer_t *to, prf_message_t *message, prf_error_t *err)
+{
+    zmq_msg_t share;
+    prf_status_t status = address(self, to, err);
+    if (status)
+        return status;
+    zmq_msg_init(&share);
+    if (zmq_msg_copy(&share, &message->part) != 0)
+        return prf_fail(err, PRF_EIO, "sending: %s", zmq_strerror(errno));
+    return send_part(self, &share, 0, err);
+}
+
+prf_status_t prf_message_new(prf_message_t **out, const void *bytes, size_t len, prf_error_t *err)
+{
+    prf_message_t *self = malloc(sizeof *self);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "a message");
+    prf_status_t status = fill_part(&self->part, bytes, len, err);
+    if (status)
+        free(self);
+    else
+        *out = self;
+    return status;
+}
+
+void prf_message_destroy(prf_message_t **self)
+{
+    if (!*self)
+        return;
+    zmq_msg_close(&(*self)->part);
+    free(*self);
+    *self = NULL;
 }
 
 /* Takes the rest of a message that is not wanted. */
