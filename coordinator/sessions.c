@@ -6,8 +6,9 @@
  * is cannot be seen from the frame, so the newcomer is held back until the old peer has spoken (refused) or has been silent for
  * two heartbeats (takes over).
  *
- * Whether somebody is silent is judged by what was said until the socket was last read empty: under load a worker's words wait
- * behind others', and it is not silent because we are slow. */
+ * Whether somebody is silent is judged by what was said until everybody was last heard, and whether a claim is contested by what
+ * was said until the socket was last read empty: under load a worker's words wait behind others', and it is not silent because we
+ * are slow. */
 #include "sessions_internal.h"
 
 #include <ctype.h>
@@ -48,7 +49,7 @@ prf_status_t prf_sessions_new(prf_sessions_t **out, const prf_hub_t *hub, prf_re
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "sessions");
     *self = (prf_sessions_t){.hub = hub, .results = results, .cap = cap, .first = first, .last_session = first};
-    self->ticked_ms = self->drained_ms = prf_clock_mono_ms();
+    self->ticked_ms = self->drained_ms = self->heard_all_ms = self->round_ms = prf_clock_mono_ms();
     prf_status_t status = prf_store_scan(hub->store, PRF_TABLE_BOARD, NULL, load_board, self, NULL, err);
     if (status) {
         free(self);
@@ -221,6 +222,18 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     welcome(self, board, now_ms);
 }
 
+static prf_status_t beat(prf_sessions_t *self, const prf_fleet_board_t *board)
+{
+    return sessions_send(self, &board->peer, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids.session = board->session});
+}
+
+/* Whether somebody else than this peer speaks for the board. One whose connection has ended does not: all workers of a fleet that
+ * was cut off are back at once, however much there is to read. */
+static bool taken(prf_sessions_t *self, const prf_fleet_board_t *board, const prf_peer_t *peer)
+{
+    return board && board->live && !prf_peer_same(&board->peer, peer) && beat(self, board) != PRF_ENOTFOUND;
+}
+
 static void hello(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_t *hello, uint64_t now_ms)
 {
     prf_error_t err = {0};
@@ -238,8 +251,7 @@ static void hello(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
         return;
     }
     prf_fleet_board_t *board = prf_fleet_find(self->hub->fleet, hello->board);
-    bool taken = board && board->live && prf_fleet_peer(self->hub->fleet, peer) != board;
-    if (!taken) {
+    if (!taken(self, board, peer)) {
         admit(self, peer, hello, now_ms);
         return;
     }
@@ -355,6 +367,17 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
     }
 }
 
+/* The socket is read from its connections in turn. So when there have been as many frames as there can be connections, at most an
+ * old and a new one a board, everybody was heard who had something to say when that began. */
+static void count_frame(prf_sessions_t *self, uint64_t now_ms)
+{
+    if (++self->round_frames < 2 * prf_fleet_count(self->hub->fleet) + READ_AT_ONCE)
+        return;
+    self->heard_all_ms = self->round_ms;
+    self->round_ms = now_ms;
+    self->round_frames = 0;
+}
+
 void prf_sessions_read(prf_sessions_t *self)
 {
     uint64_t now_ms = prf_clock_mono_ms(), until_ms = now_ms + READ_MS;
@@ -363,9 +386,11 @@ void prf_sessions_read(prf_sessions_t *self)
         uint8_t *bytes;
         size_t len;
         if (prf_socket_recv(self->hub->workers, &peer, &bytes, &len, NULL)) {
-            self->drained_ms = now_ms;
+            self->drained_ms = self->heard_all_ms = self->round_ms = now_ms;
+            self->round_frames = 0;
             return;
         }
+        count_frame(self, now_ms);
         prf_frame_t frame;
         prf_error_t err = {0};
         bool ignored = prf_guard_ignores(&self->guard, &peer, now_ms);
@@ -392,26 +417,24 @@ static void offer(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_m
     sessions_send(self, &board->peer, &frame);
 }
 
-static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool beat, bool stalled, uint64_t now_ms)
+static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool due, bool stalled, uint64_t now_ms)
 {
     uint64_t period = self->hub->heartbeat_ms;
     if (stalled)
         board->heard_ms = board->claimed_ms = now_ms;
-    if (board->claim && (!board->live || self->drained_ms >= board->claimed_ms + CLAIM_BEATS * period)) {
+    if (board->claim && (self->drained_ms >= board->claimed_ms + CLAIM_BEATS * period || !taken(self, board, &board->claimant))) {
         prf_hello_t claim = *board->claim;
         prf_peer_t claimant = board->claimant;
         admit(self, &claimant, &claim, now_ms);
         return;
     }
-    if (self->drained_ms >= board->heard_ms + PRF_SESSIONS_SILENT * period) {
+    if (self->heard_all_ms >= board->heard_ms + PRF_SESSIONS_SILENT * period) {
         lose(self, board, PRF_SESSION_SILENT);
         prf_triage_lost(self->hub->triage, board, now_ms);
         return;
     }
-    if (beat) {
-        prf_frame_t frame = {.type = PRF_FRAME_HEARTBEAT, .u.ids.session = board->session};
-        board->unread = sessions_send(self, &board->peer, &frame) == PRF_EBUSY ? board->unread + 1 : 0;
-    }
+    if (due)
+        board->unread = beat(self, board) == PRF_EBUSY ? board->unread + 1 : 0;
     if (board->unread >= MUTE_BEATS) {
         lose(self, board, PRF_SESSION_MUTE);
         return;
@@ -424,14 +447,14 @@ void prf_sessions_tick(prf_sessions_t *self)
     uint64_t now_ms = prf_clock_mono_ms();
     /* When this process itself stood still, the workers' words wait in the socket: nobody was silent. */
     bool stalled = now_ms - self->ticked_ms > 2 * (uint64_t)self->hub->heartbeat_ms;
-    bool beat = now_ms - self->beat_ms >= self->hub->heartbeat_ms;
+    bool due = now_ms - self->beat_ms >= self->hub->heartbeat_ms;
     self->ticked_ms = now_ms;
-    if (beat)
+    if (due)
         self->beat_ms = now_ms;
     for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
         prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
         if (board->live || board->claim)
-            tick_board(self, board, beat, stalled, now_ms);
+            tick_board(self, board, due, stalled, now_ms);
     }
     prf_triage_tick(self->hub->triage, now_ms);
     /* While the store takes nothing, leases stay: their results may be what waits for it. */

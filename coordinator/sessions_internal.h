@@ -15,7 +15,10 @@ struct prf_sessions {
     size_t known;        /* boards that the store told of */
     uint64_t settled_ms; /* when waiting for them ends at the latest; 0: nobody is waited for */
     uint64_t ticked_ms, beat_ms;
-    uint64_t drained_ms; /* when all that workers had sent was last read: what they said later may still wait */
+    uint64_t drained_ms;   /* when all that workers had sent was last read: what they said later may still wait */
+    uint64_t heard_all_ms; /* who had anything to say by then was heard since: of who was not, nothing waits that is older */
+    uint64_t round_ms;     /* since when this is tried again, */
+    size_t round_frames;   /* and how many frames were read since */
     uint64_t log_second;
     unsigned logged;
     prf_guard_t guard;

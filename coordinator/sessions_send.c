@@ -85,14 +85,18 @@ void prf_sessions_revoke(void *arg, uint32_t number, uint64_t job)
     tell(self, board, &board->revoke, job);
 }
 
+/* What finds a full queue stays. What finds no connection is forgotten: such a worker sends its results again when it is
+ * back, and is told then. */
 static void flush_ids(prf_sessions_t *self, const prf_fleet_board_t *board, prf_frame_type_t type, struct prf_fleet_ids *ids)
 {
     size_t sent = 0;
-    while (sent < ids->count) {
+    prf_status_t status = PRF_OK;
+    while (!status && sent < ids->count) {
         size_t count = ids->count - sent < PRF_FRAME_JOBS ? ids->count - sent : PRF_FRAME_JOBS;
-        if (sessions_send(self, &board->peer, &(prf_frame_t){.type = type, .u.ids = {.items = ids->items + sent, .count = count}}))
-            break;
-        sent += count;
+        status =
+            sessions_send(self, &board->peer, &(prf_frame_t){.type = type, .u.ids = {.items = ids->items + sent, .count = count}});
+        if (status != PRF_EBUSY)
+            sent += count;
     }
     if (sent > 0)
         memmove(ids->items, ids->items + sent, (ids->count - sent) * sizeof *ids->items);
