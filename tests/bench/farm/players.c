@@ -53,7 +53,7 @@ static void send_frame(peer_t *peer, const prf_frame_t *frame)
 static void say_hello(peer_t *peer)
 {
     prf_frame_t frame = {.type = PRF_FRAME_HELLO, .u.hello = {.kinds = 0xfff, .dtypes = 0xf}};
-    snprintf(frame.u.hello.board, sizeof frame.u.hello.board, "bench-%05zu", peer->number);
+    snprintf(frame.u.hello.board, sizeof frame.u.hello.board, "bench-%05u", peer->number);
     snprintf(frame.u.hello.kind, sizeof frame.u.hello.kind, "bench");
     snprintf(frame.u.hello.fingerprint, sizeof frame.u.hello.fingerprint, "played");
     snprintf(frame.u.hello.software, sizeof frame.u.hello.software, "prfarm-bench");
