@@ -25,6 +25,7 @@ json_t *bench_resume(const bench_options_t *options);
 json_t *bench_train(const bench_options_t *options);
 json_t *bench_predict(const bench_options_t *options);
 json_t *bench_estimate(const bench_options_t *options);
+json_t *bench_worker(const bench_options_t *options);
 
 /* The median of each figure of a structure of nothing but doubles, field by field; *out is one, too. */
 void medians(const double *rounds, size_t fields, size_t count, double *out);

@@ -30,6 +30,7 @@ static const bench_t benches[] = {
     {"train", "--rows 10000 --features 20", "growing a forest, beside scikit-learn", bench_train},
     {"predict", "--rows 10000 --features 20", "asking that forest, beside scikit-learn", bench_predict},
     {"estimate", "", "a layer and a ResNet-50 through libprfarm; --model FILE: by that model only", bench_estimate},
+    {"worker", "--rounds 1", "what a worker takes of its machine while it waits: memory, file, processor", bench_worker},
 };
 enum { BENCHES = sizeof benches / sizeof *benches };
 
