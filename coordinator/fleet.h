@@ -35,6 +35,7 @@ typedef struct prf_fleet_board {
     uint64_t done, failures[PRF_FAILURES];
     unsigned broken; /* malformed frames of this session */
     unsigned unread; /* heartbeats in a row that found its queue full */
+    uint64_t told;   /* number of the heartbeat's period in which it was last sent something */
 
     prf_trust_t trust; /* triage.h keeps it */
 

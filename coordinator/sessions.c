@@ -48,7 +48,7 @@ prf_status_t prf_sessions_new(prf_sessions_t **out, const prf_hub_t *hub, prf_re
     prf_sessions_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "sessions");
-    *self = (prf_sessions_t){.hub = hub, .results = results, .cap = cap, .first = first, .last_session = first};
+    *self = (prf_sessions_t){.hub = hub, .results = results, .cap = cap, .first = first, .last_session = first, .period = 1};
     self->ticked_ms = self->drained_ms = self->heard_all_ms = self->round_ms = prf_clock_mono_ms();
     prf_status_t status = prf_store_scan(hub->store, PRF_TABLE_BOARD, NULL, load_board, self, NULL, err);
     if (status) {
@@ -161,7 +161,7 @@ static void welcome(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now
         .u.welcome = {.session = board->session, .heartbeat_ms = self->hub->heartbeat_ms, .first_epoch = self->first}};
     prf_publisher_current(self->hub->publisher, board->facts.kind, &frame.u.welcome.model);
     board->offered_ms = now_ms;
-    sessions_send(self, &board->peer, &frame);
+    sessions_tell(self, board, &frame);
 }
 
 static prf_status_t seat(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_t *hello, prf_fleet_board_t **out,
@@ -222,14 +222,14 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     welcome(self, board, now_ms);
 }
 
-static prf_status_t beat(prf_sessions_t *self, const prf_fleet_board_t *board)
+static prf_status_t beat(prf_sessions_t *self, prf_fleet_board_t *board)
 {
-    return sessions_send(self, &board->peer, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids.session = board->session});
+    return sessions_tell(self, board, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids.session = board->session});
 }
 
 /* Whether somebody else than this peer speaks for the board. One whose connection has ended does not: all workers of a fleet that
  * was cut off are back at once, however much there is to read. */
-static bool taken(prf_sessions_t *self, const prf_fleet_board_t *board, const prf_peer_t *peer)
+static bool taken(prf_sessions_t *self, prf_fleet_board_t *board, const prf_peer_t *peer)
 {
     return board && board->live && !prf_peer_same(&board->peer, peer) && beat(self, board) != PRF_ENOTFOUND;
 }
@@ -285,16 +285,18 @@ static void set_credit(prf_sessions_t *self, prf_fleet_board_t *board, size_t jo
     prf_fleet_set_credit(self->hub->fleet, board, (uint32_t)(jobs < room ? jobs : room));
 }
 
-static void fetch(prf_sessions_t *self, const prf_peer_t *peer, const prf_digest_t *digest, uint64_t offset)
+static void fetch(prf_sessions_t *self, prf_fleet_board_t *board, const prf_digest_t *digest, uint64_t offset)
 {
     prf_message_t *chunk;
     prf_error_t err = {0};
     prf_status_t status = prf_publisher_chunk(self->hub->publisher, digest, offset, &chunk, &err);
     if (status) {
-        refuse(self, peer, status, err.text);
+        refuse(self, &board->peer, status, err.text);
         return;
     }
-    if (prf_socket_send_message(self->hub->workers, peer, chunk, &err) && sessions_may_log(self))
+    if (!prf_socket_send_message(self->hub->workers, &board->peer, chunk, &err))
+        board->told = self->period;
+    else if (sessions_may_log(self))
         prf_log(PRF_LOG_DEBUG, "frame_not_sent frame=%s error=\"%s\"", prf_frame_name(PRF_FRAME_CHUNK), err.text);
 }
 
@@ -354,7 +356,7 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
         note_model(self, board, &frame->u.model);
         break;
     case PRF_FRAME_FETCH:
-        fetch(self, peer, &frame->u.fetch.digest, frame->u.fetch.offset);
+        fetch(self, board, &frame->u.fetch.digest, frame->u.fetch.offset);
         break;
     case PRF_FRAME_GOODBYE:
         lose(self, board, PRF_SESSION_LEAVE);
@@ -414,7 +416,7 @@ static void offer(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_m
         same_model(&frame.u.model, &board->model))
         return;
     board->offered_ms = now_ms;
-    sessions_send(self, &board->peer, &frame);
+    sessions_tell(self, board, &frame);
 }
 
 static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool due, bool stalled, uint64_t now_ms)
@@ -433,8 +435,10 @@ static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool due,
         prf_triage_lost(self->hub->triage, board, now_ms);
         return;
     }
-    if (due)
-        board->unread = beat(self, board) == PRF_EBUSY ? board->unread + 1 : 0;
+    if (due) {
+        bool mute = board->told != self->period && beat(self, board) == PRF_EBUSY;
+        board->unread = mute ? board->unread + 1 : 0;
+    }
     if (board->unread >= MUTE_BEATS) {
         lose(self, board, PRF_SESSION_MUTE);
         return;
@@ -456,6 +460,7 @@ void prf_sessions_tick(prf_sessions_t *self)
         if (board->live || board->claim)
             tick_board(self, board, due, stalled, now_ms);
     }
+    self->period += due;
     prf_triage_tick(self->hub->triage, now_ms);
     /* While the store takes nothing, leases stay: their results may be what waits for it. */
     if (!stalled && !prf_commits_blocked(self->hub->commits, NULL))
@@ -479,9 +484,9 @@ void prf_sessions_goodbye(prf_sessions_t *self)
 {
     prf_frame_t frame = {.type = PRF_FRAME_GOODBYE};
     for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
-        const prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
         if (board->live)
-            sessions_send(self, &board->peer, &frame);
+            sessions_tell(self, board, &frame);
     }
 }
 

@@ -15,6 +15,7 @@ struct prf_sessions {
     size_t known;        /* boards that the store told of */
     uint64_t settled_ms; /* when waiting for them ends at the latest; 0: nobody is waited for */
     uint64_t ticked_ms, beat_ms;
+    uint64_t period;       /* number of the heartbeat's, from 1 */
     uint64_t drained_ms;   /* when all that workers had sent was last read: what they said later may still wait */
     uint64_t heard_all_ms; /* who had anything to say by then was heard since: of who was not, nothing waits that is older */
     uint64_t round_ms;     /* since when this is tried again, */
@@ -29,6 +30,8 @@ struct prf_sessions {
 bool sessions_may_log(prf_sessions_t *self);
 /* A frame that finds no room is lost, PRF_EBUSY; workers ask again. */
 prf_status_t sessions_send(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame_t *frame);
+/* The same to a live board, which needs no heartbeat then. */
+prf_status_t sessions_tell(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame);
 /* What a lease gets on top of the time that its jobs should take: the silence that a worker is allowed. */
 uint64_t sessions_slack_ms(const prf_sessions_t *self);
 /* The boards that the fleet knows now are waited for before anything is granted. */
