@@ -68,7 +68,7 @@ void prf_sessions_destroy(prf_sessions_t **self)
     *self = NULL;
 }
 
-static void refuse(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t status, const char *text)
+void sessions_refuse(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t status, const char *text)
 {
     prf_frame_t frame = {.type = PRF_FRAME_REFUSAL, .u.refusal.status = status};
     snprintf(frame.u.refusal.text, sizeof frame.u.refusal.text, "%s", text);
@@ -89,6 +89,7 @@ static void lose(prf_sessions_t *self, prf_fleet_board_t *board, prf_session_eve
         return;
     size_t leases = prf_sched_leases(self->hub->sched, board->number);
     prf_sched_leave(self->hub->sched, board->number);
+    sessions_fetch_end(self, board);
     prf_fleet_detach(self->hub->fleet, board);
     prf_log(PRF_LOG_INFO, "board_gone board=%s because=%s jobs_returned=%zu", board->facts.board, prf_machine_session.events[why],
             leases);
@@ -101,7 +102,7 @@ static void broken(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t st
     prf_fleet_board_t *board = prf_fleet_peer(self->hub->fleet, peer);
     if (sessions_may_log(self))
         prf_log(PRF_LOG_WARN, "frame_refused board=%s error=\"%s\"", board ? board->facts.board : "?", text);
-    refuse(self, peer, status, text);
+    sessions_refuse(self, peer, status, text);
     prf_guard_fault(&self->guard, peer, prf_clock_mono_ms());
     if (board && ++board->broken >= BROKEN_AT_MOST)
         lose(self, board, PRF_SESSION_EXPEL);
@@ -114,7 +115,7 @@ static void deny(prf_sessions_t *self, const prf_peer_t *peer, const char *text)
     if (sessions_may_log(self))
         prf_log(PRF_LOG_WARN, "worker_denied key=%s board=%s error=\"%s\"", prf_auth_name(self->hub->auth, peer),
                 board ? board->facts.board : "?", text);
-    refuse(self, peer, PRF_EDENIED, text);
+    sessions_refuse(self, peer, PRF_EDENIED, text);
     prf_guard_fault(&self->guard, peer, prf_clock_mono_ms());
     if (board)
         lose(self, board, PRF_SESSION_DENY);
@@ -201,7 +202,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
         lose(self, before, PRF_SESSION_LEAVE);
     prf_status_t status = seat(self, peer, hello, &board, &err);
     if (status) {
-        refuse(self, peer, status, err.text);
+        sessions_refuse(self, peer, status, err.text);
         return;
     }
     bool changed = memcmp(&board->facts, hello, offsetof(prf_hello_t, model)) != 0;
@@ -212,6 +213,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->owed = hello->spooled;
     board->heard_ms = now_ms;
     drop_claim(board);
+    sessions_fetch_end(self, board);
     prf_triage_here(self->hub->triage, board, now_ms);
     prf_sched_doubt(self->hub->sched, board->number, now_ms);
     note_model(self, board, &hello->model);
@@ -271,7 +273,7 @@ static void defend(prf_sessions_t *self, prf_fleet_board_t *board)
     char text[PRF_ERROR_TEXT];
     snprintf(text, sizeof text, "a worker for board %s is connected already: give this one another --board name",
              board->facts.board);
-    refuse(self, &board->claimant, PRF_EEXISTS, text);
+    sessions_refuse(self, &board->claimant, PRF_EEXISTS, text);
     if (sessions_may_log(self))
         prf_log(PRF_LOG_WARN, "name_taken board=%s second_worker_refused=true", board->facts.board);
     drop_claim(board);
@@ -283,21 +285,6 @@ static void set_credit(prf_sessions_t *self, prf_fleet_board_t *board, size_t jo
     size_t held = prf_sched_leases(self->hub->sched, board->number);
     size_t room = held < PRF_SESSIONS_CREDIT ? PRF_SESSIONS_CREDIT - held : 0;
     prf_fleet_set_credit(self->hub->fleet, board, (uint32_t)(jobs < room ? jobs : room));
-}
-
-static void fetch(prf_sessions_t *self, prf_fleet_board_t *board, const prf_digest_t *digest, uint64_t offset)
-{
-    prf_message_t *chunk;
-    prf_error_t err = {0};
-    prf_status_t status = prf_publisher_chunk(self->hub->publisher, digest, offset, &chunk, &err);
-    if (status) {
-        refuse(self, &board->peer, status, err.text);
-        return;
-    }
-    if (!prf_socket_send_message(self->hub->workers, &board->peer, chunk, &err))
-        board->told = self->period;
-    else if (sessions_may_log(self))
-        prf_log(PRF_LOG_DEBUG, "frame_not_sent frame=%s error=\"%s\"", prf_frame_name(PRF_FRAME_CHUNK), err.text);
 }
 
 static void results(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame, uint64_t now_ms)
@@ -335,7 +322,7 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
     }
     if (!board) {
         if (frame->type != PRF_FRAME_GOODBYE)
-            refuse(self, peer, PRF_ENOTFOUND, "there is no session with this worker: say hello first");
+            sessions_refuse(self, peer, PRF_ENOTFOUND, "there is no session with this worker: say hello first");
         return;
     }
     board->heard_ms = now_ms;
@@ -354,9 +341,11 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
         break;
     case PRF_FRAME_MODEL_ACK:
         note_model(self, board, &frame->u.model);
+        sessions_fetch_end(self, board);
+        sessions_send_chunks(self, now_ms);
         break;
     case PRF_FRAME_FETCH:
-        fetch(self, board, &frame->u.fetch.digest, frame->u.fetch.offset);
+        sessions_fetch(self, board, &frame->u.fetch.digest, frame->u.fetch.offset, now_ms);
         break;
     case PRF_FRAME_GOODBYE:
         lose(self, board, PRF_SESSION_LEAVE);
@@ -444,6 +433,7 @@ static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool due,
         return;
     }
     offer(self, board, now_ms);
+    sessions_fetch_tick(self, board, now_ms);
 }
 
 void prf_sessions_tick(prf_sessions_t *self)
@@ -461,6 +451,7 @@ void prf_sessions_tick(prf_sessions_t *self)
             tick_board(self, board, due, stalled, now_ms);
     }
     self->period += due;
+    sessions_send_chunks(self, now_ms);
     prf_triage_tick(self->hub->triage, now_ms);
     /* While the store takes nothing, leases stay: their results may be what waits for it. */
     if (!stalled && !prf_commits_blocked(self->hub->commits, NULL))
