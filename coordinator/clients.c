@@ -336,7 +336,7 @@ static void broken(prf_clients_t *self, const prf_peer_t *peer, prf_status_t sta
 
 static void fetch(prf_clients_t *self, const prf_peer_t *peer, const prf_frame_t *frame)
 {
-    prf_frame_t chunk;
+    prf_message_t *chunk;
     prf_error_t err = {0};
     prf_status_t status = prf_auth_client(self->queries.hub->auth, peer, PRF_ROLE_VIEWER, &err);
     if (!status)
@@ -345,8 +345,8 @@ static void fetch(prf_clients_t *self, const prf_peer_t *peer, const prf_frame_t
         refuse(self, peer, status, err.text);
         return;
     }
-    send_frame(self, peer, &chunk);
-    prf_frame_release(&chunk);
+    if (prf_socket_send_message(self->queries.hub->clients, peer, chunk, &err))
+        prf_log(PRF_LOG_DEBUG, "chunk_not_sent error=\"%s\"", err.text);
 }
 
 void prf_clients_read(prf_clients_t *self)

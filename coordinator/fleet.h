@@ -17,8 +17,9 @@ enum { PRF_FLEET_ACKS = 512 };
 /* Boards that something is to be done for. Each stands at most once in a list; whoever takes it out does what there is to do, and
  * puts it back if that is not all. So an event costs as much as the boards that wait for something, however large the fleet. */
 typedef enum {
-    PRF_FLEET_TAKING, /* have credit */
-    PRF_FLEET_TOLD,   /* are to be told of job ids */
+    PRF_FLEET_TAKING,   /* have credit */
+    PRF_FLEET_TOLD,     /* are to be told of job ids */
+    PRF_FLEET_FETCHING, /* wait for a chunk of a model */
     PRF_FLEET_LISTS
 } prf_fleet_list_t;
 
@@ -35,11 +36,19 @@ typedef struct prf_fleet_board {
     uint64_t done, failures[PRF_FAILURES];
     unsigned broken; /* malformed frames of this session */
     unsigned unread; /* heartbeats in a row that found its queue full */
+    uint64_t told;   /* number of the heartbeat's period in which it was last sent something */
 
     prf_trust_t trust; /* triage.h keeps it */
 
     prf_model_version_t model; /* the one that it said it runs */
     uint64_t offered_ms;       /* when it was last told of a newer one */
+
+    struct prf_fleet_fetch {
+        prf_digest_t digest; /* the chunk that it asked for last */
+        uint64_t offset;
+        bool waits;       /* it was not sent yet */
+        uint64_t sent_ms; /* when it was sent; 0: it was not, or is not on its way any more */
+    } fetch;
 
     struct prf_fleet_ids {
         uint64_t *items; /* owned; room for PRF_FLEET_ACKS */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* publisher.c - a table of versions without their bytes. The file that was fetched last is kept in memory, because a fleet fetches
- * the same one at the same time.
+/* publisher.c - a table of versions without their bytes. Files that are being fetched are kept in memory, ready to be sent.
  *
  * A roll-back is stored with the newest version that it turned away from, so that a newer one takes over by being there: no second
  * write has to follow a model into the store. */
@@ -14,6 +13,7 @@
 
 #include "base/log.h"
 #include "net/frames.h"
+#include "shelf.h"
 
 enum { MODEL_KEY = PRF_NAME + 32 };
 
@@ -36,9 +36,7 @@ struct prf_publisher {
     size_t count, cap;
     roll_back_t *roll_backs; /* owned; one a kind at most */
     size_t roll_back_count;
-    prf_digest_t cached;
-    void *cache; /* owned: bytes of `cached` */
-    size_t cache_len;
+    prf_shelf_t shelf;
 };
 
 static void model_key(char key[MODEL_KEY], const char *kind, uint32_t version)
@@ -171,7 +169,7 @@ void prf_publisher_destroy(prf_publisher_t **self)
         return;
     free((*self)->entries);
     free((*self)->roll_backs);
-    free((*self)->cache);
+    prf_shelf_release(&(*self)->shelf);
     free(*self);
     *self = NULL;
 }
@@ -392,9 +390,10 @@ prf_status_t prf_publisher_roll_back(prf_publisher_t *self, const char *kind, ui
     return status;
 }
 
-static prf_status_t cache(prf_publisher_t *self, const prf_digest_t *digest, prf_error_t *err)
+/* The file with this digest, from the store when it does not stand on the shelf yet. */
+static prf_status_t take_down(prf_publisher_t *self, const prf_digest_t *digest, prf_shelf_file_t **out, prf_error_t *err)
 {
-    if (self->cache && prf_digest_compare(&self->cached, digest) == 0)
+    if ((*out = prf_shelf_find(&self->shelf, digest)))
         return PRF_OK;
     for (size_t i = 0; i < self->count; i++) {
         const entry_t *e = &self->entries[i];
@@ -407,32 +406,17 @@ static prf_status_t cache(prf_publisher_t *self, const prf_digest_t *digest, prf
         prf_status_t status = prf_store_get(self->store, PRF_TABLE_MODEL, key, &bytes, &len, err);
         if (status)
             return status;
-        free(self->cache);
-        self->cache = bytes;
-        self->cache_len = len;
-        self->cached = *digest;
-        return PRF_OK;
+        status = prf_shelf_put(&self->shelf, digest, bytes, len, out, err);
+        free(bytes);
+        return status;
     }
     return prf_fail(err, PRF_ENOTFOUND, "no model has this digest: ask for the newest version");
 }
 
-prf_status_t prf_publisher_chunk(prf_publisher_t *self, const prf_digest_t *digest, uint64_t offset, prf_frame_t *out,
+prf_status_t prf_publisher_chunk(prf_publisher_t *self, const prf_digest_t *digest, uint64_t offset, prf_message_t **out,
                                  prf_error_t *err)
 {
-    prf_status_t status = cache(self, digest, err);
-    if (status)
-        return status;
-    if (offset > self->cache_len)
-        return prf_fail(err, PRF_EINVAL, "offset %llu lies behind the model's end at %zu", (unsigned long long)offset,
-                        self->cache_len);
-    size_t len = self->cache_len - (size_t)offset;
-    if (len > PRF_CHUNK_BYTES)
-        len = PRF_CHUNK_BYTES;
-    uint8_t *data = malloc(len ? len : 1);
-    if (!data)
-        return prf_fail(err, PRF_ENOMEM, "a chunk of a model");
-    memcpy(data, (const uint8_t *)self->cache + offset, len);
-    *out = (prf_frame_t){.type = PRF_FRAME_CHUNK,
-                         .u.chunk = {.digest = *digest, .offset = offset, .total = self->cache_len, .data = data, .len = len}};
-    return PRF_OK;
+    prf_shelf_file_t *file;
+    prf_status_t status = take_down(self, digest, &file, err);
+    return status ? status : prf_shelf_chunk(file, offset, out, err);
 }

@@ -6,8 +6,9 @@
  * is cannot be seen from the frame, so the newcomer is held back until the old peer has spoken (refused) or has been silent for
  * two heartbeats (takes over).
  *
- * Whether somebody is silent is judged by what was said until the socket was last read empty: under load a worker's words wait
- * behind others', and it is not silent because we are slow. */
+ * Whether somebody is silent is judged by what was said until everybody was last heard, and whether a claim is contested by what
+ * was said until the socket was last read empty: under load a worker's words wait behind others', and it is not silent because we
+ * are slow. */
 #include "sessions_internal.h"
 
 #include <ctype.h>
@@ -47,8 +48,8 @@ prf_status_t prf_sessions_new(prf_sessions_t **out, const prf_hub_t *hub, prf_re
     prf_sessions_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "sessions");
-    *self = (prf_sessions_t){.hub = hub, .results = results, .cap = cap, .first = first, .last_session = first};
-    self->ticked_ms = self->drained_ms = prf_clock_mono_ms();
+    *self = (prf_sessions_t){.hub = hub, .results = results, .cap = cap, .first = first, .last_session = first, .period = 1};
+    self->ticked_ms = self->drained_ms = self->heard_all_ms = self->round_ms = prf_clock_mono_ms();
     prf_status_t status = prf_store_scan(hub->store, PRF_TABLE_BOARD, NULL, load_board, self, NULL, err);
     if (status) {
         free(self);
@@ -67,7 +68,7 @@ void prf_sessions_destroy(prf_sessions_t **self)
     *self = NULL;
 }
 
-static void refuse(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t status, const char *text)
+void sessions_refuse(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t status, const char *text)
 {
     prf_frame_t frame = {.type = PRF_FRAME_REFUSAL, .u.refusal.status = status};
     snprintf(frame.u.refusal.text, sizeof frame.u.refusal.text, "%s", text);
@@ -88,6 +89,7 @@ static void lose(prf_sessions_t *self, prf_fleet_board_t *board, prf_session_eve
         return;
     size_t leases = prf_sched_leases(self->hub->sched, board->number);
     prf_sched_leave(self->hub->sched, board->number);
+    sessions_fetch_end(self, board);
     prf_fleet_detach(self->hub->fleet, board);
     prf_log(PRF_LOG_INFO, "board_gone board=%s because=%s jobs_returned=%zu", board->facts.board, prf_machine_session.events[why],
             leases);
@@ -100,7 +102,7 @@ static void broken(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t st
     prf_fleet_board_t *board = prf_fleet_peer(self->hub->fleet, peer);
     if (sessions_may_log(self))
         prf_log(PRF_LOG_WARN, "frame_refused board=%s error=\"%s\"", board ? board->facts.board : "?", text);
-    refuse(self, peer, status, text);
+    sessions_refuse(self, peer, status, text);
     prf_guard_fault(&self->guard, peer, prf_clock_mono_ms());
     if (board && ++board->broken >= BROKEN_AT_MOST)
         lose(self, board, PRF_SESSION_EXPEL);
@@ -113,7 +115,7 @@ static void deny(prf_sessions_t *self, const prf_peer_t *peer, const char *text)
     if (sessions_may_log(self))
         prf_log(PRF_LOG_WARN, "worker_denied key=%s board=%s error=\"%s\"", prf_auth_name(self->hub->auth, peer),
                 board ? board->facts.board : "?", text);
-    refuse(self, peer, PRF_EDENIED, text);
+    sessions_refuse(self, peer, PRF_EDENIED, text);
     prf_guard_fault(&self->guard, peer, prf_clock_mono_ms());
     if (board)
         lose(self, board, PRF_SESSION_DENY);
@@ -160,7 +162,7 @@ static void welcome(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now
         .u.welcome = {.session = board->session, .heartbeat_ms = self->hub->heartbeat_ms, .first_epoch = self->first}};
     prf_publisher_current(self->hub->publisher, board->facts.kind, &frame.u.welcome.model);
     board->offered_ms = now_ms;
-    sessions_send(self, &board->peer, &frame);
+    sessions_tell(self, board, &frame);
 }
 
 static prf_status_t seat(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_t *hello, prf_fleet_board_t **out,
@@ -200,7 +202,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
         lose(self, before, PRF_SESSION_LEAVE);
     prf_status_t status = seat(self, peer, hello, &board, &err);
     if (status) {
-        refuse(self, peer, status, err.text);
+        sessions_refuse(self, peer, status, err.text);
         return;
     }
     bool changed = memcmp(&board->facts, hello, offsetof(prf_hello_t, model)) != 0;
@@ -211,6 +213,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->owed = hello->spooled;
     board->heard_ms = now_ms;
     drop_claim(board);
+    sessions_fetch_end(self, board);
     prf_triage_here(self->hub->triage, board, now_ms);
     prf_sched_doubt(self->hub->sched, board->number, now_ms);
     note_model(self, board, &hello->model);
@@ -219,6 +222,18 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     prf_log(PRF_LOG_INFO, "board_here board=%s kind=%s session=%llu spooled=%u fingerprint=\"%s\"", hello->board, hello->kind,
             (unsigned long long)board->session, hello->spooled, hello->fingerprint);
     welcome(self, board, now_ms);
+}
+
+static prf_status_t beat(prf_sessions_t *self, prf_fleet_board_t *board)
+{
+    return sessions_tell(self, board, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids.session = board->session});
+}
+
+/* Whether somebody else than this peer speaks for the board. One whose connection has ended does not: all workers of a fleet that
+ * was cut off are back at once, however much there is to read. */
+static bool taken(prf_sessions_t *self, prf_fleet_board_t *board, const prf_peer_t *peer)
+{
+    return board && board->live && !prf_peer_same(&board->peer, peer) && beat(self, board) != PRF_ENOTFOUND;
 }
 
 static void hello(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_t *hello, uint64_t now_ms)
@@ -238,8 +253,7 @@ static void hello(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
         return;
     }
     prf_fleet_board_t *board = prf_fleet_find(self->hub->fleet, hello->board);
-    bool taken = board && board->live && prf_fleet_peer(self->hub->fleet, peer) != board;
-    if (!taken) {
+    if (!taken(self, board, peer)) {
         admit(self, peer, hello, now_ms);
         return;
     }
@@ -259,7 +273,7 @@ static void defend(prf_sessions_t *self, prf_fleet_board_t *board)
     char text[PRF_ERROR_TEXT];
     snprintf(text, sizeof text, "a worker for board %s is connected already: give this one another --board name",
              board->facts.board);
-    refuse(self, &board->claimant, PRF_EEXISTS, text);
+    sessions_refuse(self, &board->claimant, PRF_EEXISTS, text);
     if (sessions_may_log(self))
         prf_log(PRF_LOG_WARN, "name_taken board=%s second_worker_refused=true", board->facts.board);
     drop_claim(board);
@@ -271,19 +285,6 @@ static void set_credit(prf_sessions_t *self, prf_fleet_board_t *board, size_t jo
     size_t held = prf_sched_leases(self->hub->sched, board->number);
     size_t room = held < PRF_SESSIONS_CREDIT ? PRF_SESSIONS_CREDIT - held : 0;
     prf_fleet_set_credit(self->hub->fleet, board, (uint32_t)(jobs < room ? jobs : room));
-}
-
-static void fetch(prf_sessions_t *self, const prf_peer_t *peer, const prf_digest_t *digest, uint64_t offset)
-{
-    prf_frame_t chunk;
-    prf_error_t err = {0};
-    prf_status_t status = prf_publisher_chunk(self->hub->publisher, digest, offset, &chunk, &err);
-    if (status) {
-        refuse(self, peer, status, err.text);
-        return;
-    }
-    sessions_send(self, peer, &chunk);
-    prf_frame_release(&chunk);
 }
 
 static void results(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame, uint64_t now_ms)
@@ -321,7 +322,7 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
     }
     if (!board) {
         if (frame->type != PRF_FRAME_GOODBYE)
-            refuse(self, peer, PRF_ENOTFOUND, "there is no session with this worker: say hello first");
+            sessions_refuse(self, peer, PRF_ENOTFOUND, "there is no session with this worker: say hello first");
         return;
     }
     board->heard_ms = now_ms;
@@ -340,9 +341,11 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
         break;
     case PRF_FRAME_MODEL_ACK:
         note_model(self, board, &frame->u.model);
+        sessions_fetch_end(self, board);
+        sessions_send_chunks(self, now_ms);
         break;
     case PRF_FRAME_FETCH:
-        fetch(self, peer, &frame->u.fetch.digest, frame->u.fetch.offset);
+        sessions_fetch(self, board, &frame->u.fetch.digest, frame->u.fetch.offset, now_ms);
         break;
     case PRF_FRAME_GOODBYE:
         lose(self, board, PRF_SESSION_LEAVE);
@@ -355,6 +358,17 @@ static void handle(prf_sessions_t *self, const prf_peer_t *peer, const prf_frame
     }
 }
 
+/* The socket is read from its connections in turn. So when there have been as many frames as there can be connections, at most an
+ * old and a new one a board, everybody was heard who had something to say when that began. */
+static void count_frame(prf_sessions_t *self, uint64_t now_ms)
+{
+    if (++self->round_frames < 2 * prf_fleet_count(self->hub->fleet) + READ_AT_ONCE)
+        return;
+    self->heard_all_ms = self->round_ms;
+    self->round_ms = now_ms;
+    self->round_frames = 0;
+}
+
 void prf_sessions_read(prf_sessions_t *self)
 {
     uint64_t now_ms = prf_clock_mono_ms(), until_ms = now_ms + READ_MS;
@@ -363,9 +377,11 @@ void prf_sessions_read(prf_sessions_t *self)
         uint8_t *bytes;
         size_t len;
         if (prf_socket_recv(self->hub->workers, &peer, &bytes, &len, NULL)) {
-            self->drained_ms = now_ms;
+            self->drained_ms = self->heard_all_ms = self->round_ms = now_ms;
+            self->round_frames = 0;
             return;
         }
+        count_frame(self, now_ms);
         prf_frame_t frame;
         prf_error_t err = {0};
         bool ignored = prf_guard_ignores(&self->guard, &peer, now_ms);
@@ -389,34 +405,35 @@ static void offer(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_m
         same_model(&frame.u.model, &board->model))
         return;
     board->offered_ms = now_ms;
-    sessions_send(self, &board->peer, &frame);
+    sessions_tell(self, board, &frame);
 }
 
-static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool beat, bool stalled, uint64_t now_ms)
+static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool due, bool stalled, uint64_t now_ms)
 {
     uint64_t period = self->hub->heartbeat_ms;
     if (stalled)
         board->heard_ms = board->claimed_ms = now_ms;
-    if (board->claim && (!board->live || self->drained_ms >= board->claimed_ms + CLAIM_BEATS * period)) {
+    if (board->claim && (self->drained_ms >= board->claimed_ms + CLAIM_BEATS * period || !taken(self, board, &board->claimant))) {
         prf_hello_t claim = *board->claim;
         prf_peer_t claimant = board->claimant;
         admit(self, &claimant, &claim, now_ms);
         return;
     }
-    if (self->drained_ms >= board->heard_ms + PRF_SESSIONS_SILENT * period) {
+    if (self->heard_all_ms >= board->heard_ms + PRF_SESSIONS_SILENT * period) {
         lose(self, board, PRF_SESSION_SILENT);
         prf_triage_lost(self->hub->triage, board, now_ms);
         return;
     }
-    if (beat) {
-        prf_frame_t frame = {.type = PRF_FRAME_HEARTBEAT, .u.ids.session = board->session};
-        board->unread = sessions_send(self, &board->peer, &frame) == PRF_EBUSY ? board->unread + 1 : 0;
+    if (due) {
+        bool mute = board->told != self->period && beat(self, board) == PRF_EBUSY;
+        board->unread = mute ? board->unread + 1 : 0;
     }
     if (board->unread >= MUTE_BEATS) {
         lose(self, board, PRF_SESSION_MUTE);
         return;
     }
     offer(self, board, now_ms);
+    sessions_fetch_tick(self, board, now_ms);
 }
 
 void prf_sessions_tick(prf_sessions_t *self)
@@ -424,15 +441,17 @@ void prf_sessions_tick(prf_sessions_t *self)
     uint64_t now_ms = prf_clock_mono_ms();
     /* When this process itself stood still, the workers' words wait in the socket: nobody was silent. */
     bool stalled = now_ms - self->ticked_ms > 2 * (uint64_t)self->hub->heartbeat_ms;
-    bool beat = now_ms - self->beat_ms >= self->hub->heartbeat_ms;
+    bool due = now_ms - self->beat_ms >= self->hub->heartbeat_ms;
     self->ticked_ms = now_ms;
-    if (beat)
+    if (due)
         self->beat_ms = now_ms;
     for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
         prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
         if (board->live || board->claim)
-            tick_board(self, board, beat, stalled, now_ms);
+            tick_board(self, board, due, stalled, now_ms);
     }
+    self->period += due;
+    sessions_send_chunks(self, now_ms);
     prf_triage_tick(self->hub->triage, now_ms);
     /* While the store takes nothing, leases stay: their results may be what waits for it. */
     if (!stalled && !prf_commits_blocked(self->hub->commits, NULL))
@@ -456,9 +475,9 @@ void prf_sessions_goodbye(prf_sessions_t *self)
 {
     prf_frame_t frame = {.type = PRF_FRAME_GOODBYE};
     for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
-        const prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+        prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
         if (board->live)
-            sessions_send(self, &board->peer, &frame);
+            sessions_tell(self, board, &frame);
     }
 }
 

@@ -41,6 +41,14 @@ prf_status_t sessions_send(prf_sessions_t *self, const prf_peer_t *peer, const p
     return status;
 }
 
+prf_status_t sessions_tell(prf_sessions_t *self, prf_fleet_board_t *board, const prf_frame_t *frame)
+{
+    prf_status_t status = sessions_send(self, &board->peer, frame);
+    if (!status)
+        board->told = self->period;
+    return status;
+}
+
 uint64_t sessions_slack_ms(const prf_sessions_t *self)
 {
     return (uint64_t)PRF_SESSIONS_SILENT * self->hub->heartbeat_ms + 1000;
@@ -85,14 +93,17 @@ void prf_sessions_revoke(void *arg, uint32_t number, uint64_t job)
     tell(self, board, &board->revoke, job);
 }
 
-static void flush_ids(prf_sessions_t *self, const prf_fleet_board_t *board, prf_frame_type_t type, struct prf_fleet_ids *ids)
+/* What finds a full queue stays. What finds no connection is forgotten: such a worker sends its results again when it is
+ * back, and is told then. */
+static void flush_ids(prf_sessions_t *self, prf_fleet_board_t *board, prf_frame_type_t type, struct prf_fleet_ids *ids)
 {
     size_t sent = 0;
-    while (sent < ids->count) {
+    prf_status_t status = PRF_OK;
+    while (!status && sent < ids->count) {
         size_t count = ids->count - sent < PRF_FRAME_JOBS ? ids->count - sent : PRF_FRAME_JOBS;
-        if (sessions_send(self, &board->peer, &(prf_frame_t){.type = type, .u.ids = {.items = ids->items + sent, .count = count}}))
-            break;
-        sent += count;
+        status = sessions_tell(self, board, &(prf_frame_t){.type = type, .u.ids = {.items = ids->items + sent, .count = count}});
+        if (status != PRF_EBUSY)
+            sent += count;
     }
     if (sent > 0)
         memmove(ids->items, ids->items + sent, (ids->count - sent) * sizeof *ids->items);
@@ -122,7 +133,7 @@ static size_t grant_board(prf_sessions_t *self, prf_fleet_board_t *board, size_t
     if (count == 0)
         return 0;
     prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = jobs, .count = count}};
-    if (sessions_send(self, &board->peer, &frame)) {
+    if (sessions_tell(self, board, &frame)) {
         prf_sched_return(self->hub->sched, board->number, count);
         prf_fleet_set_credit(self->hub->fleet, board, 0); /* it does not read; its next credit shows that it does again */
         return 0;
@@ -147,7 +158,7 @@ bool prf_sessions_send_job(void *arg, prf_fleet_board_t *board, const prf_job_t 
     prf_sessions_t *self = arg;
     prf_job_t copy = *job;
     prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = &copy, .count = 1}};
-    if (board->credit == 0 || sessions_send(self, &board->peer, &frame))
+    if (board->credit == 0 || sessions_tell(self, board, &frame))
         return false;
     prf_fleet_set_credit(self->hub->fleet, board, board->credit - 1);
     return true;

@@ -25,6 +25,12 @@ typedef struct {
 
 bool prf_peer_same(const prf_peer_t *a, const prf_peer_t *b); /* the same connection */
 
+/* What many peers are sent: its bytes are there once, however many queues they wait in, and go when the last has sent them. Belongs
+ * to one thread; the queues keep track of their own shares. */
+typedef struct prf_message prf_message_t;
+PRF_CHECKED prf_status_t prf_message_new(prf_message_t **out, const void *bytes, size_t len, prf_error_t *err); /* copies them */
+void prf_message_destroy(prf_message_t **self); /* NULL-safe; clears *self. Queues keep what they have */
+
 /* High-water marks are set (`queue` messages a peer), linger is short, frames above `limit` bytes are refused by libzmq
  * itself and the peer that sent one is dropped. SUB subscribes to everything. */
 PRF_CHECKED prf_status_t prf_socket_new(prf_socket_t **out, prf_socket_type_t type, int queue, int64_t limit, prf_error_t *err);
@@ -53,6 +59,9 @@ PRF_CHECKED prf_status_t prf_socket_connect(prf_socket_t *self, const char *endp
 PRF_CHECKED prf_status_t prf_socket_tend(prf_socket_t *self, prf_error_t *err);
 /* Never blocks. `to` only for ROUTER. Errors: PRF_EBUSY (the peer's queue is full), PRF_ENOTFOUND (peer gone), PRF_EIO. */
 PRF_CHECKED prf_status_t prf_socket_send(prf_socket_t *self, const prf_peer_t *to, const void *bytes, size_t len, prf_error_t *err);
+/* The same for a message that many are sent. */
+PRF_CHECKED prf_status_t prf_socket_send_message(prf_socket_t *self, const prf_peer_t *to, prf_message_t *message,
+                                                 prf_error_t *err);
 /* Never blocks. *bytes (caller frees) holds one message's payload; a ROUTER tells its sender. Messages of a wrong number of
  * parts are dropped and counted. Errors: PRF_ETIMEOUT when there is nothing to read. */
 PRF_CHECKED prf_status_t prf_socket_recv(prf_socket_t *self, prf_peer_t *from, uint8_t **bytes, size_t *len, prf_error_t *err);

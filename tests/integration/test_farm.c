@@ -311,6 +311,23 @@ Test(farm, a_live_board_keeps_its_name_and_a_silent_one_is_taken_over)
     farm_peer_close(&second);
 }
 
+/* Nobody waits for two heartbeats for one that cannot speak any more. */
+Test(farm, a_board_whose_connection_ended_is_taken_over_at_once)
+{
+    enum { BEAT_MS = 8000 };
+    farm_start(&farm, (const char *[]){"--heartbeat-ms", "8000", NULL});
+    farm_peer_t first, second;
+    farm_peer_connect(&first, &farm);
+    farm_peer_connect(&second, &farm);
+    farm_peer_hello(&first, "same", "hand");
+    uint64_t before = first.session, began = prf_clock_mono_ms();
+    farm_peer_close(&first);
+    farm_peer_hello(&second, "same", "hand");
+    cr_expect_gt(second.session, before);
+    cr_expect_lt(prf_clock_mono_ms() - began, BEAT_MS);
+    farm_peer_close(&second);
+}
+
 Test(farm, a_point_that_fails_three_times_is_given_up_and_stays_so_after_a_restart)
 {
     farm_start(&farm, NULL);

@@ -187,6 +187,40 @@ Test(net, a_full_queue_is_told_and_does_not_block)
     prf_socket_destroy(&router);
 }
 
+/* Also when it is destroyed before it has left. */
+Test(net, a_message_for_many_reaches_all_whole)
+{
+    enum { PEERS = 5 };
+    char at[PRF_ENDPOINT];
+    prf_socket_t *router = bound(PRF_ROUTER, "tcp://127.0.0.1:*", at), *dealers[PEERS];
+    prf_peer_t peers[PEERS], stranger = {.len = 5, .bytes = "abcd"};
+    char text[40000], small[] = "small";
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < PEERS; i++) {
+        dealers[i] = connected(PRF_DEALER, at);
+        say(dealers[i], NULL, "hello");
+        expect(router, &peers[i], "hello");
+    }
+    prf_message_t *large = NULL, *little = NULL;
+    cr_assert_eq(prf_message_new(&large, text, strlen(text), &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_message_new(&little, small, strlen(small), &err), PRF_OK, "%s", err.text);
+    for (int i = 0; i < PEERS; i++) {
+        cr_expect_eq(prf_socket_send_message(router, &peers[i], large, &err), PRF_OK, "%s", err.text);
+        cr_expect_eq(prf_socket_send_message(router, &peers[i], little, &err), PRF_OK, "%s", err.text);
+    }
+    cr_expect_eq(prf_socket_send_message(router, &stranger, large, &err), PRF_ENOTFOUND);
+    prf_message_destroy(&large);
+    prf_message_destroy(&large);
+    prf_message_destroy(&little);
+    for (int i = 0; i < PEERS; i++) {
+        expect(dealers[i], NULL, text);
+        expect(dealers[i], NULL, small);
+        prf_socket_destroy(&dealers[i]);
+    }
+    prf_socket_destroy(&router);
+}
+
 /* A peer of any manners. */
 typedef struct {
     void *context, *socket;

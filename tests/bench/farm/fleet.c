@@ -11,7 +11,8 @@
  *
  * The campaign is submitted when all are connected, since the coordinator hears nobody while it plans so large a one.
  *
- * The load needs two descriptors a worker. Where they are too few, there are fewer workers, and the heading says so. */
+ * The load and the server need a descriptor a worker each. Where they are too few, there are fewer workers, and the heading says
+ * so. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,11 +248,11 @@ static size_t fitting(size_t workers)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return workers;
-    size_t most = limit.rlim_cur > SPARE_DESCRIPTORS + 2 ? (size_t)(limit.rlim_cur - SPARE_DESCRIPTORS) / 2 : 1;
+    size_t most = limit.rlim_cur > SPARE_DESCRIPTORS ? (size_t)(limit.rlim_cur - SPARE_DESCRIPTORS) : 1;
     if (workers <= most)
         return workers;
-    printf("CAUTION: %zu WORKERS DO NOT FIT: this process may hold %llu descriptors, two a worker. THERE ARE ONLY %zu WORKERS.\n\n",
-           workers, (unsigned long long)limit.rlim_cur, most);
+    printf("CAUTION: %zu WORKERS DO NOT FIT: this process may hold %llu descriptors. THERE ARE ONLY %zu WORKERS.\n\n", workers,
+           (unsigned long long)limit.rlim_cur, most);
     return most;
 }
 

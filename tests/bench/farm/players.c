@@ -13,11 +13,6 @@
 #include "swarm.h"
 #include "wire/wire.h"
 
-enum {
-    SLOTS = 1024 /* a power of two above what a worker holds, ids being two apart */,
-    OUTBOX = 1000 /* results and jobs that it holds at most, as prfarm-worker */
-};
-
 typedef struct {
     uint64_t id, epoch, arrived_ns;
     prf_digest_t point;
@@ -30,13 +25,13 @@ typedef struct {
     uint32_t open_credit;
     held_t queue[PRF_FRAME_JOBS]; /* not begun, in order */
     size_t first, count;
-    held_t waiting[SLOTS]; /* for its acknowledgement, by id; id 0: none */
-    size_t waiting_count;
     prf_result_t results[PRF_FRAME_JOBS];
     size_t result_count;
     prf_model_version_t model, fetching;
     uint64_t fetched;
     bool lost; /* says hello again with its next heartbeat */
+    size_t waiting_first, waiting_count, waiting_cap;
+    held_t waiting[]; /* for acknowledgement, a ring in the order in which they were done */
 } worker_t;
 
 static void send_frame(peer_t *peer, const prf_frame_t *frame)
@@ -53,7 +48,7 @@ static void send_frame(peer_t *peer, const prf_frame_t *frame)
 static void say_hello(peer_t *peer)
 {
     prf_frame_t frame = {.type = PRF_FRAME_HELLO, .u.hello = {.kinds = 0xfff, .dtypes = 0xf}};
-    snprintf(frame.u.hello.board, sizeof frame.u.hello.board, "bench-%05zu", peer->number);
+    snprintf(frame.u.hello.board, sizeof frame.u.hello.board, "bench-%05u", peer->number);
     snprintf(frame.u.hello.kind, sizeof frame.u.hello.kind, "bench");
     snprintf(frame.u.hello.fingerprint, sizeof frame.u.hello.fingerprint, "played");
     snprintf(frame.u.hello.software, sizeof frame.u.hello.software, "prfarm-bench");
@@ -62,10 +57,12 @@ static void say_hello(peer_t *peer)
 
 static void worker_join(swarm_t *swarm, peer_t *peer)
 {
-    (void)swarm;
-    peer->player = calloc(1, sizeof(worker_t));
-    if (!peer->player)
+    size_t cap = 2 * (size_t)swarm_load(swarm)->outbox; /* to spare */
+    worker_t *w = calloc(1, sizeof *w + cap * sizeof *w->waiting);
+    if (!w)
         die("a worker", "out of memory");
+    w->waiting_cap = cap;
+    peer->player = w;
     say_hello(peer);
 }
 
@@ -97,6 +94,12 @@ static void send_results(peer_t *peer)
     w->result_count = 0;
 }
 
+static held_t *waiting_at(worker_t *w, size_t index)
+{
+    size_t at = w->waiting_first + index;
+    return &w->waiting[at < w->waiting_cap ? at : at - w->waiting_cap];
+}
+
 static void finish_job(swarm_t *swarm, peer_t *peer, const held_t *job)
 {
     worker_t *w = peer->player;
@@ -111,9 +114,9 @@ static void finish_job(swarm_t *swarm, peer_t *peer, const held_t *job)
                                     .repeats = 5,
                                     .wall_ms = prf_clock_wall_ms(),
                                     .busy_ns = swarm_load(swarm)->job_ns};
-    held_t *slot = &w->waiting[job->id / 2 % SLOTS];
-    w->waiting_count += slot->id == 0;
-    *slot = *job;
+    if (w->waiting_count == w->waiting_cap)
+        die("a worker", "it got more jobs than it asked for");
+    *waiting_at(w, w->waiting_count++) = *job;
     if (w->result_count >= swarm_load(swarm)->batch)
         send_results(peer);
 }
@@ -162,14 +165,18 @@ static void worker_work(swarm_t *swarm, peer_t *peer, uint64_t now_ns)
         give_credit(swarm, peer);
 }
 
-/* Committed or to be forgotten: no heartbeat names it any more. */
+/* Committed or to be forgotten: no heartbeat names it any more. Most often it is the first one; else those before it move up. */
 static void settle(swarm_t *swarm, worker_t *w, uint64_t id, uint64_t now)
 {
-    held_t *job = &w->waiting[id / 2 % SLOTS];
-    if (job->id != id)
+    size_t i = 0;
+    while (i < w->waiting_count && waiting_at(w, i)->id != id)
+        i++;
+    if (i == w->waiting_count)
         return;
-    swarm_waited(swarm_counts(swarm), now - job->arrived_ns);
-    job->id = 0;
+    swarm_waited(swarm_counts(swarm), now - waiting_at(w, i)->arrived_ns);
+    for (; i > 0; i--)
+        *waiting_at(w, i) = *waiting_at(w, i - 1);
+    w->waiting_first = w->waiting_first + 1 < w->waiting_cap ? w->waiting_first + 1 : 0;
     w->waiting_count--;
 }
 
@@ -284,21 +291,21 @@ static void worker_beat(swarm_t *swarm, peer_t *peer, uint64_t now_ns)
 {
     (void)swarm;
     (void)now_ns;
-    const worker_t *w = peer->player;
-    uint64_t ids[PRF_FRAME_JOBS + SLOTS];
-    size_t count = 0, sent = 0;
+    worker_t *w = peer->player;
+    uint64_t ids[PRF_FRAME_JOBS];
+    size_t count = 0, total = w->count + w->waiting_count;
     if (w->lost)
         say_hello(peer);
     if (w->lost || !w->session)
         return;
-    for (size_t i = 0; i < w->count; i++)
-        ids[count++] = w->queue[(w->first + i) % PRF_FRAME_JOBS].id;
-    for (size_t i = 0; w->waiting_count > 0 && i < SLOTS; i++)
-        if (w->waiting[i].id)
-            ids[count++] = w->waiting[i].id;
-    for (; count - sent > PRF_FRAME_JOBS; sent += PRF_FRAME_JOBS)
-        send_heartbeat(peer, ids + sent, PRF_FRAME_JOBS, 0);
-    send_heartbeat(peer, ids + sent, count - sent, 1 + w->open_credit);
+    for (size_t i = 0; i < total; i++) {
+        if (count == PRF_FRAME_JOBS) {
+            send_heartbeat(peer, ids, count, 0);
+            count = 0;
+        }
+        ids[count++] = i < w->count ? w->queue[(w->first + i) % PRF_FRAME_JOBS].id : waiting_at(w, i - w->count)->id;
+    }
+    send_heartbeat(peer, ids, count, 1 + w->open_credit);
 }
 
 const player_t play_worker = {worker_join, worker_hear, worker_beat, worker_work, worker_leave};

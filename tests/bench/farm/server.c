@@ -36,20 +36,20 @@ const char *server_name(serve_t what)
     return names[what];
 }
 
-static void await_ready(server_t *server, const char *format, char *out)
+void await_line(prf_process_t *process, const char *what, const char *format, char *out)
 {
     char text[4096] = "";
     size_t len = 0;
     uint64_t until = prf_clock_mono_ms() + READY_MS;
     while (!strchr(text, '\n') && prf_clock_mono_ms() < until && len < sizeof text - 1) {
-        struct pollfd fd = {.fd = server->process.out, .events = POLLIN};
-        ssize_t n = poll(&fd, 1, 100) > 0 ? read(server->process.out, text + len, sizeof text - 1 - len) : 0;
-        if (n == 0 && prf_process_ended(&server->process, NULL))
+        struct pollfd fd = {.fd = process->out, .events = POLLIN};
+        ssize_t n = poll(&fd, 1, 100) > 0 ? read(process->out, text + len, sizeof text - 1 - len) : 0;
+        if (n == 0 && prf_process_ended(process, NULL))
             break;
         len += n > 0 ? (size_t)n : 0;
     }
     if (sscanf(text, format, out) != 1)
-        die(server_name(server->what), "it did not become ready: see its log");
+        die(what, "it did not become ready: see its log");
 }
 
 static void start_program(server_t *server, const char *const argv[])
@@ -70,7 +70,7 @@ static void start_coordinator(server_t *server)
     prf_process_sibling("prfarm-coordinator", program, sizeof program);
     const char *const argv[] = {program, "--farm", "tcp://127.0.0.1:*", "--store", store, "--sessions", "20000", NULL};
     start_program(server, argv);
-    await_ready(server, "ready farm=%767s", server->farm);
+    await_line(&server->process, server_name(server->what), "ready farm=%767s", server->farm);
     if (prf_endpoints_parse(&at, server->farm, &err))
         die(server->farm, err.text);
     memcpy(server->workers, at.workers, sizeof server->workers);
@@ -91,7 +91,7 @@ void server_start(server_t *server, serve_t what, const char *scratch)
     prf_process_sibling("prfarm-bench-floor", program, sizeof program);
     const char *const argv[] = {program, server->folder, NULL};
     start_program(server, argv);
-    await_ready(server, "ready %255s", server->workers);
+    await_line(&server->process, server_name(server->what), "ready %255s", server->workers);
 }
 
 void server_store(const server_t *server, char *path, size_t cap)
@@ -168,10 +168,15 @@ static double cpu_seconds(pid_t pid)
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
+void process_usage(pid_t pid, usage_t *out)
+{
+    out->cpu_s = cpu_seconds(pid);
+    out->rss_mb = peak_mb(pid);
+}
+
 void server_usage(const server_t *server, usage_t *out)
 {
-    out->cpu_s = cpu_seconds(server->process.pid);
-    out->rss_mb = peak_mb(server->process.pid);
+    process_usage(server->process.pid, out);
 }
 
 static int remove_one(const char *path, const struct stat *info, int flag, struct FTW *ftw)

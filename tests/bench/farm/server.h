@@ -48,6 +48,9 @@ void server_order(const server_t *server, const order_t *order);
 void server_submit(const server_t *server, size_t samples);
 json_t *server_call(const server_t *server, const char *op, json_t *in); /* new reference */
 void server_usage(const server_t *server, usage_t *out);
+void process_usage(pid_t pid, usage_t *out);
+/* What the process says of itself in its first line, which is one text of `format`. */
+void await_line(prf_process_t *process, const char *what, const char *format, char *out);
 void server_store(const server_t *server, char *path, size_t cap); /* folder of its store */
 void server_stop(server_t *server);                                /* kills it, and removes its folder */
 

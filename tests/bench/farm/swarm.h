@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* swarm.h - the load: any number of workers played by one thread, each with a connection of its own. What they say is up to the
- * player (players.c): the real protocol, or the floor's. Bare libzmq and one epoll, so that the load takes as little as possible of
- * the machine that it shares with what is measured. Ends the program with a message when something fails. */
+ * player (players.c): the real protocol, or the floor's. Bare libzmq, so that the load takes as little as possible of the machine
+ * that it shares with what is measured. Ends the program with a message when something fails. */
 #ifndef PRF_BENCH_SWARM_H
 #define PRF_BENCH_SWARM_H
 
@@ -38,8 +38,8 @@ typedef struct {
 
 /* One connection. `player` is the player's own, NULL at first. */
 typedef struct {
-    size_t number;
-    void *socket, *player;
+    uint32_t number;
+    void *socket, *player; /* the socket is that of all */
 } peer_t;
 
 typedef struct {
