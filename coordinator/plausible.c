@@ -12,12 +12,13 @@ typedef struct {
     double ops, bytes, ns; /* logarithms */
 } sample_t;
 
+/* A column each, so that distances are computed several at a time. */
 typedef struct {
     uint32_t klass;
     prf_layer_kind_t kind;
     prf_dtype_t dtype;
     size_t count; /* ever noted */
-    sample_t samples[RING];
+    double ops[RING], bytes[RING], ns[RING];
 } ring_t;
 
 struct prf_plausible {
@@ -73,54 +74,53 @@ void prf_plausible_note(prf_plausible_t *self, uint32_t klass, const prf_block_t
         ring->dtype = block->dtype;
         self->rings[self->count++] = ring;
     }
-    if (ring)
-        ring->samples[ring->count++ % RING] = sample_of(block, latency_ns);
+    if (!ring)
+        return;
+    sample_t sample = sample_of(block, latency_ns);
+    size_t at = ring->count++ % RING;
+    ring->ops[at] = sample.ops;
+    ring->bytes[at] = sample.bytes;
+    ring->ns[at] = sample.ns;
 }
 
-static double distance(const sample_t *a, const sample_t *b)
+static bool fits(const sample_t *told, const ring_t *ring, size_t neighbour)
 {
-    return fabs(a->ops - b->ops) + fabs(a->bytes - b->bytes);
+    double work = (told->ops - ring->ops[neighbour] + told->bytes - ring->bytes[neighbour]) / 2;
+    return fabs(told->ns - ring->ns[neighbour] - work / 2) <= log(PRF_PLAUSIBLE_TIMES);
 }
 
-static bool fits(const sample_t *told, const sample_t *neighbour)
+static void measure(const ring_t *ring, size_t count, const sample_t *told, double distances[RING])
 {
-    double work = (told->ops - neighbour->ops + told->bytes - neighbour->bytes) / 2;
-    return fabs(told->ns - neighbour->ns - work / 2) <= log(PRF_PLAUSIBLE_TIMES);
+    for (size_t i = 0; i < count; i++)
+        distances[i] = fabs(ring->ops[i] - told->ops) + fabs(ring->bytes[i] - told->bytes);
 }
 
-static const sample_t *nearest_to(const ring_t *ring, size_t count, const sample_t *told)
+static size_t nearest_of(const double distances[RING], size_t count)
 {
-    const sample_t *nearest = &ring->samples[0];
-    double least = distance(nearest, told);
-    for (size_t i = 1; i < count; i++) {
-        double d = distance(&ring->samples[i], told);
-        if (d < least) {
-            least = d;
-            nearest = &ring->samples[i];
-        }
-    }
+    size_t nearest = 0;
+    for (size_t i = 1; i < count; i++)
+        if (distances[i] < distances[nearest])
+            nearest = i;
     return nearest;
 }
 
 /* The latency fits none of the few nearest. */
-static bool fits_none(const ring_t *ring, size_t count, const sample_t *told)
+static bool fits_none(const ring_t *ring, size_t count, const sample_t *told, const double distances[RING])
 {
-    const sample_t *nearest[PRF_PLAUSIBLE_NEIGHBOURS];
-    size_t found = 0;
+    size_t nearest[PRF_PLAUSIBLE_NEIGHBOURS], found = 0;
     for (size_t i = 0; i < count; i++) {
-        const sample_t *s = &ring->samples[i];
         size_t at = found;
-        while (at > 0 && distance(s, told) < distance(nearest[at - 1], told))
+        while (at > 0 && distances[i] < distances[nearest[at - 1]])
             at--;
         if (at == PRF_PLAUSIBLE_NEIGHBOURS)
             continue;
         found += found < PRF_PLAUSIBLE_NEIGHBOURS;
         for (size_t k = found - 1; k > at; k--)
             nearest[k] = nearest[k - 1];
-        nearest[at] = s;
+        nearest[at] = i;
     }
     for (size_t i = 0; i < found; i++)
-        if (fits(told, nearest[i]))
+        if (fits(told, ring, nearest[i]))
             return false;
     return true;
 }
@@ -133,7 +133,9 @@ bool prf_plausible_odd(const prf_plausible_t *self, uint32_t klass, const prf_bl
         return false;
     sample_t told = sample_of(block, latency_ns);
     size_t count = ring->count < RING ? ring->count : RING;
-    return !fits(&told, nearest_to(ring, count, &told)) && fits_none(ring, count, &told);
+    double distances[RING];
+    measure(ring, count, &told, distances);
+    return !fits(&told, ring, nearest_of(distances, count)) && fits_none(ring, count, &told, distances);
 }
 
 bool prf_plausible_agree(double a_ns, double b_ns)
