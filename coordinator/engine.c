@@ -76,7 +76,7 @@ void kind_release(kind_t *kind)
     free(kind->tracks);
     free(kind->chains);
     free(kind->probes);
-    free(kind->blocks);
+    free(kind->layers);
     free(kind->pending.items);
     free(kind->stale.items);
     free(kind->again.items);
@@ -150,20 +150,50 @@ const char *role_name(role_t role)
     return names[role];
 }
 
-static prf_status_t probe_slot(kind_t *kind, prf_error_t *err)
+/* Room for one more probe, of so many layers. */
+static prf_status_t probe_slot(kind_t *kind, uint32_t layers, prf_error_t *err)
 {
-    if (kind->probe_count < kind->probe_cap)
-        return PRF_OK;
-    size_t cap = kind->probe_cap ? kind->probe_cap * 2 : 64;
-    probe_t *probes = realloc(kind->probes, cap * sizeof *probes);
-    if (probes)
+    if (kind->probe_count == kind->probe_cap) {
+        size_t cap = kind->probe_cap ? kind->probe_cap * 2 : 64;
+        probe_t *probes = realloc(kind->probes, cap * sizeof *probes);
+        if (!probes)
+            return prf_fail(err, PRF_ENOMEM, "%zu measurements", cap);
         kind->probes = probes;
-    prf_block_t *blocks = probes ? realloc(kind->blocks, cap * sizeof *blocks) : NULL;
-    if (!blocks)
-        return prf_fail(err, PRF_ENOMEM, "%zu measurements", cap);
-    kind->blocks = blocks;
-    kind->probe_cap = cap;
+        kind->probe_cap = cap;
+    }
+    if (kind->layer_count + layers > kind->layer_cap) {
+        size_t cap = kind->layer_cap ? kind->layer_cap * 2 : 64;
+        prf_layer_t *grown = cap < UINT32_MAX ? realloc(kind->layers, cap * sizeof *grown) : NULL;
+        if (!grown)
+            return prf_fail(err, PRF_ENOMEM, "%zu layers", cap);
+        kind->layers = grown;
+        kind->layer_cap = cap;
+    }
     return PRF_OK;
+}
+
+const prf_layer_t *probe_layers(const kind_t *kind, size_t probe)
+{
+    return &kind->layers[kind->probes[probe].layer];
+}
+
+prf_block_t probe_block(const kind_t *kind, size_t probe)
+{
+    const probe_t *p = &kind->probes[probe];
+    prf_block_t block = {.dtype = (prf_dtype_t)p->dtype, .count = p->layer_count};
+    for (uint32_t i = 0; i < p->layer_count; i++)
+        block.layers[i] = kind->layers[p->layer + i];
+    return block;
+}
+
+/* Notes what the probe measures; there is room. */
+static void keep_layers(kind_t *kind, probe_t *probe, const prf_block_t *block)
+{
+    probe->dtype = (uint8_t)block->dtype;
+    probe->layer_count = (uint8_t)block->count;
+    probe->layer = (uint32_t)kind->layer_count;
+    for (uint32_t i = 0; i < block->count; i++)
+        kind->layers[kind->layer_count++] = block->layers[i];
 }
 
 /* Sweeps decide what comes after them, so they go first. */
@@ -251,16 +281,16 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
     p.order = order_of(&p.point, role, attempt);
     if (cut_leaves_out(kind, &p))
         probe_skip(kind, &p);
-    prf_status_t status = probe_slot(kind, err);
+    prf_status_t status = probe_slot(kind, chain == NO_CHAIN ? block->count : 0, err);
     if (!status && p.state == PROBE_PENDING)
         status = list_add(&kind->pending, kind->probe_count, err);
     if (!status)
         status = prf_map_put(&self->index, &p.point, attempt, place_of(board, kind->probe_count), err);
     if (status)
         return status;
-    kind->probes[kind->probe_count] = p;
     if (chain == NO_CHAIN)
-        prf_block_copy(&kind->blocks[kind->probe_count], block);
+        keep_layers(kind, &p, block);
+    kind->probes[kind->probe_count] = p;
     kind->unsorted = true;
     *probe = kind->probe_count++;
     return PRF_OK;
@@ -307,10 +337,11 @@ static void look_ahead(const kind_t *kind)
     enum { AHEAD = 4 };
     if (kind->pending.count < AHEAD)
         return;
-    size_t at = kind->pending.items[kind->pending.count - AHEAD];
-    __builtin_prefetch(&kind->probes[at], 1);
-    __builtin_prefetch(&kind->blocks[at]);
-    __builtin_prefetch((const char *)&kind->blocks[at] + 64);
+    const probe_t *later = &kind->probes[kind->pending.items[kind->pending.count - AHEAD]];
+    const probe_t *next = &kind->probes[kind->pending.items[kind->pending.count - AHEAD / 2]];
+    __builtin_prefetch(later, 1);
+    if (next->layer_count > 0)
+        __builtin_prefetch(&kind->layers[next->layer]);
 }
 
 bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
@@ -325,10 +356,11 @@ bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
     probe->state = PROBE_OUT;
     *recent_of(self, &probe->point) = place_of(board, at);
     kind->out++;
+    self->handed = probe_block(kind, at);
     *out = (prf_want_t){.point = probe->point,
                         .attempt = probe->attempt,
                         .board = board,
-                        .blocks = &kind->blocks[at],
+                        .blocks = &self->handed,
                         .block_count = 1,
                         .role = role_name(probe->role)};
     if (probe->chain != NO_CHAIN) {

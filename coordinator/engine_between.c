@@ -83,7 +83,7 @@ static member_t *next_of(const kind_t *kind, member_t *pool, size_t count, doubl
     member_t *best = NULL;
     double least = INFINITY;
     for (size_t i = 0; i < count; i++) {
-        double rest = written - prf_layer_inputs(&kind->blocks[pool[i].at].layers[0]);
+        double rest = written - prf_layer_inputs(probe_layers(kind, pool[i].at));
         rest = rest < 0 ? INFINITY : rest;
         if (pool[i].taken || (best && rest >= least))
             continue;
@@ -102,8 +102,8 @@ static prf_status_t make_chain(const kind_t *kind, chain_t *chain, member_t *poo
     while (chain->count < length) {
         member_t *next = next_of(kind, pool, count, written);
         next->taken = true;
-        written = prf_layer_outputs(&kind->blocks[next->at].layers[0]);
-        chain->blocks[chain->count++] = kind->blocks[next->at];
+        written = prf_layer_outputs(probe_layers(kind, next->at));
+        chain->blocks[chain->count++] = probe_block(kind, next->at);
         prf_status_t status = list_add(&chain->alone, next->at, err);
         if (status)
             return status;

@@ -132,7 +132,7 @@ static sized_t *sized(const kind_t *kind, const track_t *track, size_t *count)
     sized_t *all = calloc(*count + 1, sizeof *all);
     for (size_t i = 0; all && i < *count; i++) {
         size_t probe = track->random.items[i];
-        all[i] = (sized_t){prf_layer_outputs(&kind->blocks[probe].layers[0]), i, probe};
+        all[i] = (sized_t){prf_layer_outputs(probe_layers(kind, probe)), i, probe};
     }
     if (all)
         qsort(all, *count, sizeof *all, by_elements);
@@ -142,7 +142,7 @@ static sized_t *sized(const kind_t *kind, const track_t *track, size_t *count)
 /* One layer of a pair with the function behind it. */
 static prf_status_t ask_both(prf_engine_t *self, size_t board, pair_t *pair, size_t lead, prf_error_t *err)
 {
-    prf_block_t block = self->kinds[board].blocks[lead];
+    prf_block_t block = probe_block(&self->kinds[board], lead);
     if (!prf_block_activate(&block, pair->fn))
         return PRF_OK; /* too large for an activation */
     prf_status_t status = list_add(&pair->lead, lead, err);
@@ -183,7 +183,7 @@ static size_t fused_of(const prf_engine_t *self, const kind_t *kind, const pair_
 {
     size_t n = 0;
     for (size_t i = 0; i < pair->both.count; i++) {
-        prf_fused_t one = {.elements = prf_layer_outputs(&kind->blocks[pair->both.items[i]].layers[1]), .alone_ns = NAN};
+        prf_fused_t one = {.elements = prf_layer_outputs(probe_layers(kind, pair->both.items[i]) + 1), .alone_ns = NAN};
         if (!passes_latency(self, kind, pair->lead.items[i], &one.lead_ns) ||
             !passes_latency(self, kind, pair->both.items[i], &one.both_ns))
             continue;
@@ -199,8 +199,8 @@ static prf_status_t ask_alone(prf_engine_t *self, size_t board, pair_t *pair, si
 {
     prf_status_t status = PRF_OK;
     for (size_t i = 0; !status && i < count && i < pair->both.count; i++) {
-        const prf_block_t *both = &self->kinds[board].blocks[pair->both.items[i]];
-        prf_block_t block = {.dtype = both->dtype, .count = 1, .layers = {both->layers[1]}};
+        const prf_block_t both = probe_block(&self->kinds[board], pair->both.items[i]);
+        prf_block_t block = {.dtype = both.dtype, .count = 1, .layers = {both.layers[1]}};
         status = want(self, board, &block, NO_CHAIN, 0, ROLE_FUSION, &pair->alone, err);
     }
     return status;

@@ -52,7 +52,10 @@ typedef struct {
     double order; /* pending ones are handed out by it, lowest first */
     probe_state_t state;
     bool reused;
-    bool disturbed; /* the board was slow, busy or throttled meanwhile */
+    bool disturbed;      /* the board was slow, busy or throttled meanwhile */
+    uint8_t layer_count; /* of its block; 0: a chain */
+    uint8_t dtype;       /* prf_dtype_t, likewise */
+    uint32_t layer;      /* the first of them, index into the kind's layers */
     double latency_ns;
     uint64_t busy_ns;
 } probe_t;
@@ -112,7 +115,8 @@ typedef struct {
     bool fusion_asked;   /* it was decided which functions are measured alone */
     bool between_asked;  /* it was decided which layers are measured as chains, too */
     probe_t *probes;     /* owned */
-    prf_block_t *blocks; /* owned; what each probe measures, unless it is a chain: large, and needed when it is handed out only */
+    prf_layer_t *layers; /* owned; of all probes' blocks, one behind the other: a block has room for more than most need */
+    size_t layer_count, layer_cap;
     size_t probe_count, probe_cap;
     list_t pending; /* falling order: the next one is last */
     bool unsorted;
@@ -142,8 +146,8 @@ struct prf_engine {
     kind_t *kinds;      /* owned, one a board of the campaign */
     prf_model_t **olds; /* owned array, each too: models to begin with; NULL: none */
     prf_map_t index;    /* point, attempt -> board and probe */
-    uint64_t
-        *recent; /* owned; board and probe of points that were handed out lately, by their digests: most answers are about these */
+    prf_block_t handed; /* the last block that was handed out */
+    uint64_t *recent;   /* owned; board and probe of points handed out lately, by digest: most answers are about these */
     prf_refresh_t refresh;
     size_t turn; /* the kind whose turn it is in prf_engine_next */
 };
@@ -162,6 +166,9 @@ void kind_release(kind_t *kind);
 const char *role_name(role_t role);
 void kind_fail(kind_t *kind, const char *why);
 
+/* What a probe measures, unless it is a chain; the layers are valid until the next is wanted. */
+const prf_layer_t *probe_layers(const kind_t *kind, size_t probe);
+prf_block_t probe_block(const kind_t *kind, size_t probe);
 /* The probe of a point and attempt of that kind; NULL: never wanted. Valid until the next is wanted. */
 const probe_t *probe_known(const prf_engine_t *self, const kind_t *kind, const prf_digest_t *point, uint32_t attempt);
 

@@ -238,7 +238,7 @@ static prf_layer_t *layers_of(const kind_t *kind, const list_t *list, const list
     prf_layer_t *layers = calloc(*count ? *count : 1, sizeof *layers);
     for (size_t i = 0; layers && i < *count; i++) {
         size_t probe = i < list->count ? list->items[i] : grouped->items[(i - list->count) * stride];
-        layers[i] = kind->blocks[probe].layers[0];
+        layers[i] = *probe_layers(kind, probe);
     }
     return layers;
 }

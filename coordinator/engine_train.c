@@ -34,7 +34,7 @@ static prf_status_t collect(const prf_engine_t *self, const kind_t *kind, const 
 {
     for (size_t i = 0; i < count && i < list->count; i++) {
         size_t probe = list->items[i];
-        prf_observation_t one = {.layer = kind->blocks[probe].layers[0]};
+        prf_observation_t one = {.layer = *probe_layers(kind, probe)};
         if ((seen && seen[probe]) || !passes_latency(self, kind, probe, &one.latency_ns))
             continue;
         if (seen)
@@ -86,7 +86,7 @@ static prf_status_t collect_validation(const prf_engine_t *self, const kind_t *k
             sum += latency_ns;
             n++;
         }
-        prf_observation_t one = {.layer = kind->blocks[track->validated.items[i]].layers[0], .latency_ns = n ? sum / n : 0};
+        prf_observation_t one = {.layer = *probe_layers(kind, track->validated.items[i]), .latency_ns = n ? sum / n : 0};
         prf_status_t status = n ? observe(to, &one, err) : PRF_OK;
         if (status)
             return status;
@@ -102,7 +102,7 @@ static prf_status_t note_taken(const kind_t *kind, const list_t *list, size_t co
         return prf_fail(err, PRF_ENOMEM, "layers that are taken");
     to->taken = taken;
     for (size_t i = 0; i < count; i++)
-        taken[to->taken_count++] = kind->blocks[list->items[i]].layers[0];
+        taken[to->taken_count++] = *probe_layers(kind, list->items[i]);
     return PRF_OK;
 }
 
