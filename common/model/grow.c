@@ -502,7 +502,10 @@ static void fit_member(void *context, size_t index)
 static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t *err)
 {
     const prf_growth_t *growth = fit->growth;
-    prf_ensemble_t e = {.member_count = growth->members, .tree_count = growth->members * growth->rounds, .base = fit->base};
+    prf_ensemble_t e = {.member_count = growth->members,
+                        .tree_count = growth->members * growth->rounds,
+                        .feature_count = fit->feature_count,
+                        .base = fit->base};
     for (uint32_t m = 0; m < growth->members; m++) {
         bool failed = fit->members[m].failed;
         if (failed && fit->members[m].node_count < PRF_NODES)
@@ -513,8 +516,8 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
         return prf_fail(err, PRF_EINVAL, "trees over %zu layers grow beyond %d nodes: train on fewer layers", fit->bins->row_count,
                         PRF_NODES);
     e.nodes = malloc((e.node_count + 1) * sizeof *e.nodes);
-    e.roots = malloc(e.tree_count * sizeof *e.roots);
-    if (!e.nodes || !e.roots) {
+    e.trees = malloc(e.tree_count * sizeof *e.trees);
+    if (!e.nodes || !e.trees) {
         prf_ensemble_release(&e);
         return prf_fail(err, PRF_ENOMEM, "%zu tree nodes", e.node_count);
     }
@@ -522,7 +525,7 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
     for (uint32_t m = 0; m < growth->members; m++) {
         const member_t *member = &fit->members[m];
         for (uint32_t r = 0; r < growth->rounds; r++)
-            e.roots[m * growth->rounds + r] = at + member->roots[r];
+            e.trees[m * growth->rounds + r].root = at + member->roots[r];
         for (size_t i = 0; i < member->node_count; i++) {
             e.nodes[at + i] = member->nodes[i];
             if (member->nodes[i].feature != PRF_LEAF)
@@ -530,6 +533,7 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
         }
         at += (uint32_t)member->node_count;
     }
+    prf_ensemble_close(&e);
     *out = e;
     return PRF_OK;
 }
