@@ -244,6 +244,29 @@ Test(forest, limits_of_growth_are_kept)
     prf_ensemble_release(&coarse);
 }
 
+/* A tree that cannot split answers with the mean of what it drew: as many rows as there are, the first of them k times. */
+Test(forest, a_row_that_is_drawn_several_times_counts_as_often)
+{
+    enum { N = 64, TREES = 200 };
+    float x[N] = {0};
+    double y[N] = {1}, drawn = 0;
+    prf_growth_t how = one_tree;
+    how.bootstrap = true;
+    how.members = TREES;
+    bool often = false;
+    prf_ensemble_t e = grow(x, N, 1, y, &how, 1);
+    cr_assert_eq(e.node_count, TREES);
+    for (int t = 0; t < TREES; t++) {
+        double k = N * ((double)e.nodes[t].value + e.base);
+        cr_assert_float_eq(k, round(k), 1e-5, "tree %d: %g times", t, k);
+        often = often || k > 1.5;
+        drawn += k;
+    }
+    cr_assert(often);
+    cr_assert_float_eq(drawn, TREES, 4 * sqrt(TREES));
+    prf_ensemble_release(&e);
+}
+
 Test(forest, equal_targets_make_one_leaf)
 {
     const float x[] = {1, 2, 3};
