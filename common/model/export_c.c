@@ -30,7 +30,9 @@ KNOWN(prf_term_t, double weight; uint32_t factor_count; prf_factor_t factors[PRF
 KNOWN(prf_blocking_t, prf_order_t order; double elements[PRF_BUFFERS]; double channel_step, column_step;);
 KNOWN(prf_terms_t, uint32_t count[PRF_TERM_SUMS]; prf_term_t * terms; double least_ns; prf_blocking_t blocking;);
 KNOWN(prf_node_t, float value; uint32_t feature : 8; uint32_t child : 24;);
-KNOWN(prf_ensemble_t, uint32_t member_count, tree_count; uint32_t * roots; prf_node_t * nodes; size_t node_count; double base;);
+KNOWN(prf_tree_t, uint32_t root, levels;);
+KNOWN(prf_ensemble_t, uint32_t member_count, tree_count; prf_tree_t * trees; prf_node_t * nodes; size_t node_count, feature_count;
+      double base;);
 KNOWN(prf_gauss_input_t, uint16_t column; double shift, scale;);
 KNOWN(prf_gauss_t, uint32_t input_count, point_count; prf_gauss_input_t * inputs; float *points; double *weights;
       double mean, amplitude;);
@@ -111,10 +113,10 @@ static void put_terms(FILE *out, const prf_terms_t *terms, size_t part)
 
 static void put_trees(FILE *out, const prf_ensemble_t *trees, size_t part)
 {
-    enum { ROOTS_A_LINE = 16, NODES_A_LINE = 5 };
-    fprintf(out, "static const uint32_t prfarm_roots_%zu[] = {", part);
+    enum { TREES_A_LINE = 10, NODES_A_LINE = 5 };
+    fprintf(out, "/* root, levels */\nstatic const prf_tree_t prfarm_trees_%zu[] = {", part);
     for (uint32_t i = 0; i < trees->tree_count; i++)
-        fprintf(out, "%s%u,", i % ROOTS_A_LINE ? " " : "\n    ", trees->roots[i]);
+        fprintf(out, "%s{%u, %u},", i % TREES_A_LINE ? " " : "\n    ", trees->trees[i].root, trees->trees[i].levels);
     fprintf(out,
             "\n};\n/* threshold or answer, feature (%u: a leaf), left child */\nstatic const prf_node_t prfarm_nodes_%zu[] = {",
             (unsigned)PRF_LEAF, part);
@@ -190,9 +192,11 @@ static void put_regressor(FILE *out, const prf_regressor_t *r, size_t part)
         put_sums(out, &r->terms, part);
     if (r->ensemble.member_count)
         fprintf(out,
-                "            .ensemble = {.member_count = %u, .tree_count = %u, .roots = (uint32_t *)prfarm_roots_%zu,\n"
-                "                         .nodes = (prf_node_t *)prfarm_nodes_%zu, .node_count = %zu, .base = %a},\n",
-                r->ensemble.member_count, r->ensemble.tree_count, part, part, r->ensemble.node_count, r->ensemble.base);
+                "            .ensemble = {.member_count = %u, .tree_count = %u, .trees = (prf_tree_t *)prfarm_trees_%zu,\n"
+                "                         .nodes = (prf_node_t *)prfarm_nodes_%zu, .node_count = %zu, .feature_count = %zu,\n"
+                "                         .base = %a},\n",
+                r->ensemble.member_count, r->ensemble.tree_count, part, part, r->ensemble.node_count, r->ensemble.feature_count,
+                r->ensemble.base);
     if (r->gauss.point_count)
         fprintf(out,
                 "            .gauss = {.input_count = %u, .point_count = %u, .inputs = (prf_gauss_input_t *)prfarm_inputs_%zu,\n"

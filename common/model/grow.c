@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* grow.c - trees are grown breadth first, which is the order that an ensemble stores them in: the list of nodes is the queue.
  *
- * The rows of a node are a stretch of one index array that splitting partitions in place. A node's targets are gathered once
+ * The rows of a node are a stretch of one index array that splitting partitions in place. A row that was drawn several times stands
+ * there once and weighs as much: that is a third less to look at, and nothing else changes. A node's targets are gathered once
  * into a dense array, then each column is looked at: for the best cut by counting rows and adding targets per bin (a bitmap of
  * occupied bins makes that cost proportional to the rows, however few), for a random cut by two passes without any bins. */
 #include "model/grow.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +34,9 @@ typedef struct {
     const prf_growth_t *growth;
     prf_rng_t rng;
     uint32_t *rows, *spare;               /* owned; rows of the tree that grows, scratch for partitioning */
-    double *dense;                        /* owned; targets of the node's rows */
+    uint32_t *drawn;                      /* owned; how often each row of the table was drawn for the tree */
+    double *dense;                        /* owned; targets of the node's rows, times their weights */
+    uint32_t *weights;                    /* owned; of the node's rows: how often they were drawn */
     uint16_t *codes;                      /* owned; bins of the node's rows in the column that is looked at */
     uint32_t *order;                      /* owned; columns, shuffled as far as needed */
     span_t *spans;                        /* owned; of the nodes of the tree that grows */
@@ -60,7 +64,7 @@ static void fill_histogram(grower_t *g, const prf_column_t *column, span_t span)
     for (uint32_t i = span.begin; i < span.end; i++) {
         uint16_t bin = column->code[g->rows[i]];
         g->occupied[bin / 64] |= (uint64_t)1 << (bin % 64);
-        g->histogram[bin].count++;
+        g->histogram[bin].count += g->weights[i - span.begin];
         g->histogram[bin].sum += g->dense[i - span.begin];
     }
 }
@@ -76,22 +80,24 @@ static float between(const prf_column_t *column, uint32_t left, uint32_t right)
 typedef struct {
     span_t span;
     uint32_t rows;
-    double total; /* of its targets */
+    uint32_t weight; /* of its rows together */
+    double total;    /* of its targets, times their weights */
 } node_t;
 
-/* What the score of a cut with `count` rows and a sum of targets to its left stays below, without dividing: few cuts need a score.
+/* What the score of a cut with a weight of `count` and a sum of targets to its left stays below, without dividing: few cuts need a
+ * score.
  */
 static inline double promise(const grower_t *g, const node_t *node, uint32_t count, double left)
 {
     double right = node->total - left;
-    return (left * left * g->inverse[count] + right * right * g->inverse[node->rows - count]) * SLACK;
+    return (left * left * g->inverse[count] + right * right * g->inverse[node->weight - count]) * SLACK;
 }
 
 /* The cut between two bins. */
 static void look_at(const prf_column_t *column, const node_t *node, uint32_t bin, uint32_t next, uint32_t count, double left,
                     split_t *best)
 {
-    double s = score(left, node->total - left, count, node->rows - count);
+    double s = score(left, node->total - left, count, node->weight - count);
     if (s > best->score)
         *best = (split_t){column, bin, between(column, bin, next), s};
 }
@@ -106,7 +112,7 @@ static bool best_cut_of_many(grower_t *g, const prf_column_t *column, const node
     for (uint32_t word = 0; word < WORDS; word++) {
         for (uint64_t bits = g->occupied[word]; bits; bits &= bits - 1) {
             uint32_t bin = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            if (count >= least && node->rows - count >= least) {
+            if (count >= least && node->weight - count >= least) {
                 any = true;
                 if (promise(g, node, count, left) > best->score)
                     look_at(column, node, previous, bin, count, left, best);
@@ -142,35 +148,41 @@ static inline double where(bool wanted, double number)
     return number;
 }
 
-/* Cuts before row i of a few: 1 where that row begins a bin, else 0; the sum of targets to the left; what the score stays below. */
+/* Cuts before row i of a few: 1 where that row begins a bin, else 0; the weight and the sum of targets to the left; what the score
+ * stays below. */
 typedef struct {
+    uint32_t weight[FEW];
     double begins[FEW], left[FEW], promise[FEW];
 } cuts_t;
 
 /* Additions come in the same order as with a histogram, so sums are the same to the bit. A factor instead of a branch that nobody
  * can foresee. */
-static void sums_of_few(cuts_t *cuts, const double *dense, const int16_t *sorted, uint32_t n)
+static void sums_of_few(cuts_t *cuts, const grower_t *g, const int16_t *sorted, uint32_t n)
 {
-    double left = 0, sum = dense[sorted[0] & (FEW - 1)]; /* sum: of the bin */
+    uint32_t first = (uint32_t)sorted[0] & (FEW - 1), weight = g->weights[first];
+    double left = 0, sum = g->dense[first]; /* sum: of the bin */
     for (uint32_t i = 1; i < n; i++)
         cuts->begins[i] = (sorted[i] ^ sorted[i - 1]) >> FEW_BITS ? 1 : 0;
     for (uint32_t i = 1; i < n; i++) {
+        uint32_t row = (uint32_t)sorted[i] & (FEW - 1);
         left += sum * cuts->begins[i];
-        sum = sum * (1 - cuts->begins[i]) + dense[sorted[i] & (FEW - 1)];
+        sum = sum * (1 - cuts->begins[i]) + g->dense[row];
         cuts->left[i] = left;
+        cuts->weight[i] = weight;
+        weight += g->weights[row];
     }
 }
 
 /* The largest promise of cuts from `first` to `last`. */
-static double promises_of_few(cuts_t *cuts, const double *inverse, const node_t *node, int first, int last)
+static double promises_of_few(cuts_t *cuts, const double *inverse, const node_t *node, uint32_t first, uint32_t last)
 {
-    const double *rest = inverse + node->rows;
     double total = node->total, most = 0;
-    for (int i = first; i <= last; i++) {
+    for (uint32_t i = first; i <= last; i++) {
         double left = cuts->left[i], right = total - left;
-        cuts->promise[i] = (left * left * inverse[i] + right * right * rest[-i]) * (SLACK * cuts->begins[i]);
+        cuts->promise[i] = (left * left * inverse[cuts->weight[i]] + right * right * inverse[node->weight - cuts->weight[i]]) *
+                           (SLACK * cuts->begins[i]);
     }
-    for (int i = first; i <= last; i++)
+    for (uint32_t i = first; i <= last; i++)
         most = cuts->promise[i] > most ? cuts->promise[i] : most;
     return most;
 }
@@ -180,19 +192,24 @@ static bool best_cut_of_few(const grower_t *g, const prf_column_t *column, const
 {
     int16_t key[FEW] = {0}, sorted[FEW] = {0};
     cuts_t cuts;
-    int n = (int)node->rows, least = (int)g->growth->min_leaf;
-    for (int i = 0; i < n; i++)
-        key[i] = (int16_t)(column->code[g->rows[node->span.begin + (uint32_t)i]] << FEW_BITS | i);
-    sort_few(key, sorted, node->rows);
-    if ((sorted[least - 1] ^ sorted[n - least]) >> FEW_BITS == 0)
+    uint32_t n = node->rows, least = g->growth->min_leaf, first = 1, last = n - 1;
+    for (uint32_t i = 0; i < n; i++)
+        key[i] = (int16_t)((uint32_t)column->code[g->rows[node->span.begin + i]] << FEW_BITS | i);
+    assert(n > 1);
+    sort_few(key, sorted, n);
+    sums_of_few(&cuts, g, sorted, n);
+    while (first <= last && cuts.weight[first] < least)
+        first++;
+    while (first <= last && node->weight - cuts.weight[last] < least)
+        last--;
+    if (first > last || (sorted[first - 1] ^ sorted[last]) >> FEW_BITS == 0)
         return false;
-    sums_of_few(&cuts, g->dense, sorted, node->rows);
-    if (promises_of_few(&cuts, g->inverse, node, least, n - least) <= best->score)
+    if (promises_of_few(&cuts, g->inverse, node, first, last) <= best->score)
         return true;
-    for (int i = least; i <= n - least; i++)
+    for (uint32_t i = first; i <= last; i++)
         if (cuts.promise[i] > best->score && cuts.begins[i] > 0)
-            look_at(column, node, (uint32_t)sorted[i - 1] >> FEW_BITS, (uint32_t)sorted[i] >> FEW_BITS, (uint32_t)i, cuts.left[i],
-                    best);
+            look_at(column, node, (uint32_t)sorted[i - 1] >> FEW_BITS, (uint32_t)sorted[i] >> FEW_BITS, cuts.weight[i],
+                    cuts.left[i], best);
     return true;
 }
 
@@ -200,9 +217,10 @@ static bool best_cut_of_few(const grower_t *g, const prf_column_t *column, const
 static bool best_cut_of_two(const grower_t *g, const prf_column_t *column, const node_t *node, split_t *best)
 {
     uint32_t a = column->code[g->rows[node->span.begin]], b = column->code[g->rows[node->span.begin + 1]];
-    if (a == b)
+    uint32_t left = g->weights[a > b], least = g->growth->min_leaf;
+    if (a == b || left < least || node->weight - left < least)
         return false;
-    look_at(column, node, a < b ? a : b, a < b ? b : a, 1, g->dense[a > b], best);
+    look_at(column, node, a < b ? a : b, a < b ? b : a, left, g->dense[a > b], best);
     return true;
 }
 
@@ -218,7 +236,7 @@ static uint32_t bin_at(const prf_column_t *column, uint32_t first, uint32_t last
     return (uint32_t)(low - column->low);
 }
 
-/* Sum and number of the targets at or below the cut. Four lanes, so that one addition need not wait for the one before; the
+/* Sum and weight of the targets at or below the cut. Four lanes, so that one addition need not wait for the one before; the
  * order of additions is fixed all the same. */
 static double sum_left(const grower_t *g, uint32_t n, uint32_t cut, uint32_t *count)
 {
@@ -227,12 +245,12 @@ static double sum_left(const grower_t *g, uint32_t n, uint32_t cut, uint32_t *co
     for (; i + 4 <= n; i += 4)
         for (uint32_t k = 0; k < 4; k++) {
             bool goes = g->codes[i + k] <= cut;
-            left += goes;
+            left += g->weights[i + k] * goes;
             lane[k] += where(goes, g->dense[i + k]);
         }
     for (; i < n; i++) {
         bool goes = g->codes[i] <= cut;
-        left += goes;
+        left += g->weights[i] * goes;
         lane[0] += where(goes, g->dense[i]);
     }
     *count = left;
@@ -256,9 +274,9 @@ static bool random_cut(grower_t *g, const prf_column_t *column, const node_t *no
         at = column->low[first];
     uint32_t cut = bin_at(column, first, last, at);
     double left = sum_left(g, n, cut, &left_count);
-    if (left_count < g->growth->min_leaf || n - left_count < g->growth->min_leaf)
+    if (left_count < g->growth->min_leaf || node->weight - left_count < g->growth->min_leaf)
         return false;
-    double s = score(left, node->total - left, left_count, n - left_count);
+    double s = score(left, node->total - left, left_count, node->weight - left_count);
     if (s > best->score)
         *best = (split_t){column, cut, fmaxf(at, column->high[cut]), s};
     return true;
@@ -321,17 +339,19 @@ static bool add_node(grower_t *g, span_t span)
 }
 
 /* Gathers the node's targets; true when they differ enough to be worth a split. */
-static bool gather(grower_t *g, const double *target, span_t span, double *total)
+static bool gather(grower_t *g, const double *target, node_t *node)
 {
-    double low = INFINITY, high = -INFINITY, sum = 0;
-    for (uint32_t i = span.begin; i < span.end; i++) {
-        double y = target[g->rows[i]];
-        g->dense[i - span.begin] = y;
+    double low = INFINITY, high = -INFINITY;
+    for (uint32_t i = 0; i < node->rows; i++) {
+        uint32_t row = g->rows[node->span.begin + i], weight = g->drawn[row];
+        double y = target[row];
+        g->weights[i] = weight;
+        g->dense[i] = weight * y;
         low = y < low ? y : low;
         high = y > high ? y : high;
-        sum += y;
+        node->weight += weight;
+        node->total += weight * y;
     }
-    *total = sum;
     return high - low > 1e-9;
 }
 
@@ -344,12 +364,12 @@ static bool grow_tree(grower_t *g, const double *target, uint32_t row_count)
         return false;
     for (size_t i = g->tree_at; i < g->node_count; i++) {
         span_t span = g->spans[i - g->tree_at];
-        uint32_t n = span.end - span.begin;
-        node_t node = {span, n, 0};
+        node_t node = {.span = span, .rows = span.end - span.begin};
         split_t split;
-        bool varied = gather(g, target, span, &node.total);
-        if (!varied || n < 2 * how->min_leaf || (how->max_depth && span.depth == how->max_depth) || !find_split(g, &node, &split)) {
-            g->nodes[i].value = (float)(how->shrink * node.total / n);
+        bool varied = gather(g, target, &node);
+        if (!varied || node.weight < 2 * how->min_leaf || (how->max_depth && span.depth == how->max_depth) ||
+            !find_split(g, &node, &split)) {
+            g->nodes[i].value = (float)(how->shrink * node.total / node.weight);
             continue;
         }
         uint32_t middle = partition(g, span, &split);
@@ -360,19 +380,22 @@ static bool grow_tree(grower_t *g, const double *target, uint32_t row_count)
     return true;
 }
 
+/* How many different ones there are. */
 static uint32_t draw_rows(grower_t *g)
 {
     uint32_t n = (uint32_t)g->bins->row_count, count = 0;
-    if (g->growth->bootstrap) {
-        for (; count < n; count++)
-            g->rows[count] = (uint32_t)prf_rng_below(&g->rng, n);
-        return n;
-    }
+    bool all = g->growth->row_share >= 1 && !g->growth->bootstrap;
     for (uint32_t i = 0; i < n; i++)
-        if (g->growth->row_share >= 1 || prf_rng_double(&g->rng) < g->growth->row_share)
+        g->drawn[i] = all || (!g->growth->bootstrap && prf_rng_double(&g->rng) < g->growth->row_share);
+    for (uint32_t i = 0; i < n && g->growth->bootstrap; i++)
+        g->drawn[prf_rng_below(&g->rng, n)]++;
+    for (uint32_t i = 0; i < n; i++)
+        if (g->drawn[i])
             g->rows[count++] = i;
-    if (count == 0)
+    if (count == 0) {
         g->rows[count++] = (uint32_t)prf_rng_below(&g->rng, n);
+        g->drawn[g->rows[0]] = 1;
+    }
     return count;
 }
 
@@ -380,7 +403,9 @@ static void grower_release(grower_t *g)
 {
     free(g->rows);
     free(g->spare);
+    free(g->drawn);
     free(g->dense);
+    free(g->weights);
     free(g->codes);
     free(g->inverse);
     free(g->order);
@@ -400,12 +425,14 @@ static grower_t *grower_new(const prf_bins_t *bins, const prf_growth_t *growth, 
     prf_rng_init(&g->rng, seed, stream);
     g->rows = malloc(n * sizeof *g->rows);
     g->spare = malloc(n * sizeof *g->spare);
+    g->drawn = malloc(n * sizeof *g->drawn);
     g->dense = malloc(n * sizeof *g->dense);
+    g->weights = malloc(n * sizeof *g->weights);
     g->codes = malloc(n * sizeof *g->codes);
     g->inverse = malloc((n + 1) * sizeof *g->inverse);
     g->order = malloc((bins->column_count + 1) * sizeof *g->order);
     g->spans = malloc(2 * n * sizeof *g->spans);
-    if (!g->rows || !g->spare || !g->dense || !g->codes || !g->inverse || !g->order || !g->spans) {
+    if (!g->rows || !g->spare || !g->drawn || !g->dense || !g->weights || !g->codes || !g->inverse || !g->order || !g->spans) {
         grower_release(g);
         return NULL;
     }
@@ -502,7 +529,10 @@ static void fit_member(void *context, size_t index)
 static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t *err)
 {
     const prf_growth_t *growth = fit->growth;
-    prf_ensemble_t e = {.member_count = growth->members, .tree_count = growth->members * growth->rounds, .base = fit->base};
+    prf_ensemble_t e = {.member_count = growth->members,
+                        .tree_count = growth->members * growth->rounds,
+                        .feature_count = fit->feature_count,
+                        .base = fit->base};
     for (uint32_t m = 0; m < growth->members; m++) {
         bool failed = fit->members[m].failed;
         if (failed && fit->members[m].node_count < PRF_NODES)
@@ -513,8 +543,8 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
         return prf_fail(err, PRF_EINVAL, "trees over %zu layers grow beyond %d nodes: train on fewer layers", fit->bins->row_count,
                         PRF_NODES);
     e.nodes = malloc((e.node_count + 1) * sizeof *e.nodes);
-    e.roots = malloc(e.tree_count * sizeof *e.roots);
-    if (!e.nodes || !e.roots) {
+    e.trees = malloc(e.tree_count * sizeof *e.trees);
+    if (!e.nodes || !e.trees) {
         prf_ensemble_release(&e);
         return prf_fail(err, PRF_ENOMEM, "%zu tree nodes", e.node_count);
     }
@@ -522,7 +552,7 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
     for (uint32_t m = 0; m < growth->members; m++) {
         const member_t *member = &fit->members[m];
         for (uint32_t r = 0; r < growth->rounds; r++)
-            e.roots[m * growth->rounds + r] = at + member->roots[r];
+            e.trees[m * growth->rounds + r].root = at + member->roots[r];
         for (size_t i = 0; i < member->node_count; i++) {
             e.nodes[at + i] = member->nodes[i];
             if (member->nodes[i].feature != PRF_LEAF)
@@ -530,6 +560,7 @@ static prf_status_t assemble(prf_ensemble_t *out, const fit_t *fit, prf_error_t 
         }
         at += (uint32_t)member->node_count;
     }
+    prf_ensemble_close(&e);
     *out = e;
     return PRF_OK;
 }

@@ -177,15 +177,20 @@ void prf_model_part_predict(const prf_model_part_t *part, const prf_layer_t *lay
     prf_regressor_predict(&part->regressor, &(prf_seen_t){view.features, &view.work, view.quantities}, log_ns, spread);
 }
 
-void prf_model_part_estimate(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, prf_estimate_t *out)
+static void conclude(const prf_model_part_t *part, const prf_layer_t *layer, double log_ns, double spread, prf_estimate_t *out)
 {
     const prf_regressor_t *r = &part->regressor;
-    double log_ns, spread;
-    prf_model_part_predict(part, layer, extras, &log_ns, &spread);
     out->latency_ns = exp(log_ns);
     out->low_ns = exp(log_ns + r->low * (spread + r->floor));
     out->high_ns = exp(log_ns + r->high * (spread + r->floor));
     out->outside = is_outside(&part->space, layer);
+}
+
+void prf_model_part_estimate(const prf_model_part_t *part, const prf_layer_t *layer, const double *extras, prf_estimate_t *out)
+{
+    double log_ns, spread;
+    prf_model_part_predict(part, layer, extras, &log_ns, &spread);
+    conclude(part, layer, log_ns, spread, out);
 }
 
 const prf_model_part_t *prf_model_part_find(const prf_model_t *model, prf_layer_kind_t kind, prf_dtype_t dtype)
@@ -246,47 +251,119 @@ bool prf_model_covers(const prf_model_t *model, const prf_block_t *block)
     return true;
 }
 
-static void add_up(prf_estimate_t *total, const prf_estimate_t *one)
-{
-    total->latency_ns += one->latency_ns;
-    total->low_ns += one->low_ns;
-    total->high_ns += one->high_ns;
-    total->outside = total->outside || one->outside;
-}
+/* What a block's estimate is the sum of. */
+typedef struct {
+    const prf_model_part_t *part; /* that has to be asked about the layer; NULL: the estimate is here */
+    const prf_layer_t *layer;
+    prf_estimate_t estimate;
+} share_t;
 
-/* What an activation behind another layer adds. One that takes as long as on its own is known best by the part of activations. */
-static void add_activation(prf_estimate_t *total, const prf_model_t *model, const prf_block_t *block, const prf_layer_t *activation)
+/* Of an activation behind another layer. One that takes as long as on its own is known best by the part of activations. */
+static share_t share_of_activation(const prf_model_t *model, const prf_block_t *block, const prf_layer_t *activation)
 {
     const prf_fusion_t *rule = find_fusion(model, block, activation);
-    if (!rule)
-        return;
-    const prf_model_part_t *part =
-        rule->verdict == PRF_FUSION_SEPARATE ? prf_model_part_find(model, PRF_ACTIVATION, block->dtype) : NULL;
-    double ns = rule->fixed_ns + rule->ns_per_element * prf_layer_outputs(activation);
-    prf_estimate_t one = {.latency_ns = ns, .low_ns = ns, .high_ns = ns};
-    if (part)
-        prf_model_part_estimate(part, activation, NULL, &one);
-    add_up(total, &one);
+    double ns = rule ? rule->fixed_ns + rule->ns_per_element * prf_layer_outputs(activation) : 0;
+    bool separate = rule && rule->verdict == PRF_FUSION_SEPARATE;
+    return (share_t){.part = separate ? prf_model_part_find(model, PRF_ACTIVATION, block->dtype) : NULL,
+                     .layer = activation,
+                     .estimate = {.latency_ns = ns, .low_ns = ns, .high_ns = ns}};
+}
+
+/* One for each layer. Returns the layer that the model does not know, or NULL. */
+static const prf_layer_t *find_shares(share_t shares[PRF_BLOCK_LAYERS], const prf_model_t *model, const prf_block_t *block)
+{
+    for (uint32_t i = 0; i < block->count; i++) {
+        const prf_layer_t *layer = &block->layers[i];
+        if (!has_share(block, i)) {
+            shares[i] = share_of_activation(model, block, layer);
+            continue;
+        }
+        shares[i] = (share_t){.part = prf_model_part_find(model, layer->kind, block->dtype), .layer = layer};
+        if (!shares[i].part)
+            return layer;
+    }
+    return NULL;
+}
+
+static void add_up(const share_t *shares, size_t count, prf_estimate_t *out)
+{
+    *out = (prf_estimate_t){0};
+    for (size_t i = 0; i < count; i++) {
+        const prf_estimate_t *one = &shares[i].estimate;
+        out->latency_ns += one->latency_ns;
+        out->low_ns += one->low_ns;
+        out->high_ns += one->high_ns;
+        out->outside = out->outside || one->outside;
+    }
 }
 
 prf_status_t prf_model_estimate(const prf_model_t *model, const prf_block_t *block, const double *extras, prf_estimate_t *out,
                                 prf_error_t *err)
 {
-    prf_estimate_t total = {0};
-    for (uint32_t i = 0; i < block->count; i++) {
-        if (!has_share(block, i)) {
-            add_activation(&total, model, block, &block->layers[i]);
-            continue;
-        }
-        const prf_model_part_t *part = prf_model_part_find(model, block->layers[i].kind, block->dtype);
-        if (!part)
-            return prf_fail(err, PRF_EUNSUPPORTED,
-                            "the model of '%s' knows no %s of data type %s: train it on some, or leave the layer out", model->kind,
-                            prf_layer_kind_name(block->layers[i].kind), prf_dtype_name(block->dtype));
-        prf_estimate_t one;
-        prf_model_part_estimate(part, &block->layers[i], i == 0 ? extras : NULL, &one);
-        add_up(&total, &one);
+    share_t shares[PRF_BLOCK_LAYERS];
+    const prf_layer_t *unknown = find_shares(shares, model, block);
+    if (unknown)
+        return prf_fail(err, PRF_EUNSUPPORTED,
+                        "the model of '%s' knows no %s of data type %s: train it on some, or leave the layer out", model->kind,
+                        prf_layer_kind_name(unknown->kind), prf_dtype_name(block->dtype));
+    for (uint32_t i = 0; i < block->count; i++)
+        if (shares[i].part)
+            prf_model_part_estimate(shares[i].part, shares[i].layer, i == 0 ? extras : NULL, &shares[i].estimate);
+    add_up(shares, block->count, out);
+    return PRF_OK;
+}
+
+static void ask_part(const prf_model_part_t *part, share_t *const asked[], size_t count)
+{
+    prf_model_view_t views[PRF_REGRESSOR_ROWS];
+    prf_seen_t seen[PRF_REGRESSOR_ROWS];
+    double log_ns[PRF_REGRESSOR_ROWS], spread[PRF_REGRESSOR_ROWS];
+    for (size_t i = 0; i < count; i++) {
+        prf_model_part_view(part, asked[i]->layer, NULL, &views[i]);
+        seen[i] = (prf_seen_t){views[i].features, &views[i].work, views[i].quantities};
     }
-    *out = total;
+    prf_regressor_predict_many(&part->regressor, seen, count, log_ns, spread);
+    for (size_t i = 0; i < count; i++)
+        conclude(part, asked[i]->layer, log_ns[i], spread[i], &asked[i]->estimate);
+}
+
+/* Part by part, so that each sees its layers together. */
+static void ask_parts(const prf_model_t *model, share_t *shares, size_t count)
+{
+    share_t *asked[PRF_REGRESSOR_ROWS];
+    for (size_t p = 0; p < model->part_count; p++) {
+        size_t n = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (shares[i].part != &model->parts[p])
+                continue;
+            asked[n++] = &shares[i];
+            if (n == PRF_REGRESSOR_ROWS) {
+                ask_part(&model->parts[p], asked, n);
+                n = 0;
+            }
+        }
+        ask_part(&model->parts[p], asked, n);
+    }
+}
+
+prf_status_t prf_model_estimate_many(const prf_model_t *model, const prf_block_t *const blocks[], size_t count,
+                                     prf_estimate_t out[], prf_error_t *err)
+{
+    share_t *shares = malloc((count * PRF_BLOCK_LAYERS + 1) * sizeof *shares);
+    size_t share_count = 0, used = 0;
+    if (!shares)
+        return prf_fail(err, PRF_ENOMEM, "estimates of %zu blocks", count);
+    for (size_t i = 0; i < count; i++)
+        if (!find_shares(shares + share_count, model, blocks[i]))
+            share_count += blocks[i]->count;
+    ask_parts(model, shares, share_count);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (prf_estimate_t){.latency_ns = NAN, .low_ns = NAN, .high_ns = NAN};
+        if (used == share_count || shares[used].layer != blocks[i]->layers)
+            continue;
+        add_up(shares + used, blocks[i]->count, &out[i]);
+        used += blocks[i]->count;
+    }
+    free(shares);
     return PRF_OK;
 }

@@ -115,6 +115,11 @@ bool prf_regressor_has_rest(const prf_regressor_t *self)
     return self->ensemble.member_count || self->gauss.point_count;
 }
 
+static double put_together(const prf_regressor_t *self, double by_trees, double by_gauss)
+{
+    return self->ensemble.member_count && self->gauss.point_count ? (by_trees + by_gauss) / 2 : by_trees + by_gauss;
+}
+
 void prf_regressor_rest(const prf_regressor_t *self, const float *features, double *log_ratio, double *spread)
 {
     double by_gauss = 0;
@@ -123,13 +128,32 @@ void prf_regressor_rest(const prf_regressor_t *self, const float *features, doub
         prf_gauss_predict(&self->gauss, features, &by_gauss, spread);
     if (self->ensemble.member_count)
         prf_ensemble_predict(&self->ensemble, features, log_ratio, spread);
-    *log_ratio = self->ensemble.member_count && self->gauss.point_count ? (*log_ratio + by_gauss) / 2 : *log_ratio + by_gauss;
+    *log_ratio = put_together(self, *log_ratio, by_gauss);
 }
 
 void prf_regressor_predict(const prf_regressor_t *self, const prf_seen_t *seen, double *log_ns, double *spread)
 {
     prf_regressor_rest(self, seen->features, log_ns, spread);
     *log_ns += log_scale(self, seen);
+}
+
+void prf_regressor_predict_many(const prf_regressor_t *self, const prf_seen_t seen[], size_t count, double log_ns[],
+                                double spread[])
+{
+    const float *rows[PRF_REGRESSOR_ROWS];
+    double by_trees[PRF_REGRESSOR_ROWS] = {0}, by_gauss = 0;
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = seen[i].features;
+        spread[i] = 0;
+    }
+    if (self->ensemble.member_count)
+        prf_ensemble_predict_many(&self->ensemble, rows, count, by_trees, spread);
+    for (size_t i = 0; i < count; i++) {
+        double distant;
+        if (self->gauss.point_count)
+            prf_gauss_predict(&self->gauss, rows[i], &by_gauss, self->ensemble.member_count ? &distant : &spread[i]);
+        log_ns[i] = put_together(self, by_trees[i], by_gauss) + log_scale(self, &seen[i]);
+    }
 }
 
 prf_seen_t prf_regressor_see(const prf_regressor_t *self, const prf_dataset_t *data, size_t row, double quantities[PRF_QUANTITIES])

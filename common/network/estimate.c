@@ -25,26 +25,36 @@ static void sum_up(prf_network_estimate_t *self)
     self->high_ns += self->between_ns;
 }
 
+/* Blocks that repeat none, all at once. `asked` and `answers`: room for as many as there are blocks. */
+static prf_status_t ask(const prf_block_t **asked, prf_estimate_t *answers, const prf_model_t *model, const prf_network_t *network,
+                        prf_error_t *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < network->block_count; i++)
+        if (!network->blocks[i].repeats)
+            asked[count++] = &network->blocks[i].block;
+    return prf_model_estimate_many(model, asked, count, answers, err);
+}
+
 prf_status_t prf_network_estimate(prf_network_estimate_t *out, const prf_model_t *model, const prf_network_t *network,
                                   prf_error_t *err)
 {
-    prf_network_estimate_t sum = {.model = model, .block_count = network->block_count};
-    sum.blocks = calloc(network->block_count + 1, sizeof *sum.blocks);
-    if (!sum.blocks)
-        return prf_fail(err, PRF_ENOMEM, "estimates of %zu blocks", network->block_count);
-    for (size_t i = 0; i < network->block_count; i++) {
-        prf_estimate_t *e = &sum.blocks[i];
-        if (network->blocks[i].repeats) {
-            *e = sum.blocks[network->blocks[i].repeats - 1];
-            continue;
-        }
-        prf_status_t status = prf_model_estimate(model, &network->blocks[i].block, NULL, e, err);
-        if (status == PRF_EUNSUPPORTED) {
-            *e = (prf_estimate_t){.latency_ns = NAN, .low_ns = NAN, .high_ns = NAN};
-        } else if (status) {
-            free(sum.blocks);
-            return prf_fail_prefix(err, status, "%s: '%s'", network->name, network->blocks[i].name);
-        }
+    size_t count = network->block_count, next = 0;
+    prf_network_estimate_t sum = {.model = model, .block_count = count};
+    sum.blocks = malloc((count + 1) * sizeof *sum.blocks);
+    prf_estimate_t *answers = malloc((count + 1) * sizeof *answers);
+    const prf_block_t **asked = malloc((count + 1) * sizeof *asked);
+    prf_status_t status = sum.blocks && answers && asked ? ask(asked, answers, model, network, err)
+                                                         : prf_fail(err, PRF_ENOMEM, "estimates of %zu blocks", count);
+    for (size_t i = 0; !status && i < count; i++) {
+        uint32_t repeats = network->blocks[i].repeats;
+        sum.blocks[i] = repeats ? sum.blocks[repeats - 1] : answers[next++];
+    }
+    free(answers);
+    free(asked);
+    if (status) {
+        free(sum.blocks);
+        return prf_fail_prefix(err, status, "%s", network->name);
     }
     sum_up(&sum);
     *out = sum;

@@ -89,7 +89,7 @@ static bool pack_ensemble(packed_layer_t *p, const prf_ensemble_t *from)
     if (!p->tree_sizes || !p->features || !p->values)
         return false;
     for (uint32_t t = 0; t < from->tree_count; t++)
-        p->tree_sizes[t] = (t + 1 < from->tree_count ? from->roots[t + 1] : (uint32_t)from->node_count) - from->roots[t];
+        p->tree_sizes[t] = (t + 1 < from->tree_count ? from->trees[t + 1].root : (uint32_t)from->node_count) - from->trees[t].root;
     for (size_t i = 0; i < from->node_count; i++) {
         p->features[i] = (uint8_t)(from->nodes[i].feature == PRF_LEAF ? 0 : from->nodes[i].feature + 1);
         p->values[i] = from->nodes[i].value;

@@ -99,9 +99,9 @@ static prf_status_t unpack_ensemble(prf_ensemble_t *to, const Prf__Model__Ensemb
     prf_ensemble_t e = {.member_count = from->members, .tree_count = (uint32_t)from->n_tree_sizes, .base = from->start};
     e.node_count = from->n_values;
     e.nodes = calloc(e.node_count, sizeof *e.nodes);
-    e.roots = malloc((e.tree_count + 1) * sizeof *e.roots);
+    e.trees = malloc((e.tree_count + 1) * sizeof *e.trees);
     prf_status_t status = PRF_OK;
-    if (!e.nodes || !e.roots)
+    if (!e.nodes || !e.trees)
         status = prf_fail(err, PRF_ENOMEM, "%zu tree nodes", e.node_count);
     for (size_t i = 0; !status && i < e.node_count; i++) {
         uint8_t feature = from->features.data[i]; /* 0: a leaf; else one more than the index, which linking checks */

@@ -194,8 +194,8 @@ static void small_part(prf_model_part_t *part, prf_layer_kind_t kind)
         small_gauss(&r->gauss);
     r->ensemble = (prf_ensemble_t){.member_count = 2, .tree_count = 2, .node_count = 6, .base = 5};
     r->ensemble.nodes = calloc(6, sizeof *nodes);
-    r->ensemble.roots = calloc(3, sizeof *r->ensemble.roots);
-    MUST(r->ensemble.nodes && r->ensemble.roots, "nodes");
+    r->ensemble.trees = calloc(3, sizeof *r->ensemble.trees);
+    MUST(r->ensemble.nodes && r->ensemble.trees, "nodes");
     memcpy(r->ensemble.nodes, nodes, sizeof nodes);
     memcpy(r->ensemble.nodes + 3, nodes, sizeof nodes);
     prf_error_t err;

@@ -87,6 +87,29 @@ static void same_bits(const prf_model_t *model, const prf_block_t *block, const 
     cr_assert_eq(strcmp(outside, "outside") == 0, e.outside, "%s", text);
 }
 
+/* Asked about all blocks at once, the model says what it says of each alone; of one that it does not know, nothing. */
+static void same_together(const prf_model_t *model, prf_block_t blocks[LAYERS])
+{
+    const prf_block_t *each[LAYERS];
+    prf_estimate_t together[LAYERS], alone;
+    prf_dtype_t known = blocks[3].dtype;
+    for (size_t i = 0; i < LAYERS; i++)
+        each[i] = &blocks[i];
+    blocks[3].dtype = known == PRF_I8 ? PRF_F16 : PRF_I8;
+    cr_assert_eq(prf_model_estimate_many(model, each, LAYERS, together, NULL), PRF_OK);
+    cr_assert(isnan(together[3].latency_ns) && isnan(together[3].low_ns) && isnan(together[3].high_ns));
+    blocks[3].dtype = known;
+    for (size_t i = 0; i < LAYERS; i++) {
+        cr_assert_eq(prf_model_estimate(model, each[i], NULL, &alone, NULL), PRF_OK);
+        if (i == 3)
+            continue;
+        cr_assert_eq(together[i].latency_ns, alone.latency_ns, "block %zu", i);
+        cr_assert_eq(together[i].low_ns, alone.low_ns, "block %zu", i);
+        cr_assert_eq(together[i].high_ns, alone.high_ns, "block %zu", i);
+        cr_assert_eq(together[i].outside, alone.outside, "block %zu", i);
+    }
+}
+
 /* Asks program and model about layers of each part, drawn from its range or, every fifth, at twice its size. */
 static void ask_both(const prf_model_t *model)
 {
@@ -108,6 +131,7 @@ static void ask_both(const prf_model_t *model)
         fprintf(f, "%s\n", line);
     }
     fclose(f);
+    same_together(model, blocks);
     snprintf(line, sizeof line, "%s <%s >%s", program, asked, answered);
     cr_assert_eq(system(line), 0);
     f = fopen(answered, "r");

@@ -197,6 +197,34 @@ Test(forest, the_number_of_threads_changes_nothing)
     prf_ensemble_release(&many);
 }
 
+Test(forest, many_rows_at_once_are_answered_as_each_alone)
+{
+    enum { N = 300, ASKED = 41 };
+    float x[3 * N];
+    double y[N];
+    wavy(x, y, N, 6);
+    const prf_growth_t sorts[] = {
+        {.members = 37, .rounds = 1, .shrink = 1, .row_share = 1, .bootstrap = true, .feature_share = 0.5, .min_leaf = 1},
+        {.members = 3, .rounds = 111, .shrink = 0.1, .row_share = 0.7, .feature_share = 1, .min_leaf = 3, .max_depth = 6}};
+    for (size_t s = 0; s < 2; s++) {
+        prf_ensemble_t e = grow(x, N, 3, y, &sorts[s], 1);
+        const float *rows[ASKED];
+        double mean[ASKED], spread[ASKED];
+        for (size_t count = 1; count <= ASKED; count += 5) {
+            for (size_t i = 0; i < count; i++)
+                rows[i] = x + 3 * (7 * i % N);
+            prf_ensemble_predict_many(&e, rows, count, mean, spread);
+            for (size_t i = 0; i < count; i++) {
+                double alone, alone_spread;
+                prf_ensemble_predict(&e, rows[i], &alone, &alone_spread);
+                cr_assert_eq(mean[i], alone, "row %zu of %zu", i, count);
+                cr_assert_eq(spread[i], alone_spread, "row %zu of %zu", i, count);
+            }
+        }
+        prf_ensemble_release(&e);
+    }
+}
+
 Test(forest, limits_of_growth_are_kept)
 {
     enum { N = 500 };
@@ -216,6 +244,29 @@ Test(forest, limits_of_growth_are_kept)
     prf_ensemble_release(&coarse);
 }
 
+/* A tree that cannot split answers with the mean of what it drew: as many rows as there are, the first of them k times. */
+Test(forest, a_row_that_is_drawn_several_times_counts_as_often)
+{
+    enum { N = 64, TREES = 200 };
+    float x[N] = {0};
+    double y[N] = {1}, drawn = 0;
+    prf_growth_t how = one_tree;
+    how.bootstrap = true;
+    how.members = TREES;
+    bool often = false;
+    prf_ensemble_t e = grow(x, N, 1, y, &how, 1);
+    cr_assert_eq(e.node_count, TREES);
+    for (int t = 0; t < TREES; t++) {
+        double k = N * ((double)e.nodes[t].value + e.base);
+        cr_assert_float_eq(k, round(k), 1e-5, "tree %d: %g times", t, k);
+        often = often || k > 1.5;
+        drawn += k;
+    }
+    cr_assert(often);
+    cr_assert_float_eq(drawn, TREES, 4 * sqrt(TREES));
+    prf_ensemble_release(&e);
+}
+
 Test(forest, equal_targets_make_one_leaf)
 {
     const float x[] = {1, 2, 3};
@@ -231,9 +282,9 @@ Test(forest, equal_targets_make_one_leaf)
 
 Test(forest, the_spread_is_the_standard_deviation_of_the_members)
 {
-    uint32_t roots[] = {0, 1};
+    prf_tree_t trees[] = {{.root = 0}, {.root = 1}};
     prf_node_t nodes[] = {{.value = 1, .feature = PRF_LEAF}, {.value = 3, .feature = PRF_LEAF}};
-    prf_ensemble_t e = {.member_count = 2, .tree_count = 2, .roots = roots, .nodes = nodes, .node_count = 2, .base = 10};
+    prf_ensemble_t e = {.member_count = 2, .tree_count = 2, .trees = trees, .nodes = nodes, .node_count = 2, .base = 10};
     double mean, spread;
     prf_ensemble_predict(&e, (float[]){0}, &mean, &spread);
     cr_assert_eq(mean, 12);
@@ -243,9 +294,10 @@ Test(forest, the_spread_is_the_standard_deviation_of_the_members)
 static prf_status_t link_of(const prf_node_t *nodes, size_t count, uint32_t size, uint32_t trees)
 {
     prf_node_t copy[8];
-    uint32_t roots[8], sizes[8] = {size, size};
+    prf_tree_t linked[8];
+    uint32_t sizes[8] = {size, size};
     memcpy(copy, nodes, count * sizeof *nodes);
-    prf_ensemble_t e = {.member_count = 1, .tree_count = trees, .roots = roots, .nodes = copy, .node_count = count};
+    prf_ensemble_t e = {.member_count = 1, .tree_count = trees, .trees = linked, .nodes = copy, .node_count = count};
     return prf_ensemble_link(&e, sizes, 2, NULL);
 }
 
@@ -269,11 +321,12 @@ Test(forest, linking_refuses_trees_that_loop_or_leave_their_bounds)
 /* One long branch: each inner node has a leaf and the next inner one. */
 static prf_status_t link_chain(uint32_t levels)
 {
-    uint32_t size = 2 * levels + 1, root;
+    uint32_t size = 2 * levels + 1;
+    prf_tree_t tree;
     prf_node_t *nodes = calloc(size, sizeof *nodes);
     for (uint32_t i = 0; i < size; i++)
         nodes[i].feature = i == 0 || (i % 2 == 1 && i + 2 < size) ? 0 : PRF_LEAF;
-    prf_ensemble_t e = {.member_count = 1, .tree_count = 1, .roots = &root, .nodes = nodes, .node_count = size};
+    prf_ensemble_t e = {.member_count = 1, .tree_count = 1, .trees = &tree, .nodes = nodes, .node_count = size};
     prf_status_t status = prf_ensemble_link(&e, &size, 2, NULL);
     free(nodes);
     return status;
