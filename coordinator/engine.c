@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BOARD_SHIFT = 40, RECENT = 1 << 15 /* points */ };
+enum { BOARD_SHIFT = 40, RECENT = 1 << 15 /* points */, AHEAD = 8 /* probes */ };
 
 prf_status_t list_add(list_t *list, size_t item, prf_error_t *err)
 {
@@ -177,13 +177,13 @@ const prf_layer_t *probe_layers(const kind_t *kind, size_t probe)
     return &kind->layers[kind->probes[probe].layer];
 }
 
-prf_block_t probe_block(const kind_t *kind, size_t probe)
+void probe_block(const kind_t *kind, size_t probe, prf_block_t *out)
 {
     const probe_t *p = &kind->probes[probe];
-    prf_block_t block = {.dtype = (prf_dtype_t)p->dtype, .count = p->layer_count};
+    out->dtype = (prf_dtype_t)p->dtype;
+    out->count = p->layer_count;
     for (uint32_t i = 0; i < p->layer_count; i++)
-        block.layers[i] = kind->layers[p->layer + i];
-    return block;
+        out->layers[i] = kind->layers[p->layer + i];
 }
 
 /* Notes what the probe measures; there is room. */
@@ -331,19 +331,6 @@ static void sort_pending(kind_t *kind)
     free(ranked);
 }
 
-/* Probes are handed out in an order in which they do not lie, so the next ones are fetched meanwhile. */
-static void look_ahead(const kind_t *kind)
-{
-    enum { AHEAD = 4 };
-    if (kind->pending.count < AHEAD)
-        return;
-    const probe_t *later = &kind->probes[kind->pending.items[kind->pending.count - AHEAD]];
-    const probe_t *next = &kind->probes[kind->pending.items[kind->pending.count - AHEAD / 2]];
-    __builtin_prefetch(later, 1);
-    if (next->layer_count > 0)
-        __builtin_prefetch(&kind->layers[next->layer]);
-}
-
 bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
 {
     kind_t *kind = &self->kinds[board];
@@ -352,11 +339,17 @@ bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
     sort_pending(kind);
     size_t at = kind->pending.items[--kind->pending.count];
     probe_t *probe = &kind->probes[at];
-    look_ahead(kind);
+    /* Probes are handed out in an order in which they do not lie, so the next ones are fetched meanwhile. Not a function of its
+     * own: gcc would take it for one without effect. */
+    if (kind->pending.count > AHEAD && kind->layers) {
+        const size_t *later = &kind->pending.items[kind->pending.count - AHEAD];
+        __builtin_prefetch(&kind->probes[later[0]], 1);
+        __builtin_prefetch(&kind->layers[kind->probes[later[AHEAD / 2]].layer]);
+    }
     probe->state = PROBE_OUT;
     *recent_of(self, &probe->point) = place_of(board, at);
     kind->out++;
-    self->handed = probe_block(kind, at);
+    probe_block(kind, at, &self->handed);
     *out = (prf_want_t){.point = probe->point,
                         .attempt = probe->attempt,
                         .board = board,

@@ -103,7 +103,7 @@ static prf_status_t make_chain(const kind_t *kind, chain_t *chain, member_t *poo
         member_t *next = next_of(kind, pool, count, written);
         next->taken = true;
         written = prf_layer_outputs(probe_layers(kind, next->at));
-        chain->blocks[chain->count++] = probe_block(kind, next->at);
+        probe_block(kind, next->at, &chain->blocks[chain->count++]);
         prf_status_t status = list_add(&chain->alone, next->at, err);
         if (status)
             return status;

@@ -142,7 +142,8 @@ static sized_t *sized(const kind_t *kind, const track_t *track, size_t *count)
 /* One layer of a pair with the function behind it. */
 static prf_status_t ask_both(prf_engine_t *self, size_t board, pair_t *pair, size_t lead, prf_error_t *err)
 {
-    prf_block_t block = probe_block(&self->kinds[board], lead);
+    prf_block_t block;
+    probe_block(&self->kinds[board], lead, &block);
     if (!prf_block_activate(&block, pair->fn))
         return PRF_OK; /* too large for an activation */
     prf_status_t status = list_add(&pair->lead, lead, err);
@@ -199,7 +200,8 @@ static prf_status_t ask_alone(prf_engine_t *self, size_t board, pair_t *pair, si
 {
     prf_status_t status = PRF_OK;
     for (size_t i = 0; !status && i < count && i < pair->both.count; i++) {
-        const prf_block_t both = probe_block(&self->kinds[board], pair->both.items[i]);
+        prf_block_t both;
+        probe_block(&self->kinds[board], pair->both.items[i], &both);
         prf_block_t block = {.dtype = both.dtype, .count = 1, .layers = {both.layers[1]}};
         status = want(self, board, &block, NO_CHAIN, 0, ROLE_FUSION, &pair->alone, err);
     }

@@ -168,7 +168,7 @@ void kind_fail(kind_t *kind, const char *why);
 
 /* What a probe measures, unless it is a chain; the layers are valid until the next is wanted. */
 const prf_layer_t *probe_layers(const kind_t *kind, size_t probe);
-prf_block_t probe_block(const kind_t *kind, size_t probe);
+void probe_block(const kind_t *kind, size_t probe, prf_block_t *out);
 /* The probe of a point and attempt of that kind; NULL: never wanted. Valid until the next is wanted. */
 const probe_t *probe_known(const prf_engine_t *self, const kind_t *kind, const prf_digest_t *point, uint32_t attempt);
 

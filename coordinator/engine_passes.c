@@ -77,7 +77,8 @@ prf_status_t passes_answered(prf_engine_t *self, size_t board, size_t probe, prf
     if (p.open || p.wanted < self->campaign.passes || p.wanted == most || p.measured < 2 || confirmed(self, &p))
         return PRF_OK;
     size_t next;
-    prf_block_t block = probe_block(kind, probe);
+    prf_block_t block;
+    probe_block(kind, probe, &block);
     return probe_want(self, board, &block, answered.chain, first + p.wanted, answered.role, &next, err);
 }
 

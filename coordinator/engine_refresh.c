@@ -81,7 +81,8 @@ static candidate_t *nominees(const prf_engine_t *self, const kind_t *kind, size_
 static prf_status_t measure_again(prf_engine_t *self, size_t board, size_t probe, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
-    prf_block_t block = probe_block(kind, probe);
+    prf_block_t block;
+    probe_block(kind, probe, &block);
     size_t first = 0;
     prf_status_t status = list_add(&kind->stale, probe, err);
     if (!status)

@@ -76,7 +76,8 @@ static json_t *sweeps_json(const prf_engine_t *self, const kind_t *kind)
         const list_t *swept = &kind->tracks[i].swept;
         for (size_t s = 0; s < swept->count; s++) {
             char text[PRF_BLOCK_TEXT];
-            prf_block_t block = probe_block(kind, swept->items[s]);
+            prf_block_t block;
+            probe_block(kind, swept->items[s], &block);
             prf_block_format(&block, text);
             double latency_ns;
             if (passes_latency(self, kind, swept->items[s], &latency_ns))
