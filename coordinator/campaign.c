@@ -303,8 +303,10 @@ static void write_page(prf_running_t *self, prf_plan_page_t *page)
 static bool note_plan(prf_running_t *self, prf_entry_t *entry, const prf_want_t *want, bool known, prf_plan_page_t *page)
 {
     const char *blocks = prf_plan_blocks(&self->blocks, want->blocks, want->block_count);
-    if (!blocks)
+    if (!blocks) {
+        prf_log(PRF_LOG_WARN, "plan_not_noted error=\"out of memory\" export_lacks_a_layer=true");
         return known;
+    }
     prf_planned_t planned = {.point = want->point,
                              .attempt = want->attempt,
                              .campaign = campaign_of(self)->name,

@@ -192,7 +192,6 @@ bool prf_plan_page_whole(const prf_plan_page_t *page)
 void prf_plan_page_clear(prf_plan_page_t *page)
 {
     prf_text_clear(&page->value);
-    page->value.failed = false;
     page->count = 0;
 }
 

@@ -156,9 +156,9 @@ static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, p
     bool known = !status && entry->known;
     *reused += known;
     if (!status && !known)
-        status = note_plan(hub, entry, job, board->facts.kind, err);
-    if (!status && !known)
         status = prf_sched_add(hub->sched, board->klass, PRF_OWNER_REQUESTS, entry, job, err);
+    if (!status && !known)
+        status = note_plan(hub, entry, job, board->facts.kind, err);
     char hex[PRF_DIGEST_HEX];
     prf_digest_hex(&job->point, hex);
     if (!status && json_array_append_new(points, json_string(hex)) != 0)
@@ -197,11 +197,17 @@ prf_status_t prf_query_measure(const prf_queries_t *self, const json_t *args, js
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "points");
 }
 
+/* JSON has no infinity, which a store of before may have. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
 static json_t *outcome_json(prf_status_t outcome, const char *error, const char *board, const prf_sample_t *s)
 {
-    return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:I}", "outcome", prf_status_name(outcome), "error", error, "board",
-                     board, "latency_ns", s->latency_ns, "min_ns", s->min_ns, "ci_percent", s->ci_percent, "repeats",
-                     (json_int_t)s->repeats, "taint", (json_int_t)s->taint);
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I}", "outcome", prf_status_name(outcome), "error", error, "board",
+                     board, "latency_ns", number(s->latency_ns), "min_ns", number(s->min_ns), "ci_percent", number(s->ci_percent),
+                     "repeats", (json_int_t)s->repeats, "taint", (json_int_t)s->taint);
 }
 
 prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
@@ -289,8 +295,8 @@ static bool export_row(void *arg, uint64_t sequence, const prf_record_t *record)
     json_object_set_new(row, "wall_ms", json_integer((json_int_t)s->wall_ms));
     json_object_set_new(row, "busy_ns", json_integer((json_int_t)s->busy_ns));
     describe(row, planned.blocks);
-    e->bytes += 600 + 2 * strlen(json_string_value(json_object_get(row, "block"))) + strlen(record->error);
-    json_array_append_new(e->rows, row);
+    e->bytes += 600 + 2 * strlen(planned.blocks) + strlen(record->error);
+    json_array_append_new(e->rows, row ? row : json_null());
     e->last = sequence;
     return true;
 }

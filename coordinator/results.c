@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/pool.h"
@@ -441,7 +440,8 @@ static open_t *sent_again(prf_results_t *self, const prf_entry_t *entry, const p
     open_t *ways[] = {entry ? entry->open : NULL, prf_map_get_pointer(&self->late, &result->point, result->attempt)};
     for (size_t i = 0; i < 2; i++) {
         open_t *open = ways[i];
-        if (open && open->epoch == result->epoch && strcmp(open->record.board, board->facts.board) == 0)
+        if (open && open->epoch == result->epoch && open->record.outcome == result->outcome &&
+            open->record.sample.latency_ns == result->sample.latency_ns && strcmp(open->record.board, board->facts.board) == 0)
             return open;
     }
     return NULL;
@@ -476,8 +476,9 @@ static prf_result_t impossible(const prf_fleet_board_t *board, const prf_result_
         failure.outcome = PRF_EPEER;
     if (told->outcome == PRF_OK) {
         failure.outcome = PRF_EIMPLAUSIBLE;
-        snprintf(failure.error, sizeof failure.error, "board %s told a latency of %g ns, which cannot be", board->facts.board,
-                 told->sample.latency_ns);
+        failure.sample = (prf_sample_t){0};
+        snprintf(failure.error, sizeof failure.error, "board %s told a latency of %g ns within %g %%, which cannot be",
+                 board->facts.board, told->sample.latency_ns, told->sample.ci_percent);
     }
     return failure;
 }
@@ -514,18 +515,20 @@ void prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_r
 }
 
 /* Called from within the scheduler: commits only. */
-static void expired(void *arg, prf_entry_t *entry, uint32_t number, bool given_up)
+static bool expired(void *arg, prf_entry_t *entry, uint32_t number, bool given_up)
 {
     prf_results_t *self = arg;
     const prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, number);
     if (++self->expired <= EXPIRED_LINES)
         prf_log(PRF_LOG_WARN, "lease_expired board=%s given_up=%d", board->facts.board, given_up);
     if (!given_up)
-        return;
+        return true;
     prf_result_t failure = {.point = entry->point, .attempt = entry->attempt, .outcome = PRF_ETIMEOUT};
     snprintf(failure.error, sizeof failure.error, "no board brought a result in time, the last one was %s", board->facts.board);
-    give_up(self, entry, board, &failure, false);
-    prf_trouble_forget(self->trouble, &entry->point, entry->attempt);
+    bool stored = give_up(self, entry, board, &failure, false);
+    if (stored)
+        prf_trouble_forget(self->trouble, &entry->point, entry->attempt);
+    return stored;
 }
 
 void prf_results_expire(prf_results_t *self, uint64_t now_ms, uint64_t heard_ms, uint64_t unlisted_ms)

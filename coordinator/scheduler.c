@@ -510,7 +510,8 @@ void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t heard_ms, uin
                 move(self, job, PRF_JOB_HOLD);
             else
                 requeue(self, job, PRF_JOB_LOSE);
-            fn(arg, entry, i, given_up);
+            if (!fn(arg, entry, i, given_up) && given_up)
+                requeue(self, job, PRF_JOB_AGAIN);
         }
 }
 

@@ -80,9 +80,9 @@ void prf_sched_doubt(prf_sched_t *self, uint32_t board, uint64_t now_ms);
 
 /* Ends the leases that are over, and those that their board had not named for `unlisted_ms` when its last words were read, which
  * was at `heard_ms`: it never got them or lost them, which is not the job's fault. Each is told to `fn`, which must not call the
- * scheduler; with `given_up` the job is held (too many of its leases passed) and its failure is for the caller to store, else it is
- * queued again. */
-typedef void (*prf_sched_expired_fn)(void *arg, prf_entry_t *entry, uint32_t board, bool given_up);
+ * scheduler; with `given_up` the job is held (too many of its leases passed) and its failure is for `fn` to store, else it is
+ * queued again, and so it is when `fn` says false: it could not. */
+typedef bool (*prf_sched_expired_fn)(void *arg, prf_entry_t *entry, uint32_t board, bool given_up);
 void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t heard_ms, uint64_t unlisted_ms, prf_sched_expired_fn fn,
                       void *arg);
 

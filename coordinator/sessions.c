@@ -181,8 +181,10 @@ static prf_status_t seat(prf_sessions_t *self, const prf_peer_t *peer, const prf
     prf_status_t status = prf_sched_class(self->hub->sched, hello->kind, hello->fingerprint, &klass, err);
     if (!status)
         status = prf_fleet_add(self->hub->fleet, hello->board, &board, err);
-    if (!status)
+    if (!status) {
+        sessions_fetch_end(self, board);
         status = prf_fleet_attach(self->hub->fleet, board, peer, err);
+    }
     if (!status)
         status = prf_sched_join(self->hub->sched, board->number, klass, err);
     if (status)
@@ -213,7 +215,6 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->owed = hello->spooled;
     board->heard_ms = now_ms;
     drop_claim(board);
-    sessions_fetch_end(self, board);
     prf_triage_here(self->hub->triage, board, now_ms);
     prf_sched_doubt(self->hub->sched, board->number, now_ms);
     note_model(self, board, &hello->model);
@@ -253,13 +254,13 @@ static void hello(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
         return;
     }
     prf_fleet_board_t *board = prf_fleet_find(self->hub->fleet, hello->board);
+    bool repeated = board && board->claim && prf_peer_same(&board->claimant, peer);
+    if (repeated) /* nobody is asked again because of it */
+        return;
     if (!taken(self, board, peer)) {
         admit(self, peer, hello, now_ms);
         return;
     }
-    bool repeated = board->claim && prf_peer_same(&board->claimant, peer);
-    if (repeated)
-        return;
     if (!board->claim && !(board->claim = malloc(sizeof *board->claim)))
         return;
     *board->claim = *hello;

@@ -284,11 +284,12 @@ static bool has_prefix(const MDB_val *key, const char *prefix, size_t len)
 }
 
 /* Pages of the map that a scan has read stay in the system's cache; keeping them in the process as well would only make it larger.
- * They are let go once so much lies between the lowest and the highest value that was read. */
+ * They are let go each time that so many bytes were read. */
 enum { SCAN_WINDOW = 8 << 20 };
 
 typedef struct {
     uintptr_t low, high;
+    size_t read; /* bytes of values */
 } window_t;
 
 static void look_through(window_t *window, const MDB_val *value)
@@ -296,7 +297,8 @@ static void look_through(window_t *window, const MDB_val *value)
     uintptr_t at = (uintptr_t)value->mv_data, end = at + value->mv_size, page = (uintptr_t)sysconf(_SC_PAGESIZE);
     window->low = window->high == 0 || at < window->low ? at : window->low;
     window->high = end > window->high ? end : window->high;
-    if (window->high - window->low < SCAN_WINDOW)
+    window->read += value->mv_size;
+    if (window->read < SCAN_WINDOW)
         return;
     uintptr_t first = window->low / page * page, last = window->high / page * page;
     (void)!madvise((void *)first, last - first, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr): a page's beginning

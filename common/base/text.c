@@ -19,6 +19,7 @@ void prf_text_release(prf_text_t *text)
 void prf_text_clear(prf_text_t *text)
 {
     text->len = 0;
+    text->failed = false;
     if (text->data)
         text->data[0] = '\0';
 }

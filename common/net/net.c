@@ -312,13 +312,6 @@ static prf_status_t fill_part(zmq_msg_t *part, const void *bytes, size_t len, pr
     return PRF_OK;
 }
 
-static prf_status_t send_bytes(prf_socket_t *self, const void *bytes, size_t len, int flags, prf_error_t *err)
-{
-    zmq_msg_t part;
-    prf_status_t status = fill_part(&part, bytes, len, err);
-    return status ? status : send_part(self, &part, flags, err);
-}
-
 /* A ROUTER's messages begin with the peer's name. */
 static prf_status_t address(prf_socket_t *self, const prf_peer_t *to, prf_error_t *err)
 {
@@ -326,25 +319,35 @@ static prf_status_t address(prf_socket_t *self, const prf_peer_t *to, prf_error_
         return PRF_OK;
     if (!to || to->len == 0 || to->len > PRF_PEER_BYTES)
         return prf_fail(err, PRF_ENOTFOUND, "the peer is gone");
-    return send_bytes(self, to->bytes, to->len, ZMQ_SNDMORE, err);
+    zmq_msg_t name;
+    prf_status_t status = fill_part(&name, to->bytes, to->len, err);
+    return status ? status : send_part(self, &name, ZMQ_SNDMORE, err);
+}
+
+/* The payload is there before its address goes out, so that running out of memory leaves no message begun. Takes it over. */
+static prf_status_t send_payload(prf_socket_t *self, const prf_peer_t *to, zmq_msg_t *payload, prf_error_t *err)
+{
+    prf_status_t status = address(self, to, err);
+    if (!status)
+        return send_part(self, payload, 0, err);
+    zmq_msg_close(payload);
+    return status;
 }
 
 prf_status_t prf_socket_send(prf_socket_t *self, const prf_peer_t *to, const void *bytes, size_t len, prf_error_t *err)
 {
-    prf_status_t status = address(self, to, err);
-    return status ? status : send_bytes(self, bytes, len, 0, err);
+    zmq_msg_t payload;
+    prf_status_t status = fill_part(&payload, bytes, len, err);
+    return status ? status : send_payload(self, to, &payload, err);
 }
 
 prf_status_t prf_socket_send_message(prf_socket_t *self, const prf_peer_t *to, prf_message_t *message, prf_error_t *err)
 {
     zmq_msg_t share;
-    prf_status_t status = address(self, to, err);
-    if (status)
-        return status;
     zmq_msg_init(&share);
     if (zmq_msg_copy(&share, &message->part) != 0)
         return prf_fail(err, PRF_EIO, "sending: %s", zmq_strerror(errno));
-    return send_part(self, &share, 0, err);
+    return send_payload(self, to, &share, err);
 }
 
 prf_status_t prf_message_new(prf_message_t **out, const void *bytes, size_t len, prf_error_t *err)

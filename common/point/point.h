@@ -66,7 +66,9 @@ typedef struct {
     uint64_t busy_ns;      /* how long the board was kept busy, preparation included */
 } prf_sample_t;
 
-/* A latency that can be one: finite and above zero, below an hour. */
+enum { PRF_CI_MOST = 1000000 /* percent */ };
+
+/* A latency that can be one: finite and above zero, below an hour; and an interval that can, which is also no NaN. */
 bool prf_sample_plausible(const prf_sample_t *sample);
 
 #endif

@@ -2,6 +2,7 @@
 /* A whole farm: the real coordinator with real workers, and with workers that misbehave by hand. */
 #define _GNU_SOURCE /* prlimit */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -376,6 +377,36 @@ Test(farm, a_point_that_fails_three_times_is_given_up_and_stays_so_after_a_resta
     }
     farm_peer_close(&peers[0]);
     farm_peer_close(&peers[1]);
+}
+
+/* Nothing of it may reach the store: JSON has no such numbers, and what is stored is told for ever. */
+Test(farm, an_interval_that_cannot_be_is_a_failure)
+{
+    static const double intervals[] = {1e300, INFINITY, NAN, -1};
+    farm_start(&farm, NULL);
+    farm_peer_t peer;
+    farm_peer_connect(&peer, &farm);
+    farm_peer_hello(&peer, "a", "hand");
+    json_decref(farm_submit(&farm, farm_by_hand));
+    for (size_t i = 0; i < 2 * sizeof intervals / sizeof *intervals; i++) {
+        prf_frame_t jobs;
+        farm_peer_credit(&peer, 1);
+        take_jobs(&peer, &jobs);
+        const prf_job_t *job = &jobs.u.jobs.items[0];
+        prf_result_t result = {
+            .id = job->id,
+            .epoch = job->epoch,
+            .point = job->point,
+            .attempt = job->attempt,
+            .sample = {.latency_ns = 1000, .min_ns = 1000, .repeats = 5, .ci_percent = i % 2 ? 0.5 : intervals[i / 2]}};
+        farm_peer_send(&peer, &(prf_frame_t){.type = PRF_FRAME_RESULT_BATCH, .u.results = {.items = &result, .count = 1}});
+        farm_peer_told(&peer, i % 2 ? PRF_FRAME_COMMITTED : PRF_FRAME_FORGET, job->id);
+        prf_frame_release(&jobs);
+    }
+    json_t *rows = farm_rows(&farm, NULL);
+    cr_assert_eq(json_array_size(rows), sizeof intervals / sizeof *intervals);
+    json_decref(rows);
+    farm_peer_close(&peer);
 }
 
 Test(farm, a_result_from_before_a_restart_is_taken_and_its_point_not_measured_again)

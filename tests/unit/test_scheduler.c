@@ -80,12 +80,13 @@ typedef struct {
     int expired, given_up;
 } count_t;
 
-static void count_expired(void *arg, prf_entry_t *e, uint32_t board, bool given_up)
+static bool count_expired(void *arg, prf_entry_t *e, uint32_t board, bool given_up)
 {
     (void)e, (void)board;
     count_t *count = arg;
     count->expired++;
     count->given_up += given_up;
+    return true;
 }
 
 static count_t expire(uint64_t now)
@@ -247,6 +248,29 @@ Test(scheduler, a_job_whose_leases_keep_passing_is_given_up)
     prf_job_view_t view;
     cr_assert(prf_sched_get(p, &view));
     cr_assert_eq(view.state, PRF_JOB_HELD);
+}
+
+static bool cannot_store(void *arg, prf_entry_t *e, uint32_t board, bool given_up)
+{
+    (void)e, (void)board;
+    *(bool *)arg = given_up;
+    return false;
+}
+
+Test(scheduler, a_job_whose_failure_could_not_be_stored_is_queued_again)
+{
+    want(0, 1);
+    join(0);
+    uint64_t now = 0;
+    prf_job_t job;
+    bool given_up = false;
+    for (int i = 1; i <= PRF_SCHED_EXPIRIES; i++) {
+        cr_assert(next(0, now, &job));
+        now += job.deadline_ms + SLACK;
+        prf_sched_expire(sched, now, now, UNLISTED, cannot_store, &given_up);
+    }
+    cr_assert(given_up);
+    cr_assert(next(0, now, &job));
 }
 
 Test(scheduler, the_time_of_a_lease_follows_from_what_the_class_took_before_and_doubles_after_a_setback)

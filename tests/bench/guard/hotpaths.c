@@ -210,8 +210,7 @@ static void index_records(void)
     for (size_t i = 0; i < RECORDS; i++) {
         prf_record_t record = record_of(i);
         prf_entry_t *entry;
-        MUST(!prf_ledger_reach(fresh, &record.point, record.attempt, &entry, NULL) &&
-                 !prf_index_add(index, entry, &record, NULL),
+        MUST(!prf_ledger_reach(fresh, &record.point, record.attempt, &entry, NULL) && !prf_index_add(index, entry, &record, NULL),
              "index");
     }
     prf_index_destroy(&index);
