@@ -450,9 +450,10 @@ bool prf_sched_next(prf_sched_t *self, uint32_t board, uint64_t now_ms, uint64_t
 
 void prf_sched_return(prf_sched_t *self, uint32_t board, size_t count)
 {
-    list_t *leases = &self->boards[board].leases;
-    for (; count > 0 && leases->tail; count--)
-        requeue(self, leases->tail, PRF_JOB_LOSE);
+    for (job_t *job = self->boards[board].leases.tail, *before; job && count > 0; job = before, count--) {
+        before = job->prev;
+        requeue(self, job, PRF_JOB_LOSE);
+    }
 }
 
 void prf_sched_renew(prf_sched_t *self, uint32_t board, const uint64_t *ids, size_t count, uint64_t now_ms, uint64_t slack_ms)
@@ -510,8 +511,8 @@ void prf_sched_expire(prf_sched_t *self, uint64_t now_ms, uint64_t heard_ms, uin
                 move(self, job, PRF_JOB_HOLD);
             else
                 requeue(self, job, PRF_JOB_LOSE);
-            if (!fn(arg, entry, i, given_up) && given_up)
-                requeue(self, job, PRF_JOB_AGAIN);
+            if (!fn(arg, entry, i, given_up))
+                prf_sched_unhold(self, entry);
         }
 }
 
