@@ -179,7 +179,9 @@ void prf_plan_page_add(prf_plan_page_t *page, const prf_planned_t *planned)
         snprintf(page->key, sizeof page->key, "%s/%s/plan/%s.%u", planned->campaign, planned->kind, hex, planned->attempt);
     prf_text_append(&page->value, "@", 1);
     prf_text_append(&page->value, hex, strlen(hex));
-    prf_text_add(&page->value, ".%u ", planned->attempt);
+    prf_text_append(&page->value, ".", 1);
+    prf_text_number(&page->value, planned->attempt);
+    prf_text_append(&page->value, " ", 1);
     add_line(&page->value, planned->role, planned->known ? KNOWN : "");
     add_line(&page->value, planned->blocks, "");
 }

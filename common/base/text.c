@@ -77,6 +77,15 @@ void prf_text_add(prf_text_t *text, const char *fmt, ...)
     va_end(args);
 }
 
+void prf_text_number(prf_text_t *text, uint64_t number)
+{
+    char digits[20], *at = digits + sizeof digits;
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    prf_text_append(text, at, (size_t)(digits + sizeof digits - at));
+}
+
 const char *prf_text_get(const prf_text_t *text)
 {
     return text->data ? text->data : "";
