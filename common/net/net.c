@@ -9,7 +9,8 @@
  *
  * A connection whose other end lost power is given up. Who connects has ZeroMQ ping the other side, which also finds out when
  * something in between died: a SUB, which never sends, would otherwise wait for ever. Who is connected to leaves that to the
- * kernel. It answers pings and sends none, and keeps no time of those that it gets: libzmq looks for a timer among those of all
+ * kernel, for which a process that stands still and reads nothing for as long, its buffers full, is gone, too: it comes back. It
+ * answers pings and sends none, and keeps no time of those that it gets: libzmq looks for a timer among those of all
  * connections, which took half a core with 10,000 of them.
  *
  * What ZeroMQ does not limit: the number of parts of one message. A hostile peer can make a ROUTER gather one without an end,
