@@ -342,9 +342,9 @@ bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
     /* Probes are handed out in an order in which they do not lie, so the next ones are fetched meanwhile. Not a function of its
      * own: gcc would take it for one without effect. */
     if (kind->pending.count > AHEAD && kind->layers) {
-        const size_t *later = &kind->pending.items[kind->pending.count - AHEAD];
-        __builtin_prefetch(&kind->probes[later[0]], 1);
-        __builtin_prefetch(&kind->layers[kind->probes[later[AHEAD / 2]].layer]);
+        size_t later = kind->pending.count - AHEAD, next = later + AHEAD / 2;
+        __builtin_prefetch(&kind->probes[kind->pending.items[later]], 1);
+        __builtin_prefetch(&kind->layers[kind->probes[kind->pending.items[next]].layer]);
     }
     probe->state = PROBE_OUT;
     *recent_of(self, &probe->point) = place_of(board, at);
