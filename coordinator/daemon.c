@@ -45,6 +45,8 @@ typedef struct {
     prf_results_t *results;
     prf_campaigns_t *campaigns;
     prf_sessions_t *sessions;
+    prf_guard_t clients_guard;
+    prf_ops_t *ops;
     prf_clients_t *clients;
     prf_endpoints_t bound;
     int incarnated; /* 1: stored, below 0: -prf_status_t */
@@ -311,8 +313,9 @@ static prf_status_t build_services(daemon_t *d, const prf_daemon_options_t *opti
     prf_sched_notify(hub->sched, prf_sessions_revoke, d->sessions);
     prf_results_notify(d->results, prf_campaigns_answer, d->campaigns, prf_sessions_ack, d->sessions);
     prf_health_connect(hub->health, d->campaigns, prf_sessions_send_job, d->sessions);
-    prf_queries_t queries = {hub, d->campaigns, d->sessions};
-    return prf_clients_new(&d->clients, &queries, on_stop, d, err);
+    prf_queries_t queries = {hub, d->campaigns, d->sessions, &d->clients_guard};
+    status = prf_ops_new(&d->ops, &queries, on_stop, d, err);
+    return status ? status : prf_clients_new(&d->clients, hub, d->ops, &d->clients_guard, err);
 }
 
 static prf_status_t listen_to_all(daemon_t *d, prf_error_t *err)
@@ -336,6 +339,7 @@ static void demolish(daemon_t *d)
 {
     prf_commits_destroy(&d->hub.commits);
     prf_clients_destroy(&d->clients);
+    prf_ops_destroy(&d->ops);
     prf_campaigns_destroy(&d->campaigns);
     prf_sessions_destroy(&d->sessions);
     prf_results_destroy(&d->results);
