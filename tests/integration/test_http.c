@@ -400,6 +400,25 @@ Test(http, requests_that_hang_are_cut_off_and_the_farm_goes_on_meanwhile)
     json_decref(http_json(http_ask(&farm, "GET", "/healthz", NULL, NULL), 200));
 }
 
+Test(http, who_goes_away_before_the_answer_leaves_nothing_behind)
+{
+    enum { GONE = 40 };
+    start();
+    for (int i = 0; i < GONE; i++) {
+        char body[64], request[512];
+        int len = snprintf(body, sizeof body, "{\"campaign\": \"hand\", \"number\": %d}", i);
+        len = snprintf(request, sizeof request,
+                       "POST /api/v1/%s HTTP/1.1\r\nHost: localhost\r\n" BEARER "Content-Length: %d\r\n\r\n%s",
+                       i % 2 ? "cancel" : "status", len, body);
+        int fd = http_connect(&farm);
+        http_send(fd, request, (size_t)len);
+        close(fd);
+    }
+    json_decref(http_json(post_campaign(BEARER), 200));
+    cr_assert_eq(campaigns(), 1);
+    cr_assert_eq(farm_end_coordinator(&farm), 0); /* a sanitizer tells what it found by the exit code */
+}
+
 static char *read_source(const char *name)
 {
     char path[PATH_MAX], *text;
