@@ -178,8 +178,10 @@ Test(http, metrics_can_be_parsed_and_count_what_there_is)
 
 Test(http, promtool_has_nothing_to_object_to)
 {
-    if (system("command -v promtool >/dev/null 2>&1") != 0)
-        cr_skip_test("promtool (Debian: prometheus) is not there: the metrics were not checked with it");
+    if (system("command -v promtool >/dev/null 2>&1") != 0) {
+        fprintf(stderr, "SKIPPED: promtool (Debian's package prometheus) is not there: the metrics were not checked with it\n");
+        cr_skip_test("no promtool");
+    }
     start();
     farm_add_worker(&farm, "board", "hand", "vta", NULL);
     http_answer_t answer = http_ask(&farm, "GET", "/metrics", NULL, NULL);
