@@ -4,12 +4,13 @@
 #ifndef PRF_CLIENTS_H
 #define PRF_CLIENTS_H
 
-#include "queries.h"
+#include "guard.h"
+#include "ops.h"
 
 typedef struct prf_clients prf_clients_t;
 
-/* `shutdown` is called when a client asks for it. Errors: PRF_ENOMEM. */
-PRF_CHECKED prf_status_t prf_clients_new(prf_clients_t **out, const prf_queries_t *queries, void (*shutdown)(void *arg), void *arg,
+/* What it is given is borrowed; the guard counts what could not be understood. Errors: PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_clients_new(prf_clients_t **out, const prf_hub_t *hub, prf_ops_t *ops, prf_guard_t *guard,
                                          prf_error_t *err);
 /* After the commits, which still know of requests. */
 void prf_clients_destroy(prf_clients_t **self);

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "clients.h"
 #include "health.h"
+#include "http.h"
 #include "net/endpoint.h"
 #include "triage.h"
 
@@ -45,7 +46,10 @@ typedef struct {
     prf_results_t *results;
     prf_campaigns_t *campaigns;
     prf_sessions_t *sessions;
+    prf_guard_t clients_guard;
+    prf_ops_t *ops;
     prf_clients_t *clients;
+    prf_http_t *http; /* NULL: none */
     prf_endpoints_t bound;
     int incarnated; /* 1: stored, below 0: -prf_status_t */
     uint64_t first; /* ids, epochs and sessions of this incarnation are above it */
@@ -96,6 +100,13 @@ static void on_clients(void *arg)
     settle(d);
 }
 
+static void on_http(void *arg)
+{
+    daemon_t *d = arg;
+    prf_http_turn(d->http);
+    settle(d);
+}
+
 static void on_store(void *arg)
 {
     daemon_t *d = arg;
@@ -116,6 +127,8 @@ static void on_beat(void *arg)
     prf_sessions_read(d->sessions); /* before anybody is called silent */
     prf_sessions_tick(d->sessions);
     prf_health_tick(d->hub.health, prf_clock_mono_ms());
+    if (d->http)
+        prf_http_turn(d->http);
     settle(d);
 }
 
@@ -311,8 +324,13 @@ static prf_status_t build_services(daemon_t *d, const prf_daemon_options_t *opti
     prf_sched_notify(hub->sched, prf_sessions_revoke, d->sessions);
     prf_results_notify(d->results, prf_campaigns_answer, d->campaigns, prf_sessions_ack, d->sessions);
     prf_health_connect(hub->health, d->campaigns, prf_sessions_send_job, d->sessions);
-    prf_queries_t queries = {hub, d->campaigns, d->sessions};
-    return prf_clients_new(&d->clients, &queries, on_stop, d, err);
+    prf_queries_t queries = {hub, d->campaigns, d->sessions, &d->clients_guard};
+    status = prf_ops_new(&d->ops, &queries, on_stop, d, err);
+    if (!status)
+        status = prf_clients_new(&d->clients, hub, d->ops, &d->clients_guard, err);
+    if (!status && options->http)
+        status = prf_http_new(&d->http, options->http, options->http_token, &queries, d->ops, err);
+    return status;
 }
 
 static prf_status_t listen_to_all(daemon_t *d, prf_error_t *err)
@@ -320,6 +338,8 @@ static prf_status_t listen_to_all(daemon_t *d, prf_error_t *err)
     prf_status_t status = prf_loop_add_socket(d->loop, d->hub.workers, on_workers, d, err);
     if (!status)
         status = prf_loop_add_socket(d->loop, d->hub.clients, on_clients, d, err);
+    if (!status && d->http)
+        status = prf_http_watch(d->http, d->loop, on_http, d, err);
     if (!status)
         status = prf_loop_add_fd(d->loop, prf_store_fd(d->hub.store), on_store, d, err);
     if (!status)
@@ -335,7 +355,9 @@ static prf_status_t listen_to_all(daemon_t *d, prf_error_t *err)
 static void demolish(daemon_t *d)
 {
     prf_commits_destroy(&d->hub.commits);
+    prf_http_destroy(&d->http);
     prf_clients_destroy(&d->clients);
+    prf_ops_destroy(&d->ops);
     prf_campaigns_destroy(&d->campaigns);
     prf_sessions_destroy(&d->sessions);
     prf_results_destroy(&d->results);
@@ -394,9 +416,10 @@ static prf_status_t serve(daemon_t *d, const prf_daemon_options_t *options, cons
         return status;
     char farm[3 * PRF_ENDPOINT];
     prf_endpoints_format(&d->bound, farm);
-    prf_log(PRF_LOG_INFO, "ready farm=%s store=\"%s\" incarnation=%" PRIu64 " results=%zu", farm, d->hub.dir,
-            d->first >> INCARNATION_SHIFT, prf_index_count(d->hub.index));
-    printf("ready farm=%s\n", farm);
+    const char *http = d->http ? prf_http_url(d->http) : NULL;
+    prf_log(PRF_LOG_INFO, "ready farm=%s store=\"%s\" incarnation=%" PRIu64 " results=%zu http=%s", farm, d->hub.dir,
+            d->first >> INCARNATION_SHIFT, prf_index_count(d->hub.index), http ? http : "off");
+    printf("ready farm=%s%s%s\n", farm, http ? " http=" : "", http ? http : "");
     fflush(stdout);
     prf_room_look(&d->hub.room);
     settle(d);
@@ -409,6 +432,8 @@ prf_status_t prf_daemon_run(const prf_daemon_options_t *options, prf_error_t *er
     prf_status_t status = prf_endpoints_parse(&wanted, options->farm, err);
     if (status)
         return status;
+    if (options->http_token && !options->http)
+        return prf_fail(err, PRF_EUSAGE, "--http-token belongs to --http");
     if (!prf_endpoints_local(&wanted) && !options->insecure && !options->key_file)
         return prf_fail(
             err, PRF_EUSAGE,
@@ -416,7 +441,10 @@ prf_status_t prf_daemon_run(const prf_daemon_options_t *options, prf_error_t *er
             "tcp://127.0.0.1:PORT or ipc://PATH, or add --insecure when the network is trusted",
             options->farm);
     raise_descriptors();
-    daemon_t d = {.hub = {.dir = options->store, .heartbeat_ms = options->heartbeat_ms, .started_ms = prf_clock_mono_ms()}};
+    daemon_t d = {.hub = {.dir = options->store,
+                          .heartbeat_ms = options->heartbeat_ms,
+                          .started_ms = prf_clock_mono_ms(),
+                          .started_wall_ms = prf_clock_wall_ms()}};
     prf_room_init(&d.hub.room, options->store, options->low_space_mb);
     status = serve(&d, options, &wanted, err);
     demolish(&d);

@@ -20,6 +20,11 @@ prf_failure_t prf_failure_of(prf_status_t outcome)
     }
 }
 
+const char *prf_failure_name(prf_failure_t failure)
+{
+    return names[failure];
+}
+
 json_t *prf_failure_counts(const uint64_t counts[PRF_FAILURES])
 {
     json_t *json = json_object();

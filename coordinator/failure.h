@@ -18,6 +18,7 @@ typedef enum {
 } prf_failure_t;
 
 prf_failure_t prf_failure_of(prf_status_t outcome);
+const char *prf_failure_name(prf_failure_t failure); /* "crash" */
 /* {"crash": 1, "hang": 0, ...}. New reference. */
 json_t *prf_failure_counts(const uint64_t counts[PRF_FAILURES]);
 uint64_t prf_failure_sum(const uint64_t counts[PRF_FAILURES]);

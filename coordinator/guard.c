@@ -21,6 +21,7 @@ bool prf_guard_fault(prf_guard_t *self, const prf_peer_t *peer, uint64_t now_ms)
 {
     uint64_t h = hash(peer);
     prf_guard_entry_t *entry = place(self, h);
+    self->faults++;
     if (entry->hash != h || now_ms >= entry->until_ms)
         *entry = (prf_guard_entry_t){.hash = h, .until_ms = now_ms + PRF_GUARD_MS};
     if (++entry->faults < PRF_GUARD_FAULTS)

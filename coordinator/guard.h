@@ -21,7 +21,7 @@ typedef struct {
 /* All zero is a fresh one. */
 typedef struct {
     prf_guard_entry_t entries[PRF_GUARD_PEERS];
-    uint64_t ignored; /* messages */
+    uint64_t faults, ignored; /* messages of all peers */
 } prf_guard_t;
 
 /* The peer sent something malformed. True when that was the last straw: it is ignored from now on. */

@@ -37,8 +37,8 @@ typedef struct {
     struct prf_health *health;
     prf_socket_t *workers, *clients; /* ROUTERs */
     uint32_t heartbeat_ms;
-    uint64_t started_ms; /* monotonic */
-    bool stopping;       /* no new work is granted */
+    uint64_t started_ms, started_wall_ms; /* monotonic; for people */
+    bool stopping;                        /* no new work is granted */
 } prf_hub_t;
 
 /* Whether new work may be given out; if not, *note (may be NULL, borrowed, "" while the coordinator ends) tells a person why and

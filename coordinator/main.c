@@ -24,6 +24,10 @@ static const char help[] =
     "  --key FILE         this coordinator's secret key (prfarm keygen): everything is encrypted, and only keys of the list\n"
     "                     may connect\n"
     "  --allow FILE       that list: who may do what; changes are taken within a second, without a restart\n"
+    "  --http ADDRESS:PORT  serve the HTTP API and metrics there, such as 127.0.0.1:7780; port * lets the system choose\n"
+    "                     (default: not at all)\n"
+    "  --http-token FILE  its first line is the token that changing something over HTTP takes, and everything on an\n"
+    "                     address that other machines can reach; without one HTTP only reads, on a loopback address\n"
     "  --hooks FILE       commands that power-cycle boards (docs/examples/hooks.yaml)\n"
     "  --quarantine-ms N  until a board in quarantine is tried for the first time, 1 to 3600000 (default: 1000)\n"
     "  --sentinel-s N     seconds between two measurements of a board's sentinel layer, which shows whether it drifts;\n"
@@ -40,10 +44,10 @@ static const char help[] =
     "  --backup OUT       copy it into the new folder OUT, also while a coordinator works on it\n"
     "  --json             print the outcome as JSON\n"
     "\n"
-    "Prints one line, 'ready farm=...', once it can be reached; logs to standard error. SIGTERM and SIGINT end it: what was\n"
-    "measured is stored, and the next start goes on from there. Exit codes: 0 ended as asked, 2 usage, 3 a store made by a\n"
-    "newer version or damaged, 5 port or store in use, 7 input/output, 8 disk full, 13 a key file that others can\n"
-    "read.\n";
+    "Prints one line, 'ready farm=...' (with --http also 'http=URL'), once it can be reached; logs to standard error.\n"
+    "SIGTERM and SIGINT end it: what was measured is stored, and the next start goes on from there. Exit codes: 0 ended\n"
+    "as asked, 2 usage, 3 a store made by a newer version or damaged, 5 port or store in use, 7 input/output, 8 disk\n"
+    "full, 13 a key or token file that others can read.\n";
 
 static prf_status_t number(const char *option, const char *text, unsigned long least, unsigned long most, unsigned long *out,
                            prf_error_t *err)
@@ -78,6 +82,8 @@ enum {
     INSECURE,
     KEY,
     ALLOW,
+    HTTP,
+    HTTP_TOKEN,
     LOG,
     FSCK,
     SALVAGE,
@@ -98,6 +104,8 @@ static const struct option table[] = {{"farm", required_argument, NULL, FARM},
                                       {"insecure", no_argument, NULL, INSECURE},
                                       {"key", required_argument, NULL, KEY},
                                       {"allow", required_argument, NULL, ALLOW},
+                                      {"http", required_argument, NULL, HTTP},
+                                      {"http-token", required_argument, NULL, HTTP_TOKEN},
                                       {"log", required_argument, NULL, LOG},
                                       {"fsck", no_argument, NULL, FSCK},
                                       {"salvage", required_argument, NULL, SALVAGE},
@@ -157,6 +165,12 @@ static prf_status_t apply(int option, prf_daemon_options_t *out, upkeep_t *upkee
         break;
     case ALLOW:
         out->allow_file = optarg;
+        break;
+    case HTTP:
+        out->http = optarg;
+        break;
+    case HTTP_TOKEN:
+        out->http_token = optarg;
         break;
     case FSCK:
         upkeep->fsck = true;

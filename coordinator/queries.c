@@ -214,6 +214,8 @@ prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, js
 {
     const json_t *points = json_object_get(args, "points");
     size_t count = json_array_size(points);
+    if (!json_is_array(points))
+        return prf_fail(err, PRF_EINVAL, "results: \"points\" is a list of digests");
     if (count > PRF_REQUEST_ITEMS)
         return prf_fail(err, PRF_EINVAL, "results: %zu points, use at most %d", count, PRF_REQUEST_ITEMS);
     json_t *results = json_array();

@@ -8,12 +8,14 @@
 #include <jansson.h>
 
 #include "campaigns.h"
+#include "guard.h"
 #include "sessions.h"
 
 typedef struct {
     const prf_hub_t *hub;
     prf_campaigns_t *campaigns;
     const prf_sessions_t *sessions;
+    const prf_guard_t *clients; /* counts what they did wrong */
 } prf_queries_t;
 
 /* On success *out is a new reference. Errors: PRF_EINVAL (the request), PRF_ENOTFOUND, PRF_EBUSY, PRF_ENOMEM, the store's. */

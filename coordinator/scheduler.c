@@ -196,6 +196,14 @@ size_t prf_sched_queued(const prf_sched_t *self, uint32_t klass)
     return self->classes[klass].queue.count;
 }
 
+size_t prf_sched_queued_all(const prf_sched_t *self)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < self->class_count; i++)
+        count += self->classes[i].queue.count;
+    return count;
+}
+
 bool prf_sched_waiting(const prf_sched_t *self)
 {
     for (uint32_t i = 0; i < self->class_count; i++)

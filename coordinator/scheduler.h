@@ -38,6 +38,7 @@ void prf_sched_destroy(prf_sched_t **self); /* NULL-safe; clears *self */
 PRF_CHECKED prf_status_t prf_sched_class(prf_sched_t *self, const char *kind, const char *fingerprint, uint32_t *out,
                                          prf_error_t *err);
 size_t prf_sched_queued(const prf_sched_t *self, uint32_t klass);
+size_t prf_sched_queued_all(const prf_sched_t *self);
 bool prf_sched_waiting(const prf_sched_t *self); /* some class has a job queued */
 size_t prf_sched_room(const prf_sched_t *self);  /* jobs that may still be added */
 size_t prf_sched_count(const prf_sched_t *self); /* jobs in any state */

@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "net/endpoint.h"
 
-enum { TICK_MS = 20, ARGS = 32, GRACE_MS = 5000 };
+enum { TICK_MS = 20, ARGS = 32, GRACE_MS = 5000, READY = 1024 /* bytes of a ready line */ };
 
 static const char coordinator_path[] = PRF_BIN_DIR "/prfarm-coordinator", worker_path[] = PRF_BIN_DIR "/prfarm-worker";
 
@@ -27,7 +27,7 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
 }
 
 /* Reads what a child prints until the line that begins with `word` is complete; what follows the word is copied to `rest`. */
-static void wait_ready(prf_process_t *process, const char *word, const char *who, char rest[FARM_PATH])
+static void wait_ready(prf_process_t *process, const char *word, const char *who, char rest[READY])
 {
     char text[4096];
     size_t len = 0;
@@ -42,7 +42,7 @@ static void wait_ready(prf_process_t *process, const char *word, const char *who
         text[len] = '\0';
         const char *line = strstr(text, word), *end = line ? strchr(line, '\n') : NULL;
         if (end) {
-            snprintf(rest, FARM_PATH, "%.*s", (int)(end - line - (long)strlen(word)), line + strlen(word));
+            snprintf(rest, READY, "%.*s", (int)(end - line - (long)strlen(word)), line + strlen(word));
             return;
         }
     }
@@ -51,7 +51,7 @@ static void wait_ready(prf_process_t *process, const char *word, const char *who
 
 void farm_start_coordinator(farm_t *farm, const char *const *extra)
 {
-    char store[FARM_PATH + 16], log[FARM_PATH + 32], key[FARM_PATH + 32], allow[FARM_PATH + 32], name[FARM_PATH];
+    char store[FARM_PATH + 16], log[FARM_PATH + 32], key[FARM_PATH + 32], allow[FARM_PATH + 32], ready[READY];
     snprintf(store, sizeof store, "%s/store", farm->dir);
     snprintf(log, sizeof log, "%s/coordinator.log", farm->dir);
     const char *argv[ARGS] = {coordinator_path, "--farm", farm->name, "--store",      store, "--heartbeat-ms",
@@ -69,9 +69,13 @@ void farm_start_coordinator(farm_t *farm, const char *const *extra)
     prf_error_t err = {0};
     prf_process_options_t options = {.pipes = true, .log = log};
     cr_assert_eq(prf_process_start(&farm->coordinator, argv, &options, &err), PRF_OK, "%s", err.text);
-    wait_ready(&farm->coordinator, "ready farm=", "the coordinator", name);
+    wait_ready(&farm->coordinator, "ready farm=", "the coordinator", ready);
+    char *http = strstr(ready, " http=");
+    snprintf(farm->http, sizeof farm->http, "%s", http ? http + strlen(" http=") : "");
+    if (http)
+        *http = '\0';
     if (strchr(farm->name, '*')) /* the ports that the system chose stay those of this farm */
-        snprintf(farm->name, sizeof farm->name, "%s", name);
+        snprintf(farm->name, sizeof farm->name, "%s", ready);
 }
 
 void farm_make(farm_t *farm)
@@ -192,7 +196,7 @@ static size_t start_worker(farm_t *farm, const char *name, const char *kind, con
 
 size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option)
 {
-    char rest[FARM_PATH];
+    char rest[READY];
     size_t place = start_worker(farm, name, kind, board, option, farm->keyed ? "worker" : NULL);
     wait_ready(&farm->workers[place], "ready board=", name, rest);
     return place;

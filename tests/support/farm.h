@@ -16,6 +16,7 @@ enum { FARM_WORKERS = 16, FARM_PATH = 128, FARM_WAIT_MS = 60000 };
 typedef struct {
     char dir[FARM_PATH];       /* temporary (kept with PRF_TEST_KEEP=1); the store is dir/store, logs are dir/NAME.log */
     char name[FARM_PATH];      /* for --farm */
+    char http[FARM_PATH];      /* the coordinator's URL; "": it has no --http */
     prf_process_t coordinator; /* pid 0: not running */
     prf_process_t workers[FARM_WORKERS];
     size_t worker_count;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/* http.h - HTTP by hand, over plain sockets, so that tests can also send what no client library would. Everything asserts through
+ * Criterion; every wait has an end. */
+#ifndef PRF_TESTS_HTTP_H
+#define PRF_TESTS_HTTP_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "farm.h"
+
+typedef struct {
+    unsigned code; /* 0: the connection ended without an answer */
+    char *head;    /* status line and headers; owned */
+    char *body;    /* owned, NUL-terminated */
+    size_t len;
+} http_answer_t;
+
+void http_release(http_answer_t *answer);
+/* A connection to the coordinator's HTTP server. */
+int http_connect(const farm_t *farm);
+void http_send(int fd, const void *bytes, size_t len);
+/* Until the other side closes. */
+http_answer_t http_receive(int fd);
+/* True: the other side has closed, within `ms`. */
+bool http_closed(int fd, unsigned ms);
+
+/* One request on a connection of its own. `headers` (lines that end with "\r\n"; NULL: none) come after Host; `body` NULL: none. */
+http_answer_t http_ask(const farm_t *farm, const char *method, const char *path, const char *headers, const char *body);
+/* The value of a header, whatever its case; NULL: there is none. Borrowed until the next call. */
+const char *http_header(const http_answer_t *answer, const char *name);
+/* Asserts the code; the body as JSON, a new reference. Releases the answer. */
+json_t *http_json(http_answer_t answer, unsigned code);
+
+#endif
