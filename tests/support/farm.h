@@ -11,7 +11,13 @@
 #include "net/net.h"
 #include "wire/wire.h"
 
-enum { FARM_WORKERS = 16, FARM_PATH = 128, FARM_WAIT_MS = 60000 };
+/* Programs with sanitizers in them take several times as long. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { FARM_WAIT_MS = 180000 };
+#else
+enum { FARM_WAIT_MS = 60000 };
+#endif
+enum { FARM_WORKERS = 16, FARM_PATH = 128 };
 
 typedef struct {
     char dir[FARM_PATH];       /* temporary (kept with PRF_TEST_KEEP=1); the store is dir/store, logs are dir/NAME.log */
