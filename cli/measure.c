@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "base/json.h"
 #include "cli.h"
 #include "networks.h"
 #include "points.h"
@@ -82,11 +83,6 @@ static json_t *chain_and_blocks(const measure_t *m)
     return items;
 }
 
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *to_json(const measure_t *m, const json_t *results)
 {
     json_t *blocks = json_array();
@@ -98,13 +94,13 @@ static json_t *to_json(const measure_t *m, const json_t *results)
         double ns = prf_points_latency(r);
         sum += ns;
         json_array_append_new(blocks, json_pack("{s:s, s:s, s:o, s:s}", "name", m->network.blocks[i].name, "block", text,
-                                                "latency_ns", number(ns), "error", prf_json_text(r, "error", "")));
+                                                "latency_ns", prf_json_real(ns), "error", prf_json_text(r, "error", "")));
     }
     const json_t *chain = json_array_get(results, 0);
     double whole = prf_points_latency(chain);
     json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o}", "network", m->network.name, "board", m->board, "cache", m->cache,
-                            "chain_ns", number(whole), "sum_ns", number(sum));
-    json_object_set_new(out, "sum_error_percent", number(100 * (sum / whole - 1)));
+                            "chain_ns", prf_json_real(whole), "sum_ns", prf_json_real(sum));
+    json_object_set_new(out, "sum_error_percent", prf_json_real(100 * (sum / whole - 1)));
     json_object_set_new(out, "chain_error", json_string(prf_json_text(chain, "error", "")));
     json_object_set_new(out, "blocks", blocks);
     return out;

@@ -68,11 +68,6 @@ double prf_json_number(const json_t *object, const char *key, double otherwise)
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
-json_t *prf_json_real(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 void prf_terminal_init(prf_terminal_t *out, FILE *stream)
 {
     const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");

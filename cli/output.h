@@ -4,10 +4,10 @@
 #ifndef PRF_CLI_OUTPUT_H
 #define PRF_CLI_OUTPUT_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/json.h"
 #include "base/status.h"
 
 /* Prints "prfarm: <text>" on standard error; returns the exit code (docs/manual/exit-codes.md). */
@@ -23,9 +23,6 @@ int prf_print_json(json_t *document);
 /* A member's text or number, or what stands for it when it is missing or of another type. Borrowed. */
 const char *prf_json_text(const json_t *object, const char *key, const char *otherwise);
 double prf_json_number(const json_t *object, const char *key, double otherwise);
-
-/* A number, or null for one that is not finite. New reference. */
-json_t *prf_json_real(double value);
 
 /* How the stream may be written to: colours and moving the cursor only on a terminal, colours not under NO_COLOR. */
 typedef struct {

@@ -2,11 +2,11 @@
 /* train.c - `prfarm train`: a model from latencies that were recorded elsewhere, without any farm. */
 #include "model/train.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "campaign/recorded.h"
 #include "cli.h"
 
@@ -33,11 +33,6 @@ typedef struct {
     uint64_t threads;
 } train_options_t;
 
-static json_t *number_or_null(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *to_json(const prf_recorded_t *data, const prf_model_t *model, double seconds)
 {
     const prf_metrics_t *v = &prf_model_provenance(model)->validation;
@@ -46,9 +41,9 @@ static json_t *to_json(const prf_recorded_t *data, const prf_model_t *model, dou
     prf_model_layer(model, 0, &info);
     return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:s, s:I, s:I, s:o}", "train_rows",
                      (json_int_t)data->train_count, "test_rows", (json_int_t)data->test_count, "mape_percent",
-                     number_or_null(v->mape_percent), "rmspe_percent", number_or_null(v->rmspe_percent), "spearman",
-                     number_or_null(v->spearman), "within_10_percent", number_or_null(v->within_10_percent), "seconds", seconds,
-                     "median_percent", number_or_null(v->median_percent), "within_5_percent", number_or_null(v->within_5_percent),
+                     prf_json_real(v->mape_percent), "rmspe_percent", prf_json_real(v->rmspe_percent), "spearman",
+                     prf_json_real(v->spearman), "within_10_percent", prf_json_real(v->within_10_percent), "seconds", seconds,
+                     "median_percent", prf_json_real(v->median_percent), "within_5_percent", prf_json_real(v->within_5_percent),
                      "regressor", info.regressor, "rows", (json_int_t)data->rows, "duplicates", (json_int_t)data->duplicates,
                      "from", from[0] ? json_string(from) : json_null());
 }

@@ -3,13 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/json.h"
 #include "engine_internal.h"
-
-/* JSON has no NaN: what is not known is null. */
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
 
 static size_t planned(const kind_t *kind)
 {
@@ -27,8 +22,8 @@ json_t *prf_engine_status(const prf_engine_t *self)
             boards, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:s}", "kind", self->campaign.boards[i].kind, "stage",
                               prf_stage_name(k->stage), "planned", (json_int_t)planned(k), "measured", (json_int_t)k->measured,
                               "reused", (json_int_t)k->reused, "poisoned", (json_int_t)k->poisoned, "open", (json_int_t)open,
-                              "mape_percent", judged ? number(k->provenance.validation.mape_percent) : json_null(), "model_version",
-                              (json_int_t)k->version, "error", k->error));
+                              "mape_percent", judged ? prf_json_real(k->provenance.validation.mape_percent) : json_null(),
+                              "model_version", (json_int_t)k->version, "error", k->error));
     }
     return boards;
 }
@@ -114,7 +109,7 @@ static json_t *sampling_json(const prf_engine_t *self, const kind_t *kind)
         for (size_t s = 0; s < SAMPLINGS; s++) {
             char key[48];
             snprintf(key, sizeof key, "%s_error_percent", names[s]);
-            json_object_set_new(entry, key, compared ? number(c->error_percent[s]) : json_null());
+            json_object_set_new(entry, key, compared ? prf_json_real(c->error_percent[s]) : json_null());
         }
         json_object_set_new(layers, prf_layer_kind_name(t->layer->space.kind), entry);
     }
@@ -124,9 +119,10 @@ static json_t *sampling_json(const prf_engine_t *self, const kind_t *kind)
 static json_t *metrics_json(const prf_metrics_t *m)
 {
     return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "count", (json_int_t)m->count, "mape_percent",
-                     number(m->mape_percent), "rmspe_percent", number(m->rmspe_percent), "median_percent",
-                     number(m->median_percent), "r2", number(m->r2), "spearman", number(m->spearman), "within_5_percent",
-                     number(m->within_5_percent), "within_10_percent", number(m->within_10_percent));
+                     prf_json_real(m->mape_percent), "rmspe_percent", prf_json_real(m->rmspe_percent), "median_percent",
+                     prf_json_real(m->median_percent), "r2", prf_json_real(m->r2), "spearman", prf_json_real(m->spearman),
+                     "within_5_percent", prf_json_real(m->within_5_percent), "within_10_percent",
+                     prf_json_real(m->within_10_percent));
 }
 
 static json_t *layers_json(const kind_t *kind)
@@ -154,9 +150,9 @@ static json_t *fusion_json(const kind_t *kind)
         json_array_append_new(rules,
                               json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o}", "layer", prf_layer_kind_name(rule->lead),
                                         "dtype", prf_dtype_name(rule->dtype), "follower", prf_activation_name(rule->fn), "verdict",
-                                        prf_fusion_verdict_name(rule->verdict), "rule", words, "fixed_ns", number(rule->fixed_ns),
-                                        "ns_per_element", number(rule->ns_per_element), "measured", (json_int_t)rule->layers,
-                                        "added_percent", number(rule->added_percent)));
+                                        prf_fusion_verdict_name(rule->verdict), "rule", words, "fixed_ns",
+                                        prf_json_real(rule->fixed_ns), "ns_per_element", prf_json_real(rule->ns_per_element),
+                                        "measured", (json_int_t)rule->layers, "added_percent", prf_json_real(rule->added_percent)));
     }
     return rules;
 }
@@ -182,9 +178,9 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     json_object_set_new(out, "active_samples", json_integer((json_int_t)active));
     json_object_set_new(out, "fusion_samples", json_integer((json_int_t)fusion_measured(self, k)));
     json_object_set_new(out, "between_chains", json_integer((json_int_t)between_measured(self, k)));
-    json_object_set_new(out, "mape_percent", trained ? number(p->validation.mape_percent) : json_null());
-    json_object_set_new(out, "repeatability_percent", trained ? number(p->repeatability_percent) : json_null());
-    json_object_set_new(out, "random_baseline_mape_percent", trained ? number(p->random_baseline_percent) : json_null());
+    json_object_set_new(out, "mape_percent", trained ? prf_json_real(p->validation.mape_percent) : json_null());
+    json_object_set_new(out, "repeatability_percent", trained ? prf_json_real(p->repeatability_percent) : json_null());
+    json_object_set_new(out, "random_baseline_mape_percent", trained ? prf_json_real(p->random_baseline_percent) : json_null());
     json_object_set_new(out, "old_model", old_json(self, board));
     json_object_set_new(out, "steps", steps_json(k));
     json_object_set_new(out, "sampling", sampling_json(self, k));
@@ -195,7 +191,7 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     json_object_set_new(out, "layers", layers_json(k));
     json_object_set_new(out, "sweeps", sweeps_json(self, k));
     json_object_set_new(out, "fusion", fusion_json(k));
-    json_object_set_new(out, "between_ns", trained ? number(prf_model_between_ns(k->model)) : json_null());
+    json_object_set_new(out, "between_ns", trained ? prf_json_real(prf_model_between_ns(k->model)) : json_null());
     json_object_set_new(out, "training_seconds", json_real(k->seconds_training));
     bool refreshed = k->verdict && self->refresh.number == k->checked;
     json_object_set_new(out, "refresh", refreshed ? json_incref(k->verdict) : json_null());
@@ -246,8 +242,8 @@ json_t *prf_engine_summary(const prf_engine_t *self)
             json_array_append_new(networks,
                                   json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "name", chain->network->name, "kind",
                                             self->campaign.boards[i].kind, "blocks", (json_int_t)chain->network->block_count,
-                                            "modelled_blocks", (json_int_t)chain->count, "estimated_ns", number(e), "measured_ns",
-                                            number(m), "error_percent", number(100 * (e - m) / m)));
+                                            "modelled_blocks", (json_int_t)chain->count, "estimated_ns", prf_json_real(e),
+                                            "measured_ns", prf_json_real(m), "error_percent", prf_json_real(100 * (e - m) / m)));
         }
     }
     return json_pack("{s:s, s:o, s:o}", "campaign", self->campaign.name, "boards", boards, "networks", networks);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "net/frames.h"
 #include "shelf.h"
@@ -281,8 +282,8 @@ static prf_status_t store_note(prf_publisher_t *self, const entry_t *entry, prf_
     char key[MODEL_KEY];
     note_key(key, entry->version.kind, entry->version.version);
     double mape = entry->note.mape_percent;
-    json_t *json = json_pack("{s:s, s:o, s:I}", "campaign", entry->note.campaign, "mape_percent",
-                             isfinite(mape) ? json_real(mape) : json_null(), "published_ms", (json_int_t)entry->note.published_ms);
+    json_t *json = json_pack("{s:s, s:o, s:I}", "campaign", entry->note.campaign, "mape_percent", prf_json_real(mape),
+                             "published_ms", (json_int_t)entry->note.published_ms);
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     prf_status_t status =

@@ -3,12 +3,12 @@
  * way as a campaign's points, under an owner of its own. */
 #include "queries.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "health.h"
 #include "measure_request.h"
 #include "triage.h"
@@ -108,8 +108,7 @@ prf_status_t prf_query_models(const prf_queries_t *self, const json_t *args, jso
                                                 (json_int_t)model.version, "current", is_current, "runs_on",
                                                 (json_int_t)census.current, "workers", (json_int_t)census.workers, "digest", hex,
                                                 "bytes", (json_int_t)model.bytes, "campaign", note.campaign, "mape_percent",
-                                                isfinite(note.mape_percent) ? json_real(note.mape_percent) : json_null(),
-                                                "published_ms", (json_int_t)note.published_ms));
+                                                prf_json_real(note.mape_percent), "published_ms", (json_int_t)note.published_ms));
     }
     *out = json_pack("{s:o, s:o}", "models", models, "next", more ? json_integer((json_int_t)i) : json_null());
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "list of models");
@@ -197,17 +196,11 @@ prf_status_t prf_query_measure(const prf_queries_t *self, const json_t *args, js
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "points");
 }
 
-/* JSON has no infinity, which a store of before may have. */
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *outcome_json(prf_status_t outcome, const char *error, const char *board, const prf_sample_t *s)
 {
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I}", "outcome", prf_status_name(outcome), "error", error, "board",
-                     board, "latency_ns", number(s->latency_ns), "min_ns", number(s->min_ns), "ci_percent", number(s->ci_percent),
-                     "repeats", (json_int_t)s->repeats, "taint", (json_int_t)s->taint);
+                     board, "latency_ns", prf_json_real(s->latency_ns), "min_ns", prf_json_real(s->min_ns), "ci_percent",
+                     prf_json_real(s->ci_percent), "repeats", (json_int_t)s->repeats, "taint", (json_int_t)s->taint);
 }
 
 prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
