@@ -41,7 +41,8 @@ struct prf_running {
     uint64_t run;
     side_t *sides; /* owned, one a board of the campaign */
     size_t count;
-    prf_text_t blocks; /* of the point that is being planned */
+    prf_text_t blocks;    /* of the point that is being planned */
+    prf_plan_page_t page; /* points that are planned and not on their way to the store; empty between two feeds */
 };
 
 /* What a commit of this campaign is about. */
@@ -196,6 +197,7 @@ void prf_running_destroy(prf_running_t **self)
     prf_engine_destroy(&r->engine);
     free(r->sides);
     prf_text_release(&r->blocks);
+    prf_plan_page_release(&r->page);
     free(r);
     *self = NULL;
 }
@@ -290,17 +292,17 @@ void prf_running_answer(prf_running_t *self, const prf_entry_t *entry)
     answer(self, entry, there ? &known : NULL, false, "its result could not be stored");
 }
 
-static void write_page(prf_running_t *self, prf_plan_page_t *page)
+static void write_page(prf_running_t *self)
 {
     prf_error_t err = {0};
-    if (prf_hub_write_plan(self->hub, page, &err))
-        prf_log(PRF_LOG_WARN, "plan_not_stored error=\"%s\" export_lacks=%zu", err.text, page->count);
-    prf_plan_page_clear(page);
+    if (prf_hub_write_plan(self->hub, &self->page, &err))
+        prf_log(PRF_LOG_WARN, "plan_not_stored error=\"%s\" export_lacks=%zu", err.text, self->page.count);
+    prf_plan_page_clear(&self->page);
 }
 
 /* What the digest stands for, for people (export); written once. True: the campaign owes the result to others. What it measured
  * itself before it was paused or killed is no news either, but its own. */
-static bool note_plan(prf_running_t *self, prf_entry_t *entry, const prf_want_t *want, bool known, prf_plan_page_t *page)
+static bool note_plan(prf_running_t *self, prf_entry_t *entry, const prf_want_t *want, bool known)
 {
     const char *blocks = prf_plan_blocks(&self->blocks, want->blocks, want->block_count);
     if (!blocks) {
@@ -319,13 +321,13 @@ static bool note_plan(prf_running_t *self, prf_entry_t *entry, const prf_want_t 
     if (prf_plan_add(self->hub->plan, entry, &planned, &fresh, &err))
         prf_log(PRF_LOG_WARN, "plan_not_noted error=\"%s\" export_lacks_a_layer=true", err.text);
     if (fresh)
-        prf_plan_page_add(page, &planned);
-    if (page->value.len >= PRF_PLAN_PAGE_BYTES)
-        write_page(self, page);
+        prf_plan_page_add(&self->page, &planned);
+    if (self->page.value.len >= PRF_PLAN_PAGE_BYTES)
+        write_page(self);
     return planned.known;
 }
 
-static void fetch(prf_running_t *self, const prf_want_t *want, prf_plan_page_t *page)
+static void fetch(prf_running_t *self, const prf_want_t *want)
 {
     prf_known_t known;
     prf_entry_t *entry;
@@ -335,7 +337,7 @@ static void fetch(prf_running_t *self, const prf_want_t *want, prf_plan_page_t *
         return;
     }
     bool is_known = prf_index_get(self->hub->index, entry, &known);
-    bool reused = note_plan(self, entry, want, is_known, page);
+    bool reused = note_plan(self, entry, want, is_known);
     if (is_known) {
         if (known.outcome == PRF_OK && want->block_count == 1)
             prf_plausible_note(self->hub->plausible, self->sides[want->board].klass, want->blocks, known.sample.latency_ns);
@@ -354,7 +356,6 @@ static void fetch(prf_running_t *self, const prf_want_t *want, prf_plan_page_t *
 static bool feed(prf_running_t *self, size_t board)
 {
     const side_t *side = &self->sides[board];
-    prf_plan_page_t page = {0};
     prf_want_t want;
     bool moved = false;
     if (!side->pinned)
@@ -362,11 +363,10 @@ static bool feed(prf_running_t *self, size_t board)
     size_t wanted = QUEUE_SHORT + prf_fleet_credit(self->hub->fleet, side->klass);
     while (prf_sched_queued(self->hub->sched, side->klass) < wanted && prf_sched_room(self->hub->sched) > 0 &&
            prf_engine_next_on(self->engine, board, &want)) {
-        fetch(self, &want, &page);
+        fetch(self, &want);
         moved = true;
     }
-    write_page(self, &page);
-    prf_plan_page_release(&page);
+    write_page(self);
     return moved;
 }
 

@@ -7,13 +7,14 @@
  * an older prfarm: one entry, named by the key, whose first line is the role alone. */
 #include "plan.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KNOWN " known" /* behind the role */
+#include "wire/arena.h"
 
-enum { CHUNK = 1 << 18 /* bytes of memory for purposes at a time */ };
+#define KNOWN " known" /* behind the role */
 
 /* What a campaign wants of a kind of board, and what for: few, and the same for thousands of points. */
 typedef struct {
@@ -27,18 +28,12 @@ typedef struct prf_plan_purpose {
     char blocks[];
 } purpose_t;
 
-typedef struct chunk {
-    struct chunk *before;
-    size_t used, cap;
-    _Alignas(purpose_t) unsigned char bytes[];
-} chunk_t;
-
 struct prf_plan {
     prf_ledger_t *ledger; /* borrowed */
-    chunk_t *last;        /* owned, with those before it */
     cause_t **causes;     /* owned, each too */
     size_t cause_count;
-    uint32_t latest; /* that was asked for */
+    uint32_t latest;      /* that was asked for */
+    prf_arena_t purposes; /* their memory */
 };
 
 prf_status_t prf_plan_new(prf_plan_t **out, prf_ledger_t *ledger, prf_error_t *err)
@@ -47,6 +42,7 @@ prf_status_t prf_plan_new(prf_plan_t **out, prf_ledger_t *ledger, prf_error_t *e
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "plan");
     self->ledger = ledger;
+    prf_arena_init(&self->purposes, SIZE_MAX);
     *out = self;
     return PRF_OK;
 }
@@ -56,10 +52,7 @@ void prf_plan_destroy(prf_plan_t **self)
     if (!self || !*self)
         return;
     prf_plan_t *p = *self;
-    for (chunk_t *chunk = p->last, *before; chunk; chunk = before) {
-        before = chunk->before;
-        free(chunk);
-    }
+    prf_arena_release(&p->purposes);
     for (size_t i = 0; i < p->cause_count; i++)
         free(p->causes[i]);
     free(p->causes);
@@ -99,27 +92,11 @@ static bool intern(prf_plan_t *self, const prf_planned_t *planned, uint32_t *out
     return true;
 }
 
-static void *take_bytes(prf_plan_t *self, size_t bytes)
-{
-    bytes = (bytes + _Alignof(purpose_t) - 1) / _Alignof(purpose_t) * _Alignof(purpose_t);
-    if (!self->last || self->last->cap - self->last->used < bytes) {
-        size_t cap = bytes < CHUNK ? CHUNK : bytes;
-        chunk_t *chunk = malloc(sizeof *chunk + cap);
-        if (!chunk)
-            return NULL;
-        *chunk = (chunk_t){.before = self->last, .cap = cap};
-        self->last = chunk;
-    }
-    unsigned char *taken = self->last->bytes + self->last->used;
-    self->last->used += bytes;
-    return taken;
-}
-
 static purpose_t *purpose_new(prf_plan_t *self, const prf_planned_t *planned)
 {
     size_t len = strlen(planned->blocks);
     uint32_t cause;
-    purpose_t *purpose = intern(self, planned, &cause) ? take_bytes(self, sizeof *purpose + len + 1) : NULL;
+    purpose_t *purpose = intern(self, planned, &cause) ? prf_arena_take(&self->purposes, sizeof *purpose + len + 1) : NULL;
     if (!purpose)
         return NULL;
     *purpose = (purpose_t){.cause = cause, .known = planned->known};

@@ -471,15 +471,12 @@ static void measured(prf_results_t *self, prf_entry_t *entry, prf_fleet_board_t 
 /* What was told, as a failure. */
 static prf_result_t impossible(const prf_fleet_board_t *board, const prf_result_t *told)
 {
-    prf_result_t failure = *told;
+    prf_result_t failure = failure_of(told);
     if (told->outcome == PRF_ECANCELLED) /* means something else in a record */
         failure.outcome = PRF_EPEER;
-    if (told->outcome == PRF_OK) {
-        failure.outcome = PRF_EIMPLAUSIBLE;
-        failure.sample = (prf_sample_t){0};
+    if (told->outcome == PRF_OK)
         snprintf(failure.error, sizeof failure.error, "board %s told a latency of %g ns within %g %%, which cannot be",
                  board->facts.board, told->sample.latency_ns, told->sample.ci_percent);
-    }
     return failure;
 }
 
