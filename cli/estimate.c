@@ -68,7 +68,8 @@ static prf_status_t choose_dtype(answer_t *a, prf_error_t *err)
         return prf_dtype_parse(a->request->dtype_name, &a->dtype, err);
     prf_model_layer_t layer;
     if (prf_model_layer_count(a->model) == 0)
-        return prf_fail(err, PRF_EINVAL, "the model of %s knows no layer", prf_model_kind(a->model));
+        return prf_fail(err, PRF_EINVAL, "the model of %s knows no layer: train it on some, or use another one",
+                        prf_model_kind(a->model));
     prf_model_layer(a->model, 0, &layer);
     a->dtype = layer.dtype;
     return PRF_OK;

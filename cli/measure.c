@@ -42,7 +42,7 @@ static prf_status_t make_temporary(measure_t *m, prf_error_t *err)
         return PRF_OK;
     int e = errno;
     m->temporary[0] = '\0';
-    return prf_fail_sys(err, e, "/tmp: name a folder with --dir");
+    return prf_fail_sys(err, e, "no folder can be made, name one with --dir: /tmp");
 }
 
 static prf_status_t start_board(measure_t *m, prf_error_t *err)

@@ -21,7 +21,7 @@ static int become(const char *store, const char *dir, const char *const *options
     prf_process_sibling("prfarm-coordinator", program, sizeof program);
     if (dir) {
         if (snprintf(path, sizeof path, "%s/store", dir) >= (int)sizeof path) {
-            prf_fail(&err, PRF_EINVAL, "%.100s...: the folder's path is too long", dir);
+            prf_fail(&err, PRF_EINVAL, "%.100s...: the folder's path is too long: use a shorter one", dir);
             return prf_report(&err);
         }
         argv[2] = path;
@@ -30,7 +30,7 @@ static int become(const char *store, const char *dir, const char *const *options
         argv[count++] = *options++;
     fflush(stdout);
     execvp(program, (char *const *)argv);
-    prf_fail_sys(&err, errno, "%s: install it beside prfarm", program);
+    prf_fail_sys(&err, errno, "install it beside prfarm: %s", program);
     return prf_report(&err);
 }
 

@@ -131,11 +131,11 @@ static bool parse(int argc, char **argv, prf_daemon_options_t *out, args_t *args
 static prf_status_t check_upkeep(const args_t *u, prf_error_t *err)
 {
     if (u->salvage && !u->fsck)
-        return prf_fail(err, PRF_EUSAGE, "--salvage belongs to --fsck");
+        return prf_fail(err, PRF_EUSAGE, "--salvage belongs to --fsck: give both");
     if (u->backup && u->fsck)
-        return prf_fail(err, PRF_EUSAGE, "--fsck and --backup: one at a time");
+        return prf_fail(err, PRF_EUSAGE, "--fsck and --backup: use one at a time");
     if (u->json && !u->fsck && !u->backup)
-        return prf_fail(err, PRF_EUSAGE, "--json belongs to --fsck or --backup");
+        return prf_fail(err, PRF_EUSAGE, "--json belongs to --fsck or --backup: give one of them, too");
     return PRF_OK;
 }
 

@@ -42,7 +42,7 @@ static prf_status_t add_word(prf_words_t *words, size_t most, const char *option
         return prf_fail(err, PRF_EUSAGE, "--%s '%.80s': --%s can be given %zu times, and that is one more", option, word, option,
                         most);
     if (words->count == most)
-        return prf_fail(err, PRF_EUSAGE, "'%.80s': that is one too many", word);
+        return prf_fail(err, PRF_EUSAGE, "'%.80s' is one too many: leave it out", word);
     words->items[words->count++] = word;
     return PRF_OK;
 }
