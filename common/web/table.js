@@ -22,12 +22,13 @@ function by(column, down) {
 }
 
 /* `detail`, if there is one, is {id, is(key), draw(row)}: draw() makes {node, update(row)} that stands below a row while is(its key). `sort` is
- * {column, down} or null, onSort gets it changed. Returns {node, update(rows)}; rows come as they are to be shown if nothing is sorted. */
-export function makeTable({caption, columns, key, empty = 'Nothing to show.', detail = null, sort = null, onSort = null}) {
+ * {column, down} or null, onSort gets it changed. `bare`: the caption is for screen readers only, since a heading above says the same.
+ * Returns {node, update(rows)}; rows come as they are to be shown if nothing is sorted. */
+export function makeTable({caption, columns, key, bare = false, empty = 'Nothing to show.', detail = null, sort = null, onSort = null}) {
     const heads = columns.map((column) => header(column, sorted));
     const body = el('tbody');
     const none = el('p', {class: 'empty', hidden: true}, empty);
-    const table = el('table', {}, el('caption', {}, caption), el('thead', {}, el('tr', {}, heads)), body);
+    const table = el('table', {}, el('caption', {class: bare ? 'hidden' : null}, caption), el('thead', {}, el('tr', {}, heads)), body);
     /* Wider than the screen, it scrolls by itself: with the keyboard too. */
     const node = el('div', {class: 'table'}, el('div', {class: 'scroll', role: 'region', tabindex: '0', 'aria-label': caption}, table), none);
     const shown = new Map(); /* key -> {tr, cells, texts, more} */

@@ -6,7 +6,7 @@ import {setTheme, theme} from '../../../common/web/theme.js';
 import {token} from './api.js';
 import {href} from './router.js';
 
-const THEMES = {auto: 'As the system', light: 'Light', dark: 'Dark'};
+const THEMES = {auto: 'Auto', light: 'Light', dark: 'Dark'};
 
 /* `pages` are listed in the navigation; onToken() is called when the reader wants to enter or forget the token. */
 export function makeHeader(pages, onToken) {

@@ -24,14 +24,14 @@ function columnsFor(toggle, isOpen) {
             'aria-expanded': String(isOpen(b.board)), onclick: () => toggle(b.board)}, b.board)},
         {id: 'kind', title: 'Kind', class: 'wide', text: (b) => b.kind},
         {id: 'state', title: 'State', same: (b) => b.state, draw: (b) => stateMark(b.state)},
-        {id: 'rate', title: 'Measured', class: 'num', text: (b) => rate(b.jobs_per_second)},
+        {id: 'rate', title: 'Measured', class: 'num wide', text: (b) => rate(b.jobs_per_second)},
         {id: 'use', title: 'Utilisation', class: 'num wide', text: (b) => percent(b.utilisation_percent)},
-        {id: 'heat', title: 'Temperature', class: 'num', text: (b) => temperature(b.temperature_c)},
+        {id: 'heat', title: 'Temperature', class: 'num wide', text: (b) => temperature(b.temperature_c)},
         {id: 'clock', title: 'Clock', class: 'num wide', text: (b) => clock(b.clock_mhz)},
         {id: 'model', title: 'Model', class: 'wide', text: modelText},
         {id: 'done', title: 'Done', class: 'num wide', text: (b) => count(b.done)},
         {id: 'failed', title: 'Failed', class: 'num wide', text: (b) => count(b.failed)},
-        {id: 'note', title: 'Note', class: 'note-cell', text: (b) => b.note},
+        {id: 'note', title: 'Note', class: 'note-cell wide', text: (b) => b.note},
     ];
 }
 
@@ -106,11 +106,11 @@ export function makeBoards(ctx) {
     setKinds([]);
 
     const range = el('span', {role: 'status', 'aria-live': 'polite', class: 'range'});
-    const back = el('button', {type: 'button', class: 'button', onclick: () => turn(before.pop() ?? 0)}, 'Earlier');
+    const back = el('button', {type: 'button', class: 'button', onclick: () => turn(before.pop() ?? 0)}, 'Previous');
     const on = el('button', {type: 'button', class: 'button', onclick: () => {
         before.push(Number(ctx.params.get('after') ?? 0));
         turn(answer.next);
-    }}, 'Later');
+    }}, 'Next');
 
     function setKinds(names) {
         const wanted = ctx.params.get('kind') ?? '';

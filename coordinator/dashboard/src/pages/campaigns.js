@@ -28,10 +28,11 @@ const columns = [
     {id: 'name', title: 'Campaign', head: true, value: (c) => c.name, same: (c) => c.name, draw: (c) => el('a', {href: href('campaigns', {campaign: c.name})}, c.name)},
     {id: 'state', title: 'State', value: (c) => c.state, same: (c) => c.state, draw: (c) => stateMark(c.state, CAMPAIGN_STATES)},
     {id: 'progress', title: 'Measured', class: 'num', same: (c) => `${sum(c, 'measured') + sum(c, 'reused')}/${sum(c, 'planned')}`,
-        draw: (c) => [meter(progress(sum(c, 'measured') + sum(c, 'reused'), sum(c, 'planned'))), `${count(sum(c, 'measured') + sum(c, 'reused'))} of ${count(sum(c, 'planned'))}`]},
+        draw: (c) => el('div', {class: 'with-meter'}, meter(progress(sum(c, 'measured') + sum(c, 'reused'), sum(c, 'planned'))),
+            `${count(sum(c, 'measured') + sum(c, 'reused'))} of ${count(sum(c, 'planned'))}`)},
     {id: 'mape', title: 'MAPE', class: 'num', text: errors},
     {id: 'left', title: 'Time left', class: 'num wide', text: timeLeft},
-    {id: 'time', title: 'Running for', class: 'num wide', value: (c) => c.seconds, down: true, text: (c) => duration(c.seconds)},
+    {id: 'time', title: 'Time', class: 'num wide', value: (c) => c.seconds, down: true, text: (c) => duration(c.seconds)},
     {id: 'kinds', title: 'Boards', class: 'wide', text: (c) => c.boards.map((b) => b.kind).join(', ')},
 ];
 
@@ -64,7 +65,7 @@ function makeOrders(ctx, chosen) {
 }
 
 function mount(root, ctx) {
-    const table = makeTable({caption: 'Campaigns', columns, key: (c) => c.name, empty: 'No campaign yet. Submit one: prfarm submit FILE.yaml'});
+    const table = makeTable({caption: 'Campaigns', bare: true, columns, key: (c) => c.name, empty: 'No campaign yet. Submit one: prfarm submit FILE.yaml'});
     const title = el('h2'), state = el('span'), line = el('p', {class: 'lead'}), error = el('p', {class: 'note bad', hidden: true});
     const cards = el('div', {class: 'cards'});
     const poisoned = makePoisoned(ctx);
@@ -88,7 +89,7 @@ function mount(root, ctx) {
         if (state.dataset.state !== campaign.state) replace(state, stateMark(campaign.state, CAMPAIGN_STATES));
         state.dataset.state = campaign.state;
         const left = timeLeft(campaign);
-        setText(line, `Running for ${duration(campaign.seconds)}${left === DASH ? '' : `, about ${left} left`}.`);
+        setText(line, `${campaign.state === 'running' ? 'Running for' : 'Ran for'} ${duration(campaign.seconds)}${left === DASH ? '' : `, about ${left} left`}`);
         setText(error, campaign.error);
         setAttr(error, 'hidden', !campaign.error);
         for (const board of campaign.boards) {

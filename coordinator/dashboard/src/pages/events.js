@@ -25,7 +25,7 @@ function matches(event, filter) {
 
 function mount(root, ctx) {
     const refresher = makeRefresher(load);
-    const table = makeTable({caption: 'Events', columns, key: (e) => e.number, empty: 'Nothing has happened that matches.'});
+    const table = makeTable({caption: 'Events', bare: true, columns, key: (e) => e.number, empty: 'Nothing has happened that matches.'});
     const range = el('span', {class: 'range', role: 'status', 'aria-live': 'polite'});
     const more = el('button', {type: 'button', class: 'button', hidden: true, onclick: () => {
         limit += SHOWN;

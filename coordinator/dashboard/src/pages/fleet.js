@@ -3,7 +3,7 @@
  * the coordinator: their size does not depend on the farm's. Of the boards a page of 50 is asked for, at once when the fleet's states changed, and
  * every two seconds for figures that only creep. */
 import {el, replace, setText} from '../../../../common/web/dom.js';
-import {count, counted, number, percent, rate, temperature} from '../../../../common/web/format.js';
+import {count, counted, DASH, percent, rate, temperature} from '../../../../common/web/format.js';
 import {makeTable} from '../../../../common/web/table.js';
 import {BOARD_STATES, figure, meter, stateBar} from '../parts.js';
 import {href} from '../router.js';
@@ -11,28 +11,25 @@ import {makeBoards} from './boards.js';
 
 const STATES = Object.keys(BOARD_STATES);
 
-function modelText(k) {
-    if (!k.current_version) return 'none yet';
-    return `v${k.current_version} on ${count(k.on_current)} of ${count(k.live)}`;
+const two = (first, second) => [el('div', {}, first), el('div', {class: 'second'}, second)];
+
+function adoption(k) {
+    return k.current_version ? `on ${count(k.on_current)} of ${count(k.live)}` : 'none yet';
 }
 
-function temperatures(t) {
-    if (!t) return temperature(null);
-    return t.min === t.max ? temperature(t.median) : `${number(t.min)} / ${number(t.median)} / ${number(t.max)} °C`;
-}
-
+/* Two lines a cell: what counts, and below what explains it. */
 const columns = [
-    {id: 'kind', title: 'Kind', head: true, value: (k) => k.kind, same: (k) => k.kind, draw: (k) => el('a', {href: href('fleet', {kind: k.kind})}, k.kind)},
-    {id: 'boards', title: 'Boards', class: 'num', value: (k) => k.boards, down: true, text: (k) => count(k.boards)},
-    {id: 'states', title: 'States', class: 'states', same: (k) => STATES.map((s) => k[s]).join(), draw: stateBar},
-    {id: 'rate', title: 'Measured', class: 'num', value: (k) => k.jobs_per_second, down: true, text: (k) => rate(k.jobs_per_second)},
-    {id: 'use', title: 'Utilisation', class: 'num', value: (k) => k.utilisation_percent, down: true, same: (k) => percent(k.utilisation_percent),
-        draw: (k) => [meter(k.utilisation_percent), percent(k.utilisation_percent)]},
-    {id: 'model', title: 'Model', class: 'wide', value: (k) => k.current_version, same: modelText,
-        draw: (k) => (k.current_version ? el('a', {href: href('models', {kind: k.kind})}, modelText(k)) : modelText(k))},
-    {id: 'done', title: 'Done', class: 'num wide', value: (k) => k.done, down: true, text: (k) => count(k.done)},
-    {id: 'failed', title: 'Failed', class: 'num wide', value: (k) => k.failed, down: true, text: (k) => count(k.failed)},
-    {id: 'heat', title: 'Temperature, min / median / max', class: 'num wide', value: (k) => k.temperature_c?.max, down: true, text: (k) => temperatures(k.temperature_c)},
+    {id: 'kind', title: 'Kind', head: true, value: (k) => k.kind, same: (k) => `${k.kind} ${k.boards}`,
+        draw: (k) => two(el('a', {href: href('fleet', {kind: k.kind})}, k.kind), counted(k.boards, 'board'))},
+    {id: 'states', title: 'States', class: 'states', value: (k) => k.quarantined + k.lost, down: true, same: (k) => STATES.map((s) => k[s]).join(), draw: stateBar},
+    {id: 'use', title: 'Utilisation', class: 'num wide', value: (k) => k.utilisation_percent, down: true, same: (k) => percent(k.utilisation_percent),
+        draw: (k) => two(percent(k.utilisation_percent), meter(k.utilisation_percent))},
+    {id: 'rate', title: 'Measured', class: 'num', value: (k) => k.jobs_per_second, down: true, same: (k) => `${rate(k.jobs_per_second)} ${k.done} ${k.failed}`,
+        draw: (k) => two(rate(k.jobs_per_second), `${count(k.done)} done, ${count(k.failed)} failed`)},
+    {id: 'model', title: 'Model', class: 'num wide', value: (k) => k.current_version, down: true, same: (k) => `${k.current_version} ${adoption(k)}`,
+        draw: (k) => two(k.current_version ? el('a', {href: href('models', {kind: k.kind})}, `v${k.current_version}`) : DASH, adoption(k))},
+    {id: 'heat', title: 'Temperature', class: 'num wide', value: (k) => k.temperature_c?.max, down: true, same: (k) => JSON.stringify(k.temperature_c),
+        draw: (k) => two(temperature(k.temperature_c?.median), k.temperature_c ? `${temperature(k.temperature_c.min)} to ${temperature(k.temperature_c.max)}` : 'not told')},
 ];
 
 /* What a change of is worth asking for the boards at once: who is there, in trouble, or on which model. */
@@ -70,7 +67,7 @@ function mount(root, ctx) {
 
     replace(root,
         el('dl', {class: 'figures'}, [boards, measured, use, alarm].map((one) => one.node)),
-        el('section', {'aria-label': 'Kinds of boards'}, kinds.node),
+        el('section', {class: 'kinds', 'aria-label': 'Kinds of boards'}, kinds.node),
         list.node);
     if (ctx.live.fleet) show(ctx.live.fleet);
     else list.within(0);

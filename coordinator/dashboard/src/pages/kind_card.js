@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* kind_card.js - how far a campaign is with one kind of board: its stages, what is measured of what is planned, the budget, the error so far. */
 import {el, replace, setAttr, setText} from '../../../../common/web/dom.js';
-import {count, duration, percent, rate} from '../../../../common/web/format.js';
+import {count, DASH, duration, percent, rate} from '../../../../common/web/format.js';
 import {figure} from '../parts.js';
 import {href} from '../router.js';
 
@@ -26,7 +26,7 @@ function samplesNote(b) {
 
 function boardsNote(b) {
     const other = b.other_runtime ? `, ${count(b.other_runtime)} with another runtime` : '';
-    return `${count(b.busy ?? 0)} of ${count(b.workers ?? b.boards_live ?? 0)} at it${other}`;
+    return `${count(b.busy ?? 0)} of ${count(b.workers ?? b.boards_live ?? 0)} boards${other}`;
 }
 
 /* Returns {node, update(board, campaign), stop()}: `board` is the kind's part of a campaign's status. */
@@ -52,7 +52,7 @@ export function makeKindCard(kind) {
             samples.set(count(b.samples), samplesNote(b));
             mape.set(percent(b.mape_percent), b.mape_percent === null ? 'no model yet' : 'on layers it never saw');
             const under_way = campaign.state === 'running' && b.stage !== 'done' && b.stage !== 'failed';
-            left.set(under_way ? duration(b.seconds_left) : b.stage, under_way ? `${rate(b.rate_per_second)}, ${boardsNote(b)}` : '');
+            left.set(under_way ? duration(b.seconds_left) : DASH, under_way ? `${rate(b.rate_per_second)}, ${boardsNote(b)}` : campaign.state === 'running' ? b.stage : campaign.state);
             setText(error, b.error);
             setAttr(error, 'hidden', !b.error);
             const notes = [b.stale && 'Boards of this kind drift or differ from each other: a refresh shows whether the model holds.',

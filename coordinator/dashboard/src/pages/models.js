@@ -91,7 +91,7 @@ function mount(root, ctx) {
             draw: (m) => el('time', {datetime: timestamp(m.published_ms)}, time(m.published_ms))},
         {id: 'bytes', title: 'Size', class: 'num wide', value: (m) => m.bytes, down: true, text: (m) => bytes(m.bytes)},
     ];
-    const table = makeTable({caption: 'Models', columns, key: id, detail: {is: (key) => opened() === key, draw: drawDetail},
+    const table = makeTable({caption: 'Models', bare: true, columns, key: id, detail: {is: (key) => opened() === key, draw: drawDetail},
         empty: 'No model yet: a campaign publishes one when it is done.'});
 
     function paint() {

@@ -21,7 +21,7 @@ const columns = [
 export function makePoisoned(ctx) {
     const more = el('p', {class: 'hint', hidden: true});
     const table = makeTable({caption: 'Poisoned points', columns, key: (p) => `${p.point}/${p.attempt}`});
-    const node = el('section', {'aria-label': 'Poisoned points', hidden: true}, table.node, more);
+    const node = el('section', {class: 'apart', 'aria-label': 'Poisoned points', hidden: true}, table.node, more);
     const refresher = makeRefresher(load);
     let campaign = '', number = 0;
 
