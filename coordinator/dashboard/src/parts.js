@@ -45,6 +45,9 @@ export function stateBar(counts) {
     ];
 }
 
+/* A cell of two lines: what counts, and what explains it. */
+export const two = (first, second) => [el('div', {}, first), el('div', {class: 'second'}, second)];
+
 /* A button that is busy while what it does is under way, and tells what came of it: `act` resolves to the text to show, null if the reader gave up. */
 export function actionButton(title, ctx, act, {danger = false} = {}) {
     const button = el('button', {type: 'button', class: danger ? 'button danger' : 'button', onclick: async () => {

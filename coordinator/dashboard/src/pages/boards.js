@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* boards.js - the fleet's boards, 50 at a time, by kind, state and name; each opens to what is known of it and to what can be done about it. */
 import {el, replace, setAttr, setText} from '../../../../common/web/dom.js';
-import {clock, count, duration, percent, rate, temperature} from '../../../../common/web/format.js';
+import {clock, count, DASH, duration, percent, rate, temperature} from '../../../../common/web/format.js';
 import {makeTable} from '../../../../common/web/table.js';
-import {actionButton, BOARD_STATES, facts, stateMark} from '../parts.js';
+import {actionButton, BOARD_STATES, facts, meter, stateMark, two} from '../parts.js';
 import {makeRefresher} from '../refresher.js';
-import {href} from '../router.js';
 
 const PAGE = 50, TYPING_MS = 200;
 
@@ -20,18 +19,16 @@ function failureTexts(failures) {
 
 function columnsFor(toggle, isOpen) {
     return [
-        {id: 'board', title: 'Board', head: true, same: (b) => `${b.board}${isOpen(b.board)}`, draw: (b) => el('button', {type: 'button', class: 'disclose',
-            'aria-expanded': String(isOpen(b.board)), onclick: () => toggle(b.board)}, b.board)},
-        {id: 'kind', title: 'Kind', class: 'wide', text: (b) => b.kind},
-        {id: 'state', title: 'State', same: (b) => b.state, draw: (b) => stateMark(b.state)},
-        {id: 'rate', title: 'Measured', class: 'num wide', text: (b) => rate(b.jobs_per_second)},
-        {id: 'use', title: 'Utilisation', class: 'num wide', text: (b) => percent(b.utilisation_percent)},
-        {id: 'heat', title: 'Temperature', class: 'num wide', text: (b) => temperature(b.temperature_c)},
-        {id: 'clock', title: 'Clock', class: 'num wide', text: (b) => clock(b.clock_mhz)},
-        {id: 'model', title: 'Model', class: 'wide', text: modelText},
-        {id: 'done', title: 'Done', class: 'num wide', text: (b) => count(b.done)},
-        {id: 'failed', title: 'Failed', class: 'num wide', text: (b) => count(b.failed)},
-        {id: 'note', title: 'Note', class: 'note-cell wide', text: (b) => b.note},
+        {id: 'board', title: 'Board', head: true, same: (b) => `${b.board}${isOpen(b.board)}`, draw: (b) => two(el('button', {type: 'button', class: 'disclose',
+            'aria-expanded': String(isOpen(b.board)), onclick: () => toggle(b.board)}, b.board), b.kind)},
+        {id: 'state', title: 'State', class: 'noted', same: (b) => `${b.state} ${b.note}`, draw: (b) => two(stateMark(b.state), b.note)},
+        {id: 'rate', title: 'Measured', class: 'num wide', same: (b) => `${rate(b.jobs_per_second)} ${b.done} ${b.failed}`,
+            draw: (b) => two(rate(b.jobs_per_second), `${count(b.done)} done, ${count(b.failed)} failed`)},
+        {id: 'use', title: 'Utilisation', class: 'num wide', same: (b) => percent(b.utilisation_percent), draw: (b) => two(percent(b.utilisation_percent), meter(b.utilisation_percent))},
+        {id: 'heat', title: 'Temperature', class: 'num wide', same: (b) => `${temperature(b.temperature_c)} ${clock(b.clock_mhz)}`,
+            draw: (b) => two(temperature(b.temperature_c), typeof b.clock_mhz === 'number' ? `at ${clock(b.clock_mhz)}` : '')},
+        {id: 'model', title: 'Model', class: 'num wide', same: (b) => `${b.model_version} ${b.current_version}`,
+            draw: (b) => two(b.model_version ? `v${b.model_version}` : DASH, b.model_version === b.current_version ? '' : `v${b.current_version} is current`)},
     ];
 }
 

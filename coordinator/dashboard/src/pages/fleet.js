@@ -2,16 +2,14 @@
 /* fleet.js - the whole farm in four figures, its kinds of boards in a table, and its boards page by page. Kinds come with the live stream, made up by
  * the coordinator: their size does not depend on the farm's. Of the boards a page of 50 is asked for, at once when the fleet's states changed, and
  * every two seconds for figures that only creep. */
-import {el, replace, setText} from '../../../../common/web/dom.js';
+import {el, replace} from '../../../../common/web/dom.js';
 import {count, counted, DASH, percent, rate, temperature} from '../../../../common/web/format.js';
 import {makeTable} from '../../../../common/web/table.js';
-import {BOARD_STATES, figure, meter, stateBar} from '../parts.js';
+import {BOARD_STATES, figure, meter, stateBar, two} from '../parts.js';
 import {href} from '../router.js';
 import {makeBoards} from './boards.js';
 
 const STATES = Object.keys(BOARD_STATES);
-
-const two = (first, second) => [el('div', {}, first), el('div', {class: 'second'}, second)];
 
 function adoption(k) {
     return k.current_version ? `on ${count(k.on_current)} of ${count(k.live)}` : 'none yet';
