@@ -4,7 +4,7 @@
 #ifndef PRF_CLI_H
 #define PRF_CLI_H
 
-#include "options.h"
+#include "base/options.h"
 #include "output.h"
 
 typedef struct {
@@ -41,5 +41,6 @@ int prf_cmd_doctor(int argc, char **argv);
 int prf_cmd_estimate(int argc, char **argv);
 int prf_cmd_model(int argc, char **argv);
 int prf_cmd_train(int argc, char **argv);
+int prf_cmd_completion(int argc, char **argv);
 
 #endif

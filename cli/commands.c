@@ -28,5 +28,6 @@ const prf_command_t prf_commands[] = {
     {"backup", "copy a store, also while its coordinator works on it", prf_cmd_backup},
     {"fsck", "check a store; bring what is whole in a damaged one into a new one", prf_cmd_fsck},
     {"doctor", "check this machine: can it measure, what would disturb it", prf_cmd_doctor},
+    {"completion", "print the script that completes prfarm in a shell", prf_cmd_completion},
     {NULL, NULL, NULL},
 };
