@@ -60,9 +60,9 @@ static void draw_head(prf_screen_t *s, const prf_watch_view_t *v)
     char time[PRF_HUMAN];
     const json_t *coordinator = json_object_get(v->status, "coordinator");
     const char *note = prf_json_text(coordinator, "note", "");
-    prf_screen_line(s, "%s%s%s  %s  %s  %s%s%s", prf_bold(&s->terminal), prf_json_text(v->campaign, "name", "?"),
+    prf_screen_line(s, "%s%s%s  %s  %s  %s%.*s%s", prf_bold(&s->terminal), prf_json_text(v->campaign, "name", "?"),
                     prf_plain(&s->terminal), prf_json_text(v->campaign, "state", "?"), prf_human_seconds(v->seconds, time),
-                    prf_dim(&s->terminal), v->farm, prf_plain(&s->terminal));
+                    prf_dim(&s->terminal), (int)strcspn(v->farm, ","), v->farm, prf_plain(&s->terminal));
     if (note[0])
         prf_screen_line(s, "%s", note);
     prf_screen_line(s, "%s", "");
