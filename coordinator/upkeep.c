@@ -133,7 +133,7 @@ static prf_status_t check_and_salvage(const char *dir, const char *to, bool json
 static prf_status_t printed(prf_status_t status, prf_error_t *err)
 {
     if (fflush(stdout) != 0 && !status)
-        return prf_fail(err, PRF_EIO, "standard output cannot be written");
+        return prf_fail(err, PRF_EIO, "standard output cannot be written: is the disk full that it goes to?");
     return status;
 }
 

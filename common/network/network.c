@@ -116,8 +116,7 @@ prf_status_t prf_network_of_texts(prf_network_t *out, const char *const texts[],
         }
         snprintf(b->name, sizeof b->name, "layer %zu", i + 1);
         net.block_count++;
-        for (uint32_t j = 0; j < b->block.count; j++)
-            net.total_macs += prf_layer_macs(&b->block.layers[j]);
+        net.total_macs += prf_block_macs(&b->block);
     }
     *out = net;
     return PRF_OK;
