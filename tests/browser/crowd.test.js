@@ -3,22 +3,22 @@
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
 import {after, before, test} from 'node:test';
-import {assertSilent, launch, open, watchFrames} from './browser.js';
+import {assertSilent, launchFirst, open, watchFrames} from './browser.js';
 import {Farm, tests} from './farm.js';
 
 const BOARDS = 10000, FRAME_MS = 100, ROUNDS = 5;
-let farm, browser;
+let farm, chromium;
 
 before(async () => {
     farm = await Farm.start('crowd', {args: ['--heartbeat-ms', '5000', '--sentinel-s', '0']});
     const crowd = farm.spawn('crowd', join(tests, 'crowd'), [String(BOARDS), farm.endpoints.split(',')[0]]);
     await crowd.ready;
     await farm.submit('campaign: crowd\nboards:\n  - kind: bench\nlayers:\n  - kind: fc\n    params: {in: 1..4096, out: 1..4096}\n    knowledge: white\n    steps: {in: 1, out: 1}\nbudget: {samples: 100000}\n');
-    browser = await launch();
+    chromium = await launchFirst();
 });
 
 after(async () => {
-    await browser?.close();
+    await chromium?.close();
     farm?.stop();
 });
 
@@ -42,21 +42,21 @@ async function leafThrough(page) {
 
 /* Time on the wall, on a machine that others use too: what the page itself needs it needs each time, so the best of a few rounds tells. */
 test('ten_thousand_boards_without_a_frame_over_100_ms', async (t) => {
-    const page = await open(browser, `${farm.url}/#/fleet`);
+    const page = await open(chromium.browser, `${farm.url}/#/fleet`);
     await page.getByText('1–50 of 10,000').waitFor({timeout: 30000});
     await page.locator('.figure .value', {hasText: '10,000'}).waitFor();
-    const rate = page.locator('.figure .value').nth(1), rates = new Set();
+    await page.locator('.kinds').getByText(/^[1-9][\d,]* done/).waitFor({timeout: 60000});
+    const kinds = page.locator('.kinds tbody'), before = await kinds.textContent();
     let best = Infinity;
+    t.diagnostic(chromium.first ? 'the browser comes first on this machine' : 'the browser shares this machine with others');
     for (let round = 1; round <= ROUNDS && best > FRAME_MS; round++) {
-        rates.add(await rate.textContent());
         const frames = await watchFrames(page);
         await leafThrough(page);
         const {frames: count, frame, task} = await frames.stop();
         t.diagnostic(`round ${round}: ${count} frames, the longest ${frame.toFixed(0)} ms; the longest task ${task.toFixed(0)} ms`);
         best = Math.min(best, Math.max(frame, task));
-        rates.add(await rate.textContent());
     }
     assert.ok(best <= FRAME_MS, `a frame took ${best} ms in the best round`);
-    assert.ok(rates.size > 1, 'the rate moved while it was leafed through');
+    assert.notEqual(await kinds.textContent(), before, 'figures moved while it was leafed through');
     assertSilent(page);
 });
