@@ -46,17 +46,18 @@ test('ten_thousand_boards_without_a_frame_over_100_ms', async (t) => {
     await page.getByText('1–50 of 10,000').waitFor({timeout: 30000});
     await page.locator('.figure .value', {hasText: '10,000'}).waitFor();
     await page.locator('.kinds').getByText(/^[1-9][\d,]* done/).waitFor({timeout: 60000});
-    const kinds = page.locator('.kinds tbody'), before = await kinds.textContent();
+    const kinds = page.locator('.kinds tbody');
     let best = Infinity;
     t.diagnostic(chromium.first ? 'the browser comes first on this machine' : 'the browser shares this machine with others');
     for (let round = 1; round <= ROUNDS && best > FRAME_MS; round++) {
         const frames = await watchFrames(page);
+        const before = await kinds.textContent();
         await leafThrough(page);
+        await page.waitForFunction((text) => document.querySelector('.kinds tbody').textContent !== text, before, {timeout: 60000}); /* boards finish all at once, every ten seconds */
         const {frames: count, frame, task} = await frames.stop();
         t.diagnostic(`round ${round}: ${count} frames, the longest ${frame.toFixed(0)} ms; the longest task ${task.toFixed(0)} ms`);
         best = Math.min(best, Math.max(frame, task));
     }
     assert.ok(best <= FRAME_MS, `a frame took ${best} ms in the best round`);
-    assert.notEqual(await kinds.textContent(), before, 'figures moved while it was leafed through');
     assertSilent(page);
 });
