@@ -59,7 +59,7 @@ static const char help[] =
 static prf_status_t take_option(args_t *args, const char *option, prf_error_t *err)
 {
     if (args->option_count == MAX_OPTIONS)
-        return prf_fail(err, PRF_EUSAGE, "more than %d --option", MAX_OPTIONS);
+        return prf_fail(err, PRF_EUSAGE, "more than %d --option: leave some out", MAX_OPTIONS);
     args->options[args->option_count++] = option;
     return PRF_OK;
 }
@@ -68,7 +68,7 @@ static prf_status_t take_plugin(args_t *args, const char *path, prf_error_t *err
 {
     args->text[BACKEND] = "plugin";
     if (snprintf(args->plugin, sizeof args->plugin, "path=%s", path) >= (int)sizeof args->plugin)
-        return prf_fail(err, PRF_EUSAGE, "--plugin: path too long");
+        return prf_fail(err, PRF_EUSAGE, "--plugin: path too long: use a shorter one");
     return take_option(args, args->plugin, err);
 }
 
@@ -158,9 +158,9 @@ static prf_status_t parse_credit(const char *text, unsigned *out, prf_error_t *e
 static prf_status_t check_names(const args_t *args, prf_error_t *err)
 {
     if (!args->text[KIND])
-        return prf_fail(err, PRF_EUSAGE, "--kind is missing: what the board is called in campaign files");
+        return prf_fail(err, PRF_EUSAGE, "--kind is missing: give what the board is called in campaign files");
     if (!args->text[BACKEND])
-        return prf_fail(err, PRF_EUSAGE, "--backend is missing: prfarm-worker --list-backends tells which there are");
+        return prf_fail(err, PRF_EUSAGE, "--backend is missing: give one of those that prfarm-worker --list-backends tells");
     prf_status_t status = prf_name_check("--kind", args->text[KIND], err);
     return status ? status : prf_name_check("--board", args->text[BOARD], err);
 }
