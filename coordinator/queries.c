@@ -38,7 +38,9 @@ static prf_status_t one_board(const prf_queries_t *self, const prf_fleet_board_t
     if (!*note)
         prf_health_note(self->hub->health, b, note, sizeof note);
     if (excluding && !*note)
-        snprintf(note, sizeof note, "gets no jobs of campaign %s, which began on boards of this kind with another runtime",
+        snprintf(note, sizeof note,
+                 "gets no jobs of campaign %s, which began on boards of this kind with another runtime: submit it under another "
+                 "name to use this one",
                  excluding);
     json_t *silent = b->heard_ms ? json_real((double)(prf_clock_mono_ms() - b->heard_ms) / 1000) : json_null();
     *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:s}", "board", b->facts.board, "kind",
