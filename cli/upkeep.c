@@ -51,6 +51,7 @@ static const prf_usage_t fsck_usage = {
             "on which a coordinator starts and measures again what is missing. STORE is left as it is.\n\n"
             "  prfarm fsck prfarm-store\n"
             "  prfarm fsck prfarm-store --salvage mended\n",
+    .complete = "/",
     .most = 1,
 };
 
@@ -60,7 +61,7 @@ int prf_cmd_fsck(int argc, char **argv)
     bool json = false;
     const prf_option_t table[] = {
         {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run', in place of STORE", .text = &dir},
-        {.name = "salvage", .value = "NEW", .help = "bring what is whole into this new folder", .text = &salvage},
+        {.name = "salvage", .value = "NEW", .help = "bring what is whole into this new folder", .complete = "/", .text = &salvage},
         {.name = "json", .help = "print JSON", .flag = &json},
         {.name = NULL},
     };
@@ -94,6 +95,7 @@ static const prf_usage_t backup_usage = {
             "copy the folder to where the store was and start the coordinator on it.\n\n"
             "  prfarm backup prfarm-store backups/monday\n"
             "  prfarm backup --dir first backups/first\n",
+    .complete = "/;/",
     .least = 1,
     .most = 2,
 };

@@ -9,6 +9,7 @@
 #include "http_request.h"
 #include "metrics.h"
 #include "openapi.h"
+#include "wire/printable.h"
 
 #define API "/api/v1/"
 
@@ -55,9 +56,12 @@ static void answer_json(prf_http_request_t *request, unsigned code, json_t *json
     prf_http_answered(request);
 }
 
+/* A name that an error quotes may be cut amid a character, which JSON cannot hold. */
 void prf_http_refuse_as(prf_http_request_t *request, unsigned code, prf_status_t status, const char *text)
 {
-    answer_json(request, code, json_pack("{s:s, s:s}", "error", text, "status", prf_status_name(status)));
+    char whole[sizeof((prf_error_t *)0)->text];
+    prf_printable_copy(whole, sizeof whole, text);
+    answer_json(request, code, json_pack("{s:s, s:s}", "error", whole, "status", prf_status_name(status)));
 }
 
 void prf_http_refuse(prf_http_request_t *request, prf_status_t status, const char *text)
@@ -70,7 +74,7 @@ static bool is_read(const char *method)
     return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 }
 
-static bool method_fits(prf_http_request_t *request, const char *method, const char *allow)
+bool prf_http_method_fits(prf_http_request_t *request, const char *method, const char *allow)
 {
     bool get = is_read(method), post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
     if ((get && strstr(allow, "GET")) || (post && strstr(allow, "POST")))
@@ -87,12 +91,15 @@ bool prf_http_route(prf_http_request_t *request, const char *method, const char 
     static const struct {
         const char *path;
         prf_http_what_t what;
-    } places[] = {{"/healthz", PRF_HTTP_HEALTH}, {"/metrics", PRF_HTTP_METRICS}, {API "openapi.yaml", PRF_HTTP_DESCRIPTION}};
+    } places[] = {{"/healthz", PRF_HTTP_HEALTH},
+                  {"/metrics", PRF_HTTP_METRICS},
+                  {API "openapi.yaml", PRF_HTTP_DESCRIPTION},
+                  {API "live", PRF_HTTP_LIVE}};
     *role = PRF_ROLE_VIEWER;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(path, places[i].path) == 0) {
             request->what = places[i].what;
-            return method_fits(request, method, "GET");
+            return prf_http_method_fits(request, method, "GET");
         }
     const char *name = strncmp(path, API, sizeof API - 1) == 0 ? path + sizeof API - 1 : "";
     request->what = PRF_HTTP_OP;
@@ -105,7 +112,8 @@ bool prf_http_route(prf_http_request_t *request, const char *method, const char 
     }
     *role = prf_op_role(request->op);
     request->body_has_args = !is_read(method);
-    return method_fits(request, method, *role == PRF_ROLE_VIEWER ? "GET, POST" : "POST");
+    return prf_http_method_fits(request, method,
+                                *role == PRF_ROLE_VIEWER && !prf_op_takes_list(request->op) ? "GET, POST" : "POST");
 }
 
 static void health(prf_http_request_t *request, const prf_hub_t *hub)
@@ -118,9 +126,10 @@ static void health(prf_http_request_t *request, const prf_hub_t *hub)
                 json_pack("{s:s, s:s, s:s}", "status", granting ? "ok" : "not granting", "note", note, "version", PRF_VERSION));
 }
 
-static void metrics(prf_http_request_t *request, const prf_queries_t *queries)
+static void metrics(prf_http_request_t *request, const prf_http_means_t *means)
 {
-    prf_metrics_write(&request->answer, queries);
+    const prf_metrics_http_t http = {means->peers->count, prf_live_viewers(means->live), means->peers->refused};
+    prf_metrics_write(&request->answer, &means->queries, &http);
     request->code = MHD_HTTP_OK;
     request->type = "text/plain; version=0.0.4; charset=utf-8";
     prf_http_answered(request);
@@ -134,20 +143,44 @@ static void description(prf_http_request_t *request)
     prf_http_answered(request);
 }
 
+/* It is answered as long as it lasts. */
+static void live(prf_http_request_t *request, prf_live_t *live)
+{
+    prf_error_t err = {0};
+    if (prf_live_join(live, &request->viewer, request, &err)) {
+        prf_http_refuse_as(request, MHD_HTTP_SERVICE_UNAVAILABLE, err.code, err.text);
+        return;
+    }
+    request->code = MHD_HTTP_OK;
+    request->type = "text/event-stream";
+    prf_http_answered(request);
+}
+
 typedef struct {
     json_t *args;
     prf_error_t *err;
     bool failed;
 } query_t;
 
-/* A query string has text only, so which arguments are numbers is said here. NULL: it is none. */
+/* Arguments of these names are whole numbers of at least 0, or text, in every operation; others are for the operation to judge. */
+static bool is_count(const char *key)
+{
+    return strcmp(key, "after") == 0 || strcmp(key, "limit") == 0 || strcmp(key, "version") == 0;
+}
+
+static bool is_text(const char *key)
+{
+    static const char *const texts[] = {"board", "campaign", "file", "kind", "search", "state", "why"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(key, texts[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A query string has text only. NULL: it is not of the argument's sort. */
 static json_t *value_of(const char *key, const char *text)
 {
-    static const char *const numbers[] = {"after", "limit", "version"};
-    bool number = false;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        number = number || strcmp(key, numbers[i]) == 0;
-    if (!number)
+    if (!is_count(key))
         return json_string(text); /* NULL for what is no UTF-8, too */
     size_t digits = strspn(text, "0123456789");
     return digits > 0 && digits <= 18 && text[digits] == '\0' ? json_integer(strtoll(text, NULL, 10)) : NULL;
@@ -167,6 +200,22 @@ static enum MHD_Result add_argument(void *arg, enum MHD_ValueKind kind, const ch
     return MHD_NO;
 }
 
+/* An operation would take what is of another sort for an argument that is not there, and answer something else than what was asked.
+ */
+static prf_status_t check_sorts(json_t *args, prf_error_t *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(args, key, value)
+    {
+        if (is_count(key) && !(json_is_integer(value) && json_integer_value(value) >= 0))
+            return prf_fail(err, PRF_EINVAL, "\"%s\" is no whole number: give one of at least 0", key);
+        if (is_text(key) && !json_is_string(value))
+            return prf_fail(err, PRF_EINVAL, "\"%s\" is no text: give one", key);
+    }
+    return PRF_OK;
+}
+
 /* New reference; NULL when they cannot be understood. */
 static json_t *arguments(prf_http_request_t *request, prf_error_t *err)
 {
@@ -183,10 +232,11 @@ static json_t *arguments(prf_http_request_t *request, prf_error_t *err)
         return json_object();
     json_error_t where;
     args = json_loadb(request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &where);
-    if (json_is_object(args))
+    if (!json_is_object(args))
+        prf_fail(err, PRF_EPARSE, "the body is no JSON object (%.100s): send one, as in {\"campaign\": \"first\"}",
+                 args ? "another value" : where.text);
+    else if (!check_sorts(args, err))
         return args;
-    prf_fail(err, PRF_EPARSE, "the body is no JSON object (%.100s): send one, as in {\"campaign\": \"first\"}",
-             args ? "another value" : where.text);
     json_decref(args);
     return NULL;
 }
@@ -214,20 +264,23 @@ static void operation(prf_http_request_t *request, prf_ops_t *ops)
     json_decref(args);
 }
 
-void prf_http_perform(prf_http_request_t *request, const prf_queries_t *queries, prf_ops_t *ops)
+void prf_http_perform(prf_http_request_t *request, const prf_http_means_t *means)
 {
     switch (request->what) {
     case PRF_HTTP_HEALTH:
-        health(request, queries->hub);
+        health(request, means->queries.hub);
         break;
     case PRF_HTTP_METRICS:
-        metrics(request, queries);
+        metrics(request, means);
         break;
     case PRF_HTTP_DESCRIPTION:
         description(request);
         break;
+    case PRF_HTTP_LIVE:
+        live(request, means->live);
+        break;
     case PRF_HTTP_OP:
-        operation(request, ops);
+        operation(request, means->ops);
         break;
     }
 }

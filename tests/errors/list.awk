@@ -12,7 +12,7 @@ BEGIN {
             "prf_engine_fail 0 3,kind_fail 0 2,lose_session 0 2,breach 0 2,corrupt 0 2,garbage 0 3,damage 0 4,tell 0 2," \
             "prf_onednn_fail 2 3,fprintf 1 2,snprintf 1 3,add 3 4"
     # take a format, and make no error of it
-    others = "prf_text_add,prf_events_add,prf_table_cell,note"
+    others = "prf_text_add,prf_events_add,prf_table_cell,note,assume"
     for (n = split(calls, line_of, ","); n > 0; n--) {
         split(line_of[n], f, " ")
         status_at[f[1]] = f[2]
