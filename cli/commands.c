@@ -3,6 +3,7 @@
 #include "cli.h"
 
 const prf_command_t prf_commands[] = {
+    {"init", "write a campaign file after asking what boards and layers there are", prf_cmd_init},
     {"run", "carry out a campaign on this machine: measure, train, validate", prf_cmd_run},
     {"status", "how far campaigns are", prf_cmd_status},
     {"watch", "follow a campaign until it ends", prf_cmd_watch},
@@ -28,5 +29,6 @@ const prf_command_t prf_commands[] = {
     {"backup", "copy a store, also while its coordinator works on it", prf_cmd_backup},
     {"fsck", "check a store; bring what is whole in a damaged one into a new one", prf_cmd_fsck},
     {"doctor", "check this machine: can it measure, what would disturb it", prf_cmd_doctor},
+    {"completion", "print the script that completes prfarm in a shell", prf_cmd_completion},
     {NULL, NULL, NULL},
 };

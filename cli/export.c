@@ -124,7 +124,7 @@ static prf_status_t to_file(sink_t *sink, prf_farm_t *farm, const char *campaign
     if (status)
         return status;
     if (snprintf(part, sizeof part, "%s.tmp-%ld", path, (long)getpid()) >= (int)sizeof part)
-        return prf_fail(err, PRF_EINVAL, "%.100s...: the path is too long", path);
+        return prf_fail(err, PRF_EINVAL, "%.100s...: the path is too long: use a shorter one", path);
     sink->out = fopen(part, "we");
     if (!sink->out)
         return prf_fail_sys(err, errno, "%s", part);

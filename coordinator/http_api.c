@@ -106,7 +106,7 @@ bool prf_http_route(prf_http_request_t *request, const char *method, const char 
     request->op = strcmp(name, "shutdown") == 0 ? NULL : prf_op_find(name);
     if (!request->op) {
         prf_error_t err = {0};
-        prf_fail(&err, PRF_ENOTFOUND, "nothing is at '%.100s': " API "openapi.yaml describes what there is", path);
+        prf_fail(&err, PRF_ENOTFOUND, "nothing is at '%.100s': see " API "openapi.yaml for what there is", path);
         prf_http_refuse(request, err.code, err.text);
         return false;
     }
@@ -195,7 +195,8 @@ static enum MHD_Result add_argument(void *arg, enum MHD_ValueKind kind, const ch
         return MHD_YES;
     query->failed = true;
     prf_fail(query->err, PRF_EINVAL, "query string: %.40s %s", key,
-             twice ? "is named twice" : "is no text in UTF-8, or no whole number of at least 0 where it has to be one");
+             twice ? "is named twice: name it once"
+                   : "is no text in UTF-8, or no whole number where it has to be one: use such a one, of at least 0");
     return MHD_NO;
 }
 
@@ -208,9 +209,9 @@ static prf_status_t check_sorts(json_t *args, prf_error_t *err)
     json_object_foreach(args, key, value)
     {
         if (is_count(key) && !(json_is_integer(value) && json_integer_value(value) >= 0))
-            return prf_fail(err, PRF_EINVAL, "\"%s\" is no whole number of at least 0", key);
+            return prf_fail(err, PRF_EINVAL, "\"%s\" is no whole number: give one of at least 0", key);
         if (is_text(key) && !json_is_string(value))
-            return prf_fail(err, PRF_EINVAL, "\"%s\" is no text", key);
+            return prf_fail(err, PRF_EINVAL, "\"%s\" is no text: give one", key);
     }
     return PRF_OK;
 }
@@ -232,7 +233,8 @@ static json_t *arguments(prf_http_request_t *request, prf_error_t *err)
     json_error_t where;
     args = json_loadb(request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &where);
     if (!json_is_object(args))
-        prf_fail(err, PRF_EPARSE, "the body is no JSON object (%.100s)", args ? "another value" : where.text);
+        prf_fail(err, PRF_EPARSE, "the body is no JSON object (%.100s): send one, as in {\"campaign\": \"first\"}",
+                 args ? "another value" : where.text);
     else if (!check_sorts(args, err))
         return args;
     json_decref(args);
