@@ -178,7 +178,7 @@ static prf_status_t fail_ended(const prf_private_t *self, const char *program, i
     prf_process_describe(wait_status, how, sizeof how);
     if (status_of(wait_status) == PRF_ENOSPC) /* its last words may not have fitted on the disk either */
         return prf_fail(err, PRF_ENOSPC, "%s: the disk is full: make room, then the same command continues", self->dir);
-    return prf_fail(err, status_of(wait_status), "%s ended with %s: %s (%.120s)", program, how, words[0] ? words : "no message",
+    return prf_fail(err, status_of(wait_status), "%s ended with %s: %s: see %.120s", program, how, words[0] ? words : "no message",
                     path);
 }
 
