@@ -13,6 +13,7 @@
 
 #include "base/map.h"
 #include "engine.h"
+#include "engine_attempts.h"
 #include "model/train.h"
 
 typedef enum { PROBE_PENDING = 0, PROBE_OUT, PROBE_MEASURED, PROBE_POISONED, PROBE_SKIPPED } probe_state_t;
@@ -100,6 +101,13 @@ typedef struct {
     list_t alone;      /* the function of the first of them as a block of its own; often none */
 } pair_t;
 
+/* What a training came to. */
+typedef struct {
+    uint32_t samples;
+    double mape_percent; /* of the validation layers; NaN: there were none */
+} helping_t;
+enum { HELPINGS = 16 };
+
 typedef struct {
     char fingerprint[PRF_FINGERPRINT];
     uint32_t kinds, dtypes; /* that the pinned board runs */
@@ -136,6 +144,8 @@ typedef struct {
     size_t file_len;
     uint32_t version, workers, acknowledged;
     prf_provenance_t provenance; /* of the last training */
+    helping_t history[HELPINGS]; /* of the trainings that gave a model; the last of them, if there were more */
+    size_t history_count;
     double seconds_training;
 } kind_t;
 
@@ -157,9 +167,7 @@ PRF_CHECKED prf_status_t list_add(list_t *list, size_t item, prf_error_t *err);
 /* The probe for a block (or chain) and attempt, made pending when it is new. */
 PRF_CHECKED prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t attempt,
                                     role_t role, size_t *probe, prf_error_t *err);
-/* Attempts are numbered through all generations: those of one lie between two multiples of a number that no measurement of a point
- * reaches (16 repeats of 8 passes). */
-enum { GENERATION_ATTEMPTS = 128 };
+/* The number of a generation's attempt among all of its point's (engine_attempts.h). */
 uint32_t probe_attempt(uint32_t generation, uint32_t attempt);
 void probe_skip(kind_t *kind, probe_t *probe);
 void kind_release(kind_t *kind);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "lent.h"
+#include "question.h"
 #include "retry.h"
 #include "triage.h"
 
@@ -20,6 +21,7 @@ struct prf_op {
     prf_role_t role; /* that it takes */
     op_fn fn;
     prf_query_fn query; /* where fn is NULL */
+    prf_ask_fn ask;     /* where both are */
 };
 
 struct prf_ops {
@@ -206,28 +208,32 @@ static void op_shutdown(prf_ops_t *self, const json_t *args, prf_reply_fn fn, vo
 }
 
 static const prf_op_t ops[] = {
-    {"status", PRF_ROLE_VIEWER, op_status, NULL},
-    {"summary", PRF_ROLE_VIEWER, op_summary, NULL},
-    {"boards", PRF_ROLE_VIEWER, NULL, prf_query_boards},
-    {"model", PRF_ROLE_VIEWER, NULL, prf_query_model},
-    {"models", PRF_ROLE_VIEWER, NULL, prf_query_models},
-    {"results", PRF_ROLE_VIEWER, NULL, prf_query_results},
-    {"export", PRF_ROLE_VIEWER, NULL, prf_query_export},
-    {"events", PRF_ROLE_VIEWER, NULL, prf_query_events},
-    {"poisoned", PRF_ROLE_VIEWER, NULL, prf_query_poisoned},
-    {"submit", PRF_ROLE_OPERATOR, op_submit, NULL},
-    {"lend", PRF_ROLE_OPERATOR, op_lend, NULL},
-    {"pause", PRF_ROLE_OPERATOR, op_pause, NULL},
-    {"resume", PRF_ROLE_OPERATOR, op_resume, NULL},
-    {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL},
-    {"refresh", PRF_ROLE_OPERATOR, op_refresh, NULL},
-    {"rollback", PRF_ROLE_OPERATOR, op_rollback, NULL},
-    {"retry", PRF_ROLE_OPERATOR, op_retry, NULL},
-    {"quarantine", PRF_ROLE_OPERATOR, op_quarantine, NULL},
-    {"release", PRF_ROLE_OPERATOR, op_release, NULL},
-    {"power-cycle", PRF_ROLE_OPERATOR, op_power_cycle, NULL},
-    {"measure", PRF_ROLE_OPERATOR, NULL, prf_query_measure},
-    {"shutdown", PRF_ROLE_OPERATOR, op_shutdown, NULL},
+    {"status", PRF_ROLE_VIEWER, op_status, NULL, NULL},
+    {"summary", PRF_ROLE_VIEWER, op_summary, NULL, NULL},
+    {"fleet", PRF_ROLE_VIEWER, NULL, prf_query_fleet, NULL},
+    {"boards", PRF_ROLE_VIEWER, NULL, prf_query_boards, NULL},
+    {"model", PRF_ROLE_VIEWER, NULL, prf_query_model, NULL},
+    {"models", PRF_ROLE_VIEWER, NULL, prf_query_models, NULL},
+    {"results", PRF_ROLE_VIEWER, NULL, prf_query_results, NULL},
+    {"export", PRF_ROLE_VIEWER, NULL, prf_query_export, NULL},
+    {"events", PRF_ROLE_VIEWER, NULL, prf_query_events, NULL},
+    {"poisoned", PRF_ROLE_VIEWER, NULL, prf_query_poisoned, NULL},
+    {"estimate", PRF_ROLE_VIEWER, NULL, NULL, prf_ask_estimate},
+    {"evaluation", PRF_ROLE_VIEWER, NULL, NULL, prf_ask_evaluation},
+    {"provenance", PRF_ROLE_VIEWER, NULL, NULL, prf_ask_provenance},
+    {"submit", PRF_ROLE_OPERATOR, op_submit, NULL, NULL},
+    {"lend", PRF_ROLE_OPERATOR, op_lend, NULL, NULL},
+    {"pause", PRF_ROLE_OPERATOR, op_pause, NULL, NULL},
+    {"resume", PRF_ROLE_OPERATOR, op_resume, NULL, NULL},
+    {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL, NULL},
+    {"refresh", PRF_ROLE_OPERATOR, op_refresh, NULL, NULL},
+    {"rollback", PRF_ROLE_OPERATOR, op_rollback, NULL, NULL},
+    {"retry", PRF_ROLE_OPERATOR, op_retry, NULL, NULL},
+    {"quarantine", PRF_ROLE_OPERATOR, op_quarantine, NULL, NULL},
+    {"release", PRF_ROLE_OPERATOR, op_release, NULL, NULL},
+    {"power-cycle", PRF_ROLE_OPERATOR, op_power_cycle, NULL, NULL},
+    {"measure", PRF_ROLE_OPERATOR, NULL, prf_query_measure, NULL},
+    {"shutdown", PRF_ROLE_OPERATOR, op_shutdown, NULL, NULL},
 };
 
 const prf_op_t *prf_op_find(const char *name)
@@ -247,6 +253,10 @@ void prf_ops_call(prf_ops_t *self, const prf_op_t *op, const json_t *args, prf_r
 {
     if (op->fn) {
         op->fn(self, args, fn, arg);
+        return;
+    }
+    if (op->ask) {
+        op->ask(&self->queries, args, fn, arg);
         return;
     }
     json_t *out = NULL;
