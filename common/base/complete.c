@@ -121,7 +121,7 @@ void prf_complete(FILE *out, const prf_usage_t *usage, const prf_option_t *optio
     } else {
         char implies[64];
         for (const prf_word_t *c = usage->commands; c && c->word && at.arguments == 0; c++)
-            if (begins(c->word, word, strlen(word)))
+            if (c->meaning && begins(c->word, word, strlen(word)))
                 fprintf(out, "%s\t%s\n", c->word, c->meaning);
         const char *items = usage->complete ? usage->complete : first_implied(usage->synopsis, implies);
         for (size_t i = 0; i < at.arguments && items && strchr(items, ';'); i++)
