@@ -152,3 +152,8 @@ json_t *prf_events_page(const prf_events_t *self, uint64_t after, size_t limit)
     }
     return json_pack("{s:o, s:o}", "events", events, "next", n <= self->last ? json_integer((json_int_t)n - 1) : json_null());
 }
+
+uint64_t prf_events_newest(const prf_events_t *self)
+{
+    return self->last;
+}

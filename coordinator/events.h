@@ -27,5 +27,7 @@ void prf_events_add(prf_events_t *self, const char *what, const char *subject, c
 
 /* Op `events` of docs/protocol.md: those with a number above `after`, at most `limit` (0: as many as fit). New reference. */
 json_t *prf_events_page(const prf_events_t *self, uint64_t after, size_t limit);
+/* The number of the newest; 0: there was none yet. */
+uint64_t prf_events_newest(const prf_events_t *self);
 
 #endif

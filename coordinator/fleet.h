@@ -7,6 +7,7 @@
 
 #include "failure.h"
 #include "net/net.h"
+#include "pace.h"
 #include "trust.h"
 #include "wire/wire.h"
 
@@ -34,6 +35,7 @@ typedef struct prf_fleet_board {
     uint64_t heard_ms; /* monotonic; 0: not since this coordinator started */
     uint32_t owed;     /* results that its Hello told of and that have not come yet */
     uint64_t done, failures[PRF_FAILURES];
+    prf_pace_t pace; /* results.c notes it */
     unsigned broken; /* malformed frames of this session */
     unsigned unread; /* heartbeats in a row that found its queue full */
     uint64_t told;   /* number of the heartbeat's period in which it was last sent something */

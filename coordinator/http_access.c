@@ -97,15 +97,23 @@ static bool origin_is_ours(const prf_http_caller_t *caller)
                                strcasecmp(caller->origin + sizeof scheme - 1, caller->host) == 0);
 }
 
-prf_status_t prf_http_may(const prf_http_access_t *self, const prf_http_caller_t *caller, prf_role_t role, bool *challenge,
-                          prf_error_t *err)
+prf_status_t prf_http_meant(const prf_http_caller_t *caller, prf_error_t *err)
 {
-    *challenge = false;
     if (!host_is_ours(caller))
         return prf_fail(err, PRF_EDENIED, "host '%.100s' is not this server: use its address, or localhost", caller->host);
     if (!origin_is_ours(caller))
         return prf_fail(err, PRF_EDENIED, "a page from '%.100s' may not use this server: open the server's own address",
                         caller->origin);
+    return PRF_OK;
+}
+
+prf_status_t prf_http_may(const prf_http_access_t *self, const prf_http_caller_t *caller, prf_role_t role, bool *challenge,
+                          prf_error_t *err)
+{
+    *challenge = false;
+    prf_status_t status = prf_http_meant(caller, err);
+    if (status)
+        return status;
     if (self->local && role == PRF_ROLE_VIEWER)
         return PRF_OK;
     if (!self->token[0])

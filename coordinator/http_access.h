@@ -27,6 +27,10 @@ typedef struct {
     const char *local_address; /* that the connection came in at, as in a URL */
 } prf_http_caller_t;
 
+/* What is no secret takes no more than that the request is meant for this server and comes from no other's page.
+ * Errors: PRF_EDENIED. */
+PRF_CHECKED prf_status_t prf_http_meant(const prf_http_caller_t *caller, prf_error_t *err);
+
 /* Errors: PRF_EDENIED; *challenge tells that a token would help. */
 PRF_CHECKED prf_status_t prf_http_may(const prf_http_access_t *self, const prf_http_caller_t *caller, prf_role_t role,
                                       bool *challenge, prf_error_t *err);

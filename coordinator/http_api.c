@@ -70,7 +70,7 @@ static bool is_read(const char *method)
     return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 }
 
-static bool method_fits(prf_http_request_t *request, const char *method, const char *allow)
+bool prf_http_method_fits(prf_http_request_t *request, const char *method, const char *allow)
 {
     bool get = is_read(method), post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
     if ((get && strstr(allow, "GET")) || (post && strstr(allow, "POST")))
@@ -87,12 +87,15 @@ bool prf_http_route(prf_http_request_t *request, const char *method, const char 
     static const struct {
         const char *path;
         prf_http_what_t what;
-    } places[] = {{"/healthz", PRF_HTTP_HEALTH}, {"/metrics", PRF_HTTP_METRICS}, {API "openapi.yaml", PRF_HTTP_DESCRIPTION}};
+    } places[] = {{"/healthz", PRF_HTTP_HEALTH},
+                  {"/metrics", PRF_HTTP_METRICS},
+                  {API "openapi.yaml", PRF_HTTP_DESCRIPTION},
+                  {API "live", PRF_HTTP_LIVE}};
     *role = PRF_ROLE_VIEWER;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(path, places[i].path) == 0) {
             request->what = places[i].what;
-            return method_fits(request, method, "GET");
+            return prf_http_method_fits(request, method, "GET");
         }
     const char *name = strncmp(path, API, sizeof API - 1) == 0 ? path + sizeof API - 1 : "";
     request->what = PRF_HTTP_OP;
@@ -105,7 +108,7 @@ bool prf_http_route(prf_http_request_t *request, const char *method, const char 
     }
     *role = prf_op_role(request->op);
     request->body_has_args = !is_read(method);
-    return method_fits(request, method, *role == PRF_ROLE_VIEWER ? "GET, POST" : "POST");
+    return prf_http_method_fits(request, method, *role == PRF_ROLE_VIEWER ? "GET, POST" : "POST");
 }
 
 static void health(prf_http_request_t *request, const prf_hub_t *hub)
@@ -118,9 +121,10 @@ static void health(prf_http_request_t *request, const prf_hub_t *hub)
                 json_pack("{s:s, s:s, s:s}", "status", granting ? "ok" : "not granting", "note", note, "version", PRF_VERSION));
 }
 
-static void metrics(prf_http_request_t *request, const prf_queries_t *queries)
+static void metrics(prf_http_request_t *request, const prf_http_means_t *means)
 {
-    prf_metrics_write(&request->answer, queries);
+    const prf_metrics_http_t http = {means->peers->count, prf_live_viewers(means->live), means->peers->refused};
+    prf_metrics_write(&request->answer, &means->queries, &http);
     request->code = MHD_HTTP_OK;
     request->type = "text/plain; version=0.0.4; charset=utf-8";
     prf_http_answered(request);
@@ -131,6 +135,19 @@ static void description(prf_http_request_t *request)
     prf_text_append(&request->answer, prf_openapi, prf_openapi_len);
     request->code = MHD_HTTP_OK;
     request->type = "application/yaml";
+    prf_http_answered(request);
+}
+
+/* It is answered as long as it lasts. */
+static void live(prf_http_request_t *request, prf_live_t *live)
+{
+    prf_error_t err = {0};
+    if (prf_live_join(live, &request->viewer, request, &err)) {
+        prf_http_refuse_as(request, MHD_HTTP_SERVICE_UNAVAILABLE, err.code, err.text);
+        return;
+    }
+    request->code = MHD_HTTP_OK;
+    request->type = "text/event-stream";
     prf_http_answered(request);
 }
 
@@ -214,20 +231,23 @@ static void operation(prf_http_request_t *request, prf_ops_t *ops)
     json_decref(args);
 }
 
-void prf_http_perform(prf_http_request_t *request, const prf_queries_t *queries, prf_ops_t *ops)
+void prf_http_perform(prf_http_request_t *request, const prf_http_means_t *means)
 {
     switch (request->what) {
     case PRF_HTTP_HEALTH:
-        health(request, queries->hub);
+        health(request, means->queries.hub);
         break;
     case PRF_HTTP_METRICS:
-        metrics(request, queries);
+        metrics(request, means);
         break;
     case PRF_HTTP_DESCRIPTION:
         description(request);
         break;
+    case PRF_HTTP_LIVE:
+        live(request, means->live);
+        break;
     case PRF_HTTP_OP:
-        operation(request, ops);
+        operation(request, means->ops);
         break;
     }
 }

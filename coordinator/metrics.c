@@ -1,85 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* metrics.c - one pass over the boards, then a block of lines for each metric.
+/* metrics.c - a tally of the boards, then a block of lines for each metric.
  *
- * A label's values are few: boards are told apart by kind and state only, never by name, and beyond KINDS kinds, which no honest
- * farm has, the others are counted together. Names, units and `_total` follow Prometheus's conventions; `process_` metrics have
+ * A label's values are few: boards are told apart by kind and state only, never by name, and beyond so many kinds the others are
+ * counted together (tally.h). Names, units and `_total` follow Prometheus's conventions; `process_` metrics have
  * the names that its client libraries give them, so that ready-made dashboards find them. */
 #include "metrics.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-
-enum { KINDS = 100 };
-
-enum { IDLE, BUSY, QUARANTINED, LOST, STATES };
-static const char *const state_names[STATES] = {"idle", "busy", "quarantined", "lost"};
-
-/* The boards of one kind. */
-typedef struct {
-    const char *kind; /* borrowed */
-    uint64_t boards[STATES], done, failures[PRF_FAILURES];
-    uint32_t current, newest; /* model versions; 0: none */
-} row_t;
-
-typedef struct {
-    row_t rows[KINDS + 1]; /* the last: all kinds that have no row */
-    size_t count;
-    size_t queued, leased;
-} tally_t;
-
-static row_t *row_of(tally_t *tally, const char *kind)
-{
-    for (size_t i = 0; i < tally->count; i++)
-        if (strcmp(tally->rows[i].kind, kind) == 0)
-            return &tally->rows[i];
-    if (tally->count > KINDS)
-        return &tally->rows[KINDS];
-    row_t *row = &tally->rows[tally->count++];
-    *row = (row_t){.kind = tally->count > KINDS ? "(other)" : kind};
-    return row;
-}
-
-static int state_of(const prf_queries_t *q, const prf_fleet_board_t *board)
-{
-    const char *name = prf_sessions_state(q->sessions, board);
-    int state = IDLE;
-    while (state < LOST && strcmp(state_names[state], name) != 0)
-        state++;
-    return state;
-}
-
-static void count_boards(tally_t *tally, const prf_queries_t *q)
-{
-    for (size_t i = 0; i < prf_fleet_count(q->hub->fleet); i++) {
-        const prf_fleet_board_t *board = prf_fleet_at(q->hub->fleet, i);
-        row_t *row = row_of(tally, board->facts.kind);
-        row->boards[state_of(q, board)]++;
-        row->done += board->done;
-        for (int f = 0; f < PRF_FAILURES; f++)
-            row->failures[f] += board->failures[f];
-        tally->leased += prf_sched_leases(q->hub->sched, board->number);
-    }
-}
-
-static void find_models(tally_t *tally, const prf_queries_t *q)
-{
-    prf_model_version_t model;
-    prf_model_note_t note;
-    for (size_t i = 0; prf_publisher_next(q->hub->publisher, &i, &model, &note); i++)
-        if (tally->count < KINDS)
-            row_of(tally, model.kind);
-    for (size_t i = 0; i < tally->count; i++) {
-        row_t *row = &tally->rows[i];
-        if (prf_publisher_current(q->hub->publisher, row->kind, &model))
-            row->current = model.version;
-        if (prf_publisher_newest(q->hub->publisher, row->kind, &model))
-            row->newest = model.version;
-    }
-}
+#include "tally.h"
 
 static void head(prf_text_t *text, const char *name, const char *type, const char *help)
 {
@@ -105,7 +37,8 @@ static void label(prf_text_t *text, const char *name, const char *value)
     prf_text_add(text, "\"");
 }
 
-static void by_kind(prf_text_t *text, const char *name, const row_t *row, const char *other, const char *value, uint64_t count)
+static void by_kind(prf_text_t *text, const char *name, const prf_tally_kind_t *row, const char *other, const char *value,
+                    uint64_t count)
 {
     prf_text_add(text, "%s{", name);
     label(text, "kind", row->kind);
@@ -116,33 +49,34 @@ static void by_kind(prf_text_t *text, const char *name, const row_t *row, const 
     prf_text_add(text, "} %llu\n", (unsigned long long)count);
 }
 
-static void write_kinds(prf_text_t *text, const tally_t *tally)
+static void write_kinds(prf_text_t *text, const prf_tally_t *tally)
 {
     head(text, "prfarm_workers", "gauge", "Boards that the farm knows.");
     for (size_t i = 0; i < tally->count; i++)
-        for (int s = 0; s < STATES; s++)
-            by_kind(text, "prfarm_workers", &tally->rows[i], "state", state_names[s], tally->rows[i].boards[s]);
+        for (int s = 0; s < PRF_BOARD_STATES; s++)
+            by_kind(text, "prfarm_workers", &tally->kinds[i], "state", prf_board_state_name((prf_board_state_t)s),
+                    tally->kinds[i].boards[s]);
     head(text, "prfarm_measurements_total", "counter", "Measurements that boards brought since the coordinator's start.");
     for (size_t i = 0; i < tally->count; i++) {
-        by_kind(text, "prfarm_measurements_total", &tally->rows[i], "outcome", "ok", tally->rows[i].done);
+        by_kind(text, "prfarm_measurements_total", &tally->kinds[i], "outcome", "ok", tally->kinds[i].done);
         for (int f = 0; f < PRF_FAILURES; f++)
-            by_kind(text, "prfarm_measurements_total", &tally->rows[i], "outcome", prf_failure_name((prf_failure_t)f),
-                    tally->rows[i].failures[f]);
+            by_kind(text, "prfarm_measurements_total", &tally->kinds[i], "outcome", prf_failure_name((prf_failure_t)f),
+                    tally->kinds[i].failures[f]);
     }
     head(text, "prfarm_model_current_version", "gauge", "Version of the model that boards are to run; 0: none yet.");
     for (size_t i = 0; i < tally->count; i++)
-        by_kind(text, "prfarm_model_current_version", &tally->rows[i], NULL, "", tally->rows[i].current);
+        by_kind(text, "prfarm_model_current_version", &tally->kinds[i], NULL, "", tally->kinds[i].current);
     head(text, "prfarm_model_newest_version", "gauge", "Version of the newest model; 0: none yet.");
     for (size_t i = 0; i < tally->count; i++)
-        by_kind(text, "prfarm_model_newest_version", &tally->rows[i], NULL, "", tally->rows[i].newest);
+        by_kind(text, "prfarm_model_newest_version", &tally->kinds[i], NULL, "", tally->kinds[i].newest);
 }
 
-static void write_jobs(prf_text_t *text, const tally_t *tally, size_t jobs)
+static void write_jobs(prf_text_t *text, const prf_tally_t *tally, const prf_sched_t *sched)
 {
-    size_t held = jobs - tally->queued - tally->leased;
+    size_t queued = prf_sched_queued_all(sched), held = prf_sched_count(sched) - queued - tally->leased;
     head(text, "prfarm_jobs", "gauge", "Jobs that wait for a board, that boards have, and whose outcome is being stored.");
     prf_text_add(text, "prfarm_jobs{state=\"queued\"} %zu\nprfarm_jobs{state=\"leased\"} %zu\nprfarm_jobs{state=\"held\"} %zu\n",
-                 tally->queued, tally->leased, held);
+                 queued, tally->leased, held);
 }
 
 static void write_farm(prf_text_t *text, const prf_queries_t *q)
@@ -191,14 +125,26 @@ static void write_process(prf_text_t *text, const prf_hub_t *hub)
         (double)hub->started_wall_ms / 1000);
 }
 
-void prf_metrics_write(prf_text_t *text, const prf_queries_t *queries)
+static void write_http(prf_text_t *text, const prf_metrics_http_t *http)
 {
-    tally_t tally = {.count = 0};
-    count_boards(&tally, queries);
-    find_models(&tally, queries);
-    tally.queued = prf_sched_queued_all(queries->hub->sched);
-    write_farm(text, queries);
-    write_kinds(text, &tally);
-    write_jobs(text, &tally, prf_sched_count(queries->hub->sched));
-    write_process(text, queries->hub);
+    one(text, "prfarm_http_connections", "gauge", "Connections to the HTTP server.", (double)http->connections);
+    one(text, "prfarm_http_viewers", "gauge", "Those of them that are told live what changes.", (double)http->viewers);
+    one(text, "prfarm_http_refused_connections_total", "counter", "Connections that were closed because their address had enough.",
+        (double)http->refused);
+}
+
+void prf_metrics_write(prf_text_t *text, const prf_queries_t *queries, const prf_metrics_http_t *http)
+{
+    prf_tally_t tally;
+    prf_error_t err = {0};
+    if (prf_tally_take(&tally, queries->hub, queries->sessions, &err) == PRF_OK) {
+        write_farm(text, queries);
+        write_kinds(text, &tally);
+        write_jobs(text, &tally, queries->hub->sched);
+        write_http(text, http);
+        write_process(text, queries->hub);
+    } else {
+        text->failed = true;
+    }
+    prf_tally_release(&tally);
 }

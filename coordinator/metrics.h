@@ -6,7 +6,13 @@
 #include "base/text.h"
 #include "queries.h"
 
+/* Of the HTTP server itself. */
+typedef struct {
+    size_t connections, viewers;
+    uint64_t refused; /* connections */
+} prf_metrics_http_t;
+
 /* Appends all of them. Running out of memory is told by the text. */
-void prf_metrics_write(prf_text_t *text, const prf_queries_t *queries);
+void prf_metrics_write(prf_text_t *text, const prf_queries_t *queries, const prf_metrics_http_t *http);
 
 #endif

@@ -208,6 +208,7 @@ static void op_shutdown(prf_ops_t *self, const json_t *args, prf_reply_fn fn, vo
 static const prf_op_t ops[] = {
     {"status", PRF_ROLE_VIEWER, op_status, NULL},
     {"summary", PRF_ROLE_VIEWER, op_summary, NULL},
+    {"fleet", PRF_ROLE_VIEWER, NULL, prf_query_fleet},
     {"boards", PRF_ROLE_VIEWER, NULL, prf_query_boards},
     {"model", PRF_ROLE_VIEWER, NULL, prf_query_model},
     {"models", PRF_ROLE_VIEWER, NULL, prf_query_models},

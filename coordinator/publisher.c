@@ -37,6 +37,7 @@ struct prf_publisher {
     size_t count, cap;
     roll_back_t *roll_backs; /* owned; one a kind at most */
     size_t roll_back_count;
+    uint64_t changes;
     prf_shelf_t shelf;
 };
 
@@ -218,6 +219,16 @@ bool prf_publisher_next(const prf_publisher_t *self, size_t *index, prf_model_ve
     return true;
 }
 
+size_t prf_publisher_count(const prf_publisher_t *self)
+{
+    return self->count;
+}
+
+uint64_t prf_publisher_changes(const prf_publisher_t *self)
+{
+    return self->changes;
+}
+
 bool prf_publisher_version(const prf_publisher_t *self, const char *kind, uint32_t version, prf_model_version_t *out)
 {
     const entry_t *e = find(self, kind, version);
@@ -240,6 +251,7 @@ static void offer(prf_publisher_t *self, const prf_model_version_t *version)
 {
     prf_frame_t frame = {.type = PRF_FRAME_MODEL_OFFER, .u.model = *version};
     prf_error_t err = {0};
+    self->changes++;
     if (prf_frame_send(self->broadcast, NULL, &frame, &err))
         prf_log(PRF_LOG_WARN, "broadcast_failed kind=%s version=%u error=\"%s\" boards_are_told_one_by_one=true", version->kind,
                 version->version, err.text);
@@ -391,6 +403,14 @@ prf_status_t prf_publisher_roll_back(prf_publisher_t *self, const char *kind, ui
     return status;
 }
 
+prf_status_t prf_publisher_file(const prf_publisher_t *self, const prf_model_version_t *version, void **bytes, size_t *len,
+                                prf_error_t *err)
+{
+    char key[MODEL_KEY];
+    model_key(key, version->kind, version->version);
+    return prf_store_get(self->store, PRF_TABLE_MODEL, key, bytes, len, err);
+}
+
 /* The file with this digest, from the store when it does not stand on the shelf yet. */
 static prf_status_t take_down(prf_publisher_t *self, const prf_digest_t *digest, prf_shelf_file_t **out, prf_error_t *err)
 {
@@ -400,11 +420,9 @@ static prf_status_t take_down(prf_publisher_t *self, const prf_digest_t *digest,
         const entry_t *e = &self->entries[i];
         if (!e->durable || prf_digest_compare(&e->version.digest, digest) != 0)
             continue;
-        char key[MODEL_KEY];
-        model_key(key, e->version.kind, e->version.version);
         void *bytes;
         size_t len;
-        prf_status_t status = prf_store_get(self->store, PRF_TABLE_MODEL, key, &bytes, &len, err);
+        prf_status_t status = prf_publisher_file(self, &e->version, &bytes, &len, err);
         if (status)
             return status;
         status = prf_shelf_put(&self->shelf, digest, bytes, len, out, err);

@@ -43,6 +43,11 @@ bool prf_publisher_version(const prf_publisher_t *self, const char *kind, uint32
 /* All versions of all kinds, by index; false behind the last one. Those that are not durable yet are passed over: *index is where
  * it was found, go on from the next. */
 bool prf_publisher_next(const prf_publisher_t *self, size_t *index, prf_model_version_t *out, prf_model_note_t *note);
+size_t prf_publisher_count(const prf_publisher_t *self);     /* versions of all kinds */
+uint64_t prf_publisher_changes(const prf_publisher_t *self); /* since the start: versions published, roll-backs */
+/* A version's file, from the store. Caller frees *bytes. Errors: PRF_ENOTFOUND, PRF_ECORRUPT, PRF_EIO, PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_publisher_file(const prf_publisher_t *self, const prf_model_version_t *version, void **bytes,
+                                            size_t *len, prf_error_t *err);
 /* Answer to a Fetch: a frame that may be sent to many; borrowed until the next call.
  * Errors: PRF_ENOTFOUND, PRF_EINVAL (offset), PRF_ECORRUPT, PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_publisher_chunk(prf_publisher_t *self, const prf_digest_t *digest, uint64_t offset,

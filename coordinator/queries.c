@@ -7,15 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
-#include "health.h"
 #include "measure_request.h"
-#include "triage.h"
+#include "tally.h"
 
 enum {
     POISONED = 200,                             /* points in a reply at most */
-    BOARDS = 1000,                              /* in a reply at most */
     MODELS = 1000,                              /* too */
     ROWS = 2000,                                /* of an export in a reply at most */
     ROWS_BYTES = PRF_FRAME_BYTES - (128 << 10), /* and the size that they may reach */
@@ -25,48 +22,6 @@ static const char *text_of(const json_t *args, const char *key)
 {
     const char *text = json_string_value(json_object_get(args, key));
     return text ? text : "";
-}
-
-static prf_status_t one_board(const prf_queries_t *self, const prf_fleet_board_t *b, json_t **out, prf_error_t *err)
-{
-    prf_model_version_t newest = {0}, current = {0};
-    prf_publisher_newest(self->hub->publisher, b->facts.kind, &newest);
-    prf_publisher_current(self->hub->publisher, b->facts.kind, &current);
-    const char *excluding = b->live ? prf_campaigns_excluding(self->campaigns, b->facts.kind, b->facts.fingerprint) : NULL;
-    char note[480];
-    prf_triage_note(self->hub->triage, b, note, sizeof note);
-    if (!*note)
-        prf_health_note(self->hub->health, b, note, sizeof note);
-    if (excluding && !*note)
-        snprintf(note, sizeof note, "gets no jobs of campaign %s, which began on boards of this kind with another runtime",
-                 excluding);
-    json_t *silent = b->heard_ms ? json_real((double)(prf_clock_mono_ms() - b->heard_ms) / 1000) : json_null();
-    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:s}", "board", b->facts.board, "kind",
-                     b->facts.kind, "state", prf_sessions_state(self->sessions, b), "fingerprint", b->facts.fingerprint, "software",
-                     b->facts.software, "model_version", (json_int_t)b->model.version, "newest_version", (json_int_t)newest.version,
-                     "current_version", (json_int_t)current.version, "done", (json_int_t)b->done, "failed",
-                     (json_int_t)prf_failure_sum(b->failures), "failures", prf_failure_counts(b->failures), "running",
-                     (json_int_t)prf_sched_leases(self->hub->sched, b->number), "seconds_silent", silent, "note", note);
-    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "list of boards");
-}
-
-prf_status_t prf_query_boards(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
-{
-    json_int_t after = json_integer_value(json_object_get(args, "after"));
-    size_t count = prf_fleet_count(self->hub->fleet), i = after > 0 ? (size_t)after : 0;
-    size_t end = i + BOARDS < count ? i + BOARDS : count;
-    json_t *boards = json_array();
-    for (; i < end; i++) {
-        json_t *board;
-        prf_status_t status = one_board(self, prf_fleet_at(self->hub->fleet, i), &board, err);
-        if (status) {
-            json_decref(boards);
-            return status;
-        }
-        json_array_append_new(boards, board);
-    }
-    *out = json_pack("{s:o, s:o}", "boards", boards, "next", end < count ? json_integer((json_int_t)end) : json_null());
-    return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "list of boards");
 }
 
 prf_status_t prf_query_model(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
@@ -92,24 +47,31 @@ prf_status_t prf_query_models(const prf_queries_t *self, const json_t *args, jso
 {
     const char *kind = text_of(args, "kind");
     json_int_t after = json_integer_value(json_object_get(args, "after"));
+    prf_tally_t tally;
+    prf_status_t status = prf_tally_take(&tally, self->hub, self->sessions, err);
+    if (status) {
+        prf_tally_release(&tally);
+        return status;
+    }
     json_t *models = json_array();
-    prf_model_version_t model, current;
+    prf_model_version_t model;
     prf_model_note_t note;
     size_t i = after > 0 ? (size_t)after : 0;
     bool more = false;
     for (; (more = prf_publisher_next(self->hub->publisher, &i, &model, &note)) && json_array_size(models) < MODELS; i++) {
         if (*kind && strcmp(kind, model.kind) != 0)
             continue;
-        bool is_current = prf_publisher_current(self->hub->publisher, model.kind, &current) && current.version == model.version;
-        prf_census_t census = prf_fleet_census(self->hub->fleet, model.kind, "", model.version);
+        const prf_tally_kind_t *boards = prf_tally_find(&tally, model.kind);
         char hex[PRF_DIGEST_HEX];
         prf_digest_hex(&model.digest, hex);
-        json_array_append_new(models, json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:I, s:s, s:o, s:I}", "kind", model.kind, "version",
-                                                (json_int_t)model.version, "current", is_current, "runs_on",
-                                                (json_int_t)census.current, "workers", (json_int_t)census.workers, "digest", hex,
-                                                "bytes", (json_int_t)model.bytes, "campaign", note.campaign, "mape_percent",
-                                                prf_json_real(note.mape_percent), "published_ms", (json_int_t)note.published_ms));
+        json_array_append_new(models,
+                              json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:I, s:s, s:o, s:I}", "kind", model.kind, "version",
+                                        (json_int_t)model.version, "current", boards->current == model.version, "runs_on",
+                                        (json_int_t)prf_tally_run_by(boards, model.version), "workers", (json_int_t)boards->live,
+                                        "digest", hex, "bytes", (json_int_t)model.bytes, "campaign", note.campaign, "mape_percent",
+                                        prf_json_real(note.mape_percent), "published_ms", (json_int_t)note.published_ms));
     }
+    prf_tally_release(&tally);
     *out = json_pack("{s:o, s:o}", "models", models, "next", more ? json_integer((json_int_t)i) : json_null());
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "list of models");
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* queries.h - the ops that are about single points and boards: boards, model, models, measure, results, export, events, poisoned
- * (docs/protocol.md).
- * Each takes the request's JSON object and gives the reply's. Loop thread only. */
+/* queries.h - the ops that are about single points, boards and models (docs/protocol.md). Each takes the request's JSON object and
+ * gives the reply's. Loop thread only. */
 #ifndef PRF_QUERIES_H
 #define PRF_QUERIES_H
 
@@ -21,7 +20,10 @@ typedef struct {
 /* On success *out is a new reference. Errors: PRF_EINVAL (the request), PRF_ENOTFOUND, PRF_EBUSY, PRF_ENOMEM, the store's. */
 typedef prf_status_t (*prf_query_fn)(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 
+/* query_boards.c */
+prf_status_t prf_query_fleet(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 prf_status_t prf_query_boards(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
+/* queries.c */
 prf_status_t prf_query_model(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 prf_status_t prf_query_models(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 prf_status_t prf_query_measure(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);

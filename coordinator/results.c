@@ -498,6 +498,7 @@ void prf_results_take(prf_results_t *self, prf_fleet_board_t *board, const prf_r
         }
         return;
     }
+    prf_pace_note(&board->pace, result->outcome == PRF_OK ? &result->sample : NULL, now_ms);
     /* Of another class: the board's runtime changed under it, and the result is of no use to anybody. */
     bool usable = !wanted || job.klass == board->klass;
     bool held_here = wanted && job.state == PRF_JOB_LEASED && job.board == board->number && job.epoch == result->epoch;

@@ -482,13 +482,19 @@ void prf_sessions_goodbye(prf_sessions_t *self)
     }
 }
 
-const char *prf_sessions_state(const prf_sessions_t *self, const prf_fleet_board_t *board)
+prf_board_state_t prf_sessions_state(const prf_sessions_t *self, const prf_fleet_board_t *board)
 {
     if (!board->live)
-        return "lost";
+        return PRF_BOARD_LOST;
     if (board->trust.state != PRF_TRUSTED)
-        return "quarantined";
-    return prf_sched_leases(self->hub->sched, board->number) > 0 ? "busy" : "idle";
+        return PRF_BOARD_QUARANTINED;
+    return prf_sched_leases(self->hub->sched, board->number) > 0 ? PRF_BOARD_BUSY : PRF_BOARD_IDLE;
+}
+
+const char *prf_board_state_name(prf_board_state_t state)
+{
+    static const char *const names[PRF_BOARD_STATES] = {"idle", "busy", "quarantined", "lost"};
+    return names[state];
 }
 
 uint64_t prf_sessions_broken(const prf_sessions_t *self)

@@ -39,8 +39,10 @@ void prf_sessions_tick(prf_sessions_t *self);
 void prf_sessions_judge(prf_sessions_t *self);
 void prf_sessions_goodbye(prf_sessions_t *self);
 
-/* What a board is doing: "idle", "busy", "quarantined" or "lost". */
-const char *prf_sessions_state(const prf_sessions_t *self, const prf_fleet_board_t *board);
+/* What a board is doing. */
+typedef enum { PRF_BOARD_IDLE, PRF_BOARD_BUSY, PRF_BOARD_QUARANTINED, PRF_BOARD_LOST, PRF_BOARD_STATES } prf_board_state_t;
+prf_board_state_t prf_sessions_state(const prf_sessions_t *self, const prf_fleet_board_t *board);
+const char *prf_board_state_name(prf_board_state_t state); /* "idle", ... */
 uint64_t prf_sessions_broken(const prf_sessions_t *self);  /* malformed frames since the start */
 uint64_t prf_sessions_ignored(const prf_sessions_t *self); /* frames of peers that were ignored for such */
 

@@ -21,7 +21,8 @@ function by(column, down) {
     };
 }
 
-/* `detail`, if there is one, is {id, is(key), draw(row)}: draw() makes {node, update(row)} that stands below a row while is(its key). `sort` is
+/* `detail`, if there is one, is {id, is(key), draw(row)}: draw() makes {node, update(row)} that stands below a row while is(its key); what opens
+ * it is an element with aria-expanded in the row, kept right here. `sort` is
  * {column, down} or null, onSort gets it changed. `bare`: the caption is for screen readers only, since a heading above says the same.
  * Returns {node, update(rows)}; rows come as they are to be shown if nothing is sorted. */
 export function makeTable({caption, columns, key, bare = false, empty = 'Nothing to show.', detail = null, sort = null, onSort = null}) {
@@ -92,6 +93,8 @@ export function makeTable({caption, columns, key, bare = false, empty = 'Nothing
             next = put(line.tr, next);
             const open = detail?.is(id) ?? false;
             setAttr(line.tr, 'class', open ? 'open' : null);
+            const opener = detail && line.tr.querySelector('[aria-expanded]');
+            if (opener) setAttr(opener, 'aria-expanded', String(open));
             if (open) {
                 openDetail(line, row);
                 next = put(line.more.tr, next);

@@ -325,7 +325,7 @@ Test(http, pages_of_others_and_names_that_are_not_ours_are_refused)
 Test(http, what_is_not_there_or_not_by_that_method_is_told)
 {
     start();
-    refused(http_ask(&farm, "GET", "/", NULL, NULL), 404);
+    refused(http_ask(&farm, "GET", "/index.html", NULL, NULL), 404);
     refused(http_ask(&farm, "GET", "/api/v1/", NULL, NULL), 404);
     refused(http_ask(&farm, "GET", "/api/v1/nonsense", NULL, NULL), 404);
     refused(http_ask(&farm, "GET", "/api/v1/status/", NULL, NULL), 404);

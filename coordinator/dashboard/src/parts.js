@@ -45,6 +45,9 @@ export function stateBar(counts) {
     ];
 }
 
+/* A control with an id, below its name. */
+export const field = (name, control) => el('div', {class: 'field'}, el('label', {for: control.id}, name), control);
+
 /* A cell of two lines: what counts, and what explains it. */
 export const two = (first, second) => [el('div', {}, first), el('div', {class: 'second'}, second)];
 

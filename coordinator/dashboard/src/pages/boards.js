@@ -3,7 +3,7 @@
 import {el, replace, setAttr, setText} from '../../../../common/web/dom.js';
 import {clock, count, DASH, duration, percent, rate, temperature} from '../../../../common/web/format.js';
 import {makeTable} from '../../../../common/web/table.js';
-import {actionButton, BOARD_STATES, facts, meter, stateMark, two} from '../parts.js';
+import {actionButton, BOARD_STATES, facts, field, meter, stateMark, two} from '../parts.js';
 import {makeRefresher} from '../refresher.js';
 
 const PAGE = 50, TYPING_MS = 200;
@@ -17,10 +17,10 @@ function failureTexts(failures) {
     return Object.entries(failures ?? {}).filter(([, n]) => n > 0).map(([what, n]) => `${count(n)} ${what}`).join(', ');
 }
 
-function columnsFor(toggle, isOpen) {
+function columnsFor(toggle) {
     return [
-        {id: 'board', title: 'Board', head: true, same: (b) => `${b.board}${isOpen(b.board)}`, draw: (b) => two(el('button', {type: 'button', class: 'disclose',
-            'aria-expanded': String(isOpen(b.board)), onclick: () => toggle(b.board)}, b.board), b.kind)},
+        {id: 'board', title: 'Board', head: true, same: (b) => `${b.board} ${b.kind}`,
+            draw: (b) => two(el('button', {type: 'button', class: 'disclose', 'aria-expanded': 'false', onclick: () => toggle(b.board)}, b.board), b.kind)},
         {id: 'state', title: 'State', class: 'noted', same: (b) => `${b.state} ${b.note}`, draw: (b) => two(stateMark(b.state), b.note)},
         {id: 'rate', title: 'Measured', class: 'num wide', same: (b) => `${rate(b.jobs_per_second)} ${b.done} ${b.failed}`,
             draw: (b) => two(rate(b.jobs_per_second), `${count(b.done)} done, ${count(b.failed)} failed`)},
@@ -87,7 +87,7 @@ export function makeBoards(ctx) {
         paint();
     }
     const table = makeTable({
-        caption: 'Boards', columns: columnsFor(toggle, (board) => opened() === board), key: (b) => b.board, empty: 'No board matches.',
+        caption: 'Boards', columns: columnsFor(toggle), key: (b) => b.board, empty: 'No board matches.',
         detail: {is: (board) => opened() === board, draw: drawDetail(ctx, () => refresher.within(0))},
     });
 
@@ -165,7 +165,7 @@ export function makeBoards(ctx) {
 
     const node = el('section', {'aria-label': 'Boards'},
         el('div', {class: 'filters', role: 'search', 'aria-label': 'Choose boards'},
-            el('label', {for: 'boards-search'}, 'Search', search), el('label', {for: 'boards-kind'}, 'Kind', kind), el('label', {for: 'boards-state'}, 'State', state),
+            field('Search', search), field('Kind', kind), field('State', state),
             el('span', {class: 'pager'}, range, back, on)),
         table.node);
     return {

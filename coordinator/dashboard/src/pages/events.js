@@ -4,6 +4,7 @@
 import {el, replace, setAttr, setText} from '../../../../common/web/dom.js';
 import {count, counted, time, timestamp} from '../../../../common/web/format.js';
 import {makeTable} from '../../../../common/web/table.js';
+import {field} from '../parts.js';
 import {makeRefresher} from '../refresher.js';
 
 const KEPT = 1000; /* as many as the coordinator keeps */
@@ -65,7 +66,7 @@ function mount(root, ctx) {
         }
     }
 
-    replace(root, el('div', {class: 'filters', role: 'search', 'aria-label': 'Choose events'}, el('label', {for: 'events-filter'}, 'Filter', filter), range), table.node, more);
+    replace(root, el('div', {class: 'filters', role: 'search', 'aria-label': 'Choose events'}, field('Filter', filter), range), table.node, more);
     refresher.now();
     return {
         update(topic) {

@@ -3,7 +3,7 @@
 import {el, replace, setText} from '../../../../common/web/dom.js';
 import {bytes, count, percent, time, timestamp} from '../../../../common/web/format.js';
 import {makeTable} from '../../../../common/web/table.js';
-import {actionButton, facts} from '../parts.js';
+import {actionButton, facts, field} from '../parts.js';
 import {makeRefresher} from '../refresher.js';
 import {href} from '../router.js';
 
@@ -80,8 +80,8 @@ function mount(root, ctx) {
     }
 
     const columns = [
-        {id: 'kind', title: 'Kind', head: true, value: (m) => m.kind, same: (m) => `${m.kind}${opened() === id(m)}`, draw: (m) => el('button', {type: 'button', class: 'disclose',
-            'aria-expanded': String(opened() === id(m)), 'aria-label': `${m.kind} v${m.version}`, onclick: () => toggle(m)}, m.kind)},
+        {id: 'kind', title: 'Kind', head: true, value: (m) => m.kind, same: (m) => m.kind, draw: (m) => el('button', {type: 'button', class: 'disclose',
+            'aria-expanded': 'false', 'aria-label': `${m.kind} v${m.version}`, onclick: () => toggle(m)}, m.kind)},
         {id: 'version', title: 'Version', class: 'num', text: (m) => `v${m.version}`},
         {id: 'current', title: 'Current', same: (m) => String(m.current), draw: (m) => (m.current ? el('span', {class: 'badge good'}, '✓ current') : '')},
         {id: 'runs', title: 'Boards that run it', class: 'num', value: (m) => m.runs_on, down: true, text: (m) => `${count(m.runs_on)} of ${count(m.workers)}`},
@@ -120,7 +120,7 @@ function mount(root, ctx) {
         }
     }
 
-    replace(root, el('div', {class: 'filters'}, el('label', {for: 'models-kind'}, 'Kind', kind)), trouble, table.node);
+    replace(root, el('div', {class: 'filters'}, field('Kind', kind)), trouble, table.node);
     refresher.now();
     return {
         update(topic) {
