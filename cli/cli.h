@@ -16,6 +16,7 @@ typedef struct {
 /* In the order in which a newcomer meets them; a NULL name ends the table. */
 extern const prf_command_t prf_commands[];
 
+int prf_cmd_init(int argc, char **argv);
 int prf_cmd_run(int argc, char **argv);
 int prf_cmd_status(int argc, char **argv);
 int prf_cmd_watch(int argc, char **argv);

@@ -3,6 +3,7 @@
 #include "cli.h"
 
 const prf_command_t prf_commands[] = {
+    {"init", "write a campaign file after asking what boards and layers there are", prf_cmd_init},
     {"run", "carry out a campaign on this machine: measure, train, validate", prf_cmd_run},
     {"status", "how far campaigns are", prf_cmd_status},
     {"watch", "follow a campaign until it ends", prf_cmd_watch},

@@ -53,8 +53,7 @@ static prf_status_t network_of_layers(const prf_words_t *texts, prf_network_t *o
         }
         snprintf(b->name, sizeof b->name, "layer %zu", i + 1);
         net.block_count++;
-        for (uint32_t j = 0; j < b->block.count; j++)
-            net.total_macs += prf_layer_macs(&b->block.layers[j]);
+        net.total_macs += prf_block_macs(&b->block);
     }
     snprintf(net.name, sizeof net.name, "%s", "layers");
     *out = net;
@@ -189,14 +188,6 @@ static json_t *params_to_json(const prf_layer_t *layer)
     return params;
 }
 
-static double block_macs(const prf_block_t *block)
-{
-    double macs = 0;
-    for (uint32_t i = 0; i < block->count; i++)
-        macs += prf_layer_macs(&block->layers[i]);
-    return macs;
-}
-
 /* Whole numbers as far as JSON readers keep them exactly. */
 static json_t *macs_to_json(double macs)
 {
@@ -231,7 +222,7 @@ static json_t *layer_to_json(const answer_t *a, size_t block)
     }
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "name", b->name, "kind",
                      prf_layer_kind_name(b->block.layers[0].kind), "params", params_to_json(&b->block.layers[0]), "with", with,
-                     "macs", macs_to_json(block_macs(&b->block)), "estimate_ns", prf_json_real(e->latency_ns), "low_ns",
+                     "macs", macs_to_json(prf_block_macs(&b->block)), "estimate_ns", prf_json_real(e->latency_ns), "low_ns",
                      prf_json_real(e->low_ns), "high_ns", prf_json_real(e->high_ns), "outside", (int)e->outside, "measured",
                      (int)was_measured(a, block));
 }

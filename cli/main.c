@@ -58,7 +58,7 @@ static int refuse(const char *word)
         prf_fail(&err, PRF_EUSAGE, "a command is missing; the commands are");
     int code = prf_report(&err);
     for (const prf_command_t *c = prf_commands; c->name && !near.best; c++)
-        fprintf(stderr, "  %-11s %s\n", c->name, c->summary);
+        fprintf(stderr, "  %-12s %s\n", c->name, c->summary);
     fprintf(stderr, "'prfarm --help' tells more\n");
     return code;
 }

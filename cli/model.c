@@ -8,41 +8,6 @@
 #include "model_file.h"
 #include "versions.h"
 
-static json_t *layer_to_json(const prf_model_layer_t *l)
-{
-    json_t *steps = json_object();
-    prf_param_t params[PRF_PARAMS];
-    size_t count = prf_space_free(&l->space, params);
-    for (size_t i = 0; i < count; i++)
-        json_object_set_new(steps, prf_param_name(params[i]), json_integer(l->steps.width[params[i]]));
-    return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "layer", prf_layer_kind_name(l->kind), "dtype",
-                     prf_dtype_name(l->dtype), "regressor", l->regressor, "samples", (json_int_t)l->samples, "steps", steps,
-                     "range", prf_model_range_json(l), "validation", prf_model_metrics_json(&l->validation));
-}
-
-static json_t *to_json(const prf_model_file_t *s)
-{
-    const prf_provenance_t *p = prf_model_provenance(s->model);
-    json_t *layers = json_array(), *extras = json_array();
-    for (size_t i = 0; i < prf_model_layer_count(s->model); i++) {
-        prf_model_layer_t layer;
-        prf_model_layer(s->model, i, &layer);
-        json_array_append_new(layers, layer_to_json(&layer));
-    }
-    const char *names[PRF_MODEL_EXTRAS];
-    size_t count = prf_model_extras(s->model, names);
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(extras, json_string(names[i]));
-    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "kind",
-                     prf_model_kind(s->model), "digest", s->digest, "bytes", (json_int_t)s->bytes, "campaign", p->campaign, "from",
-                     p->from[0] ? json_string(p->from) : json_null(), "fingerprint", p->fingerprint, "seed", (json_int_t)p->seed,
-                     "samples", (json_int_t)p->samples, "sweep_samples", (json_int_t)p->sweep_samples, "repeatability_percent",
-                     prf_json_real(p->repeatability_percent), "random_baseline_mape_percent",
-                     prf_json_real(p->random_baseline_percent), "validation", prf_model_metrics_json(&p->validation), "extras",
-                     extras, "layers", layers, "fusion", prf_model_fusions_json(s->model, PRF_LAYER_KINDS), "between_ns",
-                     prf_model_between_ns(s->model));
-}
-
 /* "c=16 k=8": the widths above 1 of the parameters that vary. */
 static void format_steps(const prf_model_layer_t *l, char text[PRF_CELL])
 {
@@ -135,7 +100,7 @@ static int show(const char *path, bool json)
         return prf_report(&err);
     int code = 0;
     if (json)
-        code = prf_print_json(to_json(&s));
+        code = prf_print_json(prf_model_json(s.model, s.digest, s.bytes));
     else
         print_model(&s);
     prf_model_file_release(&s);

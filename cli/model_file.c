@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "model/fusion.h"
 
 prf_status_t prf_model_file_open(prf_model_file_t *out, const char *path, prf_error_t *err)
 {
@@ -29,28 +28,6 @@ void prf_model_file_release(prf_model_file_t *self)
     prf_model_destroy(&self->model);
 }
 
-json_t *prf_model_metrics_json(const prf_metrics_t *m)
-{
-    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "count", (json_int_t)m->count, "mape_percent",
-                     prf_json_real(m->mape_percent), "rmspe_percent", prf_json_real(m->rmspe_percent), "median_percent",
-                     prf_json_real(m->median_percent), "r2", prf_json_real(m->r2), "spearman", prf_json_real(m->spearman),
-                     "within_5_percent", prf_json_real(m->within_5_percent), "within_10_percent",
-                     prf_json_real(m->within_10_percent));
-}
-
-json_t *prf_model_range_json(const prf_model_layer_t *layer)
-{
-    json_t *range = json_object();
-    prf_param_t params[PRF_PARAMS];
-    size_t count = prf_space_free(&layer->space, params);
-    for (size_t i = 0; i < count; i++) {
-        int32_t low, high;
-        prf_space_bounds(&layer->space, params[i], &low, &high);
-        json_object_set_new(range, prf_param_name(params[i]), json_pack("[i, i]", low, high));
-    }
-    return range;
-}
-
 void prf_model_range_text(const prf_model_layer_t *layer, char *text, size_t cap)
 {
     prf_param_t params[PRF_PARAMS];
@@ -61,26 +38,6 @@ void prf_model_range_text(const prf_model_layer_t *layer, char *text, size_t cap
         prf_space_bounds(&layer->space, params[i], &low, &high);
         used += (size_t)snprintf(text + used, cap - used, "%s%s=%d..%d", used ? " " : "", prf_param_name(params[i]), low, high);
     }
-}
-
-json_t *prf_model_fusions_json(const prf_model_t *model, prf_layer_kind_t lead)
-{
-    json_t *rules = json_array();
-    size_t count;
-    const prf_fusion_t *rule = prf_model_fusions(model, &count);
-    for (size_t i = 0; i < count; i++, rule++) {
-        char words[PRF_FUSION_WORDS];
-        if (lead != PRF_LAYER_KINDS && rule->lead != lead)
-            continue;
-        prf_fusion_words(model, rule, words);
-        json_array_append_new(rules,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o}", "layer", prf_layer_kind_name(rule->lead),
-                                        "dtype", prf_dtype_name(rule->dtype), "follower", prf_activation_name(rule->fn), "verdict",
-                                        prf_fusion_verdict_name(rule->verdict), "rule", words, "fixed_ns",
-                                        prf_json_real(rule->fixed_ns), "ns_per_element", prf_json_real(rule->ns_per_element),
-                                        "measured", (json_int_t)rule->layers, "added_percent", prf_json_real(rule->added_percent)));
-    }
-    return rules;
 }
 
 void prf_model_print_fusions(const prf_model_t *model, prf_layer_kind_t lead, const prf_terminal_t *terminal)

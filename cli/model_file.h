@@ -4,7 +4,7 @@
 #define PRF_CLI_MODEL_FILE_H
 
 #include "base/digest.h"
-#include "model/model.h"
+#include "model/model_json.h"
 #include "output.h"
 
 typedef struct {
@@ -18,14 +18,9 @@ typedef struct {
 PRF_CHECKED prf_status_t prf_model_file_open(prf_model_file_t *out, const char *path, prf_error_t *err);
 void prf_model_file_release(prf_model_file_t *self);
 
-/* New references. */
-json_t *prf_model_metrics_json(const prf_metrics_t *metrics);
-json_t *prf_model_range_json(const prf_model_layer_t *layer);
 /* "c=1..256 r=1..3" of the parameters that vary; cut to what fits. */
 void prf_model_range_text(const prf_model_layer_t *layer, char *text, size_t cap);
-/* The fusion rules of a leading layer's kind, or (PRF_LAYER_KINDS) all of them: as JSON, a new reference, and as a table, nothing
- * where there are none. */
-json_t *prf_model_fusions_json(const prf_model_t *model, prf_layer_kind_t lead);
+/* The fusion rules of a leading layer's kind, or (PRF_LAYER_KINDS) all of them, as a table; nothing where there are none. */
 void prf_model_print_fusions(const prf_model_t *model, prf_layer_kind_t lead, const prf_terminal_t *terminal);
 /* What blocks of a network take besides their own times, as a sentence; nothing where that is nothing. */
 void prf_model_print_between(const prf_model_t *model);

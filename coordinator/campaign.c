@@ -512,19 +512,17 @@ void prf_running_outlook(const prf_running_t *self, size_t *have, size_t *lack)
 
 void prf_running_tick(prf_running_t *self)
 {
-    json_t *boards = prf_engine_status(self->engine);
     for (size_t i = 0; i < self->count; i++) {
         side_t *side = &self->sides[i];
-        const json_t *board = json_array_get(boards, i);
-        json_int_t measured = json_integer_value(json_object_get(board, "measured")) - side->recalled;
+        prf_engine_count_t count = prf_engine_count(self->engine, i);
+        json_int_t measured = (json_int_t)count.measured - side->recalled;
         /* While nothing is to be measured (a training) it is no pace of the boards. */
-        if (json_integer_value(json_object_get(board, "open")) > 0)
+        if (count.open > 0)
             side->rate += 0.2 * ((double)(measured - side->measured) - side->rate);
         side->measured = measured;
         bool offered = prf_engine_stage(self->engine, i) == PRF_STAGE_PUBLISH && !side->publishing;
         side->offered_s = offered ? side->offered_s + 1 : 0;
     }
-    json_decref(boards);
 }
 
 json_t *prf_running_status(const prf_running_t *self)

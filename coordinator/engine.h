@@ -127,8 +127,11 @@ prf_stage_t prf_engine_stage(const prf_engine_t *self, size_t board);
 const char *prf_stage_name(prf_stage_t stage);
 bool prf_engine_finished(const prf_engine_t *self); /* every kind done or failed */
 
-/* Per board kind: {"kind","stage","planned","measured","reused","poisoned","open","mape_percent","model_version","error"}. New
- * reference. */
+typedef struct {
+    size_t measured, open; /* points: with an outcome of this campaign; wanted, without one */
+} prf_engine_count_t;
+prf_engine_count_t prf_engine_count(const prf_engine_t *self, size_t board);
+/* The "boards" of `status` in docs/protocol.md, as far as the engine knows. New reference. */
 json_t *prf_engine_status(const prf_engine_t *self);
 /* summary.json without "seconds". New reference; docs/summary.md. */
 json_t *prf_engine_summary(const prf_engine_t *self);

@@ -100,6 +100,13 @@ typedef struct {
     list_t alone;      /* the function of the first of them as a block of its own; often none */
 } pair_t;
 
+/* What a training came to. */
+typedef struct {
+    uint32_t samples;
+    double mape_percent; /* of the validation layers; NaN: there were none */
+} helping_t;
+enum { HELPINGS = 16 };
+
 typedef struct {
     char fingerprint[PRF_FINGERPRINT];
     uint32_t kinds, dtypes; /* that the pinned board runs */
@@ -136,6 +143,8 @@ typedef struct {
     size_t file_len;
     uint32_t version, workers, acknowledged;
     prf_provenance_t provenance; /* of the last training */
+    helping_t history[HELPINGS]; /* of the trainings that gave a model; the last of them, if there were more */
+    size_t history_count;
     double seconds_training;
 } kind_t;
 

@@ -5,10 +5,51 @@
 
 #include "base/json.h"
 #include "engine_internal.h"
+#include "model/model_json.h"
 
 static size_t planned(const kind_t *kind)
 {
     return kind->probe_count - kind->skipped;
+}
+
+prf_engine_count_t prf_engine_count(const prf_engine_t *self, size_t board)
+{
+    const kind_t *k = &self->kinds[board];
+    return (prf_engine_count_t){.measured = k->measured, .open = k->pending.count + k->out};
+}
+
+static size_t measured_of(const kind_t *kind, const list_t *list, size_t most)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < list->count && i < most; i++)
+        n += kind->probes[list->items[i]].state == PROBE_MEASURED;
+    return n;
+}
+
+/* Layers for the model, as far as they are measured; the swept ones may be among the others. */
+static size_t samples(const kind_t *kind)
+{
+    size_t n = 0;
+    if (kind->model)
+        return kind->provenance.samples;
+    for (size_t i = 0; i < kind->track_count; i++) {
+        const track_t *t = &kind->tracks[i];
+        n += measured_of(kind, &t->swept, SIZE_MAX) + measured_of(kind, &t->representatives, SIZE_MAX) +
+             measured_of(kind, &t->random, t->random_trained) + measured_of(kind, &t->active, SIZE_MAX);
+    }
+    for (size_t i = 0; i < kind->pair_count; i++)
+        n += measured_of(kind, &kind->pairs[i].both, SIZE_MAX) + measured_of(kind, &kind->pairs[i].alone, SIZE_MAX);
+    return n;
+}
+
+/* The error as it fell, a model each helping. */
+static json_t *history_json(const kind_t *kind)
+{
+    json_t *history = json_array();
+    for (size_t i = 0; i < kind->history_count; i++)
+        json_array_append_new(history, json_pack("{s:I, s:o}", "samples", (json_int_t)kind->history[i].samples, "mape_percent",
+                                                 prf_json_real(kind->history[i].mape_percent)));
+    return history;
 }
 
 json_t *prf_engine_status(const prf_engine_t *self)
@@ -19,11 +60,13 @@ json_t *prf_engine_status(const prf_engine_t *self)
         size_t open = k->pending.count + k->out;
         bool judged = k->provenance.validation.count > 0;
         json_array_append_new(
-            boards, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:s}", "kind", self->campaign.boards[i].kind, "stage",
-                              prf_stage_name(k->stage), "planned", (json_int_t)planned(k), "measured", (json_int_t)k->measured,
-                              "reused", (json_int_t)k->reused, "poisoned", (json_int_t)k->poisoned, "open", (json_int_t)open,
-                              "mape_percent", judged ? prf_json_real(k->provenance.validation.mape_percent) : json_null(),
-                              "model_version", (json_int_t)k->version, "error", k->error));
+            boards,
+            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:s, s:I, s:I, s:o}", "kind", self->campaign.boards[i].kind,
+                      "stage", prf_stage_name(k->stage), "planned", (json_int_t)planned(k), "measured", (json_int_t)k->measured,
+                      "reused", (json_int_t)k->reused, "poisoned", (json_int_t)k->poisoned, "open", (json_int_t)open,
+                      "mape_percent", judged ? prf_json_real(k->provenance.validation.mape_percent) : json_null(), "model_version",
+                      (json_int_t)k->version, "error", k->error, "samples", (json_int_t)samples(k), "budget",
+                      (json_int_t)self->campaign.samples, "history", history_json(k)));
     }
     return boards;
 }
@@ -59,6 +102,25 @@ static json_t *steps_json(const kind_t *kind)
             if (t->layer->space.dims[params[p]].kind == PRF_DIM_RANGE)
                 json_object_set_new(widths, prf_param_name(params[p]), width_json(steps, params[p]));
         json_object_set_new(layers, prf_layer_kind_name(t->layer->space.kind), widths);
+    }
+    return layers;
+}
+
+/* How sure the search for steps was, of the parameters that it was about. */
+static json_t *confidence_json(const kind_t *kind)
+{
+    json_t *layers = json_object();
+    for (size_t i = 0; i < kind->track_count; i++) {
+        const track_t *t = &kind->tracks[i];
+        prf_model_layer_t part;
+        const prf_steps_t *steps = steps_of(kind, t, &part);
+        prf_param_t params[PRF_PARAMS];
+        size_t count = steps ? prf_space_free(&t->layer->space, params) : 0;
+        json_t *confidence = json_object();
+        for (size_t p = 0; p < count; p++)
+            if (t->layer->space.dims[params[p]].kind == PRF_DIM_RANGE)
+                json_object_set_new(confidence, prf_param_name(params[p]), prf_json_real(steps->confidence[params[p]]));
+        json_object_set_new(layers, prf_layer_kind_name(t->layer->space.kind), confidence);
     }
     return layers;
 }
@@ -116,45 +178,18 @@ static json_t *sampling_json(const prf_engine_t *self, const kind_t *kind)
     return layers;
 }
 
-static json_t *metrics_json(const prf_metrics_t *m)
-{
-    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "count", (json_int_t)m->count, "mape_percent",
-                     prf_json_real(m->mape_percent), "rmspe_percent", prf_json_real(m->rmspe_percent), "median_percent",
-                     prf_json_real(m->median_percent), "r2", prf_json_real(m->r2), "spearman", prf_json_real(m->spearman),
-                     "within_5_percent", prf_json_real(m->within_5_percent), "within_10_percent",
-                     prf_json_real(m->within_10_percent));
-}
-
 static json_t *layers_json(const kind_t *kind)
 {
     json_t *layers = json_array();
     for (size_t i = 0; kind->model && i < prf_model_layer_count(kind->model); i++) {
         prf_model_layer_t layer;
         prf_model_layer(kind->model, i, &layer);
-        json_array_append_new(layers, json_pack("{s:s, s:s, s:s, s:I, s:o}", "kind", prf_layer_kind_name(layer.kind), "dtype",
-                                                prf_dtype_name(layer.dtype), "regressor", layer.regressor, "samples",
-                                                (json_int_t)layer.samples, "validation", metrics_json(&layer.validation)));
+        json_array_append_new(layers,
+                              json_pack("{s:s, s:s, s:s, s:I, s:o}", "kind", prf_layer_kind_name(layer.kind), "dtype",
+                                        prf_dtype_name(layer.dtype), "regressor", layer.regressor, "samples",
+                                        (json_int_t)layer.samples, "validation", prf_model_metrics_json(&layer.validation)));
     }
     return layers;
-}
-
-/* What the model says of activations behind other layers. */
-static json_t *fusion_json(const kind_t *kind)
-{
-    json_t *rules = json_array();
-    size_t count = 0;
-    const prf_fusion_t *rule = kind->model ? prf_model_fusions(kind->model, &count) : NULL;
-    for (size_t i = 0; i < count; i++, rule++) {
-        char words[PRF_FUSION_WORDS];
-        prf_fusion_words(kind->model, rule, words);
-        json_array_append_new(rules,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o}", "layer", prf_layer_kind_name(rule->lead),
-                                        "dtype", prf_dtype_name(rule->dtype), "follower", prf_activation_name(rule->fn), "verdict",
-                                        prf_fusion_verdict_name(rule->verdict), "rule", words, "fixed_ns",
-                                        prf_json_real(rule->fixed_ns), "ns_per_element", prf_json_real(rule->ns_per_element),
-                                        "measured", (json_int_t)rule->layers, "added_percent", prf_json_real(rule->added_percent)));
-    }
-    return rules;
 }
 
 static json_t *board_json(const prf_engine_t *self, size_t board)
@@ -182,15 +217,17 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     json_object_set_new(out, "repeatability_percent", trained ? prf_json_real(p->repeatability_percent) : json_null());
     json_object_set_new(out, "random_baseline_mape_percent", trained ? prf_json_real(p->random_baseline_percent) : json_null());
     json_object_set_new(out, "old_model", old_json(self, board));
+    json_object_set_new(out, "history", history_json(k));
     json_object_set_new(out, "steps", steps_json(k));
+    json_object_set_new(out, "step_confidence", confidence_json(k));
     json_object_set_new(out, "sampling", sampling_json(self, k));
     json_object_set_new(out, "model_version", json_integer(k->version));
     json_object_set_new(out, "workers", json_integer(k->workers));
     json_object_set_new(out, "acknowledged", json_integer(k->acknowledged));
-    json_object_set_new(out, "validation", trained ? metrics_json(&p->validation) : json_null());
+    json_object_set_new(out, "validation", trained ? prf_model_metrics_json(&p->validation) : json_null());
     json_object_set_new(out, "layers", layers_json(k));
     json_object_set_new(out, "sweeps", sweeps_json(self, k));
-    json_object_set_new(out, "fusion", fusion_json(k));
+    json_object_set_new(out, "fusion", k->model ? prf_model_fusions_json(k->model, PRF_LAYER_KINDS) : json_array());
     json_object_set_new(out, "between_ns", trained ? prf_json_real(prf_model_between_ns(k->model)) : json_null());
     json_object_set_new(out, "training_seconds", json_real(k->seconds_training));
     bool refreshed = k->verdict && self->refresh.number == k->checked;

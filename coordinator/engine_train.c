@@ -397,6 +397,13 @@ static void learn_choices(kind_t *kind, prf_training_t *task)
     }
 }
 
+static void note_helping(kind_t *kind)
+{
+    if (kind->history_count == HELPINGS)
+        memmove(kind->history, kind->history + 1, --kind->history_count * sizeof *kind->history);
+    kind->history[kind->history_count++] = (helping_t){kind->provenance.samples, kind->provenance.validation.mape_percent};
+}
+
 prf_status_t prf_engine_trained(prf_engine_t *self, prf_training_t *task, prf_error_t *err)
 {
     size_t board = task->board;
@@ -410,8 +417,10 @@ prf_status_t prf_engine_trained(prf_engine_t *self, prf_training_t *task, prf_er
         kind_fail(kind, task->error.text);
     } else {
         learn_choices(kind, task);
-        if (task->model)
+        if (task->model) {
             kind->provenance = *prf_model_provenance(task->model);
+            note_helping(kind);
+        }
         if (!is_final(task)) {
             status = task->trial ? old_tried(self, board, err) : plan_round(self, board, err);
             if (status)

@@ -20,6 +20,7 @@ struct prf_op {
     prf_role_t role; /* that it takes */
     op_fn fn;
     prf_query_fn query; /* where fn is NULL */
+    bool takes_list;    /* among its arguments */
 };
 
 struct prf_ops {
@@ -206,29 +207,29 @@ static void op_shutdown(prf_ops_t *self, const json_t *args, prf_reply_fn fn, vo
 }
 
 static const prf_op_t ops[] = {
-    {"status", PRF_ROLE_VIEWER, op_status, NULL},
-    {"summary", PRF_ROLE_VIEWER, op_summary, NULL},
-    {"fleet", PRF_ROLE_VIEWER, NULL, prf_query_fleet},
-    {"boards", PRF_ROLE_VIEWER, NULL, prf_query_boards},
-    {"model", PRF_ROLE_VIEWER, NULL, prf_query_model},
-    {"models", PRF_ROLE_VIEWER, NULL, prf_query_models},
-    {"results", PRF_ROLE_VIEWER, NULL, prf_query_results},
-    {"export", PRF_ROLE_VIEWER, NULL, prf_query_export},
-    {"events", PRF_ROLE_VIEWER, NULL, prf_query_events},
-    {"poisoned", PRF_ROLE_VIEWER, NULL, prf_query_poisoned},
-    {"submit", PRF_ROLE_OPERATOR, op_submit, NULL},
-    {"lend", PRF_ROLE_OPERATOR, op_lend, NULL},
-    {"pause", PRF_ROLE_OPERATOR, op_pause, NULL},
-    {"resume", PRF_ROLE_OPERATOR, op_resume, NULL},
-    {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL},
-    {"refresh", PRF_ROLE_OPERATOR, op_refresh, NULL},
-    {"rollback", PRF_ROLE_OPERATOR, op_rollback, NULL},
-    {"retry", PRF_ROLE_OPERATOR, op_retry, NULL},
-    {"quarantine", PRF_ROLE_OPERATOR, op_quarantine, NULL},
-    {"release", PRF_ROLE_OPERATOR, op_release, NULL},
-    {"power-cycle", PRF_ROLE_OPERATOR, op_power_cycle, NULL},
-    {"measure", PRF_ROLE_OPERATOR, NULL, prf_query_measure},
-    {"shutdown", PRF_ROLE_OPERATOR, op_shutdown, NULL},
+    {"status", PRF_ROLE_VIEWER, op_status, NULL, false},
+    {"summary", PRF_ROLE_VIEWER, op_summary, NULL, false},
+    {"fleet", PRF_ROLE_VIEWER, NULL, prf_query_fleet, false},
+    {"boards", PRF_ROLE_VIEWER, NULL, prf_query_boards, false},
+    {"model", PRF_ROLE_VIEWER, NULL, prf_query_model, false},
+    {"models", PRF_ROLE_VIEWER, NULL, prf_query_models, false},
+    {"results", PRF_ROLE_VIEWER, NULL, prf_query_results, true},
+    {"export", PRF_ROLE_VIEWER, NULL, prf_query_export, false},
+    {"events", PRF_ROLE_VIEWER, NULL, prf_query_events, false},
+    {"poisoned", PRF_ROLE_VIEWER, NULL, prf_query_poisoned, false},
+    {"submit", PRF_ROLE_OPERATOR, op_submit, NULL, false},
+    {"lend", PRF_ROLE_OPERATOR, op_lend, NULL, false},
+    {"pause", PRF_ROLE_OPERATOR, op_pause, NULL, false},
+    {"resume", PRF_ROLE_OPERATOR, op_resume, NULL, false},
+    {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL, false},
+    {"refresh", PRF_ROLE_OPERATOR, op_refresh, NULL, false},
+    {"rollback", PRF_ROLE_OPERATOR, op_rollback, NULL, false},
+    {"retry", PRF_ROLE_OPERATOR, op_retry, NULL, false},
+    {"quarantine", PRF_ROLE_OPERATOR, op_quarantine, NULL, false},
+    {"release", PRF_ROLE_OPERATOR, op_release, NULL, false},
+    {"power-cycle", PRF_ROLE_OPERATOR, op_power_cycle, NULL, false},
+    {"measure", PRF_ROLE_OPERATOR, NULL, prf_query_measure, false},
+    {"shutdown", PRF_ROLE_OPERATOR, op_shutdown, NULL, false},
 };
 
 const prf_op_t *prf_op_find(const char *name)
@@ -242,6 +243,11 @@ const prf_op_t *prf_op_find(const char *name)
 prf_role_t prf_op_role(const prf_op_t *op)
 {
     return op->role;
+}
+
+bool prf_op_takes_list(const prf_op_t *op)
+{
+    return op->takes_list;
 }
 
 void prf_ops_call(prf_ops_t *self, const prf_op_t *op, const json_t *args, prf_reply_fn fn, void *arg)

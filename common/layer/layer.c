@@ -381,6 +381,30 @@ prf_status_t prf_layer_complete(prf_layer_t *layer, prf_error_t *err)
     return status;
 }
 
+/* Only of kinds whose input has a height; n, c and w come with it. */
+static void take_size(prf_layer_t *layer, prf_shape_t size)
+{
+    int32_t *p = layer->p;
+    if (p[PRF_P_H] != PRF_UNSET || p[PRF_P_N] != PRF_UNSET || p[PRF_P_C] != PRF_UNSET || p[PRF_P_W] != PRF_UNSET)
+        return;
+    p[PRF_P_N] = (int32_t)size.n;
+    p[PRF_P_C] = (int32_t)size.c;
+    p[PRF_P_H] = (int32_t)size.h;
+    p[PRF_P_W] = (int32_t)size.w;
+}
+
+prf_status_t prf_block_complete(prf_block_t *block, prf_error_t *err)
+{
+    for (uint32_t i = 0; i < block->count; i++) {
+        if (i > 0)
+            take_size(&block->layers[i], prf_layer_out_shape(&block->layers[i - 1]));
+        prf_status_t status = prf_layer_complete(&block->layers[i], err);
+        if (status)
+            return status;
+    }
+    return PRF_OK;
+}
+
 prf_shape_t prf_layer_in_shape(const prf_layer_t *layer)
 {
     return kinds[layer->kind].derive(layer).in;
@@ -394,6 +418,14 @@ prf_shape_t prf_layer_out_shape(const prf_layer_t *layer)
 double prf_layer_macs(const prf_layer_t *layer)
 {
     return kinds[layer->kind].derive(layer).macs;
+}
+
+double prf_block_macs(const prf_block_t *block)
+{
+    double macs = 0;
+    for (uint32_t i = 0; i < block->count; i++)
+        macs += prf_layer_macs(&block->layers[i]);
+    return macs;
 }
 
 double prf_layer_ops(const prf_layer_t *layer)
