@@ -5,15 +5,26 @@ import {staircaseChart} from '../../common/web/charts.js';
 import {el} from '../../common/web/dom.js';
 import {counted, DASH} from '../../common/web/format.js';
 import {sweepLines} from '../../common/web/sweeps.js';
-import {boardsOf, charts, numberColumn, table, textColumn} from './parts.js';
+import {boardsOf, charts, table, textColumn} from './parts.js';
 
-function widthRows(boards) {
-    return boards.flatMap((board) => Object.entries(board.steps ?? {}).flatMap(([layer, widths]) =>
-        Object.entries(widths).map(([param, width]) => ({kind: board.kind, layer, param, width, confidence: board.step_confidence?.[layer]?.[param] ?? null}))));
+/* "16 (99.6 %)": a step's width, or nothing, and how sure the search was. */
+function sure(board, layer, param) {
+    const confidence = board.step_confidence?.[layer]?.[param];
+    return typeof confidence === 'number' ? ` (${(100 * confidence).toFixed(1)} %)` : '';
 }
 
-const width = (row) => (row.width === null ? 'unknown' : row.width > 1 ? String(row.width) : 'none');
-const confidence = (row) => (row.confidence === null ? DASH : `${(100 * row.confidence).toFixed(1)} %`);
+/* A row a layer kind: which of its parameters have steps, which have none, and which nobody could tell. */
+function widthRows(boards) {
+    return boards.flatMap((board) => Object.entries(board.steps ?? {}).map(([layer, widths]) => {
+        const list = (wanted, words) => Object.entries(widths).filter(([, width]) => wanted(width)).map(([param, width]) => `${param}${words(width)}${sure(board, layer, param)}`).join(', ') || DASH;
+        return {
+            kind: board.kind, layer,
+            steps: list((width) => width > 1, (width) => ` = ${width}`),
+            none: list((width) => width !== null && width <= 1, () => ''),
+            unknown: list((width) => width === null, () => ''),
+        };
+    }));
+}
 
 function ofBoard(board) {
     const lines = sweepLines(board), shown = new Set();
@@ -33,8 +44,8 @@ export function staircases(doc) {
     return [
         el('p', {}, 'A machine that computes in tiles takes no longer while a tile fills up, and jumps where the next one begins. The width of these steps was given or found by sweeping one parameter at a time; a confidence is told where it was searched for.'),
         table('Step widths', [
-            textColumn('board', (row) => row.kind, {head: true}), textColumn('layer', (row) => row.layer), textColumn('parameter', (row) => row.param),
-            numberColumn('step width', width, (row) => row.width), numberColumn('confidence', confidence, (row) => row.confidence),
+            textColumn('board', (row) => row.kind, {head: true}), textColumn('layer', (row) => row.layer), textColumn('step widths', (row) => row.steps),
+            textColumn('no step', (row) => row.none), textColumn('could not be told', (row) => row.unknown),
         ], rows),
         boards.map(ofBoard),
     ];
