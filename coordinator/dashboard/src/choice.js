@@ -2,12 +2,13 @@
 /* choice.js - select boxes whose choice stands in the address, so that a link shows the same to others. What is not offered (any more) counts as
  * not chosen: then it is the first. */
 import {el, replace} from '../../../common/web/dom.js';
+import {field} from './parts.js';
 
 /* `fields`: [{id, label, all?: text of a first option that stands for everything}]. offer(id, values) says what there is, get(id) is the choice: a
  * value, null for all, or for nothing offered. `changed(id)` is told when the reader chose. Returns {node, offer, get}. */
 export function makeChoice(ctx, fields, changed) {
-    const boxes = new Map(fields.map((field) => [field.id, {...field, values: [], select: el('select', {onchange: (event) => choose(field.id, event.target.value)})}]));
-    const node = el('div', {class: 'filters'}, [...boxes.values()].map((box) => el('label', {}, box.label, box.select)));
+    const boxes = new Map(fields.map((one) => [one.id, {...one, values: [], select: el('select', {id: `choice-${one.id}`, onchange: (event) => choose(one.id, event.target.value)})}]));
+    const node = el('div', {class: 'filters'}, [...boxes.values()].map((box) => field(box.label, box.select)));
 
     function choose(id, value) {
         ctx.setParams({[id]: value || null});

@@ -29,10 +29,10 @@ function mount(root, ctx) {
     const scatter = scatterChart('Estimated against measured'), residuals = residualChart('Error over latency'), kinds = layerBars('Error by layer kind');
     const history = historyChart('Error against samples'), all = errorBars('All boards of the campaign');
     const sampling = makeTable({caption: 'Representatives against random layers', columns: samplingColumns, key: (row) => row.layer, empty: 'Not compared: too few layers, or the campaign has not come so far.'});
-    const none = el('p', {class: 'lead', hidden: true});
+    const fell = card(history), none = el('p', {class: 'lead', hidden: true});
     const content = el('div', {class: 'page', hidden: true},
         el('dl', {class: 'figures'}, [mape, repeated, random, inside].map((one) => one.node)),
-        el('div', {class: 'cards'}, card(scatter), card(residuals)), card(kinds), el('div', {class: 'cards'}, card(history), card(all)), sampling.node);
+        el('div', {class: 'cards'}, card(scatter), card(residuals)), card(kinds), fell, card(all), sampling.node);
     const refresher = makeRefresher(load);
     let seen = null;
 
@@ -69,6 +69,7 @@ function mount(root, ctx) {
         residuals.update({kind: board.kind, rows});
         kinds.update({board, rows});
         history.update([board]);
+        setAttr(fell, 'hidden', !board.history?.length);
         all.update(boards);
         sampling.update(samplingRows([board]));
     }

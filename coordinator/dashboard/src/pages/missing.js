@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* missing.js - has a board measure the blocks of a network that its model does not cover, or that lie outside what it was trained on, and no others
  * (as `prfarm estimate --measure-missing` does). Their latencies take the estimates' places in the sums. */
-import {el, setAttr, setText} from '../../../../common/web/dom.js';
+import {el, replace, setAttr, setText} from '../../../../common/web/dom.js';
 import {count, counted} from '../../../../common/web/format.js';
 
 const POLL_MS = 500;
@@ -22,11 +22,21 @@ function addUp(board, between_each_ns) {
     board.high_ns = known.length ? sum('high_ns') + board.between_ns : null;
 }
 
+/* [[why, how many blocks]] */
+function reasonsOf(board) {
+    const counts = new Map();
+    for (const answer of board.layers.filter(isMissing)) {
+        const why = answer.latency_ns === null ? answer.why : 'outside the range that the model was trained on';
+        counts.set(why, (counts.get(why) ?? 0) + 1);
+    }
+    return [...counts].sort((a, b) => b[1] - a[1]);
+}
+
 /* `changed` is called when latencies came. Returns {node, show(network, board), reset()}. */
 export function makeMissing(ctx, changed) {
-    const words = el('p'), why = el('p', {class: 'note warn', hidden: true});
+    const words = el('p'), reasons = el('ul', {class: 'reasons'}), why = el('p', {class: 'note warn', hidden: true});
     const button = el('button', {type: 'button', class: 'button', onclick: measure}, 'Measure what is missing');
-    const node = el('div', {class: 'missing card', hidden: true}, words, button, why);
+    const node = el('div', {class: 'missing card', hidden: true}, words, reasons, button, why);
     let network = null, board = null, running = null, failed = [];
 
     function say() {
@@ -35,6 +45,7 @@ export function makeMissing(ctx, changed) {
         setText(words, running?.board === board && running ? `Measuring on ${board.kind}: ${count(running.done)} of ${count(running.total)} blocks.`
             : missing ? `${counted(missing, 'block is', 'blocks are')} not covered by the model of ${board.kind}, or outside what it was trained on. A board can measure ${missing === 1 ? 'it' : 'them'}; that takes the operator’s token.`
                 : `Nothing is missing on ${board?.kind} any more.`);
+        replace(reasons, board ? reasonsOf(board).map(([text, blocks]) => el('li', {}, `${counted(blocks, 'block')}: ${text}`)) : []);
         setAttr(button, 'hidden', !missing || running !== null);
         setText(why, failed.join(' '));
         setAttr(why, 'hidden', failed.length === 0);

@@ -7,6 +7,7 @@ import {bytes, count, counted, latency, percent} from '../../../../common/web/fo
 import {formatParams} from '../../../../common/web/layers.js';
 import {OnnxError, stripOnnx, toBase64} from '../../../../common/web/onnx_strip.js';
 import {makeTable} from '../../../../common/web/table.js';
+import {field} from '../parts.js';
 import {makeMissing} from './missing.js';
 
 const FILE_BYTES = 2 ** 31; /* no ONNX file is larger: protobuf's own limit */
@@ -66,8 +67,8 @@ function makeLayers() {
 
 function remarkOf(answer) {
     if (answer.measured) return 'measured';
-    if (answer.latency_ns === null) return `not covered: ${answer.why}`;
-    return answer.outside ? `${latency(answer.low_ns)} to ${latency(answer.high_ns)}, outside the trained range` : '';
+    if (answer.latency_ns === null) return 'not covered';
+    return answer.outside ? `${latency(answer.low_ns)} to ${latency(answer.high_ns)}, outside` : '';
 }
 
 function layerRows(network, board) {
@@ -100,8 +101,8 @@ function makeDrop(take) {
 }
 
 function mount(root, ctx) {
-    const batch = el('input', {type: 'number', min: '1', max: '65536', value: ctx.params.get('batch') ?? '1', onchange: () => option('batch', batch.value === '1' ? null : batch.value)});
-    const dtype = el('select', {onchange: () => option('dtype', dtype.value)}, el('option', {value: ''}, 'each model’s own'), DTYPES.map((name) => el('option', {value: name}, name)));
+    const batch = el('input', {id: 'batch', type: 'number', min: '1', max: '65536', value: ctx.params.get('batch') ?? '1', onchange: () => option('batch', batch.value === '1' ? null : batch.value)});
+    const dtype = el('select', {id: 'dtype', onchange: () => option('dtype', dtype.value)}, el('option', {value: ''}, 'each model’s own'), DTYPES.map((name) => el('option', {value: name}, name)));
     const state = el('p', {class: 'lead', role: 'status'}), fault = el('p', {class: 'note bad', role: 'alert', hidden: true});
     const title = el('h2'), lead = el('p', {class: 'lead'});
     const totals = makeTotals(), layers = makeLayers(), missing = makeMissing(ctx, shown);
@@ -186,7 +187,7 @@ function mount(root, ctx) {
     }
 
     replace(root,
-        el('div', {class: 'card'}, makeDrop(take), el('div', {class: 'filters'}, el('label', {}, 'Batch, where the network leaves it open', batch), el('label', {}, 'Data type', dtype))),
+        el('div', {class: 'card'}, makeDrop(take), el('div', {class: 'filters'}, field('Batch, where the network leaves it open', batch), field('Data type', dtype))),
         state, fault, result);
     return {
         navigate() {

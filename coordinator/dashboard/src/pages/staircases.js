@@ -25,7 +25,7 @@ function mount(root, ctx) {
         ctx.setParams({log: log.checked ? '1' : null});
         draw();
     }});
-    const found = el('dl', {class: 'facts'}), none = el('p', {class: 'lead', hidden: true}), grid = el('div', {class: 'cards'});
+    const found = el('dl', {class: 'facts plain'}), none = el('p', {class: 'lead', hidden: true}), grid = el('div', {class: 'cards'});
     const refresher = makeRefresher(load);
     let boards = [], figures = new Map(), seen = null;
 
