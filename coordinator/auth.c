@@ -155,7 +155,8 @@ static void log_strangers(prf_auth_t *self)
     self->logged_ago = 0;
     char text[PRF_KEY_TEXT];
     prf_key_format(&last, text);
-    prf_log(PRF_LOG_WARN, "strangers_refused count=%" PRIu64 " last_key=%s", refused - self->refused_logged, text);
+    prf_log(PRF_LOG_WARN, "strangers_refused count=%" PRIu64 " last_key=%s why=\"not on the list\"", refused - self->refused_logged,
+            text);
     self->refused_logged = refused;
 }
 

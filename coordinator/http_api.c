@@ -170,7 +170,7 @@ static bool is_count(const char *key)
 
 static bool is_text(const char *key)
 {
-    static const char *const texts[] = {"board", "campaign", "file", "kind", "search", "state", "why"};
+    static const char *const texts[] = {"board", "campaign", "dtype", "file", "kind", "name", "onnx", "search", "state", "why"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(key, texts[i]) == 0)
             return true;
@@ -209,9 +209,9 @@ static prf_status_t check_sorts(json_t *args, prf_error_t *err)
     json_object_foreach(args, key, value)
     {
         if (is_count(key) && !(json_is_integer(value) && json_integer_value(value) >= 0))
-            return prf_fail(err, PRF_EINVAL, "\"%s\" is no whole number of at least 0", key);
+            return prf_fail(err, PRF_EINVAL, "\"%s\" is no whole number: give one of at least 0", key);
         if (is_text(key) && !json_is_string(value))
-            return prf_fail(err, PRF_EINVAL, "\"%s\" is no text", key);
+            return prf_fail(err, PRF_EINVAL, "\"%s\" is no text: give one", key);
     }
     return PRF_OK;
 }

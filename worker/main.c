@@ -110,9 +110,9 @@ static prf_status_t take_plugin(args_t *args, prf_error_t *err)
     if (!args->plugin)
         return PRF_OK;
     if (args->options.count == PRF_OPTION_WORDS)
-        return prf_fail(err, PRF_EUSAGE, "more than %d --option, --plugin counted in", (int)PRF_OPTION_WORDS);
+        return prf_fail(err, PRF_EUSAGE, "more than %d --option, --plugin counted in: leave some out", (int)PRF_OPTION_WORDS);
     if (snprintf(args->path, sizeof args->path, "path=%s", args->plugin) >= (int)sizeof args->path)
-        return prf_fail(err, PRF_EUSAGE, "--plugin: path too long");
+        return prf_fail(err, PRF_EUSAGE, "--plugin: path too long: use a shorter one");
     args->backend = "plugin";
     args->options.items[args->options.count++] = args->path;
     return PRF_OK;
@@ -155,9 +155,9 @@ static prf_status_t default_state(const char *board, char path[PATH_MAX], prf_er
 static prf_status_t check_names(const args_t *args, prf_error_t *err)
 {
     if (!args->kind)
-        return prf_fail(err, PRF_EUSAGE, "--kind is missing: what the board is called in campaign files");
+        return prf_fail(err, PRF_EUSAGE, "--kind is missing: give what the board is called in campaign files");
     if (!args->backend)
-        return prf_fail(err, PRF_EUSAGE, "--backend is missing: prfarm-worker --list-backends tells which there are");
+        return prf_fail(err, PRF_EUSAGE, "--backend is missing: give one of those that prfarm-worker --list-backends tells");
     prf_status_t status = prf_name_check("--kind", args->kind, err);
     return status ? status : prf_name_check("--board", args->board, err);
 }

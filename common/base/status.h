@@ -2,9 +2,9 @@
 /* status.h - how every fallible function of prfarm reports its outcome. Pure; any thread.
  *
  * A function that can fail returns prf_status_t and, when the caller passes one, fills a prf_error_t with a sentence that
- * names the thing, the place and the remedy: "campaign.yaml:14: conv2d.c: 0..512 starts below 1: use 1..512". Callers branch on
- * the code, people read the text. tests/errors/list shows all of them, and its check fails over one that leaves its reader without
- * a remedy. */
+ * names the thing, the place and the remedy: "campaign.yaml:14: conv2d.c: 0..512 starts below 1: use 1 to 1048576". Callers branch
+ * on the code, people read the text. tests/errors/list shows all of them, and its check fails over one that leaves its reader
+ * without a remedy. */
 #ifndef PRF_BASE_STATUS_H
 #define PRF_BASE_STATUS_H
 
@@ -36,6 +36,7 @@ typedef enum {
     PRF_EINTERNAL,    /* our own bug */
     PRF_EDENIED,      /* this key, or a program without one, is not allowed to do that */
     PRF_EIMPLAUSIBLE, /* a board told a latency that cannot be */
+    PRF_EDIFFERS,     /* two things that were to agree do not */
     PRF_STATUS_COUNT
 } prf_status_t;
 

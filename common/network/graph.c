@@ -72,8 +72,7 @@ static prf_status_t add_input(graph_t *g, const prf_onnx_info_t *info, prf_error
         if (info->dims[i] == PRF_ONNX_DYNAMIC && !(info->same_as_first >> i & 1))
             return prf_fail(
                 err, PRF_EINVAL,
-                "input '%.80s': dimension %u is dynamic, and only the first one, the batch, may be: export the network with "
-                "a fixed size there",
+                "input '%.80s': dimension %u is dynamic, and only the first one, the batch, may be: give it a fixed size there",
                 info->name, i);
     return prf_value_set_declared(v, info, g->batch, err);
 }
@@ -116,7 +115,7 @@ static prf_status_t add_nodes(graph_t *g, const prf_onnx_t *onnx, size_t operand
     for (uint32_t i = 0; i < g->node_count; i++) {
         node_t *n = &g->nodes[i];
         n->onnx = &onnx->nodes[i];
-        n->op = prf_op_find(n->onnx->domain, n->onnx->op);
+        n->op = prf_onnx_op_find(n->onnx->domain, n->onnx->op);
         n->inputs = next;
         n->input_count = (uint32_t)n->onnx->input_count;
         n->outputs = next + n->input_count;
