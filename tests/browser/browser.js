@@ -10,7 +10,7 @@ const require = createRequire(join(process.env.PRF_MODULES, 'package.json'));
 const {chromium} = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-export const PAGES = ['fleet', 'campaigns', 'models', 'events'];
+export const PAGES = ['fleet', 'campaigns', 'staircases', 'accuracy', 'networks', 'models', 'events'];
 
 const OPTIONS = {
     executablePath: '/usr/bin/chromium',
