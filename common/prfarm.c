@@ -1,31 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-/* prfarm.c - the public library: a narrow door to model/ and network/, so that their insides may change freely. */
+/* prfarm.c - the public library: a narrow door to model/ and network/, so that their insides may change freely. Models and single
+ * layers are here, many layers in prfarm_batch.c, networks in prfarm_network.c, what models and layers are in prfarm_facts.c. */
 #include "prfarm.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "network/network.h"
-
-struct prfarm_network {
-    prf_network_t network;
-};
+#include "base/file.h"
+#include "prfarm_inside.h"
 
 _Static_assert(sizeof(prf_block_t) <= sizeof(prfarm_layer), "prfarm_layer must hold a block");
 _Static_assert(PRFARM_ERROR >= sizeof((prf_error_t *)0)->text, "prfarm errors must hold a sentence");
+/* What PRFARM_ABI promises. */
+_Static_assert(PRFARM_ABI == PRFARM_SONAME && sizeof(prfarm_layer) == 512, "another ABI");
+_Static_assert(sizeof(void *) != 8 ||
+                   (sizeof(prfarm_estimate) == 48 && sizeof(prfarm_estimates) == 32 && sizeof(prfarm_matrix) == 48),
+               "another ABI");
 
-/* struct prfarm_model is prf_model_t under its public name. */
-static const prf_model_t *inside(const prfarm_model *model)
-{
-    return (const prf_model_t *)model;
-}
-
-static int outcome(prf_status_t status, const prf_error_t *err, char *error)
+int prfarm_outcome(prf_status_t status, const prf_error_t *err, char *error)
 {
     if (status && error)
         memcpy(error, err->text, sizeof err->text);
     return prf_exit_code(status);
+}
+
+void prfarm_put_estimate(const prfarm_estimates *to, size_t index, const prf_estimate_t *estimate)
+{
+    if (to->latency_ns)
+        to->latency_ns[index] = estimate->latency_ns;
+    if (to->low_ns)
+        to->low_ns[index] = estimate->low_ns;
+    if (to->high_ns)
+        to->high_ns[index] = estimate->high_ns;
+    if (to->outside)
+        to->outside[index] = estimate->outside;
 }
 
 const char *prfarm_version(void)
@@ -33,25 +41,59 @@ const char *prfarm_version(void)
     return PRF_VERSION;
 }
 
+int prfarm_abi(void)
+{
+    return PRFARM_ABI;
+}
+
+static prf_status_t decode(prfarm_model **out, const void *bytes, size_t len, prf_error_t *err)
+{
+    prf_digest_t digest;
+    prfarm_model *self = calloc(1, sizeof *self);
+    if (!self)
+        return prf_fail(err, PRF_ENOMEM, "model");
+    prf_status_t status = prf_model_decode(&self->model, bytes, len, err);
+    if (!status) {
+        prf_digest(&digest, bytes, len);
+        prf_digest_hex(&digest, self->digest);
+        status = prfarm_collect_facts(self, err);
+    }
+    if (status)
+        prfarm_model_free(self);
+    else
+        *out = self;
+    return status;
+}
+
+int prfarm_model_decode(prfarm_model **out, const void *bytes, size_t len, char *error)
+{
+    prf_error_t err = {0};
+    prf_status_t status = decode(out, bytes, len, &err);
+    return prfarm_outcome(status, &err, error);
+}
+
 int prfarm_model_load(prfarm_model **out, const char *path, char *error)
 {
     prf_error_t err = {0};
-    prf_model_t *model = NULL;
-    prf_status_t status = prf_model_load(&model, path, &err);
-    if (!status)
-        *out = (prfarm_model *)model;
-    return outcome(status, &err, error);
+    char *bytes;
+    size_t len;
+    prf_status_t status = prf_file_read(path, PRF_MODEL_MAX_BYTES, &bytes, &len, &err);
+    if (status)
+        return prfarm_outcome(status, &err, error);
+    status = decode(out, bytes, len, &err);
+    free(bytes);
+    if (status)
+        status = prf_fail_prefix(&err, status, "%s", path);
+    return prfarm_outcome(status, &err, error);
 }
 
 void prfarm_model_free(prfarm_model *model)
 {
-    prf_model_t *inner = (prf_model_t *)model;
-    prf_model_destroy(&inner);
-}
-
-const char *prfarm_model_board(const prfarm_model *model)
-{
-    return prf_model_kind(inside(model));
+    if (!model)
+        return;
+    prf_model_destroy(&model->model);
+    free(model->layers);
+    free(model);
 }
 
 int prfarm_layer_parse(prfarm_layer *out, const char *text, char *error)
@@ -61,16 +103,40 @@ int prfarm_layer_parse(prfarm_layer *out, const char *text, char *error)
     prf_status_t status = prf_block_parse(&block, text, &err);
     if (!status)
         memcpy(out->opaque.bytes, &block, sizeof block);
-    return outcome(status, &err, error);
+    return prfarm_outcome(status, &err, error);
+}
+
+static prf_block_t block_of(const prfarm_layer *layer)
+{
+    prf_block_t block;
+    memcpy(&block, layer->opaque.bytes, sizeof block);
+    return block;
+}
+
+size_t prfarm_layer_format(const prfarm_layer *layer, char *text, size_t cap)
+{
+    char whole[PRF_BLOCK_TEXT];
+    prf_block_t block = block_of(layer);
+    size_t len = prf_block_format(&block, whole), kept = len < cap ? len : cap - 1;
+    if (cap > 0) {
+        memcpy(text, whole, kept);
+        text[kept] = '\0';
+    }
+    return len;
+}
+
+double prfarm_layer_macs(const prfarm_layer *layer)
+{
+    prf_block_t block = block_of(layer);
+    return prf_block_macs(&block);
 }
 
 int prfarm_estimate_layer(const prfarm_model *model, const prfarm_layer *layer, prfarm_estimate *out, char *error)
 {
     prf_error_t err = {0};
     prf_estimate_t estimate;
-    prf_block_t block;
-    memcpy(&block, layer->opaque.bytes, sizeof block);
-    prf_status_t status = prf_model_estimate(inside(model), &block, NULL, &estimate, &err);
+    prf_block_t block = block_of(layer);
+    prf_status_t status = prf_model_estimate(model->model, &block, NULL, &estimate, &err);
     if (!status)
         *out = (prfarm_estimate){.latency_ns = estimate.latency_ns,
                                  .low_ns = estimate.low_ns,
@@ -78,50 +144,5 @@ int prfarm_estimate_layer(const prfarm_model *model, const prfarm_layer *layer, 
                                  .outside = estimate.outside,
                                  .blocks = 1,
                                  .covered = 1};
-    return outcome(status, &err, error);
-}
-
-int prfarm_network_load(prfarm_network **out, const char *path, const char *dtype, unsigned batch, char *error)
-{
-    prf_error_t err = {0};
-    prf_dtype_t type;
-    prfarm_network *network = calloc(1, sizeof *network);
-    prf_status_t status = network ? prf_dtype_parse(dtype, &type, &err) : prf_fail(&err, PRF_ENOMEM, "network");
-    if (!status)
-        status = prf_network_load(&network->network, path, type, batch, &err);
-    if (status)
-        free(network);
-    else
-        *out = network;
-    return outcome(status, &err, error);
-}
-
-void prfarm_network_free(prfarm_network *network)
-{
-    if (network)
-        prf_network_release(&network->network);
-    free(network);
-}
-
-double prfarm_network_macs(const prfarm_network *network)
-{
-    return network->network.total_macs;
-}
-
-int prfarm_estimate_network(const prfarm_model *model, const prfarm_network *network, prfarm_estimate *out, char *error)
-{
-    prf_error_t err = {0};
-    prf_network_estimate_t estimate;
-    prf_status_t status = prf_network_estimate(&estimate, inside(model), &network->network, &err);
-    if (status)
-        return outcome(status, &err, error);
-    *out = (prfarm_estimate){.latency_ns = estimate.total_ns,
-                             .low_ns = estimate.low_ns,
-                             .high_ns = estimate.high_ns,
-                             .blocks = estimate.block_count,
-                             .covered = estimate.covered};
-    for (size_t i = 0; i < estimate.block_count; i++)
-        out->outside += isfinite(estimate.blocks[i].latency_ns) && estimate.blocks[i].outside;
-    prf_network_estimate_release(&estimate);
-    return 0;
+    return prfarm_outcome(status, &err, error);
 }

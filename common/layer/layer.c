@@ -347,14 +347,15 @@ static prf_status_t check_meaning(const prf_layer_t *layer, prf_error_t *err)
         return prf_fail(err, PRF_EINVAL, "%s: groups = %d must divide c = %d and k = %d", name, p[PRF_P_GROUPS], p[PRF_P_C],
                         p[PRF_P_K]);
     if (volume(kinds[layer->kind].derive(layer).out) < 1)
-        return prf_fail(err, PRF_EINVAL, "%s: the kernel is larger than the padded input, so the output is empty", name);
+        return prf_fail(err, PRF_EINVAL,
+                        "%s: the kernel is larger than the padded input, so the output is empty: use a smaller kernel", name);
     return PRF_OK;
 }
 
 static prf_status_t check_layer(const prf_layer_t *layer, prf_error_t *err)
 {
     if ((unsigned)layer->kind >= PRF_LAYER_KINDS)
-        return prf_fail(err, PRF_EINVAL, "layer kind %d is unknown to this version", (int)layer->kind);
+        return prf_fail(err, PRF_EINVAL, "layer kind %d is unknown to this version: update prfarm", (int)layer->kind);
     for (size_t i = 0; i < kinds[layer->kind].param_count; i++) {
         prf_status_t status = check_range(layer, &kinds[layer->kind].params[i], err);
         if (status)
@@ -372,13 +373,38 @@ prf_status_t prf_layer_complete(prf_layer_t *layer, prf_error_t *err)
         if (*value != PRF_UNSET)
             continue;
         if (info->fallback == PRF_REQUIRED)
-            return prf_fail(err, PRF_EINVAL, "%s: parameter '%s' is missing", kinds[layer->kind].name, param_names[info->param]);
+            return prf_fail(err, PRF_EINVAL, "%s: parameter '%s' is missing: add %s=NUMBER", kinds[layer->kind].name,
+                            param_names[info->param], param_names[info->param]);
         *value = info->fallback >= 0 ? info->fallback : full.p[PRF_LIKE(info->fallback)];
     }
     prf_status_t status = check_layer(&full, err);
     if (!status)
         *layer = full;
     return status;
+}
+
+/* Only of kinds whose input has a height; n, c and w come with it. */
+static void take_size(prf_layer_t *layer, prf_shape_t size)
+{
+    int32_t *p = layer->p;
+    if (p[PRF_P_H] != PRF_UNSET || p[PRF_P_N] != PRF_UNSET || p[PRF_P_C] != PRF_UNSET || p[PRF_P_W] != PRF_UNSET)
+        return;
+    p[PRF_P_N] = (int32_t)size.n;
+    p[PRF_P_C] = (int32_t)size.c;
+    p[PRF_P_H] = (int32_t)size.h;
+    p[PRF_P_W] = (int32_t)size.w;
+}
+
+prf_status_t prf_block_complete(prf_block_t *block, prf_error_t *err)
+{
+    for (uint32_t i = 0; i < block->count; i++) {
+        if (i > 0)
+            take_size(&block->layers[i], prf_layer_out_shape(&block->layers[i - 1]));
+        prf_status_t status = prf_layer_complete(&block->layers[i], err);
+        if (status)
+            return status;
+    }
+    return PRF_OK;
 }
 
 prf_shape_t prf_layer_in_shape(const prf_layer_t *layer)
@@ -394,6 +420,14 @@ prf_shape_t prf_layer_out_shape(const prf_layer_t *layer)
 double prf_layer_macs(const prf_layer_t *layer)
 {
     return kinds[layer->kind].derive(layer).macs;
+}
+
+double prf_block_macs(const prf_block_t *block)
+{
+    double macs = 0;
+    for (uint32_t i = 0; i < block->count; i++)
+        macs += prf_layer_macs(&block->layers[i]);
+    return macs;
 }
 
 double prf_layer_ops(const prf_layer_t *layer)
@@ -454,7 +488,7 @@ bool prf_block_equal(const prf_block_t *a, const prf_block_t *b)
 prf_status_t prf_block_check(const prf_block_t *block, prf_error_t *err)
 {
     if ((unsigned)block->dtype >= PRF_DTYPES)
-        return prf_fail(err, PRF_EINVAL, "data type %d is unknown to this version", (int)block->dtype);
+        return prf_fail(err, PRF_EINVAL, "data type %d is unknown to this version: update prfarm", (int)block->dtype);
     if (block->count < 1 || block->count > PRF_BLOCK_LAYERS)
         return prf_fail(err, PRF_EINVAL, "a block of %u layers: use 1 to %d", block->count, PRF_BLOCK_LAYERS);
     for (uint32_t i = 0; i < block->count; i++) {

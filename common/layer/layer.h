@@ -123,13 +123,20 @@ double prf_layer_weights(const prf_layer_t *layer); /* elements, biases not coun
 double prf_layer_inputs(const prf_layer_t *layer);  /* elements read, weights not counted (add: both operands) */
 double prf_layer_outputs(const prf_layer_t *layer); /* elements written */
 double prf_layer_bytes(const prf_layer_t *layer, prf_dtype_t dtype);     /* inputs + weights + outputs */
+double prf_block_macs(const prf_block_t *block);                         /* of all of its layers */
 double prf_layer_intensity(const prf_layer_t *layer, prf_dtype_t dtype); /* operations a byte */
 
 /* Text form, the same in campaign files, --layer and specs: "conv2d n=1 c=64 k=64 ... dtype=f32"; the layers of a block are
- * joined by " + ", dtype stands once at the end. Parsing accepts any order and leaves defaults to prf_layer_complete.
+ * joined by " + ", dtype stands once at the end. Parsing accepts any order and leaves defaults to prf_block_complete. An activation
+ * may stand under its own name: "conv2d c=64 k=64 h=56 r=3 + relu".
  * Errors: PRF_EPARSE, PRF_EINVAL. */
 enum { PRF_BLOCK_TEXT = 1024 };
 PRF_CHECKED prf_status_t prf_block_parse(prf_block_t *out, const char *text, prf_error_t *err);
+/* The same, with what the text leaves out still PRF_UNSET: a pattern of blocks, of which each is to be completed. */
+PRF_CHECKED prf_status_t prf_block_parse_pattern(prf_block_t *out, const char *text, prf_error_t *err);
+/* Completes layer by layer. A layer behind another one that is given no size (none of n, c, h, w) has that of the output before it.
+ * Errors: those of prf_layer_complete. */
+PRF_CHECKED prf_status_t prf_block_complete(prf_block_t *block, prf_error_t *err);
 /* Canonical form: every parameter of each layer in table order; one block has one text. Returns its length. */
 size_t prf_block_format(const prf_block_t *block, char text[PRF_BLOCK_TEXT]);
 size_t prf_layer_format(const prf_layer_t *layer, char *text, size_t cap);

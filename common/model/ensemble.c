@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { ROW = PRF_LEAF + 1, UNSEEN_LEVELS = 8, TREES_ABREAST = 16, TREES_AT_ONCE = 16 * TREES_ABREAST };
-enum { ROWS_ABREAST = 12, ROWS_AT_ONCE = 16 * ROWS_ABREAST, WORTH_IT = 8 /* rows: fewer are asked about one by one */ };
+enum { ROWS_ABREAST = 12, ROWS_AT_ONCE = 4 * ROWS_ABREAST, WORTH_IT = 8 /* rows: fewer are asked about one by one */ };
 _Static_assert((int)PRF_LEAF >= (int)PRF_FEATURES && PRF_LEAF < UINT8_MAX,
                "a leaf is behind all features, and something is behind it");
 

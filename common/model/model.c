@@ -10,6 +10,9 @@
 #include "model/parts.h"
 #include "wire/model_file.h"
 
+/* Blocks that are looked at together, on the stack: enough that the parts of a mixed network see many layers each. */
+enum { CHUNK = 2 * PRF_REGRESSOR_ROWS };
+
 _Static_assert((int)PRF_FEATURES_EXTRAS == (int)PRF_MODEL_EXTRAS, "a model's extra columns are its features'");
 
 prf_model_t *prf_model_new(size_t part_count)
@@ -342,17 +345,16 @@ static void ask_parts(const prf_model_t *model, share_t *shares, size_t count)
                 n = 0;
             }
         }
-        ask_part(&model->parts[p], asked, n);
+        if (n)
+            ask_part(&model->parts[p], asked, n);
     }
 }
 
-prf_status_t prf_model_estimate_many(const prf_model_t *model, const prf_block_t *const blocks[], size_t count,
-                                     prf_estimate_t out[], prf_error_t *err)
+/* CHUNK blocks at most. */
+static void estimate_chunk(const prf_model_t *model, const prf_block_t *const blocks[], size_t count, prf_estimate_t out[])
 {
-    share_t *shares = malloc((count * PRF_BLOCK_LAYERS + 1) * sizeof *shares);
+    share_t shares[CHUNK * PRF_BLOCK_LAYERS];
     size_t share_count = 0, used = 0;
-    if (!shares)
-        return prf_fail(err, PRF_ENOMEM, "estimates of %zu blocks", count);
     for (size_t i = 0; i < count; i++)
         if (!find_shares(shares + share_count, model, blocks[i]))
             share_count += blocks[i]->count;
@@ -364,6 +366,12 @@ prf_status_t prf_model_estimate_many(const prf_model_t *model, const prf_block_t
         add_up(shares + used, blocks[i]->count, &out[i]);
         used += blocks[i]->count;
     }
-    free(shares);
-    return PRF_OK;
+}
+
+void prf_model_estimate_many(const prf_model_t *model, const prf_block_t *const blocks[], size_t count, prf_estimate_t out[])
+{
+    for (size_t begin = 0, n; begin < count; begin += n) {
+        n = count - begin < CHUNK ? count - begin : CHUNK;
+        estimate_chunk(model, blocks + begin, n, out + begin);
+    }
 }

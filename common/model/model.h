@@ -94,9 +94,8 @@ bool prf_model_layer_find(const prf_model_t *model, prf_layer_kind_t kind, prf_d
 PRF_CHECKED prf_status_t prf_model_estimate(const prf_model_t *model, const prf_block_t *block, const double *extras,
                                             prf_estimate_t *out, prf_error_t *err);
 /* Likewise of many blocks, without extra columns, which costs less for each; the answers are the same to the bit. All numbers of a
- * block that the model does not cover are NaN. Errors: PRF_ENOMEM. */
-PRF_CHECKED prf_status_t prf_model_estimate_many(const prf_model_t *model, const prf_block_t *const blocks[], size_t count,
-                                                 prf_estimate_t out[], prf_error_t *err);
+ * block that the model does not cover are NaN. Takes some 110 KB of stack, however many they are. */
+void prf_model_estimate_many(const prf_model_t *model, const prf_block_t *const blocks[], size_t count, prf_estimate_t out[]);
 bool prf_model_covers(const prf_model_t *model, const prf_block_t *block);
 /* False: some activation of the block is taken as free because no rule tells what it costs. */
 bool prf_model_rules_cover(const prf_model_t *model, const prf_block_t *block);

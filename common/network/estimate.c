@@ -6,65 +6,95 @@
 
 #include "network/network.h"
 
-static void sum_up(prf_network_estimate_t *self)
+enum { CHUNK = 96 /* blocks that are asked about together */ };
+
+static void add(prf_network_sum_t *sum, const prf_estimate_t *e)
 {
-    self->covered = 0;
-    self->total_ns = self->low_ns = self->high_ns = 0;
-    for (size_t i = 0; i < self->block_count; i++) {
-        const prf_estimate_t *e = &self->blocks[i];
-        if (isnan(e->latency_ns))
-            continue;
-        self->covered++;
-        self->total_ns += e->latency_ns;
-        self->low_ns += e->low_ns;
-        self->high_ns += e->high_ns;
-    }
-    self->between_ns = prf_model_between(self->model, self->covered);
-    self->total_ns += self->between_ns;
-    self->low_ns += self->between_ns;
-    self->high_ns += self->between_ns;
+    if (isnan(e->latency_ns))
+        return;
+    sum->covered++;
+    sum->outside += e->outside;
+    sum->total_ns += e->latency_ns;
+    sum->low_ns += e->low_ns;
+    sum->high_ns += e->high_ns;
 }
 
-/* Blocks that repeat none, all at once. `asked` and `answers`: room for as many as there are blocks. */
-static prf_status_t ask(const prf_block_t **asked, prf_estimate_t *answers, const prf_model_t *model, const prf_network_t *network,
-                        prf_error_t *err)
+static void close_sum(prf_network_sum_t *sum, const prf_model_t *model)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < network->block_count; i++)
-        if (!network->blocks[i].repeats)
-            asked[count++] = &network->blocks[i].block;
-    return prf_model_estimate_many(model, asked, count, answers, err);
+    sum->between_ns = prf_model_between(model, sum->covered);
+    sum->total_ns += sum->between_ns;
+    sum->low_ns += sum->between_ns;
+    sum->high_ns += sum->between_ns;
+}
+
+/* Of the blocks from `begin` on. One that repeats another of them is not asked about. */
+static void ask(const prf_model_t *model, const prf_network_t *network, size_t begin, size_t count, prf_estimate_t out[])
+{
+    const prf_network_block_t *blocks = network->blocks + begin;
+    const prf_block_t *asked[CHUNK];
+    prf_estimate_t answers[CHUNK];
+    size_t distinct = 0, next = 0;
+    for (size_t i = 0; i < count; i++)
+        if (blocks[i].repeats <= begin)
+            asked[distinct++] = &blocks[i].block;
+    prf_model_estimate_many(model, asked, distinct, answers);
+    for (size_t i = 0; i < count; i++)
+        out[i] = blocks[i].repeats <= begin ? answers[next++] : out[blocks[i].repeats - 1 - begin];
+}
+
+void prf_network_ask(const prf_model_t *model, const prf_network_t *network, prf_network_sum_t *sum, prf_network_taker_t *take,
+                     void *arg)
+{
+    prf_estimate_t chunk[CHUNK];
+    *sum = (prf_network_sum_t){0};
+    for (size_t begin = 0, count; begin < network->block_count; begin += count) {
+        count = network->block_count - begin < CHUNK ? network->block_count - begin : CHUNK;
+        ask(model, network, begin, count, chunk);
+        for (size_t i = 0; i < count; i++) {
+            add(sum, &chunk[i]);
+            if (take)
+                take(arg, begin + i, &chunk[i]);
+        }
+    }
+    close_sum(sum, model);
+}
+
+static void keep(void *arg, size_t block, const prf_estimate_t *estimate)
+{
+    ((prf_estimate_t *)arg)[block] = *estimate;
+}
+
+static void take_sum(prf_network_estimate_t *self, const prf_network_sum_t *sum)
+{
+    self->covered = sum->covered;
+    self->between_ns = sum->between_ns;
+    self->total_ns = sum->total_ns;
+    self->low_ns = sum->low_ns;
+    self->high_ns = sum->high_ns;
 }
 
 prf_status_t prf_network_estimate(prf_network_estimate_t *out, const prf_model_t *model, const prf_network_t *network,
                                   prf_error_t *err)
 {
-    size_t count = network->block_count, next = 0;
-    prf_network_estimate_t sum = {.model = model, .block_count = count};
-    sum.blocks = malloc((count + 1) * sizeof *sum.blocks);
-    prf_estimate_t *answers = malloc((count + 1) * sizeof *answers);
-    const prf_block_t **asked = malloc((count + 1) * sizeof *asked);
-    prf_status_t status = sum.blocks && answers && asked ? ask(asked, answers, model, network, err)
-                                                         : prf_fail(err, PRF_ENOMEM, "estimates of %zu blocks", count);
-    for (size_t i = 0; !status && i < count; i++) {
-        uint32_t repeats = network->blocks[i].repeats;
-        sum.blocks[i] = repeats ? sum.blocks[repeats - 1] : answers[next++];
-    }
-    free(answers);
-    free(asked);
-    if (status) {
-        free(sum.blocks);
-        return prf_fail_prefix(err, status, "%s", network->name);
-    }
-    sum_up(&sum);
-    *out = sum;
+    prf_network_sum_t sum;
+    prf_network_estimate_t self = {.model = model, .block_count = network->block_count};
+    self.blocks = malloc((self.block_count + 1) * sizeof *self.blocks);
+    if (!self.blocks)
+        return prf_fail(err, PRF_ENOMEM, "%s: estimates of %zu blocks", network->name, self.block_count);
+    prf_network_ask(model, network, &sum, keep, self.blocks);
+    take_sum(&self, &sum);
+    *out = self;
     return PRF_OK;
 }
 
 void prf_network_estimate_replace(prf_network_estimate_t *self, size_t block, double latency_ns)
 {
     self->blocks[block] = (prf_estimate_t){.latency_ns = latency_ns, .low_ns = latency_ns, .high_ns = latency_ns};
-    sum_up(self);
+    prf_network_sum_t sum = {0};
+    for (size_t i = 0; i < self->block_count; i++)
+        add(&sum, &self->blocks[i]);
+    close_sum(&sum, self->model);
+    take_sum(self, &sum);
 }
 
 void prf_network_estimate_release(prf_network_estimate_t *self)

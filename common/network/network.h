@@ -43,6 +43,21 @@ PRF_CHECKED prf_status_t prf_network_of_texts(prf_network_t *out, const char *co
 void prf_network_release(prf_network_t *self); /* NULL-safe */
 
 typedef struct {
+    size_t covered, outside; /* blocks that the model knows; those of them that are outside of what it was trained on */
+    double between_ns;       /* what the covered blocks take besides their own times */
+    double total_ns;         /* of the covered blocks, and between them */
+    double low_ns, high_ns;
+} prf_network_sum_t;
+
+/* Takes the estimates of the blocks, one after the other; latency_ns is NaN for a block that the model does not cover. */
+typedef void prf_network_taker_t(void *arg, size_t block, const prf_estimate_t *estimate);
+
+/* Estimates the network; allocates nothing. `take` may be NULL. */
+void prf_network_ask(const prf_model_t *model, const prf_network_t *network, prf_network_sum_t *sum, prf_network_taker_t *take,
+                     void *arg);
+
+/* The same, kept: for those who look at it more than once. */
+typedef struct {
     const prf_model_t *model; /* borrowed */
     prf_estimate_t *blocks;   /* owned; latency_ns NaN for a block that the model does not cover */
     size_t block_count, covered;

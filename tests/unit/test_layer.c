@@ -56,6 +56,28 @@ Test(layer, canonical_text_reads_back_as_the_same_block)
                            "fn=1 dtype=i8");
 }
 
+static void reads_as(const char *text, const char *canonical)
+{
+    prf_block_t b = block(text);
+    char got[PRF_BLOCK_TEXT];
+    prf_block_format(&b, got);
+    cr_assert_str_eq(got, canonical);
+}
+
+Test(layer, a_layer_behind_another_one_is_as_large_as_the_output_before_it)
+{
+    reads_as("fc n=8 in=64 out=10 + relu6", "fc n=8 in=64 out=10 + activation n=8 c=10 h=1 w=1 fn=1 dtype=f32");
+    reads_as("conv1d c=2 k=16 w=101 f=9 + hardswish dtype=i8",
+             "conv1d n=1 c=2 w=101 k=16 f=9 stride=1 pad=0 + activation n=1 c=16 h=1 w=93 fn=5 dtype=i8");
+    reads_as("add c=4 h=8 w=6 + maxpool2d r=2 + relu", "add n=1 c=4 h=8 w=6 + maxpool2d n=1 c=4 h=8 w=6 r=2 s=2 stride=2 pad=0 + "
+                                                       "activation n=1 c=4 h=4 w=3 fn=0 dtype=f32");
+    reads_as("fc in=64 out=10 + activation c=10 h=1 fn=3", "fc n=1 in=64 out=10 + activation n=1 c=10 h=1 w=1 fn=3 dtype=f32");
+    refuses("fc in=64 out=10 + activation c=10", "activation: parameter 'h' is missing");
+    refuses("fc in=64 out=10 + softmax", "parameter 'features' is missing");
+    refuses("fc in=64 out=10 + relu fn=3", "activation.fn is given twice");
+    refuses("relu", "parameter 'c' is missing");
+}
+
 Test(layer, wrong_text_is_refused_with_what_would_be_right)
 {
     refuses("", "use a layer kind");
