@@ -14,6 +14,7 @@ const prf_command_t prf_commands[] = {
     {"model", "show what a model file knows and where it comes from", prf_cmd_model},
     {"train", "make a model from recorded measurements", prf_cmd_train},
     {"export", "write measurements as CSV or JSON lines", prf_cmd_export},
+    {"report", "write what a campaign came to as one page, in figures", prf_cmd_report},
     {"submit", "hand a campaign to a running farm", prf_cmd_submit},
     {"boards", "list a farm's boards and the models they run", prf_cmd_boards},
     {"pause", "stop measuring for a campaign until it is resumed", prf_cmd_pause},
