@@ -22,6 +22,7 @@ int prf_cmd_status(int argc, char **argv);
 int prf_cmd_watch(int argc, char **argv);
 int prf_cmd_measure(int argc, char **argv);
 int prf_cmd_export(int argc, char **argv);
+int prf_cmd_report(int argc, char **argv);
 int prf_cmd_submit(int argc, char **argv);
 int prf_cmd_boards(int argc, char **argv);
 int prf_cmd_pause(int argc, char **argv);

@@ -10,6 +10,7 @@ const prf_command_t prf_commands[] = {
     {"submit", "hand a campaign to a running farm", prf_cmd_submit},
     {"status", "how far campaigns are", prf_cmd_status},
     {"watch", "follow a campaign until it ends", prf_cmd_watch},
+    {"report", "write what a campaign came to as one page, in figures", prf_cmd_report},
     {"pause", "stop measuring for a campaign until it is resumed", prf_cmd_pause},
     {"resume", "set a paused campaign going again", prf_cmd_resume},
     {"cancel", "end a campaign", prf_cmd_cancel},

@@ -15,6 +15,7 @@ static const prf_word_t environment[] = {
     {"PRFARM_FARM", "stands for --farm where that is not given; 'prfarm run' and --dir pass over it"},
     {"PRFARM_KEY", "stands for --key: the file's name, never the key itself"},
     {"PRFARM_SERVER", "stands for --server"},
+    {"LC_ALL, LC_CTYPE, LANG", "the first that is set tells whether UTF-8 may be drawn with"},
     {"TMPDIR", "where the sockets of a run are made; its path must be short (default /tmp)"},
     {NULL, NULL},
 };

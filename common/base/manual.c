@@ -23,7 +23,10 @@ prf_status_t prf_manual_parse(const char *name, prf_manual_t *out, prf_error_t *
 
 static void put_left(char *left, size_t cap, const prf_option_t *o)
 {
-    snprintf(left, cap, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+    char letter[8] = "";
+    if (o->letter)
+        snprintf(letter, sizeof letter, "-%c, ", o->letter);
+    snprintf(left, cap, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
 }
 
 /* `text` in lines that fit beside a column of LEFT, words whole. */
@@ -152,9 +155,12 @@ static void put_roff_paragraphs(FILE *out, const char *text)
     begin_flow(out, &at, NOTHING, &parted);
 }
 
-static void put_roff_option(FILE *out, const char *name, const char *value, const char *help)
+static void put_roff_option(FILE *out, char letter, const char *name, const char *value, const char *help)
 {
-    fputs(".TP\n\\fB\\-\\-", out);
+    fputs(".TP\n", out);
+    if (letter)
+        fprintf(out, "\\fB\\-%c\\fR, ", letter);
+    fputs("\\fB\\-\\-", out);
     put_roff_text(out, name);
     fputs("\\fR", out);
     if (value) {
@@ -253,11 +259,11 @@ static void put_man(FILE *out, const prf_usage_t *usage, const prf_option_t *opt
             fputc('\n', out);
         }
         if (o->help)
-            put_roff_option(out, o->name, o->value, o->help);
+            put_roff_option(out, o->letter, o->name, o->value, o->help);
     }
     if (!usage->name)
-        put_roff_option(out, "version", NULL, "the version");
-    put_roff_option(out, "help", NULL, "this page as text");
+        put_roff_option(out, 0, "version", NULL, "the version");
+    put_roff_option(out, 0, "help", NULL, "this page as text");
     put_roff_terms(out, "ENVIRONMENT", usage->environment);
     if (usage->program)
         put_roff_exit_codes(out);
