@@ -15,10 +15,20 @@ bool prf_where_parse(prf_where_t *where, const prf_usage_t *usage, const prf_opt
 {
     *where = (prf_where_t){0};
     const prf_option_t shared[] = {
-        {.name = "farm", .value = "FARM", .help = "a farm (default " PRF_FARM_DEFAULT ")", .text = &where->farm},
-        {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run'", .text = &where->dir},
-        {.name = "key", .value = "FILE", .help = "your secret key, for a farm with keys", .text = &where->key},
-        {.name = "server", .value = "KEY", .help = "that farm's public key, or its file", .text = &where->server},
+        {.name = "farm",
+         .value = "FARM",
+         .help = "a farm (default " PRF_FARM_DEFAULT ")",
+         .heading = "Whom to ask",
+         .shared = true,
+         .text = &where->farm},
+        {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run'", .shared = true, .text = &where->dir},
+        {.name = "key", .value = "FILE", .help = "your secret key, for a farm with keys", .shared = true, .text = &where->key},
+        {.name = "server",
+         .value = "KEY",
+         .help = "that farm's public key, or its file",
+         .complete = ".pub",
+         .shared = true,
+         .text = &where->server},
         {.name = NULL},
     };
     enum { SHARED = sizeof shared / sizeof *shared };

@@ -4,7 +4,7 @@
 #ifndef PRF_CLI_ACCESS_H
 #define PRF_CLI_ACCESS_H
 
-#include "options.h"
+#include "base/options.h"
 #include "private.h"
 
 /* What was given on the command line; NULL: not. Borrowed. */

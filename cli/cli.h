@@ -4,7 +4,7 @@
 #ifndef PRF_CLI_H
 #define PRF_CLI_H
 
-#include "options.h"
+#include "base/options.h"
 #include "output.h"
 
 typedef struct {
@@ -16,6 +16,7 @@ typedef struct {
 /* In the order in which a newcomer meets them; a NULL name ends the table. */
 extern const prf_command_t prf_commands[];
 
+int prf_cmd_init(int argc, char **argv);
 int prf_cmd_run(int argc, char **argv);
 int prf_cmd_status(int argc, char **argv);
 int prf_cmd_watch(int argc, char **argv);
@@ -39,7 +40,10 @@ int prf_cmd_backup(int argc, char **argv);
 int prf_cmd_fsck(int argc, char **argv);
 int prf_cmd_doctor(int argc, char **argv);
 int prf_cmd_estimate(int argc, char **argv);
+int prf_cmd_compare(int argc, char **argv);
+int prf_cmd_diff(int argc, char **argv);
 int prf_cmd_model(int argc, char **argv);
 int prf_cmd_train(int argc, char **argv);
+int prf_cmd_completion(int argc, char **argv);
 
 #endif

@@ -3,11 +3,14 @@
 #include "cli.h"
 
 const prf_command_t prf_commands[] = {
+    {"init", "write a campaign file after asking what boards and layers there are", prf_cmd_init},
     {"run", "carry out a campaign on this machine: measure, train, validate", prf_cmd_run},
     {"status", "how far campaigns are", prf_cmd_status},
     {"watch", "follow a campaign until it ends", prf_cmd_watch},
     {"estimate", "estimate a network or single layers with a model", prf_cmd_estimate},
     {"measure", "measure a network on a board, whole and block by block", prf_cmd_measure},
+    {"compare", "which board suits a network: a ranked table over models", prf_cmd_compare},
+    {"diff", "what changed between two models, or two boards", prf_cmd_diff},
     {"model", "show what a model file knows and where it comes from", prf_cmd_model},
     {"train", "make a model from recorded measurements", prf_cmd_train},
     {"export", "write measurements as CSV or JSON lines", prf_cmd_export},
@@ -28,5 +31,6 @@ const prf_command_t prf_commands[] = {
     {"backup", "copy a store, also while its coordinator works on it", prf_cmd_backup},
     {"fsck", "check a store; bring what is whole in a damaged one into a new one", prf_cmd_fsck},
     {"doctor", "check this machine: can it measure, what would disturb it", prf_cmd_doctor},
+    {"completion", "print the script that completes prfarm in a shell", prf_cmd_completion},
     {NULL, NULL, NULL},
 };

@@ -88,7 +88,7 @@ static void check_processor(doctor_t *d)
     char model[128] = "unknown processor", quota[64];
     read_field("/proc/cpuinfo", "model name", model, sizeof model);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    add(d, "processor", cores >= 2 ? GOOD : WARN, "one core for the board and one for the rest measure more steadily",
+    add(d, "processor", cores >= 2 ? GOOD : WARN, "a board measures more steadily with a core of its own: use a machine with two",
         "%s, %ld core%s", model, cores, cores == 1 ? "" : "s");
     double limit, period;
     if (read_line("/sys/fs/cgroup/cpu.max", quota, sizeof quota) && sscanf(quota, "%lf %lf", &limit, &period) == 2)

@@ -53,7 +53,8 @@ static prf_status_t choose_dtype(answer_t *a, prf_error_t *err)
         return prf_dtype_parse(a->request->dtype_name, &a->dtype, err);
     prf_model_layer_t layer;
     if (prf_model_layer_count(a->model) == 0)
-        return prf_fail(err, PRF_EINVAL, "the model of %s knows no layer", prf_model_kind(a->model));
+        return prf_fail(err, PRF_EINVAL, "the model of %s knows no layer: train it on some, or use another one",
+                        prf_model_kind(a->model));
     prf_model_layer(a->model, 0, &layer);
     a->dtype = layer.dtype;
     return PRF_OK;
@@ -392,6 +393,7 @@ static const prf_usage_t usage = {
     .name = "estimate",
     .synopsis = "(--model FILE.prfm | --board KIND) (NET.onnx | --layer TEXT) [--measure-missing]",
     .purpose = "Estimates the latency of a network, or of single layers, on the board of a model.",
+    .complete = ".onnx",
     .most = 1,
     .text = "A model file is what 'prfarm run' leaves in DIR/models, one for each kind of board;\n"
             "with --board the farm's current model of the kind is asked.\n"
@@ -430,7 +432,11 @@ int prf_cmd_estimate(int argc, char **argv)
         {.name = "model", .value = "FILE.prfm", .help = "the model to ask", .text = &r.model_path},
         {.name = "board", .value = "KIND", .help = "ask the farm's current model of this kind of board", .text = &r.board},
         {.name = "measure-missing", .help = "measure on the farm what the model cannot answer for", .flag = &r.measure_missing},
-        {.name = "cache", .value = "STATE", .help = "how to measure: semi-cold (default) or warm", .text = &r.cache},
+        {.name = "cache",
+         .value = "STATE",
+         .help = "how to measure: semi-cold (default) or warm",
+         .complete = "semi-cold warm",
+         .text = &r.cache},
         {.name = "layer", .value = "TEXT", .help = "a layer or block instead of a network; may be repeated", .list = &r.layers},
         {.name = "batch",
          .value = "N",
@@ -441,6 +447,7 @@ int prf_cmd_estimate(int argc, char **argv)
         {.name = "dtype",
          .value = "TYPE",
          .help = "the network's data type: f32, f16, bf16 or i8 (default: the model's)",
+         .complete = "f32 f16 bf16 i8",
          .text = &r.dtype_name},
         {.name = "json", .help = "print JSON", .flag = &r.json},
         {.name = NULL},

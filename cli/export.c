@@ -160,7 +160,7 @@ static prf_status_t to_file(const source_t *s, const char *path, prf_error_t *er
     if (status)
         return status;
     if (snprintf(part, sizeof part, "%s.tmp-%ld", path, (long)getpid()) >= (int)sizeof part)
-        return prf_fail(err, PRF_EINVAL, "%.100s...: the path is too long", path);
+        return prf_fail(err, PRF_EINVAL, "%.100s...: the path is too long: use a shorter one", path);
     FILE *out = s->sink->out = fopen(part, "we");
     if (!out)
         return prf_fail_sys(err, errno, "%s", part);

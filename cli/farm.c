@@ -208,7 +208,8 @@ static prf_status_t fetch(prf_farm_t *self, const prf_digest_t *digest, uint8_t 
             memcpy(data + have, answer.u.chunk.data, len);
         prf_frame_release(&answer);
         if (!fits)
-            return prf_fail(err, PRF_EPEER, "the coordinator sent a piece of the model that does not fit");
+            return prf_fail(err, PRF_EPEER,
+                            "the coordinator sent a piece of the model that does not fit: are both of the same version?");
         have += len;
     }
     prf_digest_t check;
@@ -232,7 +233,8 @@ prf_status_t prf_farm_model(prf_farm_t *self, const char *kind, unsigned *versio
     unsigned got = (unsigned)json_integer_value(json_object_get(info, "version"));
     json_decref(info);
     if (!ok)
-        return prf_fail(err, PRF_EPEER, "the coordinator's answer about the model of '%s' is malformed", kind);
+        return prf_fail(err, PRF_EPEER,
+                        "the coordinator's answer about the model of '%s' is malformed: are both of the same version?", kind);
     uint8_t *buffer = malloc((size_t)bytes);
     if (!buffer)
         return prf_fail(err, PRF_ENOMEM, "model of %lld bytes", (long long)bytes);

@@ -42,7 +42,7 @@ static prf_status_t make_temporary(measure_t *m, prf_error_t *err)
         return PRF_OK;
     int e = errno;
     m->temporary[0] = '\0';
-    return prf_fail_sys(err, e, "/tmp: name a folder with --dir");
+    return prf_fail_sys(err, e, "no folder can be made, name one with --dir: /tmp");
 }
 
 static prf_status_t start_board(measure_t *m, prf_error_t *err)
@@ -166,10 +166,18 @@ int prf_cmd_measure(int argc, char **argv)
     measure_t m = {.dtype = "f32", .cache = "semi-cold"};
     const prf_option_t options[] = {
         {.name = "board", .value = "KIND", .help = "kind of board", .text = &m.board},
-        {.name = "backend", .value = "NAME", .help = "start a board on this machine: onednn, sim, exec, ...", .text = &m.backend},
+        {.name = "backend",
+         .value = "NAME",
+         .help = "start a board on this machine: onednn, sim, exec, ...",
+         .complete = "onednn sim exec replay plugin",
+         .text = &m.backend},
         {.name = "option", .value = "K=V", .help = "an option of the backend; may be given several times", .list = &m.options},
-        {.name = "dtype", .value = "TYPE", .help = "f32 (default), f16, bf16, i8", .text = &m.dtype},
-        {.name = "cache", .value = "STATE", .help = "semi-cold (default: as inside a network) or warm", .text = &m.cache},
+        {.name = "dtype", .value = "TYPE", .help = "f32 (default), f16, bf16, i8", .complete = "f32 f16 bf16 i8", .text = &m.dtype},
+        {.name = "cache",
+         .value = "STATE",
+         .help = "semi-cold (default: as inside a network) or warm",
+         .complete = "semi-cold warm",
+         .text = &m.cache},
         {.name = "json", .help = "print JSON", .flag = &m.json},
         {.name = NULL},
     };

@@ -63,6 +63,9 @@ static void print_model(const prf_model_file_t *s)
     prf_model_print_between(s->model);
 }
 
+/* For shells; those of layer.c. */
+#define LAYER_KINDS "conv1d conv2d dwconv2d convtranspose2d fc matmul maxpool2d avgpool2d add activation softmax layernorm"
+
 static const prf_usage_t usage = {
     .name = "model",
     .synopsis = "show FILE.prfm | explain FILE.prfm [--layer KIND] | export FILE.prfm --c OUT.c | "
@@ -84,6 +87,7 @@ static const prf_usage_t usage = {
             "list: every version of a kind's model, where it comes from and which boards run it; the\n"
             "current one is what they are to run. 'prfarm rollback' makes another one the current.\n\n"
             "  prfarm model list cpu --dir first\n",
+    .complete = "show explain export list;.prfm",
     .least = 1,
     .most = 2,
 };
@@ -166,7 +170,7 @@ int prf_cmd_model(int argc, char **argv)
 {
     request_t r = {0};
     const prf_option_t options[] = {
-        {.name = "layer", .value = "KIND", .help = "explain: only this kind of layer", .text = &r.layer},
+        {.name = "layer", .value = "KIND", .help = "explain: only this kind of layer", .complete = LAYER_KINDS, .text = &r.layer},
         {.name = "c", .value = "OUT.c", .help = "export: the C source to write; - is standard output", .text = &r.c_path},
         {.name = "json", .help = "print JSON", .flag = &r.json},
         {.name = NULL}};

@@ -64,7 +64,7 @@ prf_status_t prf_path_beside(char out[PRF_BESIDE], const char *campaign_path, co
     const char *slash = strrchr(campaign_path, '/');
     int folder = written[0] == '/' || !slash ? 0 : (int)(slash - campaign_path) + 1;
     if (snprintf(out, PRF_BESIDE, "%.*s%s", folder, campaign_path, written) >= PRF_BESIDE)
-        return prf_fail(err, PRF_EINVAL, "%.200s...: the path is too long", out);
+        return prf_fail(err, PRF_EINVAL, "%.200s...: the path is too long: use a shorter one", out);
     return PRF_OK;
 }
 
@@ -83,8 +83,8 @@ static prf_status_t load_one(const prf_campaign_t *campaign, const char *campaig
     if (status)
         return status;
     if (network.block_count > PRF_CHAIN_BLOCKS)
-        status =
-            prf_fail(err, PRF_EINVAL, "%s: %zu blocks: a network may have %d", path, network.block_count, (int)PRF_CHAIN_BLOCKS);
+        status = prf_fail(err, PRF_EINVAL, "%s: %zu blocks: a network may have %d, cut it into parts", path, network.block_count,
+                          (int)PRF_CHAIN_BLOCKS);
     else if (json_array_append_new(list, to_json(&network, name)) != 0)
         status = prf_fail(err, PRF_ENOMEM, "%s", path);
     prf_network_release(&network);

@@ -26,7 +26,8 @@ static prf_status_t load_one(prf_olds_t *to, const prf_campaign_board_t *board, 
     prf_model_t *model;
     prf_status_t status = prf_path_beside(path, campaign_path, board->from, err);
     if (!status && to->count == PRF_CAMPAIGN_OLDS)
-        status = prf_fail(err, PRF_EINVAL, "%s: more than %d boards begin with a model", campaign_path, (int)PRF_CAMPAIGN_OLDS);
+        status = prf_fail(err, PRF_EINVAL, "%s: more than %d boards begin with a model: take 'from' away from the others",
+                          campaign_path, (int)PRF_CAMPAIGN_OLDS);
     if (!status)
         status = prf_file_read(path, PRF_MODEL_MAX_BYTES, &bytes, &len, err);
     if (status)
@@ -39,8 +40,8 @@ static prf_status_t load_one(prf_olds_t *to, const prf_campaign_board_t *board, 
     prf_model_destroy(&model);
     if (len > PRF_CAMPAIGN_OLD_BYTES) {
         free(bytes);
-        return prf_fail(err, PRF_EINVAL, "%s: a model of %zu bytes: one to begin with may have %d", path, len,
-                        (int)PRF_CAMPAIGN_OLD_BYTES);
+        return prf_fail(err, PRF_EINVAL, "%s: a model of %zu bytes: one to begin with may have %d, train one on fewer layers", path,
+                        len, (int)PRF_CAMPAIGN_OLD_BYTES);
     }
     to->items[to->count].kind = board->kind;
     to->items[to->count].bytes = bytes;
@@ -79,7 +80,8 @@ static prf_status_t lend_one(prf_farm_t *farm, const char *hex, const uint8_t *b
         double now = prf_json_number(out, "have", 0);
         json_decref(out);
         if (!(now > (double)have) || now > (double)len)
-            return prf_fail(err, PRF_EPEER, "the coordinator took nothing of a model that was handed in");
+            return prf_fail(err, PRF_EPEER,
+                            "the coordinator took nothing of a model that was handed in: are both of the same version?");
         have = (size_t)now;
     }
     return PRF_OK;

@@ -4,7 +4,7 @@
 #ifndef PRF_CLI_ORDER_H
 #define PRF_CLI_ORDER_H
 
-#include "options.h"
+#include "base/options.h"
 
 /* Parses the command line, sends the request that is named like the command, tells the outcome. `what` the name is of: "campaign"
  * or "board". Returns the exit code. */

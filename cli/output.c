@@ -43,7 +43,7 @@ int prf_print_json(json_t *document)
     int code = 0;
     errno = 0;
     if (!document) {
-        prf_fail(&err, PRF_ENOMEM, "the answer is too large for the memory");
+        prf_fail(&err, PRF_ENOMEM, "the answer as JSON");
         code = prf_report(&err);
     } else if (json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) != 0) {
         prf_fail_sys(&err, why_not_written(errno), "standard output");

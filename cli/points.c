@@ -86,7 +86,8 @@ static prf_status_t ask(const prf_access_t *access, const char *kind, const char
     if (json_array_size(*points) == count)
         return PRF_OK;
     json_decref(*points);
-    return prf_fail(err, PRF_EPEER, "the coordinator answered for another number of blocks than it was asked for");
+    return prf_fail(err, PRF_EPEER,
+                    "the coordinator answered for another number of blocks than it was asked for: are both of the same version?");
 }
 
 /* What is waited for, and when something came last. */
@@ -136,7 +137,9 @@ static prf_status_t wait_results(wait_t *w, json_t *points, json_t **results, pr
             fprintf(stderr, "\r\033[K%zu of %zu measured%s", done, count, done == count ? "\r\033[K" : "");
         if (json_array_size(list) != count) {
             json_decref(out);
-            return prf_fail(err, PRF_EPEER, "the coordinator answered for another number of points than it was asked for");
+            return prf_fail(
+                err, PRF_EPEER,
+                "the coordinator answered for another number of points than it was asked for: are both of the same version?");
         }
         if (done == count) {
             *results = json_incref(list);

@@ -80,7 +80,7 @@ static prf_status_t take_lock(prf_private_t *self, prf_error_t *err)
     char path[PATH];
     self->lock = open(in_dir(self, "lock", path), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (self->lock < 0)
-        return prf_fail_sys(err, errno, "%s: choose a folder that can be written", path);
+        return prf_fail_sys(err, errno, "choose a folder that can be written: %s", path);
     if (flock(self->lock, LOCK_EX | LOCK_NB) == 0)
         return PRF_OK;
     int e = errno;
@@ -118,7 +118,7 @@ static prf_status_t make_sockets(prf_private_t *self, prf_error_t *err)
         int e = used >= 90 ? ENAMETOOLONG : errno;
         snprintf(path, sizeof path, "%s", self->sockets);
         self->sockets[0] = '\0';
-        return prf_fail_sys(err, e, "%.200s: sockets are made there: set TMPDIR to a short path that can be written", path);
+        return prf_fail_sys(err, e, "no sockets can be made, set TMPDIR to a short path that can be written: %.200s", path);
     }
     return prf_file_write(path, self->sockets, strlen(self->sockets), err);
 }
@@ -178,7 +178,7 @@ static prf_status_t fail_ended(const prf_private_t *self, const char *program, i
     prf_process_describe(wait_status, how, sizeof how);
     if (status_of(wait_status) == PRF_ENOSPC) /* its last words may not have fitted on the disk either */
         return prf_fail(err, PRF_ENOSPC, "%s: the disk is full: make room, then the same command continues", self->dir);
-    return prf_fail(err, status_of(wait_status), "%s ended with %s: %s (%.120s)", program, how, words[0] ? words : "no message",
+    return prf_fail(err, status_of(wait_status), "%s ended with %s: %s: see %.120s", program, how, words[0] ? words : "no message",
                     path);
 }
 
@@ -278,7 +278,7 @@ prf_status_t prf_private_open(prf_private_t **out, const char *dir, bool create,
     char path[PATH];
     prf_status_t status = PRF_OK;
     if (snprintf(self->dir, sizeof self->dir, "%s", dir) >= (int)sizeof self->dir)
-        status = prf_fail(err, PRF_EINVAL, "%.100s...: the folder's path is too long", dir);
+        status = prf_fail(err, PRF_EINVAL, "%.100s...: the folder's path is too long: use a shorter one", dir);
     if (status || (status = make_folders(self, create, err)) || (status = take_lock(self, err)) ||
         (status = make_sockets(self, err)) || (status = start_coordinator(self, http, err)) ||
         (status = prf_farm_connect(&self->farm, self->farm_name, NULL, err)) ||
@@ -317,7 +317,9 @@ static prf_status_t plan_worker(const prf_private_t *self, worker_t *worker, con
     char program[4096], state[PATH], rest[PRF_NAME + 8];
     *worker = (worker_t){.process = {.fd = -1, .in = -1, .out = -1}};
     if (snprintf(worker->name, sizeof worker->name, "%s-%u", board->kind, number) >= (int)sizeof worker->name)
-        return prf_fail(err, PRF_EINVAL, "board kind '%s' is too long: its boards' names need a few characters more", board->kind);
+        return prf_fail(err, PRF_EINVAL,
+                        "board kind '%s' is too long, since its boards' names need a few characters more: use a shorter one",
+                        board->kind);
     prf_process_sibling("prfarm-worker", program, sizeof program);
     unsetenv("PRFARM_KEY"); /* a farm of one's own has no keys, whichever other farm the environment names */
     unsetenv("PRFARM_SERVER");
@@ -382,7 +384,8 @@ prf_status_t prf_private_tend(prf_private_t *self, prf_error_t *err)
     int ended;
     struct stat lock;
     if (self->lock >= 0 && fstat(self->lock, &lock) == 0 && lock.st_nlink == 0)
-        return prf_fail(err, PRF_ENOTFOUND, "%s: the folder was removed while it was in use: nothing of this run is left",
+        return prf_fail(err, PRF_ENOTFOUND,
+                        "%s: the folder was removed while it was in use, nothing of this run is left: run the campaign again",
                         self->dir);
     if (prf_process_ended(&self->coordinator, &ended))
         return fail_ended(self, "coordinator", ended, err);

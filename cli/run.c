@@ -124,7 +124,7 @@ static prf_status_t check_granting(run_t *run, const json_t *status, prf_error_t
     if (now - run->blocked_ms < BLOCKED_MS)
         return PRF_OK;
     return prf_fail(err, PRF_ENOSPC, "no progress for a minute: %s",
-                    prf_json_text(coordinator, "note", "the store cannot be written"));
+                    prf_json_text(coordinator, "note", "the store cannot be written: see the coordinator's log"));
 }
 
 /* A kind without a board is told about with its worker's last words, and in the end given up: waiting in silence helps nobody. */
@@ -152,7 +152,8 @@ static prf_status_t check_boards(run_t *run, const json_t *campaign, prf_error_t
         char words[240];
         prf_private_last_words(run->farm, kind, words, sizeof words);
         if (now - run->absent[i].since_ms >= ABSENT_END_MS)
-            return prf_fail(err, PRF_ETIMEOUT, "no board of kind %s could be opened: %s", kind, words);
+            return prf_fail(err, PRF_ETIMEOUT,
+                            "no board of kind %s could be opened: %s: mend that, then the same command continues", kind, words);
         if (now - run->absent[i].since_ms >= ABSENT_SAY_MS && !run->absent[i].said) {
             fprintf(stderr, "prfarm: no board of kind %s is there yet: %s\n", kind, words);
             run->absent[i].said = true;
@@ -173,7 +174,8 @@ static prf_status_t look(run_t *run, prf_progress_t *progress, char state[16], b
     snprintf(state, 16, "%s", prf_json_text(campaign, "state", ""));
     *over = !prf_progress_goes_on(campaign);
     if (!state[0])
-        failed = prf_fail(err, PRF_EPEER, "the coordinator knows nothing of campaign '%s' any more", run->campaign.name);
+        failed = prf_fail(err, PRF_EPEER, "the coordinator knows nothing of campaign '%s' any more: see its log, then run it again",
+                          run->campaign.name);
     else
         failed = check_granting(run, status, err);
     if (!failed && strcmp(state, "running") == 0)

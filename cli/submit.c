@@ -31,7 +31,7 @@ static prf_status_t submit(const prf_where_t *where, const char *file, bool upda
     json_t *networks = NULL, *models = NULL;
     prf_olds_t olds = {.count = 0};
     if (where->dir)
-        return prf_fail(err, PRF_EUSAGE, "--dir: campaigns are carried out in a folder by 'prfarm run CAMPAIGN.yaml --out %.200s'",
+        return prf_fail(err, PRF_EUSAGE, "--dir: nothing can be submitted to a folder: use 'prfarm run CAMPAIGN.yaml --out %.200s'",
                         where->dir);
     prf_status_t status = prf_campaign_load(&campaign, file, &text, err);
     if (status)

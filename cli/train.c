@@ -23,6 +23,7 @@ static const prf_usage_t usage = {
             "about its tiles and buffers stays, and its numbers are fitted to a dozen layers. It is taken\n"
             "over only where it predicts layers better than a model from scratch.\n\n"
             "  prfarm train few.csv --spec train.yaml --from board.prfm --out newer.prfm\n",
+    .complete = ".csv .gz",
     .least = 1,
     .most = 1,
 };

@@ -21,7 +21,7 @@ static int become(const char *store, const char *dir, const char *const *options
     prf_process_sibling("prfarm-coordinator", program, sizeof program);
     if (dir) {
         if (snprintf(path, sizeof path, "%s/store", dir) >= (int)sizeof path) {
-            prf_fail(&err, PRF_EINVAL, "%.100s...: the folder's path is too long", dir);
+            prf_fail(&err, PRF_EINVAL, "%.100s...: the folder's path is too long: use a shorter one", dir);
             return prf_report(&err);
         }
         argv[2] = path;
@@ -30,7 +30,7 @@ static int become(const char *store, const char *dir, const char *const *options
         argv[count++] = *options++;
     fflush(stdout);
     execvp(program, (char *const *)argv);
-    prf_fail_sys(&err, errno, "%s: install it beside prfarm", program);
+    prf_fail_sys(&err, errno, "install it beside prfarm: %s", program);
     return prf_report(&err);
 }
 
@@ -51,6 +51,7 @@ static const prf_usage_t fsck_usage = {
             "on which a coordinator starts and measures again what is missing. STORE is left as it is.\n\n"
             "  prfarm fsck prfarm-store\n"
             "  prfarm fsck prfarm-store --salvage mended\n",
+    .complete = "/",
     .most = 1,
 };
 
@@ -60,7 +61,7 @@ int prf_cmd_fsck(int argc, char **argv)
     bool json = false;
     const prf_option_t table[] = {
         {.name = "dir", .value = "DIR", .help = "the folder of a 'prfarm run', in place of STORE", .text = &dir},
-        {.name = "salvage", .value = "NEW", .help = "bring what is whole into this new folder", .text = &salvage},
+        {.name = "salvage", .value = "NEW", .help = "bring what is whole into this new folder", .complete = "/", .text = &salvage},
         {.name = "json", .help = "print JSON", .flag = &json},
         {.name = NULL},
     };
@@ -94,6 +95,7 @@ static const prf_usage_t backup_usage = {
             "copy the folder to where the store was and start the coordinator on it.\n\n"
             "  prfarm backup prfarm-store backups/monday\n"
             "  prfarm backup --dir first backups/first\n",
+    .complete = "/;/",
     .least = 1,
     .most = 2,
 };

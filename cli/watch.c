@@ -16,7 +16,7 @@ static prf_status_t choose(const json_t *status, const char *wanted, char name[P
         return prf_fail(err, PRF_EUSAGE, "there are %zu campaigns: name one, 'prfarm status' lists them",
                         json_array_size(campaigns));
     if (!wanted && json_array_size(campaigns) == 0)
-        return prf_fail(err, PRF_ENOTFOUND, "there is no campaign to watch");
+        return prf_fail(err, PRF_ENOTFOUND, "there is no campaign to watch: begin one with 'prfarm submit' or 'prfarm run'");
     snprintf(name, PRF_NAME, "%s", wanted ? wanted : prf_json_text(json_array_get(campaigns, 0), "name", ""));
     if (!prf_progress_find(status, name))
         return prf_fail(err, PRF_ENOTFOUND, "there is no campaign '%s': 'prfarm status' lists them", name);

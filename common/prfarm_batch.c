@@ -53,7 +53,7 @@ static prf_status_t rows_init(rows_t *self, const char *pattern, const prfarm_ma
         return status;
     prf_layer_t *lead = &self->pattern.layers[0];
     if (matrix->columns > PRF_PARAMS)
-        return prf_fail(err, PRF_EINVAL, "%zu columns: a layer has no more than %d parameters", matrix->columns, PRF_PARAMS);
+        return prf_fail(err, PRF_EINVAL, "%zu columns: a layer has at most %d parameters", matrix->columns, PRF_PARAMS);
     for (size_t j = 0; j < matrix->columns; j++) {
         status = prf_param_parse(lead->kind, matrix->names[j], &self->params[j], err);
         if (status)
@@ -73,7 +73,8 @@ static prf_status_t rows_get(const rows_t *self, size_t row, prf_block_t *out, p
     for (size_t j = 0; j < m->columns; j++) {
         int64_t value = m->values[(ptrdiff_t)row * m->row_stride + (ptrdiff_t)j * m->column_stride];
         if (value <= INT32_MIN || value > INT32_MAX)
-            return prf_fail(err, PRF_EINVAL, "row %zu: %s = %lld: no layer is that large", row, m->names[j], (long long)value);
+            return prf_fail(err, PRF_EINVAL, "row %zu: %s = %lld: no layer is that large: use smaller numbers", row, m->names[j],
+                            (long long)value);
         out->layers[0].p[self->params[j]] = (int32_t)value;
     }
     prf_status_t status = prf_block_complete(out, err);

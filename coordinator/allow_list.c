@@ -32,7 +32,7 @@ void prf_allow_list_release(prf_allow_list_t *self)
 static prf_status_t take_kinds(prf_allow_t *entry, char *value, prf_error_t *err)
 {
     if (entry->kinds)
-        return prf_fail(err, PRF_EPARSE, "kinds= is given twice");
+        return prf_fail(err, PRF_EPARSE, "kinds= is given twice: put all kinds into one, separated by commas");
     entry->kinds = calloc(PRF_ALLOW_KINDS, sizeof *entry->kinds);
     if (!entry->kinds)
         return prf_fail(err, PRF_ENOMEM, "kinds");
@@ -63,14 +63,15 @@ static prf_status_t take_setting(prf_allow_t *entry, char *word, prf_error_t *er
 {
     char *value = strchr(word, '=');
     if (!value)
-        return prf_fail(err, PRF_EPARSE, "'%.40s' stands where kinds= or sessions= could: a name is one word and comes last", word);
+        return prf_fail(err, PRF_EPARSE, "'%.40s' stands where kinds= or sessions= could: make the name one word, and put it last",
+                        word);
     *value++ = '\0';
     if (entry->role != PRF_ROLE_WORKER)
-        return prf_fail(err, PRF_EPARSE, "%.40s= is for workers only", word);
+        return prf_fail(err, PRF_EPARSE, "%.40s= is for workers only: leave it out", word);
     if (strcmp(word, "sessions") == 0)
         return take_sessions(entry, value, err);
     if (strcmp(word, "kinds") != 0)
-        return prf_fail(err, PRF_EPARSE, "there is no '%.40s=': kinds= and sessions= are all", word);
+        return prf_fail(err, PRF_EPARSE, "there is no '%.40s=': use kinds= or sessions=", word);
     return strcmp(value, "*") == 0 ? PRF_OK : take_kinds(entry, value, err);
 }
 
@@ -123,7 +124,7 @@ static prf_status_t add_line(prf_allow_list_t *list, size_t *room, char *line, p
     if (!line[strspn(line, BLANKS)])
         return PRF_OK;
     if (list->count == PRF_ALLOW_ENTRIES)
-        return prf_fail(err, PRF_EPARSE, "more than %d keys", PRF_ALLOW_ENTRIES);
+        return prf_fail(err, PRF_EPARSE, "more than %d keys: remove those of workers that are gone", PRF_ALLOW_ENTRIES);
     if (list->count == *room) {
         size_t more = *room ? 2 * *room : 16;
         prf_allow_t *grown = realloc(list->entries, more * sizeof *grown);
@@ -149,7 +150,7 @@ static prf_status_t sort(prf_allow_list_t *list, const char *file, prf_error_t *
         qsort(list->entries, list->count, sizeof *list->entries, by_key);
     for (size_t i = 1; i < list->count; i++)
         if (prf_key_same(&list->entries[i - 1].key, &list->entries[i].key))
-            return prf_fail(err, PRF_EPARSE, "%s: '%s' and '%s' are the same key: a key has one line", file,
+            return prf_fail(err, PRF_EPARSE, "%s: '%s' and '%s' are the same key: leave one of the two lines", file,
                             list->entries[i - 1].name, list->entries[i].name);
     return PRF_OK;
 }

@@ -58,7 +58,7 @@ static prf_status_t load(prf_auth_t *self, const struct stat *st, prf_error_t *e
     if (status || (status = prf_file_read(self->list_file, PRF_ALLOW_BYTES, &text, &len, err)))
         return status;
     status = strlen(text) == len ? prf_allow_list_parse(&list, self->list_file, text, err)
-                                 : prf_fail(err, PRF_EPARSE, "%s: no text file", self->list_file);
+                                 : prf_fail(err, PRF_EPARSE, "%s: no text file: name the list of keys", self->list_file);
     free(text);
     if (status)
         return status;
@@ -155,7 +155,8 @@ static void log_strangers(prf_auth_t *self)
     self->logged_ago = 0;
     char text[PRF_KEY_TEXT];
     prf_key_format(&last, text);
-    prf_log(PRF_LOG_WARN, "strangers_refused count=%" PRIu64 " last_key=%s", refused - self->refused_logged, text);
+    prf_log(PRF_LOG_WARN, "strangers_refused count=%" PRIu64 " last_key=%s why=\"not on the list\"", refused - self->refused_logged,
+            text);
     self->refused_logged = refused;
 }
 
@@ -172,7 +173,8 @@ bool prf_auth_tick(prf_auth_t *self)
     self->missing = missing;
     if (!missing)
         self->seen = now;
-    prf_status_t status = missing ? prf_fail(&err, PRF_ENOTFOUND, "%s is gone", self->list_file) : load(self, &now, &err);
+    prf_status_t status =
+        missing ? prf_fail(&err, PRF_ENOTFOUND, "%s is gone: put it back", self->list_file) : load(self, &now, &err);
     self->trouble = err;
     if (status) {
         prf_log(PRF_LOG_ERROR, "allow_list_not_taken error=\"%s\" next=\"the earlier list of %zu keys stays\"", err.text,
@@ -201,7 +203,9 @@ prf_status_t prf_auth_worker(const prf_auth_t *self, const prf_peer_t *peer, con
     if (!entry)
         return unknown(err);
     if (entry->role != PRF_ROLE_WORKER)
-        return prf_fail(err, PRF_EDENIED, "the key '%s' is for a %s, not for workers", entry->name, prf_role_name(entry->role));
+        return prf_fail(err, PRF_EDENIED,
+                        "the key '%s' is for a %s, not for workers: use one whose role in the farm's list is worker", entry->name,
+                        prf_role_name(entry->role));
     if (kind && !prf_allow_serves(entry, kind))
         return prf_fail(err, PRF_EDENIED, "the key '%s' is not for boards of kind %s: its kinds= in the farm's list has to name it",
                         entry->name, kind);

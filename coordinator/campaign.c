@@ -289,7 +289,8 @@ void prf_running_answer(prf_running_t *self, const prf_entry_t *entry)
 {
     prf_known_t known;
     bool there = prf_index_get(self->hub->index, entry, &known);
-    answer(self, entry, there ? &known : NULL, false, "its result could not be stored");
+    answer(self, entry, there ? &known : NULL, false,
+           "its result could not be stored: see the coordinator's log, then 'prfarm retry'");
 }
 
 static void write_page(prf_running_t *self)

@@ -77,10 +77,13 @@ static prf_status_t begin_with(prf_engine_t *engine, const json_t *entry, bool *
     void *bytes;
     prf_model_t *old;
     if (board == campaign->board_count || !campaign->boards[board].from || given[board])
-        return prf_fail(err, PRF_EINVAL, "a model for board '%.64s', which begins with none, or has one already", kind);
+        return prf_fail(
+            err, PRF_EINVAL,
+            "a model for board '%.64s', which begins with none, or has one already: send one for each 'from' of the campaign",
+            kind);
     prf_status_t status = json_is_string(text)
                               ? prf_base64_decode(&bytes, &len, json_string_value(text), json_string_length(text), err)
-                              : prf_fail(err, PRF_EINVAL, "its bytes are missing");
+                              : prf_fail(err, PRF_EINVAL, "its bytes are missing: send them as \"model\", in base64");
     if (!status) {
         status = len > PRF_CAMPAIGN_OLD_BYTES ? prf_fail(err, PRF_EINVAL, "%zu bytes: use at most %d", len, PRF_CAMPAIGN_OLD_BYTES)
                                               : prf_model_decode(&old, bytes, len, err);
@@ -212,9 +215,9 @@ prf_status_t prf_campaign_doc_refresh(json_t *doc, const json_t *args, prf_error
     json_int_t count = points ? json_integer_value(points) : REFRESH_POINTS, number = refreshes_of(doc) + 1;
     double percent = json_number_value(limit);
     if (count < 1 || count > REFRESH_MOST)
-        return prf_fail(err, PRF_EINVAL, "refresh: points is a number from 1 to %d", REFRESH_MOST);
+        return prf_fail(err, PRF_EINVAL, "refresh: points: use a number from 1 to %d", REFRESH_MOST);
     if ((limit && !json_is_number(limit)) || !(percent >= 0 && percent <= 100))
-        return prf_fail(err, PRF_EINVAL, "refresh: limit_percent is a number from 0 (as the repeatability says) to 100");
+        return prf_fail(err, PRF_EINVAL, "refresh: limit_percent: use a number from 0 (as the repeatability says) to 100");
     if (number > PRF_REFRESHES)
         return prf_fail(err, PRF_EINVAL, "refresh: the campaign was refreshed %d times: submit it under another name",
                         PRF_REFRESHES);

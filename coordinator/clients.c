@@ -101,8 +101,8 @@ static void request(prf_clients_t *self, const prf_peer_t *peer, const prf_frame
         dispatch(self, frame->u.request.op, args, ticket);
     } else {
         prf_error_t err = {0};
-        prf_fail(&err, PRF_EPARSE, "request %.32s: its JSON is no object (%.100s)", frame->u.request.op,
-                 args ? "another value" : where.text);
+        prf_fail(&err, PRF_EPARSE, "request %.32s: its JSON is no object (%.100s): send one, as in {\"campaign\": \"first\"}",
+                 frame->u.request.op, args ? "another value" : where.text);
         reply(ticket, err.code, NULL, err.text);
     }
     json_decref(args);
@@ -163,7 +163,7 @@ void prf_clients_read(prf_clients_t *self)
         else if (frame.type == PRF_FRAME_FETCH)
             fetch(self, &peer, &frame);
         else
-            broken(self, &peer, PRF_EPEER, "a client sends requests and fetches only");
+            broken(self, &peer, PRF_EPEER, "a client sends requests and fetches only: are both of the same version?");
         prf_frame_release(&frame);
     }
 }

@@ -84,7 +84,9 @@ void prf_commits_destroy(prf_commits_t **self)
 static prf_status_t slot(prf_commits_t *self, size_t *out, prf_error_t *err)
 {
     if (self->open >= OPEN_AT_MOST)
-        return prf_fail(err, PRF_EBUSY, "%zu writes wait for the store in %s: it is slower than the farm", self->open, self->dir);
+        return prf_fail(err, PRF_EBUSY,
+                        "%zu writes wait for the store in %s, which is slower than the farm: move it to a faster disk", self->open,
+                        self->dir);
     if (self->free_list == NONE) {
         size_t cap = self->cap ? self->cap * 2 : 64;
         entry_t *entries = realloc(self->entries, cap * sizeof *entries);

@@ -257,8 +257,8 @@ static prf_status_t incarnate(daemon_t *d, prf_error_t *err)
         return PRF_OK;
     if (d->incarnated == -(int)PRF_ENOSPC)
         return prf_fail(err, PRF_ENOSPC, "the disk that holds %s is full: free some space, then start again", d->hub.dir);
-    return prf_fail(err, d->incarnated ? (prf_status_t)-d->incarnated : PRF_ETIMEOUT, "the store in %s cannot be written",
-                    d->hub.dir);
+    return prf_fail(err, d->incarnated ? (prf_status_t)-d->incarnated : PRF_ETIMEOUT,
+                    "the store in %s cannot be written: see the log, and the system's (dmesg)", d->hub.dir);
 }
 
 static prf_status_t bind_one(daemon_t *d, prf_socket_t **socket, prf_socket_type_t type, int queue, const char *endpoint,
@@ -449,7 +449,7 @@ prf_status_t prf_daemon_run(const prf_daemon_options_t *options, prf_error_t *er
     if (status)
         return status;
     if (options->http_token && !options->http)
-        return prf_fail(err, PRF_EUSAGE, "--http-token belongs to --http");
+        return prf_fail(err, PRF_EUSAGE, "--http-token belongs to --http: give both");
     if (!prf_endpoints_local(&wanted) && !options->insecure && !options->key_file)
         return prf_fail(
             err, PRF_EUSAGE,

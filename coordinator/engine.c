@@ -464,7 +464,7 @@ void prf_engine_acknowledged(prf_engine_t *self, size_t board, uint32_t workers,
         return;
     kind->stage = PRF_STAGE_DONE;
     if (acknowledged < workers)
-        snprintf(kind->note, sizeof kind->note, "%u of %u workers do not run the model: their logs say why", workers - acknowledged,
+        snprintf(kind->note, sizeof kind->note, "%u of %u workers do not run the model: see their logs", workers - acknowledged,
                  workers);
 }
 

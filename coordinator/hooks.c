@@ -96,14 +96,16 @@ prf_status_t prf_hooks_ask(prf_hooks_t *self, uint32_t number, const char *board
     if (!a)
         return prf_fail(err, PRF_ENOMEM, "hook of board %s", board);
     if (a->open)
-        return prf_fail(err, PRF_EBUSY, "board %s is being power-cycled already", board);
+        return prf_fail(err, PRF_EBUSY, "board %s is being power-cycled already: wait until that has ended", board);
     if (a->today == 0 || now_ms - a->day_ms >= DAY_MS) {
         a->day_ms = now_ms;
         a->today = 0;
     }
     if (a->today >= hook->at_most_per_day)
-        return prf_fail(err, PRF_EBUSY, "board %s was power-cycled %u times within a day, which is all that its hook allows", board,
-                        a->today);
+        return prf_fail(err, PRF_EBUSY,
+                        "board %s was power-cycled %u times within a day, all that its hook allows: look at the board, or raise "
+                        "at_most_per_day",
+                        board, a->today);
     a->today++;
     a->open = true;
     a->hook = hook;

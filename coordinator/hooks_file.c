@@ -50,10 +50,10 @@ static prf_status_t read_word(const prf_yaml_node_t *node, bool program, char **
     if (strlen(text) >= PRF_HOOK_WORD)
         return prf_yaml_fail(node, err, PRF_EINVAL, "a word of the command: use at most %d characters", PRF_HOOK_WORD - 1);
     if (program && !*text)
-        return prf_yaml_fail(node, err, PRF_EINVAL, "command: the first word is empty: it names the program");
+        return prf_yaml_fail(node, err, PRF_EINVAL, "command: the first word is empty: name the program");
     for (const char *c = strchr(text, '{'); c; c = strchr(c + 1, '{'))
         if (placeholder_at(c) == PLACEHOLDERS)
-            return prf_yaml_fail(node, err, PRF_EINVAL, "'%.60s': only {board} and {kind} can be filled in", text);
+            return prf_yaml_fail(node, err, PRF_EINVAL, "'%.60s': use {board} or {kind}, nothing else can be filled in", text);
     *out = strdup(text);
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "hooks");
 }

@@ -279,7 +279,10 @@ static prf_status_t start(prf_http_t *self, prf_error_t *err)
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (!self->daemon) {
         close(self->socket.fd);
-        return prf_fail(err, PRF_EIO, "the HTTP server at %s could not be started", self->socket.url);
+        return prf_fail(
+            err, PRF_EIO,
+            "the HTTP server at %s could not be started: raise the limit of open files (ulimit -n), or leave --http out",
+            self->socket.url);
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (!info)
@@ -331,7 +334,7 @@ void prf_http_destroy(prf_http_t **self)
     if (http->means.live)
         prf_live_end(http->means.live);
     while (http->first)
-        prf_http_refuse(next(http), PRF_ECANCELLED, "the coordinator ends");
+        prf_http_refuse(next(http), PRF_ECANCELLED, "the coordinator ends: ask again when it is back");
     if (http->daemon) {
         MHD_run(http->daemon); /* the last answers */
         MHD_stop_daemon(http->daemon);

@@ -16,7 +16,7 @@ static prf_status_t check_private(const char *path, int fd, prf_error_t *err)
     if (fstat(fd, &st) != 0)
         return prf_fail_sys(err, errno, "%s", path);
     if (!S_ISREG(st.st_mode))
-        return prf_fail(err, PRF_EINVAL, "%s: not a regular file", path);
+        return prf_fail(err, PRF_EINVAL, "%s: not a regular file: name the one that holds the token", path);
     if (st.st_mode & 077)
         return prf_fail(err, PRF_EDENIED,
                         "%s holds the token for HTTP, and other users can get at it (mode %03o): 'chmod 600 %s', and if others may "
@@ -102,7 +102,8 @@ prf_status_t prf_http_meant(const prf_http_caller_t *caller, prf_error_t *err)
     if (!host_is_ours(caller))
         return prf_fail(err, PRF_EDENIED, "host '%.100s' is not this server: use its address, or localhost", caller->host);
     if (!origin_is_ours(caller))
-        return prf_fail(err, PRF_EDENIED, "a page from '%.100s' may not use this server", caller->origin);
+        return prf_fail(err, PRF_EDENIED, "a page from '%.100s' may not use this server: open the server's own address",
+                        caller->origin);
     return PRF_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "http_request.h"
 #include "metrics.h"
 #include "openapi.h"
+#include "wire/printable.h"
 
 #define API "/api/v1/"
 
@@ -55,9 +56,12 @@ static void answer_json(prf_http_request_t *request, unsigned code, json_t *json
     prf_http_answered(request);
 }
 
+/* A name that an error quotes may be cut amid a character, which JSON cannot hold. */
 void prf_http_refuse_as(prf_http_request_t *request, unsigned code, prf_status_t status, const char *text)
 {
-    answer_json(request, code, json_pack("{s:s, s:s}", "error", text, "status", prf_status_name(status)));
+    char whole[sizeof((prf_error_t *)0)->text];
+    prf_printable_copy(whole, sizeof whole, text);
+    answer_json(request, code, json_pack("{s:s, s:s}", "error", whole, "status", prf_status_name(status)));
 }
 
 void prf_http_refuse(prf_http_request_t *request, prf_status_t status, const char *text)
@@ -102,13 +106,14 @@ bool prf_http_route(prf_http_request_t *request, const char *method, const char 
     request->op = strcmp(name, "shutdown") == 0 ? NULL : prf_op_find(name);
     if (!request->op) {
         prf_error_t err = {0};
-        prf_fail(&err, PRF_ENOTFOUND, "nothing is at '%.100s': " API "openapi.yaml describes what there is", path);
+        prf_fail(&err, PRF_ENOTFOUND, "nothing is at '%.100s': see " API "openapi.yaml for what there is", path);
         prf_http_refuse(request, err.code, err.text);
         return false;
     }
     *role = prf_op_role(request->op);
     request->body_has_args = !is_read(method);
-    return prf_http_method_fits(request, method, *role == PRF_ROLE_VIEWER ? "GET, POST" : "POST");
+    return prf_http_method_fits(request, method,
+                                *role == PRF_ROLE_VIEWER && !prf_op_takes_list(request->op) ? "GET, POST" : "POST");
 }
 
 static void health(prf_http_request_t *request, const prf_hub_t *hub)
@@ -157,14 +162,25 @@ typedef struct {
     bool failed;
 } query_t;
 
-/* A query string has text only, so which arguments are numbers is said here. NULL: it is none. */
+/* Arguments of these names are whole numbers of at least 0, or text, in every operation; others are for the operation to judge. */
+static bool is_count(const char *key)
+{
+    return strcmp(key, "after") == 0 || strcmp(key, "limit") == 0 || strcmp(key, "version") == 0;
+}
+
+static bool is_text(const char *key)
+{
+    static const char *const texts[] = {"board", "campaign", "dtype", "file", "kind", "name", "onnx", "search", "state", "why"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(key, texts[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A query string has text only. NULL: it is not of the argument's sort. */
 static json_t *value_of(const char *key, const char *text)
 {
-    static const char *const numbers[] = {"after", "limit", "version"};
-    bool number = false;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        number = number || strcmp(key, numbers[i]) == 0;
-    if (!number)
+    if (!is_count(key))
         return json_string(text); /* NULL for what is no UTF-8, too */
     size_t digits = strspn(text, "0123456789");
     return digits > 0 && digits <= 18 && text[digits] == '\0' ? json_integer(strtoll(text, NULL, 10)) : NULL;
@@ -179,8 +195,25 @@ static enum MHD_Result add_argument(void *arg, enum MHD_ValueKind kind, const ch
         return MHD_YES;
     query->failed = true;
     prf_fail(query->err, PRF_EINVAL, "query string: %.40s %s", key,
-             twice ? "is named twice" : "is no text in UTF-8, or no whole number of at least 0 where it has to be one");
+             twice ? "is named twice: name it once"
+                   : "is no text in UTF-8, or no whole number where it has to be one: use such a one, of at least 0");
     return MHD_NO;
+}
+
+/* An operation would take what is of another sort for an argument that is not there, and answer something else than what was asked.
+ */
+static prf_status_t check_sorts(json_t *args, prf_error_t *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(args, key, value)
+    {
+        if (is_count(key) && !(json_is_integer(value) && json_integer_value(value) >= 0))
+            return prf_fail(err, PRF_EINVAL, "\"%s\" is no whole number: give one of at least 0", key);
+        if (is_text(key) && !json_is_string(value))
+            return prf_fail(err, PRF_EINVAL, "\"%s\" is no text: give one", key);
+    }
+    return PRF_OK;
 }
 
 /* New reference; NULL when they cannot be understood. */
@@ -199,9 +232,11 @@ static json_t *arguments(prf_http_request_t *request, prf_error_t *err)
         return json_object();
     json_error_t where;
     args = json_loadb(request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &where);
-    if (json_is_object(args))
+    if (!json_is_object(args))
+        prf_fail(err, PRF_EPARSE, "the body is no JSON object (%.100s): send one, as in {\"campaign\": \"first\"}",
+                 args ? "another value" : where.text);
+    else if (!check_sorts(args, err))
         return args;
-    prf_fail(err, PRF_EPARSE, "the body is no JSON object (%.100s)", args ? "another value" : where.text);
     json_decref(args);
     return NULL;
 }

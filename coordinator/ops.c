@@ -19,9 +19,11 @@ typedef void (*op_fn)(prf_ops_t *self, const json_t *args, prf_reply_fn fn, void
 struct prf_op {
     const char *name;
     prf_role_t role; /* that it takes */
+    /* One of these: */
     op_fn fn;
-    prf_query_fn query; /* where fn is NULL */
-    prf_ask_fn ask;     /* where both are */
+    prf_query_fn query; /* answered at once */
+    prf_ask_fn ask;     /* answered beside the loop */
+    bool takes_list;    /* among its arguments */
 };
 
 struct prf_ops {
@@ -208,32 +210,32 @@ static void op_shutdown(prf_ops_t *self, const json_t *args, prf_reply_fn fn, vo
 }
 
 static const prf_op_t ops[] = {
-    {"status", PRF_ROLE_VIEWER, op_status, NULL, NULL},
-    {"summary", PRF_ROLE_VIEWER, op_summary, NULL, NULL},
-    {"fleet", PRF_ROLE_VIEWER, NULL, prf_query_fleet, NULL},
-    {"boards", PRF_ROLE_VIEWER, NULL, prf_query_boards, NULL},
-    {"model", PRF_ROLE_VIEWER, NULL, prf_query_model, NULL},
-    {"models", PRF_ROLE_VIEWER, NULL, prf_query_models, NULL},
-    {"results", PRF_ROLE_VIEWER, NULL, prf_query_results, NULL},
-    {"export", PRF_ROLE_VIEWER, NULL, prf_query_export, NULL},
-    {"events", PRF_ROLE_VIEWER, NULL, prf_query_events, NULL},
-    {"poisoned", PRF_ROLE_VIEWER, NULL, prf_query_poisoned, NULL},
-    {"estimate", PRF_ROLE_VIEWER, NULL, NULL, prf_ask_estimate},
-    {"evaluation", PRF_ROLE_VIEWER, NULL, NULL, prf_ask_evaluation},
-    {"provenance", PRF_ROLE_VIEWER, NULL, NULL, prf_ask_provenance},
-    {"submit", PRF_ROLE_OPERATOR, op_submit, NULL, NULL},
-    {"lend", PRF_ROLE_OPERATOR, op_lend, NULL, NULL},
-    {"pause", PRF_ROLE_OPERATOR, op_pause, NULL, NULL},
-    {"resume", PRF_ROLE_OPERATOR, op_resume, NULL, NULL},
-    {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL, NULL},
-    {"refresh", PRF_ROLE_OPERATOR, op_refresh, NULL, NULL},
-    {"rollback", PRF_ROLE_OPERATOR, op_rollback, NULL, NULL},
-    {"retry", PRF_ROLE_OPERATOR, op_retry, NULL, NULL},
-    {"quarantine", PRF_ROLE_OPERATOR, op_quarantine, NULL, NULL},
-    {"release", PRF_ROLE_OPERATOR, op_release, NULL, NULL},
-    {"power-cycle", PRF_ROLE_OPERATOR, op_power_cycle, NULL, NULL},
-    {"measure", PRF_ROLE_OPERATOR, NULL, prf_query_measure, NULL},
-    {"shutdown", PRF_ROLE_OPERATOR, op_shutdown, NULL, NULL},
+    {"status", PRF_ROLE_VIEWER, .fn = op_status},
+    {"summary", PRF_ROLE_VIEWER, .fn = op_summary},
+    {"fleet", PRF_ROLE_VIEWER, .query = prf_query_fleet},
+    {"boards", PRF_ROLE_VIEWER, .query = prf_query_boards},
+    {"model", PRF_ROLE_VIEWER, .query = prf_query_model},
+    {"models", PRF_ROLE_VIEWER, .query = prf_query_models},
+    {"results", PRF_ROLE_VIEWER, .query = prf_query_results, .takes_list = true},
+    {"export", PRF_ROLE_VIEWER, .query = prf_query_export},
+    {"events", PRF_ROLE_VIEWER, .query = prf_query_events},
+    {"poisoned", PRF_ROLE_VIEWER, .query = prf_query_poisoned},
+    {"estimate", PRF_ROLE_VIEWER, .ask = prf_ask_estimate, .takes_list = true},
+    {"evaluation", PRF_ROLE_VIEWER, .ask = prf_ask_evaluation},
+    {"provenance", PRF_ROLE_VIEWER, .ask = prf_ask_provenance},
+    {"submit", PRF_ROLE_OPERATOR, .fn = op_submit},
+    {"lend", PRF_ROLE_OPERATOR, .fn = op_lend},
+    {"pause", PRF_ROLE_OPERATOR, .fn = op_pause},
+    {"resume", PRF_ROLE_OPERATOR, .fn = op_resume},
+    {"cancel", PRF_ROLE_OPERATOR, .fn = op_cancel},
+    {"refresh", PRF_ROLE_OPERATOR, .fn = op_refresh},
+    {"rollback", PRF_ROLE_OPERATOR, .fn = op_rollback},
+    {"retry", PRF_ROLE_OPERATOR, .fn = op_retry},
+    {"quarantine", PRF_ROLE_OPERATOR, .fn = op_quarantine},
+    {"release", PRF_ROLE_OPERATOR, .fn = op_release},
+    {"power-cycle", PRF_ROLE_OPERATOR, .fn = op_power_cycle},
+    {"measure", PRF_ROLE_OPERATOR, .query = prf_query_measure},
+    {"shutdown", PRF_ROLE_OPERATOR, .fn = op_shutdown},
 };
 
 const prf_op_t *prf_op_find(const char *name)
@@ -247,6 +249,11 @@ const prf_op_t *prf_op_find(const char *name)
 prf_role_t prf_op_role(const prf_op_t *op)
 {
     return op->role;
+}
+
+bool prf_op_takes_list(const prf_op_t *op)
+{
+    return op->takes_list;
 }
 
 void prf_ops_call(prf_ops_t *self, const prf_op_t *op, const json_t *args, prf_reply_fn fn, void *arg)

@@ -18,6 +18,8 @@ void prf_ops_destroy(prf_ops_t **self);
 /* NULL: there is none of that name. */
 const prf_op_t *prf_op_find(const char *name);
 prf_role_t prf_op_role(const prf_op_t *op);
+/* Its arguments have a list, so that no query string can tell them. */
+bool prf_op_takes_list(const prf_op_t *op);
 /* Does it with a JSON object of arguments, borrowed. `fn` is called once: at once, or when what was changed is committed. */
 void prf_ops_call(prf_ops_t *self, const prf_op_t *op, const json_t *args, prf_reply_fn fn, void *arg);
 

@@ -313,7 +313,7 @@ prf_status_t prf_publisher_publish(prf_publisher_t *self, const char *kind, cons
     prf_digest(&entry.version.digest, bytes, len);
     const entry_t *same = published_already(self, &entry);
     if (same && !same->durable)
-        return prf_fail(err, PRF_EBUSY, "the same model of %s is being stored", kind);
+        return prf_fail(err, PRF_EBUSY, "the same model of %s is being stored: try again in a moment", kind);
     if (same) {
         fn(arg, same->version.version);
         return PRF_OK;
@@ -384,7 +384,7 @@ prf_status_t prf_publisher_roll_back(prf_publisher_t *self, const char *kind, ui
         return prf_fail(err, PRF_ENOTFOUND, "board kind '%.64s' has no model: 'prfarm model list' shows those that there are",
                         kind);
     if (!e || !e->durable)
-        return prf_fail(err, PRF_ENOTFOUND, "board kind %s has no model version %u: it has %s", kind, version, versions);
+        return prf_fail(err, PRF_ENOTFOUND, "board kind %s has no model version %u: use one of %s", kind, version, versions);
     rolling_back_t *r = malloc(sizeof *r);
     json_t *json = json_pack("{s:I, s:I}", "version", (json_int_t)version, "instead_of", (json_int_t)last->version.version);
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL, key[MODEL_KEY];

@@ -177,7 +177,7 @@ prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, js
     const json_t *points = json_object_get(args, "points");
     size_t count = json_array_size(points);
     if (!json_is_array(points))
-        return prf_fail(err, PRF_EINVAL, "results: \"points\" is a list of digests");
+        return prf_fail(err, PRF_EINVAL, "results: \"points\" is no list: give one of digests");
     if (count > PRF_REQUEST_ITEMS)
         return prf_fail(err, PRF_EINVAL, "results: %zu points, use at most %d", count, PRF_REQUEST_ITEMS);
     json_t *results = json_array();
@@ -186,7 +186,8 @@ prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, js
         prf_digest_t point;
         if (!hex || !prf_digest_parse(&point, hex)) {
             json_decref(results);
-            return prf_fail(err, PRF_EINVAL, "results: point %zu is no digest of %d hexadecimal digits", i + 1, PRF_DIGEST_HEX - 1);
+            return prf_fail(err, PRF_EINVAL, "results: point %zu is no digest: use %d hexadecimal digits", i + 1,
+                            PRF_DIGEST_HEX - 1);
         }
         prf_known_t known;
         prf_job_view_t job;
@@ -265,7 +266,7 @@ prf_status_t prf_query_export(const prf_queries_t *self, const json_t *args, jso
     json_int_t limit = json_integer_value(json_object_get(args, "limit"));
     const char *campaign = json_string_value(json_object_get(args, "campaign"));
     if (after < 0 || limit < 0)
-        return prf_fail(err, PRF_EINVAL, "export: \"after\" and \"limit\" are whole numbers of at least 0");
+        return prf_fail(err, PRF_EINVAL, "export: \"after\" and \"limit\": use whole numbers of at least 0");
     if (campaign && !prf_campaigns_exists(self->campaigns, campaign))
         return prf_fail(err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", campaign);
     export_t e = {.self = self, .campaign = campaign, .rows = json_array(), .last = (uint64_t)after};
@@ -286,7 +287,7 @@ prf_status_t prf_query_events(const prf_queries_t *self, const json_t *args, jso
     json_int_t after = json_integer_value(json_object_get(args, "after"));
     json_int_t limit = json_integer_value(json_object_get(args, "limit"));
     if (after < 0 || limit < 0)
-        return prf_fail(err, PRF_EINVAL, "events: \"after\" and \"limit\" are whole numbers of at least 0");
+        return prf_fail(err, PRF_EINVAL, "events: \"after\" and \"limit\": use whole numbers of at least 0");
     *out = prf_events_page(self->hub->events, (uint64_t)after, (size_t)limit);
     return *out ? PRF_OK : prf_fail(err, PRF_ENOMEM, "events");
 }
@@ -310,7 +311,7 @@ prf_status_t prf_query_poisoned(const prf_queries_t *self, const json_t *args, j
     const char *campaign = text_of(args, "campaign");
     json_int_t after = json_integer_value(json_object_get(args, "after"));
     if (after < 0)
-        return prf_fail(err, PRF_EINVAL, "poisoned: \"after\" is a whole number of at least 0");
+        return prf_fail(err, PRF_EINVAL, "poisoned: \"after\": use a whole number of at least 0");
     if (!prf_campaigns_exists(self->campaigns, campaign))
         return prf_fail(err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", campaign);
     json_t *points = json_array();

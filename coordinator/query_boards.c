@@ -88,7 +88,10 @@ static void note_of(const prf_queries_t *self, const prf_fleet_board_t *b, char 
     if (!*note)
         prf_health_note(self->hub->health, b, note, cap);
     if (excluding && !*note)
-        snprintf(note, cap, "gets no jobs of campaign %s, which began on boards of this kind with another runtime", excluding);
+        snprintf(note, cap,
+                 "gets no jobs of campaign %s, which began on boards of this kind with another runtime: submit it under another "
+                 "name to use this one",
+                 excluding);
 }
 
 /* How it is doing. */
@@ -133,7 +136,7 @@ static prf_status_t filter_text(const json_t *args, const char *key, const char 
 {
     const json_t *value = json_object_get(args, key);
     *out = json_is_string(value) ? json_string_value(value) : "";
-    return !value || json_is_string(value) ? PRF_OK : prf_fail(err, PRF_EINVAL, "boards: \"%s\" is a text", key);
+    return !value || json_is_string(value) ? PRF_OK : prf_fail(err, PRF_EINVAL, "boards: \"%s\" is no text: give one", key);
 }
 
 static prf_status_t filter_of(const json_t *args, filter_t *out, prf_error_t *err)
@@ -146,9 +149,7 @@ static prf_status_t filter_of(const json_t *args, filter_t *out, prf_error_t *er
     bool known = status || !*out->state;
     for (int s = 0; s < PRF_BOARD_STATES; s++)
         known = known || strcmp(out->state, prf_board_state_name((prf_board_state_t)s)) == 0;
-    return known
-               ? status
-               : prf_fail(err, PRF_EINVAL, "boards: no board is '%.20s': \"state\" is idle, busy, quarantined or lost", out->state);
+    return known ? status : prf_fail(err, PRF_EINVAL, "boards: \"state\" '%.20s': use idle, busy, quarantined or lost", out->state);
 }
 
 static bool contains(const char *text, const char *part)
@@ -174,7 +175,7 @@ prf_status_t prf_query_boards(const prf_queries_t *self, const json_t *args, jso
     filter_t filter;
     prf_status_t status = filter_of(args, &filter, err);
     if (!status && (after < 0 || limit < 0))
-        status = prf_fail(err, PRF_EINVAL, "boards: \"after\" and \"limit\" are whole numbers of at least 0");
+        status = prf_fail(err, PRF_EINVAL, "boards: \"after\" and \"limit\": use whole numbers of at least 0");
     if (status)
         return status;
     size_t count = prf_fleet_count(self->hub->fleet), most = limit > 0 && limit < BOARDS ? (size_t)limit : BOARDS, total = 0;

@@ -257,7 +257,8 @@ static prf_result_t failure_of(const prf_result_t *told)
         failure.outcome = PRF_EIMPLAUSIBLE;
         failure.sample = (prf_sample_t){0};
         snprintf(failure.error, sizeof failure.error,
-                 "a latency of %.6g ns, which fits no similar layer and no other measurement of this one", told->sample.latency_ns);
+                 "a latency of %.6g ns, which fits no similar layer and no other measurement of this one: look at the board",
+                 told->sample.latency_ns);
     }
     return failure;
 }
@@ -475,8 +476,9 @@ static prf_result_t impossible(const prf_fleet_board_t *board, const prf_result_
     if (told->outcome == PRF_ECANCELLED) /* means something else in a record */
         failure.outcome = PRF_EPEER;
     if (told->outcome == PRF_OK)
-        snprintf(failure.error, sizeof failure.error, "board %s told a latency of %g ns within %g %%, which cannot be",
-                 board->facts.board, told->sample.latency_ns, told->sample.ci_percent);
+        snprintf(failure.error, sizeof failure.error,
+                 "board %s told a latency of %g ns within %g %%, which cannot be: look at its backend", board->facts.board,
+                 told->sample.latency_ns, told->sample.ci_percent);
     return failure;
 }
 
@@ -522,7 +524,8 @@ static bool expired(void *arg, prf_entry_t *entry, uint32_t number, bool given_u
     if (!given_up)
         return true;
     prf_result_t failure = {.point = entry->point, .attempt = entry->attempt, .outcome = PRF_ETIMEOUT};
-    snprintf(failure.error, sizeof failure.error, "no board brought a result in time, the last one was %s", board->facts.board);
+    snprintf(failure.error, sizeof failure.error, "no board brought a result in time, the last one was %s: look at that board",
+             board->facts.board);
     bool stored = give_up(self, entry, board, &failure, false);
     if (stored)
         prf_trouble_forget(self->trouble, &entry->point, entry->attempt);

@@ -253,7 +253,7 @@ prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, pr
         return PRF_OK;
     }
     if (self->count >= self->cap)
-        return prf_fail(err, PRF_EBUSY, "%zu jobs are waiting, no more fit", self->count);
+        return prf_fail(err, PRF_EBUSY, "%zu jobs are waiting, no more fit: wait until some are done", self->count);
     job = job_new(self, wanted->block_count);
     if (!job)
         return prf_fail(err, PRF_ENOMEM, "a job of %zu blocks", wanted->block_count);

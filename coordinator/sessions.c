@@ -244,7 +244,8 @@ static void hello(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     if (!status)
         status = prf_name_check("board kind", hello->kind, &err);
     if (!status && !printable(hello->fingerprint))
-        status = prf_fail(&err, PRF_EPEER, "board %s tells no printable fingerprint of its runtime", hello->board);
+        status =
+            prf_fail(&err, PRF_EPEER, "board %s tells no printable fingerprint of its runtime: mend its backend", hello->board);
     if (status) {
         broken(self, peer, status, err.text);
         return;

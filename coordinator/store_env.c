@@ -54,14 +54,14 @@ prf_status_t prf_store_env_fail(const char *dir, int rc, prf_error_t *err)
     default:
         if (rc > 0)
             return prf_fail_sys(err, rc, "store %s", dir);
-        return prf_fail(err, PRF_EIO, "store %s: %s", dir, mdb_strerror(rc));
+        return prf_fail(err, PRF_EIO, "store %s: %s: see the system's log (dmesg), or try another folder", dir, mdb_strerror(rc));
     }
 }
 
 static prf_status_t path_of(const char *dir, const char *name, char path[PATH_MAX], prf_error_t *err)
 {
     if (snprintf(path, PATH_MAX, "%s/%s", dir, name) >= PATH_MAX)
-        return prf_fail(err, PRF_EINVAL, "store %.200s...: path too long", dir);
+        return prf_fail(err, PRF_EINVAL, "store %.200s...: path too long: use a shorter one", dir);
     return PRF_OK;
 }
 

@@ -112,9 +112,10 @@ prf_status_t prf_trainer_put(prf_trainer_t *self, uint64_t owner, prf_training_t
     }
     *item = (item_t){owner, task};
     /* A full mailbox would make the loop wait. */
-    prf_status_t status = prf_mailbox_count(self->in) < WAITING_AT_MOST
-                              ? prf_mailbox_put(self->in, item, err)
-                              : prf_fail(err, PRF_EBUSY, "%d trainings are waiting, no more fit", WAITING_AT_MOST);
+    prf_status_t status =
+        prf_mailbox_count(self->in) < WAITING_AT_MOST
+            ? prf_mailbox_put(self->in, item, err)
+            : prf_fail(err, PRF_EBUSY, "%d trainings are waiting, no more fit: wait until some are done", WAITING_AT_MOST);
     if (status)
         drop(item);
     return status;

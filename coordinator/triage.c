@@ -182,7 +182,8 @@ static void changed(void *arg, prf_status_t status)
     change_t *change = arg;
     prf_fleet_board_t *board = change->board;
     if (status)
-        change->fn(change->arg, status, NULL, "the coordinator's store could not be written: it holds until the coordinator ends");
+        change->fn(change->arg, status, NULL,
+                   "the coordinator's store could not be written, so it holds until the coordinator ends: see its log");
     else
         change->fn(change->arg, PRF_OK, json_pack("{s:s, s:s}", "board", board->facts.board, "state", state_of(board)), NULL);
     free(change);

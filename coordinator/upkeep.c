@@ -120,8 +120,8 @@ static prf_status_t check_and_salvage(const char *dir, const char *to, bool json
     if (report.newer || (!report.empty && !report.ours && report.sound))
         return prf_store_usable(&report, dir, err);
     if (report.damages && to)
-        return prf_fail(err, PRF_ECORRUPT, "%s is damaged (findings: %" PRIu64 "); %s holds what is whole", dir, report.damages,
-                        to);
+        return prf_fail(err, PRF_ECORRUPT, "%s is damaged (findings: %" PRIu64 "); %s holds what is whole: use that one", dir,
+                        report.damages, to);
     if (report.damages)
         return prf_fail(err, PRF_ECORRUPT,
                         "%s is damaged (findings: %" PRIu64
@@ -133,7 +133,7 @@ static prf_status_t check_and_salvage(const char *dir, const char *to, bool json
 static prf_status_t printed(prf_status_t status, prf_error_t *err)
 {
     if (fflush(stdout) != 0 && !status)
-        return prf_fail(err, PRF_EIO, "standard output cannot be written");
+        return prf_fail(err, PRF_EIO, "standard output cannot be written: is the disk full that it goes to?");
     return status;
 }
 

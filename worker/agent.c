@@ -185,9 +185,10 @@ static bool open_outbox(agent_t *self, const prf_hello_t *facts)
     char folder[PATH_MAX];
     prf_spool_found_t found;
     prf_error_t err = {0};
-    prf_status_t status = snprintf(folder, sizeof folder, "%s/spool", self->options->state_dir) < (int)sizeof folder
-                              ? prf_outbox_keep(self->outbox, folder, facts, &found, &err)
-                              : prf_fail(&err, PRF_EINVAL, "state folder %.60s...: path too long", self->options->state_dir);
+    prf_status_t status =
+        snprintf(folder, sizeof folder, "%s/spool", self->options->state_dir) < (int)sizeof folder
+            ? prf_outbox_keep(self->outbox, folder, facts, &found, &err)
+            : prf_fail(&err, PRF_EINVAL, "state folder %.60s...: path too long: use a shorter one", self->options->state_dir);
     if (status) {
         prf_fail_prefix(&err, status, "results cannot be kept, choose another folder with --state");
         end_with(self, &err);

@@ -114,14 +114,15 @@ static void fall_dead(prf_host_t *self)
     if (await_end(self, END_MS, &status))
         prf_process_describe(status, how, sizeof how);
     prf_error_t why;
-    prf_fail(&why, PRF_ECRASH, "the backend's process ended %s: %s", doing(self), how);
+    prf_fail(&why, PRF_ECRASH, "the backend's process ended %s: %s: see the worker's log, it is started again", doing(self), how);
     fall(self, &why);
 }
 
 static void fall_late(prf_host_t *self)
 {
     prf_error_t why;
-    prf_fail(&why, PRF_EHANG, "no answer within %u ms %s: the backend's process was killed",
+    prf_fail(&why, PRF_EHANG,
+             "no answer within %u ms %s: the backend's process was killed: see the worker's log, it is started again",
              self->state == OPENING ? self->open_ms : self->job_ms, doing(self));
     fall(self, &why);
 }
@@ -129,7 +130,8 @@ static void fall_late(prf_host_t *self)
 static void fall_wrong(prf_host_t *self, const prf_error_t *inner)
 {
     prf_error_t why;
-    prf_fail(&why, PRF_EPEER, "the backend's process sent what is no answer %s: %.300s", doing(self), inner->text);
+    prf_fail(&why, PRF_EPEER, "the backend's process sent what is no answer %s: %.200s: mend the backend, it is started again",
+             doing(self), inner->text);
     fall(self, &why);
 }
 
@@ -218,7 +220,7 @@ static void on_tick(void *arg)
 prf_status_t prf_host_submit(prf_host_t *self, const prf_job_t *job, prf_error_t *err)
 {
     if (self->state != IDLE)
-        return prf_fail(err, PRF_EBUSY, "the board is not idle");
+        return prf_fail(err, PRF_EBUSY, "the board is not idle: wait until it is");
     prf_job_t copy = *job;
     prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = &copy, .count = 1}};
     prf_status_t status = prf_pipe_send(&self->pipe, &frame, err);

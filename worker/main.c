@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* main.c - prfarm-worker's command line. The same program is the daemon and, started by the daemon with --backend-host, the
  * process that a board's backend lives in. */
-#include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,101 +11,111 @@
 #include "agent.h"
 #include "backends/registry.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/process.h"
 
-enum { MAX_OPTIONS = 64, HOST_FD = 3 };
-
-/* The options that take one text come first: each has a place of its own in args_t. */
-enum { FARM = 0, BOARD, KIND, BACKEND, STATE, CREDIT, LOG, KEY, SERVER, TEXTS, OPTION = TEXTS, PLUGIN, HOST, LIST, VERSION, HELP };
+enum { HOST_FD = 3 };
 
 typedef struct {
-    const char *text[TEXTS];
-    const char *options[MAX_OPTIONS];
-    size_t option_count;
+    const char *farm, *board, *kind, *backend, *plugin, *state, *log, *key, *server; /* borrowed */
+    prf_words_t options;
+    uint64_t credit;
     bool host, list;
-    char plugin[PATH_MAX + 8]; /* "path=FILE" */
+    char path[PATH_MAX + 8]; /* "path=FILE": --plugin as an option of its backend */
 } args_t;
 
-static const char help[] =
-    "usage: prfarm-worker --kind KIND --backend NAME [--option KEY=VALUE]... [--farm FARM]\n"
-    "\n"
-    "Serves one board: takes jobs from the farm's coordinator, measures them, hands the results back.\n"
-    "The board runs in a process of its own; when its driver crashes or hangs, that costs one job.\n"
-    "\n"
-    "  --kind KIND         what the board is called in campaign files, such as cpu or zcu102\n"
-    "  --backend NAME      how the board is driven; --list-backends tells the names\n"
-    "  --option KEY=VALUE  an option of the backend; may be given often\n"
-    "  --plugin FILE       the backend is this shared object (short for --backend plugin --option path=FILE)\n"
-    "  --farm FARM         the coordinator: tcp://HOST:PORT, ipc://PATH (default " PRF_FARM_DEFAULT ")\n"
-    "  --key FILE          this board's secret key, for a farm with keys (prfarm keygen makes one)\n"
-    "  --server KEY        that farm's public key, or its file\n"
-    "  --board NAME        this board's name, unique in the farm (default: host name and process id); with a fixed one a worker\n"
-    "                      that is started again hands over the results that it had not handed over before\n"
-    "  --state DIR         keeps the model and results that wait for the coordinator here, for this worker alone\n"
-    "                      (default: $STATE_DIRECTORY, or ~/.local/state/prfarm/BOARD)\n"
-    "  --credit N          jobs to hold at a time, 1 to 256 (default 4)\n"
-    "  --log LEVEL         error, warn, info or debug (default info); the log goes to standard error\n"
-    "  --list-backends     prints the built-in backends and their options\n"
-    "  --version, --help\n"
-    "\n"
-    "What is not given of --farm, --key and --server comes from PRFARM_FARM, PRFARM_KEY and PRFARM_SERVER.\n"
-    "\n"
-    "Example: a simulated board and the real processor, for the coordinator on this machine\n"
-    "  prfarm-worker --kind zcu102 --backend sim --option board=zcu102\n"
-    "  prfarm-worker --kind cpu --backend onednn --option threads=1\n";
-
-static prf_status_t take_option(args_t *args, const char *option, prf_error_t *err)
-{
-    if (args->option_count == MAX_OPTIONS)
-        return prf_fail(err, PRF_EUSAGE, "more than %d --option", MAX_OPTIONS);
-    args->options[args->option_count++] = option;
-    return PRF_OK;
-}
-
-static prf_status_t take_plugin(args_t *args, const char *path, prf_error_t *err)
-{
-    args->text[BACKEND] = "plugin";
-    if (snprintf(args->plugin, sizeof args->plugin, "path=%s", path) >= (int)sizeof args->plugin)
-        return prf_fail(err, PRF_EUSAGE, "--plugin: path too long");
-    return take_option(args, args->plugin, err);
-}
-
-static const struct option long_options[] = {
-    {"farm", required_argument, NULL, FARM},     {"board", required_argument, NULL, BOARD},
-    {"kind", required_argument, NULL, KIND},     {"backend", required_argument, NULL, BACKEND},
-    {"option", required_argument, NULL, OPTION}, {"plugin", required_argument, NULL, PLUGIN},
-    {"state", required_argument, NULL, STATE},   {"credit", required_argument, NULL, CREDIT},
-    {"log", required_argument, NULL, LOG},       {"backend-host", no_argument, NULL, HOST},
-    {"list-backends", no_argument, NULL, LIST},  {"version", no_argument, NULL, VERSION},
-    {"key", required_argument, NULL, KEY},       {"server", required_argument, NULL, SERVER},
-    {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
+static const prf_word_t environment[] = {
+    {"PRFARM_FARM", "stands for --farm where that is not given"},
+    {"PRFARM_KEY", "stands for --key: the file's name, never the key itself"},
+    {"PRFARM_SERVER", "stands for --server"},
+    {"STATE_DIRECTORY", "stands for --state; systemd sets it"},
+    {NULL, NULL},
 };
 
-/* Returns PRF_ECANCELLED when what was asked for is already done. */
-static prf_status_t parse(int argc, char **argv, args_t *args, prf_error_t *err)
+static const prf_usage_t usage = {
+    .program = "prfarm-worker",
+    .synopsis = "--kind KIND --backend NAME [--option KEY=VALUE]... [--farm FARM]",
+    .purpose = "Serves one board: takes jobs from the farm's coordinator, measures them, hands the results back.",
+    .text = "The board runs in a process of its own; when its driver crashes or hangs, that costs one job.\n"
+            "A simulated board and the real processor, for the coordinator on this machine:\n\n"
+            "  prfarm-worker --kind zcu102 --backend sim --option board=zcu102\n"
+            "  prfarm-worker --kind cpu --backend onednn --option threads=1\n",
+    .environment = environment,
+};
+
+static bool parse(int argc, char **argv, args_t *args, int *code)
 {
-    prf_status_t status = PRF_OK;
-    opterr = 0;
-    for (int c; !status && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        if (c >= 0 && c < TEXTS)
-            args->text[c] = optarg;
-        else if (c == OPTION)
-            status = take_option(args, optarg, err);
-        else if (c == PLUGIN)
-            status = take_plugin(args, optarg, err);
-        else if (c == HOST)
-            args->host = true;
-        else if (c == LIST)
-            args->list = true;
-        else if (c == VERSION || c == HELP) {
-            fputs(c == HELP ? help : "prfarm-worker " PRF_VERSION "\n", stdout);
-            return PRF_ECANCELLED;
-        } else
-            status = prf_fail(err, PRF_EUSAGE, "'%.80s' is unknown or lacks its value: see prfarm-worker --help", argv[optind - 1]);
-    }
-    if (!status && optind < argc)
-        status = prf_fail(err, PRF_EUSAGE, "'%.80s': prfarm-worker takes options only, see --help", argv[optind]);
-    return status;
+    const prf_option_t options[] = {
+        {.name = "kind",
+         .value = "KIND",
+         .help = "what the board is called in campaign files, such as cpu or zcu102",
+         .text = &args->kind},
+        {.name = "backend",
+         .value = "NAME",
+         .help = "how the board is driven; --list-backends tells the names",
+         .complete = "onednn sim exec replay plugin",
+         .text = &args->backend},
+        {.name = "option", .value = "KEY=VALUE", .help = "an option of the backend; may be given often", .list = &args->options},
+        {.name = "plugin",
+         .value = "FILE",
+         .help = "the backend is this shared object (short for --backend plugin --option path=FILE)",
+         .complete = ".so",
+         .text = &args->plugin},
+        {.name = "farm",
+         .value = "FARM",
+         .help = "the coordinator: tcp://HOST:PORT, ipc://PATH (default " PRF_FARM_DEFAULT ")",
+         .text = &args->farm},
+        {.name = "key",
+         .value = "FILE",
+         .help = "this board's secret key, for a farm with keys (prfarm keygen makes one)",
+         .text = &args->key},
+        {.name = "server",
+         .value = "KEY",
+         .help = "that farm's public key, or its file",
+         .complete = ".pub",
+         .text = &args->server},
+        {.name = "board",
+         .value = "NAME",
+         .help =
+             "this board's name, unique in the farm (default: host name and process id); with a fixed one a worker that is started "
+             "again hands over the results that it had not handed over before",
+         .text = &args->board},
+        {.name = "state",
+         .value = "DIR",
+         .help =
+             "keeps the model and results that wait for the coordinator here, for this worker alone (default: $STATE_DIRECTORY, or "
+             "~/.local/state/prfarm/BOARD)",
+         .text = &args->state},
+        {.name = "credit",
+         .value = "N",
+         .help = "jobs to hold at a time, 1 to 256 (default 4)",
+         .number = &args->credit,
+         .lo = 1,
+         .hi = PRF_AGENT_MAX_CREDIT},
+        {.name = "log",
+         .value = "LEVEL",
+         .help = "error, warn, info or debug (default info); the log goes to standard error",
+         .complete = "error warn info debug",
+         .text = &args->log},
+        {.name = "list-backends", .help = "prints the built-in backends and their options", .flag = &args->list},
+        {.name = "backend-host", .flag = &args->host}, /* for the process that the daemon starts */
+        {.name = NULL},
+    };
+    return prf_options_parse(&usage, options, argc, argv, NULL, code);
+}
+
+/* --plugin is short for a backend and its option. */
+static prf_status_t take_plugin(args_t *args, prf_error_t *err)
+{
+    if (!args->plugin)
+        return PRF_OK;
+    if (args->options.count == PRF_OPTION_WORDS)
+        return prf_fail(err, PRF_EUSAGE, "more than %d --option, --plugin counted in: leave some out", (int)PRF_OPTION_WORDS);
+    if (snprintf(args->path, sizeof args->path, "path=%s", args->plugin) >= (int)sizeof args->path)
+        return prf_fail(err, PRF_EUSAGE, "--plugin: path too long: use a shorter one");
+    args->backend = "plugin";
+    args->options.items[args->options.count++] = args->path;
+    return PRF_OK;
 }
 
 static void list_backends(void)
@@ -144,42 +152,29 @@ static prf_status_t default_state(const char *board, char path[PATH_MAX], prf_er
     return PRF_OK;
 }
 
-static prf_status_t parse_credit(const char *text, unsigned *out, prf_error_t *err)
-{
-    char *end;
-    errno = 0;
-    unsigned long value = text ? strtoul(text, &end, 10) : PRF_AGENT_CREDIT;
-    if (text && (end == text || *end || errno || value < 1 || value > PRF_AGENT_MAX_CREDIT))
-        return prf_fail(err, PRF_EUSAGE, "--credit %.40s: use a number from 1 to %d", text, PRF_AGENT_MAX_CREDIT);
-    *out = (unsigned)value;
-    return PRF_OK;
-}
-
 static prf_status_t check_names(const args_t *args, prf_error_t *err)
 {
-    if (!args->text[KIND])
-        return prf_fail(err, PRF_EUSAGE, "--kind is missing: what the board is called in campaign files");
-    if (!args->text[BACKEND])
-        return prf_fail(err, PRF_EUSAGE, "--backend is missing: prfarm-worker --list-backends tells which there are");
-    prf_status_t status = prf_name_check("--kind", args->text[KIND], err);
-    return status ? status : prf_name_check("--board", args->text[BOARD], err);
+    if (!args->kind)
+        return prf_fail(err, PRF_EUSAGE, "--kind is missing: give what the board is called in campaign files");
+    if (!args->backend)
+        return prf_fail(err, PRF_EUSAGE, "--backend is missing: give one of those that prfarm-worker --list-backends tells");
+    prf_status_t status = prf_name_check("--kind", args->kind, err);
+    return status ? status : prf_name_check("--board", args->board, err);
 }
 
 static prf_status_t run(const args_t *args, prf_error_t *err)
 {
     char program[PATH_MAX], state[PATH_MAX];
-    prf_agent_options_t options = {.program = program, .state_dir = args->text[STATE]};
-    options.serve = (prf_serve_t){args->text[BACKEND], args->options, args->option_count, args->text[BOARD], args->text[KIND]};
+    prf_agent_options_t options = {.program = program, .state_dir = args->state, .credit = (unsigned)args->credit};
+    options.serve = (prf_serve_t){args->backend, args->options.items, args->options.count, args->board, args->kind};
     prf_process_sibling("prfarm-worker", program, sizeof program);
-    prf_status_t status = parse_credit(args->text[CREDIT], &options.credit, err);
-    if (!status)
-        status = prf_endpoints_parse(&options.farm, prf_farm_or_default(args->text[FARM]), err);
-    if (!status && !args->text[STATE]) {
-        status = default_state(args->text[BOARD], state, err);
+    prf_status_t status = prf_endpoints_parse(&options.farm, prf_farm_or_default(args->farm), err);
+    if (!status && !args->state) {
+        status = default_state(args->board, state, err);
         options.state_dir = state;
     }
     if (!status)
-        status = prf_identity_load(&options.identity, args->text[KEY], args->text[SERVER], err);
+        status = prf_identity_load(&options.identity, args->key, args->server, err);
     if (!status)
         status = prf_agent_run(&options, err);
     prf_identity_wipe(&options.identity);
@@ -188,27 +183,27 @@ static prf_status_t run(const args_t *args, prf_error_t *err)
 
 int main(int argc, char **argv)
 {
-    args_t args = {0};
+    args_t args = {.credit = PRF_AGENT_CREDIT};
     char board[PRF_NAME];
     prf_error_t err = {0};
     prf_log_level_t level = PRF_LOG_INFO;
-    prf_status_t status = parse(argc, argv, &args, &err);
-    if (status == PRF_ECANCELLED)
-        return 0;
+    int code;
+    if (!parse(argc, argv, &args, &code))
+        return code;
+    prf_status_t status = take_plugin(&args, &err);
     if (!status && args.list) {
         list_backends();
         return 0;
     }
     default_board(board);
-    if (!args.text[BOARD])
-        args.text[BOARD] = board;
-    if (!status && args.text[LOG])
-        status = prf_log_level_parse(args.text[LOG], &level, &err);
+    if (!args.board)
+        args.board = board;
+    if (!status && args.log)
+        status = prf_log_level_parse(args.log, &level, &err);
     if (!status)
         status = check_names(&args, &err);
     if (!status && args.host)
-        return prf_serve(&(prf_serve_t){args.text[BACKEND], args.options, args.option_count, args.text[BOARD], args.text[KIND]},
-                         HOST_FD);
+        return prf_serve(&(prf_serve_t){args.backend, args.options.items, args.options.count, args.board, args.kind}, HOST_FD);
     prf_log_init("prfarm-worker", level);
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no reason to die */
     if (!status)

@@ -27,7 +27,9 @@ struct prf_models {
 static prf_status_t path_of(const prf_models_t *self, const char *suffix, char path[PATH_MAX], prf_error_t *err)
 {
     int len = snprintf(path, PATH_MAX, "%s/%s.%s", self->folder, self->kind, suffix);
-    return len > 0 && len < PATH_MAX ? PRF_OK : prf_fail(err, PRF_EINVAL, "%.200s: path too long", self->folder);
+    return len > 0 && len < PATH_MAX
+               ? PRF_OK
+               : prf_fail(err, PRF_EINVAL, "%.200s: path too long: choose another folder with --state", self->folder);
 }
 
 static prf_status_t decode(const prf_models_t *self, const void *bytes, size_t len, prf_model_t **out, prf_error_t *err)
@@ -35,7 +37,8 @@ static prf_status_t decode(const prf_models_t *self, const void *bytes, size_t l
     prf_model_t *model = NULL;
     prf_status_t status = prf_model_decode(&model, bytes, len, err);
     if (!status && strcmp(prf_model_kind(model), self->kind) != 0) {
-        status = prf_fail(err, PRF_ECORRUPT, "it is a model of %s, not of %s", prf_model_kind(model), self->kind);
+        status = prf_fail(err, PRF_ECORRUPT, "it is a model of %s, not of %s: give this worker that --kind", prf_model_kind(model),
+                          self->kind);
         prf_model_destroy(&model);
     }
     if (!status)
@@ -53,7 +56,7 @@ static prf_status_t read_note(const prf_models_t *self, prf_model_version_t *not
     if (status)
         return status;
     if (sscanf(text, "%u %32s", &note->version, hex) != 2 || note->version == 0)
-        status = prf_fail(err, PRF_ECORRUPT, "%.200s: no version and digest", path);
+        status = prf_fail(err, PRF_ECORRUPT, "%.200s: no version and digest: delete it", path);
     free(text);
     return status;
 }
@@ -74,7 +77,7 @@ static prf_status_t load(prf_models_t *self, prf_error_t *err)
     prf_digest(&note.digest, bytes, len);
     prf_digest_hex(&note.digest, found);
     if (strcmp(expected, found) != 0)
-        status = prf_fail(err, PRF_ECORRUPT, "its digest is not the one noted beside it");
+        status = prf_fail(err, PRF_ECORRUPT, "its digest is not the one noted beside it: delete both");
     if (!status)
         status = decode(self, bytes, len, &self->model, err);
     free(bytes);
@@ -95,7 +98,7 @@ prf_status_t prf_models_open(prf_models_t **out, const char *state_dir, const ch
     int len = snprintf(self->folder, sizeof self->folder, "%s/models", state_dir);
     prf_status_t status = len > 0 && (size_t)len < sizeof self->folder
                               ? prf_file_mkdirs(self->folder, 0755, err)
-                              : prf_fail(err, PRF_EINVAL, "state folder %.60s...: path too long", state_dir);
+                              : prf_fail(err, PRF_EINVAL, "state folder %.60s...: path too long: use a shorter one", state_dir);
     if (status) {
         prf_models_close(&self);
         return prf_fail_prefix(err, status, "the state folder cannot be made, choose another with --state");
@@ -196,9 +199,10 @@ static prf_status_t install(prf_models_t *self, prf_error_t *err)
     prf_model_t *model = NULL;
     char path[PATH_MAX];
     prf_digest(&digest, self->buffer, self->filled);
-    prf_status_t status = same(&digest, &self->wanted.digest)
-                              ? decode(self, self->buffer, self->filled, &model, err)
-                              : prf_fail(err, PRF_ECORRUPT, "the bytes that came do not have the digest that was offered");
+    prf_status_t status =
+        same(&digest, &self->wanted.digest)
+            ? decode(self, self->buffer, self->filled, &model, err)
+            : prf_fail(err, PRF_ECORRUPT, "the bytes that came do not have the digest that was offered: restart the coordinator");
     self->has_bad = status != PRF_OK;
     self->bad = self->wanted.digest;
     if (!status)
@@ -225,7 +229,9 @@ prf_status_t prf_models_chunk(prf_models_t *self, const prf_digest_t *digest, ui
         return PRF_OK;
     prf_status_t status = PRF_OK;
     if (total != self->wanted.bytes || len == 0 || len > self->wanted.bytes - offset)
-        status = prf_fail(err, PRF_EPEER, "model version %u of %s: a chunk of %zu bytes at %llu of %llu, but %llu were offered",
+        status = prf_fail(err, PRF_EPEER,
+                          "model version %u of %s: a chunk of %zu bytes at %llu of %llu, but %llu were offered: is the coordinator "
+                          "of this version?",
                           self->wanted.version, self->kind, len, (unsigned long long)offset, (unsigned long long)total,
                           (unsigned long long)self->wanted.bytes);
     if (!status) {

@@ -92,7 +92,7 @@ prf_status_t prf_outbox_add(prf_outbox_t *self, const prf_result_t *result, prf_
     while (i < self->count && (self->entries[i].result.id != result->id || self->entries[i].result.attempt != result->attempt))
         i++;
     if (i == PRF_OUTBOX_CAP)
-        return prf_fail(err, PRF_EBUSY, "%d results wait for the coordinator's commit", PRF_OUTBOX_CAP);
+        return prf_fail(err, PRF_EBUSY, "%d results wait for the coordinator's commit: is its disk too slow?", PRF_OUTBOX_CAP);
     entry_t *entry = &self->entries[i];
     *entry = (entry_t){.result = *result, .slot = i < self->count ? entry->slot : NO_SLOT};
     if (i == self->count)

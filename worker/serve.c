@@ -94,10 +94,13 @@ static prf_status_t check_facts(const prf_board_facts_t *facts, prf_error_t *err
     for (; ok && *print; print++)
         ok = *print >= 0x20 && *print < 0x7f;
     if (!ok)
-        return prf_fail(err, PRF_EPEER, "the board's fingerprint must be 1 to %d printable characters", PRF_FINGERPRINT - 1);
+        return prf_fail(err, PRF_EPEER, "the board's fingerprint must be 1 to %d printable characters: mend its backend",
+                        PRF_FINGERPRINT - 1);
     if (facts->kinds == 0 || facts->kinds >> PRF_LAYER_KINDS || facts->dtypes == 0 || facts->dtypes >> PRF_DTYPES)
-        return prf_fail(err, PRF_EPEER, "the board tells layer kinds %#x and data types %#x: at least one of each, and known ones",
-                        facts->kinds, facts->dtypes);
+        return prf_fail(
+            err, PRF_EPEER,
+            "the board tells layer kinds %#x and data types %#x: let its backend tell at least one of each, and known ones",
+            facts->kinds, facts->dtypes);
     return PRF_OK;
 }
 

@@ -229,7 +229,7 @@ static prf_status_t name_files(prf_spool_t *self, const char *folder, const prf_
     bool fits = snprintf(self->folder, sizeof self->folder, "%s", folder) < (int)sizeof self->folder &&
                 snprintf(self->path, sizeof self->path, "%s/%s-%s-%.*s.v1", folder, who->board, who->kind, SHORT_DIGEST, hex) <
                     (int)sizeof self->path;
-    return fits ? PRF_OK : prf_fail(err, PRF_EINVAL, "%.200s...: path too long", folder);
+    return fits ? PRF_OK : prf_fail(err, PRF_EINVAL, "%.200s...: path too long: use a shorter one", folder);
 }
 
 static void release(prf_spool_t **self)

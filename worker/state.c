@@ -17,7 +17,7 @@ prf_status_t prf_state_lock(int *fd, const char *folder, prf_error_t *err)
     long owner = 0;
     prf_status_t status = prf_file_mkdirs(folder, 0755, err);
     if (!status && snprintf(path, sizeof path, "%s/lock", folder) >= (int)sizeof path)
-        status = prf_fail(err, PRF_EINVAL, "%.60s...: path too long", folder);
+        status = prf_fail(err, PRF_EINVAL, "%.60s...: path too long: use a shorter one", folder);
     if (status)
         return prf_fail_prefix(err, status, "the state folder cannot be made, choose another with --state");
     uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;

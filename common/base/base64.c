@@ -23,7 +23,7 @@ prf_status_t prf_base64_decode(void **bytes, size_t *len, const char *text, size
         return prf_fail(err, PRF_ENOMEM, "%zu bytes", cap);
     if (sodium_base642bin(decoded, cap, text, text_len, NULL, len, NULL, VARIANT) != 0) {
         free(decoded);
-        return prf_fail(err, PRF_EPARSE, "no base64 (RFC 4648)");
+        return prf_fail(err, PRF_EPARSE, "no base64 (RFC 4648): encode it anew");
     }
     *bytes = decoded;
     return PRF_OK;

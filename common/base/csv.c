@@ -113,10 +113,13 @@ static prf_status_t split(const prf_csv_t *self, char *line, char *fields[PRF_CS
     size_t n = 0;
     while (!last) {
         if (n == PRF_CSV_COLUMNS)
-            return prf_fail(err, PRF_EPARSE, "%s: more than %d columns", self->where, PRF_CSV_COLUMNS);
+            return prf_fail(err, PRF_EPARSE, "%s: more than %d columns: leave out those that are not needed", self->where,
+                            PRF_CSV_COLUMNS);
         if (!take_field(&line, &fields[n], &last))
-            return prf_fail(err, PRF_EPARSE, "%s: field %zu: a quote that is not closed or not at the field's end", self->where,
-                            n + 1);
+            return prf_fail(
+                err, PRF_EPARSE,
+                "%s: field %zu: a quote that is not closed or not at the field's end: write \"\" for one within a field",
+                self->where, n + 1);
         n++;
     }
     *count = n;
@@ -140,7 +143,7 @@ static prf_status_t read_header(prf_csv_t *self, prf_error_t *err)
     for (size_t i = 0; !status && i < self->columns; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(self->names[i], self->names[j]) == 0)
-                return prf_fail(err, PRF_EPARSE, "%s: two columns are called '%.40s'", self->where, self->names[i]);
+                return prf_fail(err, PRF_EPARSE, "%s: two columns are called '%.40s': rename one", self->where, self->names[i]);
     return status;
 }
 
@@ -186,7 +189,7 @@ prf_status_t prf_csv_find(const prf_csv_t *self, const char *name, size_t *colum
         if (used < sizeof known)
             used += (size_t)snprintf(known + used, sizeof known - used, "%s%.40s", i ? ", " : "", self->names[i]);
     }
-    return prf_fail(err, PRF_ENOTFOUND, "%.120s: no column '%.40s': there are %s", self->path, name, known);
+    return prf_fail(err, PRF_ENOTFOUND, "%.120s: no column '%.40s': use one of %s", self->path, name, known);
 }
 
 prf_status_t prf_csv_next(prf_csv_t *self, bool *more, prf_error_t *err)
@@ -203,7 +206,8 @@ prf_status_t prf_csv_next(prf_csv_t *self, bool *more, prf_error_t *err)
     size_t count;
     prf_status_t status = split(self, line, self->fields, &count, err);
     if (!status && count != self->columns)
-        return prf_fail(err, PRF_EPARSE, "%s: %zu fields, but the header names %zu columns", self->where, count, self->columns);
+        return prf_fail(err, PRF_EPARSE, "%s: %zu fields, but the header names %zu columns: correct the line", self->where, count,
+                        self->columns);
     return status;
 }
 
@@ -220,7 +224,8 @@ prf_status_t prf_csv_number(const prf_csv_t *self, size_t column, double *out, p
     while (*end == ' ')
         end++;
     if (end == text || *end != '\0' || !isfinite(value))
-        return prf_fail(err, PRF_EPARSE, "%s: %.40s: '%.40s' is no number", self->where, self->names[column], text);
+        return prf_fail(err, PRF_EPARSE, "%s: %.40s: '%.40s' is no number: correct it, or leave the row out", self->where,
+                        self->names[column], text);
     *out = value;
     return PRF_OK;
 }

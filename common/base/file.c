@@ -17,9 +17,10 @@ static prf_status_t read_all(int fd, const char *path, size_t limit, char **data
     if (fstat(fd, &st) != 0)
         return prf_fail_sys(err, errno, "%s", path);
     if (!S_ISREG(st.st_mode))
-        return prf_fail(err, PRF_EINVAL, "%s: not a regular file", path);
+        return prf_fail(err, PRF_EINVAL, "%s: not a regular file: name one", path);
     if ((unsigned long long)st.st_size > limit)
-        return prf_fail(err, PRF_EINVAL, "%s: %lld bytes, more than the limit of %zu", path, (long long)st.st_size, limit);
+        return prf_fail(err, PRF_EINVAL, "%s: %lld bytes, more than the limit of %zu: is it the right file?", path,
+                        (long long)st.st_size, limit);
     size_t size = (size_t)st.st_size, used = 0;
     char *buffer = malloc(size + 1);
     if (!buffer)
@@ -94,7 +95,7 @@ prf_status_t prf_file_write(const char *path, const void *data, size_t len, prf_
     if (status)
         return status;
     if (snprintf(beside, sizeof beside, "%s.tmp-%ld", path, (long)getpid()) >= (int)sizeof beside)
-        return prf_fail(err, PRF_EINVAL, "%s: path too long", path);
+        return prf_fail(err, PRF_EINVAL, "%.300s...: path too long: use a shorter one", path);
     int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return prf_fail_sys(err, errno, "%s", path);
@@ -115,7 +116,7 @@ prf_status_t prf_file_mkdirs(const char *path, unsigned mode, prf_error_t *err)
 {
     char copy[PATH_MAX];
     if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
-        return prf_fail(err, PRF_EINVAL, "%s: path too long", path);
+        return prf_fail(err, PRF_EINVAL, "%.300s...: path too long: use a shorter one", path);
     for (char *p = copy + 1;; p++) {
         if (*p != '/' && *p != '\0')
             continue;
@@ -131,6 +132,6 @@ prf_status_t prf_file_mkdirs(const char *path, unsigned mode, prf_error_t *err)
     if (stat(path, &st) != 0)
         return prf_fail_sys(err, errno, "%s", path);
     if (!S_ISDIR(st.st_mode))
-        return prf_fail(err, PRF_EIO, "%s: is a file, not a folder", path);
+        return prf_fail(err, PRF_EIO, "%s: is a file, not a folder: choose another name", path);
     return PRF_OK;
 }

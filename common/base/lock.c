@@ -19,8 +19,9 @@ prf_status_t prf_lock_take(int *fd, const char *path, long *owner, prf_error_t *
         (void)!pread(file, text, sizeof text - 1, 0);
         *owner = atol(text);
         close(file);
-        return e == EWOULDBLOCK ? prf_fail(err, PRF_EBUSY, "%s is locked by process %ld", path, *owner)
-                                : prf_fail_sys(err, e, "%s", path);
+        return e == EWOULDBLOCK
+                   ? prf_fail(err, PRF_EBUSY, "%s is locked by process %ld: end that, or choose another place", path, *owner)
+                   : prf_fail_sys(err, e, "%s", path);
     }
     /* For the message above only. */
     int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());

@@ -2,7 +2,9 @@
 /* status.h - how every fallible function of prfarm reports its outcome. Pure; any thread.
  *
  * A function that can fail returns prf_status_t and, when the caller passes one, fills a prf_error_t with a sentence that
- * names the thing, the place and the remedy. Callers branch on the code, people read the text. */
+ * names the thing, the place and the remedy: "campaign.yaml:14: conv2d.c: 0..512 starts below 1: use 1 to 1048576". Callers branch
+ * on the code, people read the text. tests/errors/list shows all of them, and its check fails over one that leaves its reader
+ * without a remedy. */
 #ifndef PRF_BASE_STATUS_H
 #define PRF_BASE_STATUS_H
 
@@ -34,6 +36,7 @@ typedef enum {
     PRF_EINTERNAL,    /* our own bug */
     PRF_EDENIED,      /* this key, or a program without one, is not allowed to do that */
     PRF_EIMPLAUSIBLE, /* a board told a latency that cannot be */
+    PRF_EDIFFERS,     /* two things that were to agree do not */
     PRF_STATUS_COUNT
 } prf_status_t;
 
@@ -43,7 +46,9 @@ typedef struct {
     char text[480]; /* one line, no newline, no secrets */
 } prf_error_t;
 
-/* Fills *err (may be NULL) and returns `code`, so that a function can `return prf_fail(err, PRF_EINVAL, "...")`. */
+/* Fills *err (may be NULL) and returns `code`, so that a function can `return prf_fail(err, PRF_EINVAL, "...")`.
+ * For PRF_ENOMEM the text names what the memory was for, "a frame of 9 bytes"; that it ran out and what helps is added here, as
+ * for PRF_EINTERNAL. A text that was passed on and has it already stays as it is. */
 prf_status_t prf_fail(prf_error_t *err, prf_status_t code, const char *fmt, ...) PRF_PRINTF(3, 4);
 
 /* The static analyser does not follow variadic calls; this tells it that what comes back is `code`. */
@@ -52,7 +57,8 @@ prf_status_t prf_fail(prf_error_t *err, prf_status_t code, const char *fmt, ...)
 #endif
 
 /* The same for a failed system call: appends strerror(sys_errno); ENOSPC and EDQUOT become PRF_ENOSPC, ENOMEM PRF_ENOMEM,
- * EADDRINUSE PRF_EBUSY, ENOENT PRF_ENOTFOUND, everything else PRF_EIO. */
+ * EADDRINUSE PRF_EBUSY, ENOENT PRF_ENOTFOUND, everything else PRF_EIO. What helps against that errno comes last, so that the
+ * text need only name the file or the thing. */
 prf_status_t prf_fail_sys(prf_error_t *err, int sys_errno, const char *fmt, ...) PRF_PRINTF(3, 4);
 
 #ifdef __clang_analyzer__ /* as above: whatever it becomes, it is a failure */
@@ -61,6 +67,10 @@ prf_status_t prf_fail_sys(prf_error_t *err, int sys_errno, const char *fmt, ...)
 
 /* Puts "prefix: " before the text that *err already holds and returns its code. NULL-safe: then returns `code`. */
 prf_status_t prf_fail_prefix(prf_error_t *err, prf_status_t code, const char *fmt, ...) PRF_PRINTF(3, 4);
+
+/* Puts ": remedy" behind the text that *err already holds, unless it is in it, and returns its code: for a caller whose callees
+ * know what is wrong and where, but not what it is a part of. NULL-safe: then returns `code`. */
+prf_status_t prf_fail_remedy(prf_error_t *err, prf_status_t code, const char *remedy);
 
 /* Stable lower-case name ("ok", "invalid value", ...); never NULL. */
 const char *prf_status_name(prf_status_t code);

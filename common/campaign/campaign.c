@@ -45,7 +45,7 @@ static prf_status_t read_word(const prf_yaml_node_t *node, const char *what, siz
         return prf_yaml_fail(node, err, PRF_EINVAL, "%s: %zu characters: use 1 to %zu", what, len, cap - 1);
     for (const char *c = *out; *c; c++)
         if (iscntrl((unsigned char)*c))
-            return prf_yaml_fail(node, err, PRF_EINVAL, "%s: '%.60s' holds a control character", what, *out);
+            return prf_yaml_fail(node, err, PRF_EINVAL, "%s: '%.60s' holds a control character: leave it out", what, *out);
     return PRF_OK;
 }
 
@@ -83,7 +83,7 @@ static prf_status_t read_option(const prf_yaml_node_t *node, prf_campaign_board_
 {
     const char *key = prf_yaml_key(node);
     if (strlen(key) >= PRF_NAME || strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(key))
-        return prf_yaml_fail_key(node, err, PRF_EINVAL, "option '%.40s': a key is made of letters, digits, '_', '.' and '-'", key);
+        return prf_yaml_fail_key(node, err, PRF_EINVAL, "option '%.40s': use letters, digits, '_', '.' and '-' for a key", key);
     if (prf_yaml_kind(node) != PRF_YAML_LIST)
         return add_option(node, key, board, err);
     prf_status_t status = PRF_OK;
@@ -111,7 +111,7 @@ static prf_status_t read_board(const prf_yaml_node_t *node, prf_campaign_t *c, p
         return status;
     for (size_t i = 0; i + 1 < c->board_count; i++)
         if (strcmp(c->boards[i].kind, board->kind) == 0)
-            return prf_yaml_fail(kind, err, PRF_EINVAL, "board kind '%s' is given twice: for several boards of a kind use workers",
+            return prf_yaml_fail(kind, err, PRF_EINVAL, "board kind '%s' is given twice: use workers for several boards of a kind",
                                  board->kind);
     int64_t count = 1;
     if ((backend && (status = read_name(backend, "backend", board->backend, err))) ||
@@ -300,7 +300,7 @@ static prf_status_t read_networks(const prf_yaml_node_t *node, prf_campaign_t *c
             return prf_yaml_fail(n, err, PRF_EINVAL, "too many networks: a campaign may have %d", (int)PRF_CAMPAIGN_NETWORKS);
         for (size_t i = 0; i < c->network_count; i++)
             if (strcmp(c->networks[i], path) == 0)
-                return prf_yaml_fail(n, err, PRF_EINVAL, "'%.200s' is listed twice", path);
+                return prf_yaml_fail(n, err, PRF_EINVAL, "'%.200s' is listed twice: leave one out", path);
         if (!(c->networks[c->network_count] = strdup(path)))
             return prf_fail(err, PRF_ENOMEM, "networks");
         c->network_count++;

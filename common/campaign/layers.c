@@ -48,9 +48,11 @@ static prf_status_t check_limits(const param_t *p, const prf_yaml_node_t *node, 
                                  prf_error_t *err)
 {
     if (lo < p->info->min)
-        return prf_yaml_fail(node, err, PRF_EINVAL, "%s: %.40s starts below %d", p->what, text, p->info->min);
+        return prf_yaml_fail(node, err, PRF_EINVAL, "%s: %.40s starts below %d: use %d to %d", p->what, text, p->info->min,
+                             p->info->min, p->info->max);
     if (hi > p->info->max)
-        return prf_yaml_fail(node, err, PRF_EINVAL, "%s: %.40s ends above %d", p->what, text, p->info->max);
+        return prf_yaml_fail(node, err, PRF_EINVAL, "%s: %.40s ends above %d: use %d to %d", p->what, text, p->info->max,
+                             p->info->min, p->info->max);
     if (lo > hi)
         return prf_yaml_fail(node, err, PRF_EINVAL, "%s: %.40s is upside down: write %lld..%lld", p->what, text, (long long)hi,
                              (long long)lo);
@@ -134,12 +136,12 @@ static prf_status_t read_list(const param_t *p, prf_dim_t *dim, prf_error_t *err
         if (status)
             return status;
         if (!read_value(p->info->param, text, strlen(text), &value))
-            return prf_yaml_fail(n, err, PRF_EINVAL, "%s: '%.40s': a list holds whole numbers", p->what, text);
+            return prf_yaml_fail(n, err, PRF_EINVAL, "%s: '%.40s': use whole numbers in a list", p->what, text);
         if ((status = check_limits(p, n, text, value, value, err)))
             return status;
         for (uint32_t i = 0; i < list.value_count; i++)
             if (list.values[i] == value)
-                return prf_yaml_fail(n, err, PRF_EINVAL, "%s: %lld is listed twice", p->what, (long long)value);
+                return prf_yaml_fail(n, err, PRF_EINVAL, "%s: %lld is listed twice: leave one out", p->what, (long long)value);
         list.values[list.value_count++] = (int32_t)value;
     }
     qsort(list.values, list.value_count, sizeof *list.values, compare_values);
@@ -169,7 +171,8 @@ static prf_status_t read_scaled(const param_t *p, prf_dim_t *dim, prf_error_t *e
     if (!log && strcmp(name, "linear") != 0)
         return prf_yaml_fail(scale, err, PRF_EINVAL, "%s: scale '%.40s': use linear or log", p->what, name);
     if (log && lo < 1)
-        return prf_yaml_fail(from, err, PRF_EINVAL, "%s: a logarithmic range starts at 1 or above, not at %lld", p->what,
+        return prf_yaml_fail(from, err, PRF_EINVAL,
+                             "%s: a logarithmic range starts at 1 or above, not at %lld: raise it, or use scale: linear", p->what,
                              (long long)lo);
     char text[48];
     snprintf(text, sizeof text, "%lld..%lld", (long long)lo, (long long)hi);
@@ -254,8 +257,9 @@ static prf_status_t step_param(const prf_yaml_node_t *entry, const char *what, c
     while (i < count && list[i] != *out)
         i++;
     if (i == count)
-        return prf_yaml_fail_key(entry, err, PRF_EINVAL, "%s.%s: the parameter is fixed or follows another one, so it has no step",
-                                 what, prf_yaml_key(entry));
+        return prf_yaml_fail_key(entry, err, PRF_EINVAL,
+                                 "%s.%s: the parameter is fixed or follows another one, so it has no step: leave it out", what,
+                                 prf_yaml_key(entry));
     return PRF_OK;
 }
 
@@ -288,7 +292,7 @@ static prf_status_t read_candidate_list(const prf_yaml_node_t *list, prf_param_t
             return status;
         for (uint32_t i = 0; i < out->candidate_count[param]; i++)
             if (out->candidates[param][i] == width)
-                return prf_yaml_fail(n, err, PRF_EINVAL, "candidates.%s: %lld is listed twice", prf_yaml_key(list),
+                return prf_yaml_fail(n, err, PRF_EINVAL, "candidates.%s: %lld is listed twice: leave one out", prf_yaml_key(list),
                                      (long long)width);
         out->candidates[param][out->candidate_count[param]++] = (int32_t)width;
     }
@@ -351,7 +355,8 @@ static prf_status_t read_boards(const prf_yaml_node_t *boards, const prf_campaig
         while (i < campaign->board_count && strcmp(campaign->boards[i].kind, name) != 0)
             i++;
         if (i == campaign->board_count)
-            return prf_yaml_fail(n, err, PRF_EINVAL, "there is no board '%.60s' under boards", name);
+            return prf_yaml_fail(n, err, PRF_EINVAL, "there is no board '%.60s' under boards: add it there, or name one that is",
+                                 name);
         mask |= UINT32_C(1) << i;
     }
     if (!mask)

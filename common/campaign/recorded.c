@@ -104,8 +104,8 @@ static prf_status_t read_row(const binding_t *b, const prf_recorded_spec_t *spec
         return status;
     out->latency_ns *= spec->unit_ns;
     if (!(out->latency_ns > 0) || !isfinite(out->latency_ns))
-        return prf_fail(err, PRF_EINVAL, "%s: %s is %.20s: a latency is above zero", prf_csv_where(b->csv), spec->latency.column,
-                        prf_csv_field(b->csv, b->latency));
+        return prf_fail(err, PRF_EINVAL, "%s: %s is %.20s: use latencies above zero, or leave the row out with `where`",
+                        prf_csv_where(b->csv), spec->latency.column, prf_csv_field(b->csv, b->latency));
     status = prf_layer_complete(&out->layer, err);
     return status ? prf_fail_prefix(err, status, "%s", prf_csv_where(b->csv)) : PRF_OK;
 }
@@ -131,8 +131,8 @@ static prf_status_t keep(gathered_t *all, const prf_observation_t *one, const bi
         size_t cap = all->cap ? 2 * all->cap : 1024;
         prf_observation_t *grown = realloc(all->items, cap * sizeof *grown);
         if (!grown)
-            return prf_fail(err, PRF_ENOMEM, "%s: no memory for more than %zu layers: narrow `where`", prf_csv_where(b->csv),
-                            all->count);
+            return prf_fail(err, PRF_ENOMEM, "%s: more than %zu layers, which a narrower `where` makes fewer",
+                            prf_csv_where(b->csv), all->count);
         all->items = grown;
         all->cap = cap;
     }
@@ -293,8 +293,9 @@ static prf_status_t finish(prf_recorded_t *self, gathered_t *all, const prf_reco
 {
     if (all->count < LEAST_ROWS)
         return prf_fail(err, PRF_EINVAL,
-                        "%s: %zu of %llu rows are left after `where` and without duplicates: at least %d are needed", path,
-                        all->count, (unsigned long long)all->rows, LEAST_ROWS);
+                        "%s: %zu of %llu rows are left after `where` and without duplicates, at least %d are needed: widen "
+                        "`where`, or record more",
+                        path, all->count, (unsigned long long)all->rows, LEAST_ROWS);
     prf_status_t status = find_space(&self->layer.space, all, spec, err);
     if (!status)
         status = split(self, all, spec, err);

@@ -183,7 +183,7 @@ static prf_status_t read_features(spec_t *spec, const prf_yaml_node_t *node, prf
             return prf_yaml_fail_prefix(item, err, status);
         for (size_t i = 0; i + 1 < spec->extra_count; i++)
             if (strcmp(spec->extras[i].column, extra->column) == 0)
-                return prf_yaml_fail(item, err, PRF_EINVAL, "features: '%s' is given twice", extra->column);
+                return prf_yaml_fail(item, err, PRF_EINVAL, "features: '%s' is given twice: leave one out", extra->column);
     }
     return PRF_OK;
 }

@@ -245,8 +245,9 @@ static prf_status_t syntax_error(const reader_t *r, struct fy_diag *diag)
     void *at = NULL;
     const struct fy_diag_error *e = fy_diag_errors_iterate(diag, &at);
     if (!e)
-        return prf_fail(r->err, PRF_EPARSE, "%.150s:1: this is not YAML", r->doc->name);
-    prf_fail(r->err, PRF_EPARSE, "%.150s:%d: column %d: not YAML: %.200s", r->doc->name, e->line, e->column, e->msg ? e->msg : "");
+        return prf_fail(r->err, PRF_EPARSE, "%.150s:1: this is not YAML: is this the right file?", r->doc->name);
+    prf_fail(r->err, PRF_EPARSE, "%.150s:%d: column %d: not YAML: %.200s: check indentation, quotes and brackets", r->doc->name,
+             e->line, e->column, e->msg ? e->msg : "");
     if (r->err)
         sanitize(r->err);
     return PRF_EPARSE;

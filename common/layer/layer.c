@@ -347,14 +347,15 @@ static prf_status_t check_meaning(const prf_layer_t *layer, prf_error_t *err)
         return prf_fail(err, PRF_EINVAL, "%s: groups = %d must divide c = %d and k = %d", name, p[PRF_P_GROUPS], p[PRF_P_C],
                         p[PRF_P_K]);
     if (volume(kinds[layer->kind].derive(layer).out) < 1)
-        return prf_fail(err, PRF_EINVAL, "%s: the kernel is larger than the padded input, so the output is empty", name);
+        return prf_fail(err, PRF_EINVAL,
+                        "%s: the kernel is larger than the padded input, so the output is empty: use a smaller kernel", name);
     return PRF_OK;
 }
 
 static prf_status_t check_layer(const prf_layer_t *layer, prf_error_t *err)
 {
     if ((unsigned)layer->kind >= PRF_LAYER_KINDS)
-        return prf_fail(err, PRF_EINVAL, "layer kind %d is unknown to this version", (int)layer->kind);
+        return prf_fail(err, PRF_EINVAL, "layer kind %d is unknown to this version: update prfarm", (int)layer->kind);
     for (size_t i = 0; i < kinds[layer->kind].param_count; i++) {
         prf_status_t status = check_range(layer, &kinds[layer->kind].params[i], err);
         if (status)
@@ -372,7 +373,8 @@ prf_status_t prf_layer_complete(prf_layer_t *layer, prf_error_t *err)
         if (*value != PRF_UNSET)
             continue;
         if (info->fallback == PRF_REQUIRED)
-            return prf_fail(err, PRF_EINVAL, "%s: parameter '%s' is missing", kinds[layer->kind].name, param_names[info->param]);
+            return prf_fail(err, PRF_EINVAL, "%s: parameter '%s' is missing: add %s=NUMBER", kinds[layer->kind].name,
+                            param_names[info->param], param_names[info->param]);
         *value = info->fallback >= 0 ? info->fallback : full.p[PRF_LIKE(info->fallback)];
     }
     prf_status_t status = check_layer(&full, err);
@@ -486,7 +488,7 @@ bool prf_block_equal(const prf_block_t *a, const prf_block_t *b)
 prf_status_t prf_block_check(const prf_block_t *block, prf_error_t *err)
 {
     if ((unsigned)block->dtype >= PRF_DTYPES)
-        return prf_fail(err, PRF_EINVAL, "data type %d is unknown to this version", (int)block->dtype);
+        return prf_fail(err, PRF_EINVAL, "data type %d is unknown to this version: update prfarm", (int)block->dtype);
     if (block->count < 1 || block->count > PRF_BLOCK_LAYERS)
         return prf_fail(err, PRF_EINVAL, "a block of %u layers: use 1 to %d", block->count, PRF_BLOCK_LAYERS);
     for (uint32_t i = 0; i < block->count; i++) {

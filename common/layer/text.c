@@ -32,14 +32,14 @@ static prf_status_t parse_pair(prf_block_t *block, prf_layer_t *layer, char *wor
     if (status)
         return status;
     if (layer->p[param] != PRF_UNSET)
-        return prf_fail(err, PRF_EPARSE, "%s.%s is given twice", prf_layer_kind_name(layer->kind), word);
+        return prf_fail(err, PRF_EPARSE, "%s.%s is given twice: leave one out", prf_layer_kind_name(layer->kind), word);
     return parse_integer(word, equals + 1, &layer->p[param], err);
 }
 
 static prf_status_t begin_layer(prf_block_t *block, const char *word, prf_error_t *err)
 {
     if (block->count == PRF_BLOCK_LAYERS)
-        return prf_fail(err, PRF_EINVAL, "more than %d layers in a block", PRF_BLOCK_LAYERS);
+        return prf_fail(err, PRF_EINVAL, "more than %d layers in a block: make two of it", PRF_BLOCK_LAYERS);
     for (int fn = 0; fn < PRF_FN_COUNT; fn++) {
         if (strcmp(word, prf_activation_name((prf_activation_t)fn)) != 0)
             continue;
@@ -70,7 +70,7 @@ prf_status_t prf_block_parse_pattern(prf_block_t *out, const char *text, prf_err
 {
     char copy[PRF_BLOCK_TEXT];
     if (snprintf(copy, sizeof copy, "%s", text) >= (int)sizeof copy)
-        return prf_fail(err, PRF_EPARSE, "a layer's text is longer than %d characters", PRF_BLOCK_TEXT - 1);
+        return prf_fail(err, PRF_EPARSE, "a layer's text is longer than %d characters: shorten it", PRF_BLOCK_TEXT - 1);
     prf_block_t block = {.dtype = PRF_F32};
     bool fresh = true; /* the next word names a kind */
     char *rest = copy;

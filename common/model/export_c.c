@@ -316,7 +316,7 @@ static prf_status_t check_known(const prf_model_t *model, prf_error_t *err)
     for (size_t i = 0; i < model->part_count; i++) {
         const prf_model_part_t *part = &model->parts[i];
         if (part->regressor.scale > PRF_SCALE_TERMS)
-            return prf_fail(err, PRF_EUNSUPPORTED, "%s is estimated by '%s', which cannot be written as C yet",
+            return prf_fail(err, PRF_EUNSUPPORTED, "%s is estimated by '%s', which cannot be written as C: use libprfarm there",
                             prf_layer_kind_name(part->space.kind), part->regressor.name);
     }
     return PRF_OK;

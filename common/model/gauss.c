@@ -465,6 +465,5 @@ prf_status_t prf_gauss_check(const prf_gauss_t *self, size_t feature_count, prf_
         ok = isfinite(self->points[i]) && fabsf(self->points[i]) < 1e12f;
     for (uint32_t i = 0; ok && i < self->point_count; i++)
         ok = number(self->weights[i]);
-    return ok ? PRF_OK
-              : prf_fail(err, PRF_ECORRUPT, "model file: a Gaussian process with a number that cannot be; make or fetch it again");
+    return ok ? PRF_OK : prf_fail(err, PRF_ECORRUPT, "model file: a Gaussian process with a number that cannot be");
 }

@@ -576,7 +576,8 @@ static prf_status_t fit_to_all(prf_regressor_t *out, trial_t *trial, size_t c, u
     for (int t = 0; t < PRF_ADDITIVES; t++)
         prf_terms_release(&terms[t]);
     prf_bins_release(&bins);
-    return status || fits ? status : prf_fail(err, PRF_EINVAL, "%zu layers that no model can be fitted to", data->count);
+    return status || fits ? status
+                          : prf_fail(err, PRF_EINVAL, "%zu layers that no model can be fitted to: measure more", data->count);
 }
 
 prf_status_t prf_regressor_choose(prf_regressor_t *out, bool *from_prior, double *error, const prf_dataset_t *data,

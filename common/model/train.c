@@ -23,7 +23,7 @@ static prf_status_t check_observations(const prf_train_layer_t *layer, const prf
         if (status)
             return prf_fail_prefix(err, status, "%s layer %zu to train on", kind, i);
         if (block.layers[0].kind != layer->space.kind)
-            return prf_fail(err, PRF_EINVAL, "layer %zu among the %s layers is a %s", i, kind,
+            return prf_fail(err, PRF_EINVAL, "layer %zu among the %s layers is a %s: leave it out", i, kind,
                             prf_layer_kind_name(block.layers[0].kind));
         if (!(observations[i].latency_ns > 0) || !isfinite(observations[i].latency_ns))
             return prf_fail(err, PRF_EINVAL, "%s layer %zu has a latency of %g ns: use values above zero", kind, i,
@@ -45,8 +45,8 @@ static prf_status_t check_input(const prf_train_input_t *input, prf_error_t *err
         const prf_train_layer_t *layer = &input->layers[i];
         for (size_t j = 0; j < i; j++)
             if (input->layers[j].space.kind == layer->space.kind && input->layers[j].space.dtype == layer->space.dtype)
-                return prf_fail(err, PRF_EINVAL, "%s of data type %s is given twice", prf_layer_kind_name(layer->space.kind),
-                                prf_dtype_name(layer->space.dtype));
+                return prf_fail(err, PRF_EINVAL, "%s of data type %s is given twice: merge the two",
+                                prf_layer_kind_name(layer->space.kind), prf_dtype_name(layer->space.dtype));
         if (layer->train_count > MOST_TRAIN)
             return prf_fail(err, PRF_EINVAL, "%zu layers to train on: use at most %d", layer->train_count, MOST_TRAIN);
         status = prf_space_check(&layer->space, err);

@@ -70,7 +70,8 @@ static prf_status_t check_ipc(const char *endpoint, prf_error_t *err)
 prf_status_t prf_endpoint_check(const char *endpoint, prf_error_t *err)
 {
     if (strlen(endpoint) >= PRF_ENDPOINT)
-        return prf_fail(err, PRF_EINVAL, "endpoint '%.60s...': longer than %d bytes", endpoint, PRF_ENDPOINT - 1);
+        return prf_fail(err, PRF_EINVAL, "endpoint '%.60s...': longer than %d bytes: use a shorter one", endpoint,
+                        PRF_ENDPOINT - 1);
     for (const char *p = endpoint; *p; p++)
         if (iscntrl((unsigned char)*p) || *p == ',')
             return prf_fail(err, PRF_EINVAL,
@@ -102,7 +103,7 @@ static prf_status_t expand_tcp(char parts[3][PRF_ENDPOINT], const char *farm, pr
     const char *colon = strrchr(farm, ':');
     long port = port_number(colon + 1);
     if (port > 65533)
-        return prf_fail(err, PRF_EINVAL, "farm '%.100s': the next two ports are used too, so use a port up to 65533", farm);
+        return prf_fail(err, PRF_EINVAL, "farm '%.100s': the next two ports are used, too: use a port up to 65533", farm);
     for (int i = 0; i < 3; i++) {
         if (port == 0)
             snprintf(parts[i], PRF_ENDPOINT, "%s", farm);

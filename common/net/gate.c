@@ -119,9 +119,10 @@ static prf_status_t start(prf_gate_t *self, prf_error_t *err)
         return prf_fail_sys(err, errno, "gate");
     self->socket = zmq_socket(prf_socket_context(), ZMQ_REP);
     if (!self->socket)
-        return prf_fail(err, PRF_EIO, "gate: %s", zmq_strerror(errno));
+        return prf_fail(err, PRF_EIO, "gate: %s: see the system's log (dmesg, journalctl)", zmq_strerror(errno));
     if (zmq_bind(self->socket, "inproc://zeromq.zap.01") != 0)
-        return prf_fail(err, errno == EADDRINUSE ? PRF_EEXISTS : PRF_EIO, "gate: %s", zmq_strerror(errno));
+        return prf_fail(err, errno == EADDRINUSE ? PRF_EEXISTS : PRF_EIO, "gate: %s: see the system's log (dmesg, journalctl)",
+                        zmq_strerror(errno));
     int e = pthread_create(&self->thread, NULL, run, self);
     return e ? prf_fail_sys(err, e, "gate") : PRF_OK;
 }

@@ -36,7 +36,8 @@ prf_status_t prf_handshake_watch(prf_socket_t *self, prf_error_t *err)
     if (zmq_socket_monitor(prf_socket_handle(self), name, EVENTS) == 0)
         self->monitor = zmq_socket(prf_socket_context(), ZMQ_PAIR);
     if (!self->monitor || zmq_connect(self->monitor, name) != 0)
-        return prf_fail(err, PRF_EIO, "cannot watch a connection: %s", zmq_strerror(errno));
+        return prf_fail(err, PRF_EIO, "cannot watch a connection: %s: see the system's log (dmesg, journalctl)",
+                        zmq_strerror(errno));
     return PRF_OK;
 }
 
@@ -65,18 +66,21 @@ static bool next_event(void *monitor, uint16_t *event)
 
 static prf_status_t explain(const prf_socket_t *self, unsigned event, prf_error_t *err)
 {
-    static const char not_on_list[] =
-        "the farm at %s does not let this key in: its operator has to add the public key to the coordinator's --allow list";
-    static const char no_agreement[] =
-        "%s and this program do not agree about keys: a farm with keys needs --key and --server, one without takes neither";
-    static const char hung_up[] = "%s hangs up before it says who it is: is --server the public key of the coordinator that runs "
-                                  "there, and has it keys?";
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-        return prf_fail(err, PRF_EDENIED, not_on_list, self->endpoint);
+        return prf_fail(
+            err, PRF_EDENIED,
+            "the farm at %s does not let this key in: its operator has to add the public key to the coordinator's --allow list",
+            self->endpoint);
     /* Where the mechanisms differ, either side may notice first and hang up. */
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || !self->keyed)
-        return prf_fail(err, PRF_EDENIED, no_agreement, self->endpoint);
-    return prf_fail(err, PRF_EDENIED, hung_up, self->endpoint);
+        return prf_fail(
+            err, PRF_EDENIED,
+            "%s and this program do not agree about keys: a farm with keys needs --key and --server, one without takes neither",
+            self->endpoint);
+    return prf_fail(
+        err, PRF_EDENIED,
+        "%s hangs up before it says who it is: is --server the public key of the coordinator that runs there, and has it keys?",
+        self->endpoint);
 }
 
 static void connect_again(prf_socket_t *self)

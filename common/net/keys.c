@@ -60,7 +60,8 @@ prf_status_t prf_key_load(prf_key_t *out, const char *text, prf_error_t *err)
         return PRF_OK;
     int fd = open(text, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT)
-        return prf_fail(err, PRF_ENOTFOUND, "'%.200s' is neither a public key (%d hexadecimal digits) nor a file", text, HEX);
+        return prf_fail(err, PRF_ENOTFOUND, "'%.200s' is neither a public key (%d hexadecimal digits) nor a file: give one of them",
+                        text, HEX);
     if (fd < 0)
         return prf_fail_sys(err, errno, "%s", text);
     char line[PRF_KEY_TEXT + 1]; /* its newline, too */
@@ -74,8 +75,7 @@ prf_status_t prf_key_load(prf_key_t *out, const char *text, prf_error_t *err)
     line[n < HEX ? n : HEX] = '\0';
     if (n != HEX || !prf_key_parse(out, line))
         return prf_fail(err, PRF_EPARSE,
-                        "%s: no public key: it is one line of %d hexadecimal digits, as 'prfarm keygen' writes NAME.pub", text,
-                        HEX);
+                        "%s: no public key: give one line of %d hexadecimal digits, as 'prfarm keygen' writes NAME.pub", text, HEX);
     return PRF_OK;
 }
 
@@ -137,14 +137,14 @@ prf_status_t prf_keypair_write(const prf_keypair_t *self, const char *folder, co
         return status;
     if (snprintf(key_path, PATH_MAX, "%s/%s.key", folder, name) >= PATH_MAX ||
         snprintf(public_path, PATH_MAX, "%s/%s.pub", folder, name) >= PATH_MAX)
-        return prf_fail(err, PRF_EINVAL, "%.100s...: path too long", folder);
+        return prf_fail(err, PRF_EINVAL, "%.100s...: path too long: use a shorter one", folder);
     return write_both(self, key_path, public_path, err);
 }
 
 static prf_status_t check_private(const char *path, const struct stat *st, prf_error_t *err)
 {
     if (!S_ISREG(st->st_mode))
-        return prf_fail(err, PRF_EINVAL, "%s: not a regular file", path);
+        return prf_fail(err, PRF_EINVAL, "%s: not a regular file: give the NAME.key that 'prfarm keygen' made", path);
     if (st->st_uid != geteuid() && st->st_uid != 0)
         return prf_fail(err, PRF_EDENIED,
                         "%s belongs to another user (%ld), who could change it: make it your own with 'chown %ld %s'", path,

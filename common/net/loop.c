@@ -225,7 +225,7 @@ prf_status_t prf_loop_run(prf_loop_t *self, prf_error_t *err)
         long wait_ms = prepare(self);
         int ready = zmq_poll(self->items, (int)count, wait_ms);
         if (ready < 0 && errno != EINTR)
-            return prf_fail(err, PRF_EIO, "event loop: %s", zmq_strerror(errno));
+            return prf_fail(err, PRF_EIO, "event loop: %s: see the system's log (dmesg, journalctl)", zmq_strerror(errno));
         if (ready < 0)
             continue;
         dispatch(self, count);

@@ -122,7 +122,7 @@ prf_status_t prf_socket_secure(prf_socket_t *self, const prf_keypair_t *pair, pr
     if (zmq_setsockopt(handle, ZMQ_CURVE_SERVER, &on, sizeof on) != 0 ||
         zmq_setsockopt(handle, ZMQ_CURVE_SECRETKEY, pair->secret, PRF_KEY_BYTES) != 0 ||
         zmq_setsockopt(handle, ZMQ_ZAP_DOMAIN, "prfarm", strlen("prfarm")) != 0)
-        return prf_fail(err, PRF_EIO, "keys: %s", zmq_strerror(errno));
+        return prf_fail(err, PRF_EIO, "keys: %s: see the system's log (dmesg, journalctl)", zmq_strerror(errno));
     self->guarded = true;
     return PRF_OK;
 }
@@ -135,7 +135,7 @@ prf_status_t prf_socket_identify(prf_socket_t *self, const prf_identity_t *ident
     if (zmq_setsockopt(handle, ZMQ_CURVE_SERVERKEY, identity->server.bytes, PRF_KEY_BYTES) != 0 ||
         zmq_setsockopt(handle, ZMQ_CURVE_PUBLICKEY, identity->pair.public_key.bytes, PRF_KEY_BYTES) != 0 ||
         zmq_setsockopt(handle, ZMQ_CURVE_SECRETKEY, identity->pair.secret, PRF_KEY_BYTES) != 0)
-        return prf_fail(err, PRF_EIO, "keys: %s", zmq_strerror(errno));
+        return prf_fail(err, PRF_EIO, "keys: %s: see the system's log (dmesg, journalctl)", zmq_strerror(errno));
     self->keyed = true;
     return PRF_OK;
 }
@@ -187,7 +187,7 @@ static prf_status_t bind_failed(const char *endpoint, int e, prf_error_t *err)
         return in_use(endpoint, err);
     case ENODEV:
     case EADDRNOTAVAIL:
-        return prf_fail(err, PRF_EINVAL, "%s: not an address of this machine", endpoint);
+        return prf_fail(err, PRF_EINVAL, "%s: not an address of this machine: use one, or * for all", endpoint);
     case ENOENT:
     case ENOTDIR:
         return prf_fail(err, PRF_EINVAL, "%s: its folder does not exist: create it, or choose another path", endpoint);
@@ -262,7 +262,8 @@ prf_status_t prf_socket_connect(prf_socket_t *self, const char *endpoint, prf_er
     zsock_set_heartbeat_ivl(self->zsock, PING_MS);
     zsock_set_heartbeat_timeout(self->zsock, DEAD_MS);
     if (zmq_connect(prf_socket_handle(self), endpoint) != 0)
-        return prf_fail(err, PRF_EINVAL, "cannot connect to %s: %s", endpoint, zmq_strerror(errno));
+        return prf_fail(err, PRF_EINVAL, "cannot connect to %s: %s: is it tcp://HOST:PORT or ipc://PATH?", endpoint,
+                        zmq_strerror(errno));
     snprintf(self->endpoint, sizeof self->endpoint, "%s", endpoint);
     return PRF_OK;
 }
@@ -301,7 +302,7 @@ static prf_status_t send_part(prf_socket_t *self, zmq_msg_t *part, int flags, pr
         return prf_fail(err, PRF_EBUSY, "the peer's queue is full, or it is not connected");
     if (e == EHOSTUNREACH)
         return prf_fail(err, PRF_ENOTFOUND, "the peer is gone");
-    return prf_fail(err, PRF_EIO, "sending: %s", zmq_strerror(e));
+    return prf_fail(err, PRF_EIO, "sending: %s: see the system's log (dmesg, journalctl)", zmq_strerror(e));
 }
 
 static prf_status_t fill_part(zmq_msg_t *part, const void *bytes, size_t len, prf_error_t *err)
@@ -347,7 +348,7 @@ prf_status_t prf_socket_send_message(prf_socket_t *self, const prf_peer_t *to, p
     zmq_msg_t share;
     zmq_msg_init(&share);
     if (zmq_msg_copy(&share, &message->part) != 0)
-        return prf_fail(err, PRF_EIO, "sending: %s", zmq_strerror(errno));
+        return prf_fail(err, PRF_EIO, "sending: %s: see the system's log (dmesg, journalctl)", zmq_strerror(errno));
     return send_payload(self, to, &share, err);
 }
 
@@ -451,7 +452,7 @@ prf_status_t prf_socket_recv(prf_socket_t *self, prf_peer_t *from, uint8_t **byt
     case NO_MEMORY:
         return prf_fail(err, PRF_ENOMEM, "a received message");
     case BROKEN:
-        return prf_fail(err, PRF_EIO, "receiving: %s", zmq_strerror(errno));
+        return prf_fail(err, PRF_EIO, "receiving: %s: see the system's log (dmesg, journalctl)", zmq_strerror(errno));
     default:
         return prf_fail(err, PRF_ETIMEOUT, "nothing to read");
     }

@@ -72,8 +72,7 @@ static prf_status_t add_input(graph_t *g, const prf_onnx_info_t *info, prf_error
         if (info->dims[i] == PRF_ONNX_DYNAMIC && !(info->same_as_first >> i & 1))
             return prf_fail(
                 err, PRF_EINVAL,
-                "input '%.80s': dimension %u is dynamic, and only the first one, the batch, may be: export the network with "
-                "a fixed size there",
+                "input '%.80s': dimension %u is dynamic, and only the first one, the batch, may be: give it a fixed size there",
                 info->name, i);
     return prf_value_set_declared(v, info, g->batch, err);
 }

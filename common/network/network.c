@@ -48,7 +48,7 @@ prf_status_t prf_network_decode(prf_network_t *out, const void *bytes, size_t le
                                 uint32_t batch, prf_error_t *err)
 {
     if ((unsigned)dtype >= PRF_DTYPES)
-        return prf_fail(err, PRF_EINVAL, "data type %d is unknown to this version", (int)dtype);
+        return prf_fail(err, PRF_EINVAL, "data type %d is unknown to this version: update prfarm", (int)dtype);
     if (batch < 1 || batch > 65536)
         return prf_fail(err, PRF_EINVAL, "batch = %u: use 1 to 65536", batch);
     prf_onnx_t *onnx;
@@ -58,9 +58,13 @@ prf_status_t prf_network_decode(prf_network_t *out, const void *bytes, size_t le
         status = lower(&net, onnx, dtype, batch, err);
         prf_onnx_destroy(&onnx);
     }
+    if (status == PRF_EINVAL || status == PRF_EPARSE)
+        status = prf_fail_remedy(err, status, "correct the network and export it again");
     if (!status && net.block_count == 0)
-        status = prf_fail(err, PRF_EINVAL, "nothing in the network can be estimated: %zu operators, the first is %s",
-                          net.note_count, net.note_count ? net.notes[0].op : "a constant");
+        status = prf_fail(
+            err, PRF_EINVAL,
+            "nothing in the network can be estimated: %zu operators, the first is %s: see docs/networks.md for those that can",
+            net.note_count, net.note_count ? net.notes[0].op : "a constant");
     if (status) {
         prf_network_release(&net);
         if (err)

@@ -69,7 +69,8 @@ prf_status_t prf_space_resolve(const prf_space_t *space, prf_layer_t *layer, prf
         return status;
     double macs = prf_layer_macs(&full);
     if (space->max_macs > 0 && macs > space->max_macs)
-        return prf_fail(err, PRF_EINVAL, "%s: %.4g MACs are more than the space's max_macs = %.4g",
+        return prf_fail(err, PRF_EINVAL,
+                        "%s: %.4g MACs are more than the space's max_macs = %.4g: raise it, or use a smaller layer",
                         prf_layer_kind_name(space->kind), macs, space->max_macs);
     *layer = full;
     return PRF_OK;
@@ -150,7 +151,8 @@ static prf_status_t check_value(const char *kind, const prf_param_info_t *info, 
 {
     if (value >= info->min && value <= info->max)
         return PRF_OK;
-    return prf_fail(err, PRF_EINVAL, "%s.%s: %d is outside %d..%d", kind, prf_param_name(info->param), value, info->min, info->max);
+    return prf_fail(err, PRF_EINVAL, "%s.%s: %d is outside %d..%d: use one within", kind, prf_param_name(info->param), value,
+                    info->min, info->max);
 }
 
 static prf_status_t check_range(const char *kind, const prf_param_info_t *info, const prf_dim_t *dim, prf_error_t *err)
@@ -165,7 +167,8 @@ static prf_status_t check_range(const char *kind, const prf_param_info_t *info, 
         return prf_fail(err, PRF_EINVAL, "%s.%s: %d..%d is upside down: write %d..%d", kind, name, dim->lo, dim->hi, dim->hi,
                         dim->lo);
     if (dim->log && dim->lo < 1)
-        return prf_fail(err, PRF_EINVAL, "%s.%s: a logarithmic range starts at 1 or above, not at %d", kind, name, dim->lo);
+        return prf_fail(err, PRF_EINVAL, "%s.%s: a logarithmic range starts at 1 or above, not at %d: raise it", kind, name,
+                        dim->lo);
     return PRF_OK;
 }
 
@@ -191,8 +194,8 @@ static prf_status_t check_tie(const prf_space_t *space, const char *kind, const 
     const prf_dim_t *dim = &space->dims[info->param];
     const char *name = prf_param_name(info->param);
     if ((unsigned)dim->source >= PRF_PARAMS || !info_of(space->kind, dim->source))
-        return prf_fail(err, PRF_EINVAL, "%s.%s: tied to '%s', which %s does not have", kind, name, prf_param_name(dim->source),
-                        kind);
+        return prf_fail(err, PRF_EINVAL, "%s.%s: tied to '%s', which %s does not have: tie it to one that it has", kind, name,
+                        prf_param_name(dim->source), kind);
     if (dim->source == info->param || space->dims[dim->source].kind == PRF_DIM_TIED)
         return prf_fail(err, PRF_EINVAL, "%s.%s: tied to '%s', which is tied itself: tie it to a parameter with values", kind, name,
                         prf_param_name(dim->source));
@@ -222,7 +225,8 @@ static prf_status_t check_dim(const prf_space_t *space, prf_param_t param, prf_e
     case PRF_DIM_TIED:
         return check_tie(space, kind, info, err);
     }
-    return prf_fail(err, PRF_EINVAL, "%s.%s: kind of values %d is unknown to this version", kind, name, (int)dim->kind);
+    return prf_fail(err, PRF_EINVAL, "%s.%s: kind of values %d is unknown to this version: update prfarm", kind, name,
+                    (int)dim->kind);
 }
 
 /* Every parameter must have a value once the free ones have theirs: a tie to a default that follows the tie has none. */
@@ -241,9 +245,9 @@ static prf_status_t check_ties_end(const prf_space_t *space, prf_error_t *err)
 prf_status_t prf_space_check(const prf_space_t *space, prf_error_t *err)
 {
     if ((unsigned)space->kind >= PRF_LAYER_KINDS)
-        return prf_fail(err, PRF_EINVAL, "layer kind %d is unknown to this version", (int)space->kind);
+        return prf_fail(err, PRF_EINVAL, "layer kind %d is unknown to this version: update prfarm", (int)space->kind);
     if ((unsigned)space->dtype >= PRF_DTYPES)
-        return prf_fail(err, PRF_EINVAL, "data type %d is unknown to this version", (int)space->dtype);
+        return prf_fail(err, PRF_EINVAL, "data type %d is unknown to this version: update prfarm", (int)space->dtype);
     const char *kind = prf_layer_kind_name(space->kind);
     if (!(space->max_macs >= 0)) /* catches NaN */
         return prf_fail(err, PRF_EINVAL, "%s: max_macs = %g: use 0 (no limit) or above", kind, space->max_macs);
@@ -262,7 +266,7 @@ prf_status_t prf_space_check(const prf_space_t *space, prf_error_t *err)
         if (draw_once(space, &rng, &layer))
             return PRF_OK;
     return prf_fail(err, PRF_EINVAL,
-                    "%s: none of %d layers drawn from the space can exist: the kernel may exceed the input, groups may not divide "
-                    "c and k, or max_macs may be too low",
+                    "%s: none of %d layers drawn from the space can exist: let the kernel fit into the input and groups "
+                    "divide c and k, or raise max_macs",
                     kind, (int)CHECK_DRAWS);
 }

@@ -15,7 +15,7 @@
 
 static prf_status_t corrupt(prf_error_t *err, const char *what)
 {
-    return prf_fail(err, PRF_ECORRUPT, "model file: %s; make or fetch it again", what);
+    return prf_fail(err, PRF_ECORRUPT, "model file: %s", what);
 }
 
 static bool copy_text(char *to, size_t cap, const char *from)
@@ -316,7 +316,7 @@ static prf_status_t check_header(const uint8_t *file, size_t len, prf_error_t *e
     return PRF_OK;
 }
 
-prf_status_t prf_model_file_unpack(prf_model_t **out, const void *bytes, size_t len, prf_error_t *err)
+static prf_status_t unpack_file(prf_model_t **out, const void *bytes, size_t len, prf_error_t *err)
 {
     const uint8_t *file = bytes;
     prf_status_t status = check_header(file, len, err);
@@ -330,4 +330,10 @@ prf_status_t prf_model_file_unpack(prf_model_t **out, const void *bytes, size_t 
     status = unpack_message(out, message, err);
     prf__model__model__free_unpacked(message, &allocator);
     return status;
+}
+
+prf_status_t prf_model_file_unpack(prf_model_t **out, const void *bytes, size_t len, prf_error_t *err)
+{
+    prf_status_t status = unpack_file(out, bytes, len, err);
+    return status == PRF_ECORRUPT || status == PRF_EPARSE ? prf_fail_remedy(err, status, "make or fetch it again") : status;
 }

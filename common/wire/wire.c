@@ -51,6 +51,8 @@ prf_status_t prf_frame_encode(const prf_frame_t *frame, uint8_t **bytes, size_t 
 
 static prf_status_t unpack(prf_frame_t *out, const uint8_t *bytes, size_t len, prf_arena_t *arena, prf_error_t *err)
 {
+    if (len < 1 || len > PRF_FRAME_BYTES)
+        return prf_fail(err, PRF_EPEER, "a frame of %zu bytes: 1 to %d are allowed", len, PRF_FRAME_BYTES);
     ProtobufCAllocator allocator = {.alloc = arena_alloc, .free = arena_free, .allocator_data = arena};
     const Prf__Wire__Frame *frame = prf__wire__frame__unpack(&allocator, len, bytes);
     if (!frame && arena->failed)
@@ -69,8 +71,6 @@ static prf_status_t unpack(prf_frame_t *out, const uint8_t *bytes, size_t len, p
 
 prf_status_t prf_frame_decode(prf_frame_t *out, const uint8_t *bytes, size_t len, prf_error_t *err)
 {
-    if (len < 1 || len > PRF_FRAME_BYTES)
-        return prf_fail(err, PRF_EPEER, "a frame of %zu bytes: 1 to %d are allowed", len, PRF_FRAME_BYTES);
     prf_arena_t arena;
     prf_arena_init(&arena, FRAME_MEMORY);
     prf_frame_t decoded = {0};
@@ -80,7 +80,7 @@ prf_status_t prf_frame_decode(prf_frame_t *out, const uint8_t *bytes, size_t len
         prf_frame_release(&decoded);
     else
         *out = decoded;
-    return status;
+    return status == PRF_EPEER ? prf_fail_remedy(err, status, "are both sides a prfarm of the same version?") : status;
 }
 
 void prf_frame_release(prf_frame_t *frame)

@@ -225,8 +225,29 @@ Test(http, reading_tells_the_same_as_a_client_is_told)
     refused(http_ask(&farm, "GET", "/api/v1/status?campaign=2024", NULL, NULL), 404); /* a name of digits is a name */
     refused(http_ask(&farm, "GET", "/api/v1/status?campaign=%ff", NULL, NULL), 400);
     refused(http_ask(&farm, "GET", "/api/v1/export?after=many", NULL, NULL), 400);
-    refused(http_ask(&farm, "GET", "/api/v1/results?points=one", NULL, NULL), 400);
+    refused(http_ask(&farm, "GET", "/api/v1/results?points=one", NULL, NULL), 405); /* takes a list */
     refused(http_ask(&farm, "GET", "/api/v1/export?after=-1", NULL, NULL), 400);
+}
+
+Test(http, an_argument_of_another_sort_is_refused_by_its_name_instead_of_being_passed_over)
+{
+    start();
+    const char *text = refused(http_ask(&farm, "POST", "/api/v1/boards", NULL, "{\"after\": -1}"), 400);
+    cr_assert_str_eq(text, "\"after\" is no whole number: give one of at least 0");
+    refused(http_ask(&farm, "POST", "/api/v1/events", NULL, "{\"limit\": {}}"), 400);
+    text = refused(http_ask(&farm, "POST", "/api/v1/status", NULL, "{\"campaign\": {}}"), 400);
+    cr_assert_str_eq(text, "\"campaign\" is no text: give one");
+}
+
+Test(http, an_error_that_quotes_a_long_name_is_whole_text)
+{
+    start();
+    char name[] =
+        "x\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc"
+        "\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc";
+    char body[512];
+    snprintf(body, sizeof body, "{\"campaign\": \"%s\"}", name);
+    cr_assert(strstr(refused(http_ask(&farm, "POST", "/api/v1/summary", NULL, body), 404), "no campaign is named"));
 }
 
 static http_answer_t post_campaign(const char *headers)

@@ -523,8 +523,8 @@ Test(worker, what_cannot_work_ends_it_with_one_clear_message)
     ENDS(PRF_EINVAL, "prfarm-worker: sim: unknown option 'wings=2'", SIM, "--option", "wings=2");
     ENDS(PRF_ENOTFOUND, "backend 'tpu' is not part of this build", "--backend", "tpu");
     ENDS(PRF_EUSAGE, "--backend is missing", "--log", "info");
-    ENDS(PRF_EUSAGE, "--credit 0: use a number from 1 to 256", SIM, "--credit", "0");
-    ENDS(PRF_EUSAGE, "'--bogus' is unknown or lacks its value", "--bogus");
+    ENDS(PRF_EUSAGE, "--credit '0': use a whole number from 1 to 256", SIM, "--credit", "0");
+    ENDS(PRF_EUSAGE, "there is no option --bogus", "--bogus");
     ENDS(PRF_EINVAL, "--board 'a b': use 1 to 63 letters", SIM, "--board", "a b");
     ENDS(PRF_EUSAGE, "log level 'loud'", SIM, "--log", "loud");
     ENDS(PRF_EINVAL, "http://here", SIM, "--farm", "http://here");

@@ -173,7 +173,7 @@ Test(campaign, a_list_holds_different_whole_numbers)
 {
     refused("[28, 7, 14]", "[28, 7, 28]", 19, "28 is listed twice");
     refused("[28, 7, 14]", "[]", 19, "a list of 0 values");
-    refused("[28, 7, 14]", "[1, b]", 19, "a list holds whole numbers");
+    refused("[28, 7, 14]", "[1, b]", 19, "use whole numbers in a list");
     refused("[28, 7, 14]", "[1, 0]", 19, "starts below 1");
     refused("[28, 7, 14]", "[1, [2]]", 19, "is a list: give a single value");
     refused("[28, 7, 14]", "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33]", 19,
@@ -222,7 +222,7 @@ Test(campaign, boards_and_layers_fit_together)
     refused("max_macs: 2e9", "max_macs: 2", 16, "conv2d");
     refused("options: {threads: 1, cpu: 0}", "options: [1]", 6, "is a list: give a mapping");
     refused("options: {threads: 1, cpu: 0}", "options: {arg: [a, [b]]}", 6, "an option's value");
-    refused("options: {threads: 1, cpu: 0}", "options: {a=b: 1}", 6, "a key is made of letters");
+    refused("options: {threads: 1, cpu: 0}", "options: {a=b: 1}", 6, "use letters, digits");
     refused("options: {threads: 1, cpu: 0}", "options: {a: \"x\\ny\"}", 6, "control character");
 }
 

@@ -56,7 +56,7 @@ static void check_two_rows(void)
     cr_assert_eq(prf_csv_columns(csv), 3);
     cr_assert_eq(prf_csv_find(csv, "b c", &b, &err), PRF_OK, "%s", err.text);
     cr_assert_eq(prf_csv_find(csv, "d", &b, &err), PRF_ENOTFOUND);
-    cr_assert(strstr(err.text, "no column 'd': there are a, b c, e"), "%s", err.text);
+    cr_assert(strstr(err.text, "no column 'd': use one of a, b c, e"), "%s", err.text);
     cr_assert_eq(prf_csv_next(csv, &more, &err), PRF_OK, "%s", err.text);
     cr_assert(more);
     cr_assert_str_eq(prf_csv_field(csv, b), "say \"1,5\"");

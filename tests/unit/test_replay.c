@@ -145,7 +145,7 @@ Test(replay, the_fingerprint_is_that_of_the_data_not_of_the_file)
 Test(replay, wrong_tables_and_options_are_refused_with_the_place)
 {
     REFUSES("in,out,latency_ns\n1,1,1\n", "say which kind it holds with layer=KIND", NULL);
-    REFUSES("layer,in,out\nfc,1,1\n", "no column 'latency_ns': there are layer, in, out", NULL);
+    REFUSES("layer,in,out\nfc,1,1\n", "no column 'latency_ns': use one of layer, in, out", NULL);
     REFUSES("layer,in,out,latency_ns\nfc,x,1,1\n", ":2: in: 'x' is no number", NULL);
     REFUSES("layer,in,out,latency_ns\nfc,1.5,1,1\n", ":2: in: 1.5 is not a whole number", NULL);
     REFUSES("layer,in,out,latency_ns\nfc,1e99,1,1\n", "not a whole number that fits", NULL);

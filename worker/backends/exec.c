@@ -47,7 +47,8 @@ static prf_status_t died(prf_board_t *self, const char *op, prf_error_t *err)
             break;
         }
     self->broken = PRF_ECRASH;
-    return prf_fail(err, PRF_ECRASH, "exec: %s ended while it was to answer %s: %s", self->command, op, how);
+    return prf_fail(err, PRF_ECRASH, "exec: %s ended while it was to answer %s: %s: see what it printed to standard error",
+                    self->command, op, how);
 }
 
 /* Waits until `fd` is ready. */
@@ -149,7 +150,7 @@ static prf_status_t ask(prf_board_t *self, const char *op, json_t *request, json
         return prf_fail(err, PRF_ENOMEM, "exec: request");
     prf_status_t status = PRF_OK;
     if (self->broken)
-        status = prf_fail(err, self->broken, "exec: %s no longer answers", self->command);
+        status = prf_fail(err, self->broken, "exec: %s no longer answers: see what it printed to standard error", self->command);
     uint64_t deadline = prf_clock_mono_ms() + (uint64_t)self->timeout_ms;
     if (!status)
         status = check_silent(self, op, err);
@@ -186,7 +187,7 @@ static prf_status_t start(prf_board_t *self, const char *command, const char *co
     size_t argc = 1;
     for (size_t at = 0; (arg = prf_option_next(options, count, "arg", &at)); argv[argc++] = arg)
         if (argc > MAX_ARGS)
-            return prf_fail(err, PRF_EINVAL, "exec: more than %d arg= options", MAX_ARGS);
+            return prf_fail(err, PRF_EINVAL, "exec: more than %d arg= options: put the others into a script", MAX_ARGS);
     prf_status_t status = prf_process_start(&self->process, argv, &(prf_process_options_t){.pipes = true}, err);
     if (status)
         return prf_fail_prefix(err, status, "exec");
@@ -283,7 +284,7 @@ static prf_status_t exec_run(prf_kernel_t *kernel, uint32_t iterations, double *
     status = prf_exec_answer_latency(latency_ns, answer, &why);
     json_decref(answer);
     if (status == PRF_EIMPLAUSIBLE)
-        return prf_fail(err, status, "exec: the program told %s", why.text);
+        return prf_fail(err, status, "exec: the program told %s: print nanoseconds", why.text);
     return status ? garbage(self, "run", why.text, err) : PRF_OK;
 }
 

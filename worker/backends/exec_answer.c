@@ -94,7 +94,7 @@ prf_status_t prf_exec_answer_latency(double *out_ns, const json_t *answer, prf_e
     if (!json_is_number(told))
         return prf_fail(err, PRF_EPEER, "\"latency_ns\" must be a number above 0 and below an hour");
     if (!prf_sample_plausible(&sample))
-        return prf_fail(err, PRF_EIMPLAUSIBLE, "a latency of %.6g ns: above 0 and below an hour is possible", ns);
+        return prf_fail(err, PRF_EIMPLAUSIBLE, "a latency of %.6g ns, where above 0 and below an hour is possible", ns);
     *out_ns = ns;
     return PRF_OK;
 }

@@ -43,8 +43,8 @@ static prf_status_t pin(const options_t *options, prf_error_t *err)
     for (int64_t cpu = options->cpu; cpu < options->cpu + options->threads && cpu < CPU_SETSIZE; cpu++)
         CPU_SET((size_t)cpu, &set);
     if (sched_setaffinity(0, sizeof set, &set) != 0)
-        return prf_fail_sys(err, errno, "onednn option cpu=%d: this machine has %ld processors, counted from 0", (int)options->cpu,
-                            sysconf(_SC_NPROCESSORS_ONLN));
+        return prf_fail(err, PRF_EIO, "onednn option cpu=%d: %s: use one of this machine's %ld processors, counted from 0",
+                        (int)options->cpu, strerror(errno), sysconf(_SC_NPROCESSORS_ONLN));
     return PRF_OK;
 }
 

@@ -22,8 +22,7 @@ prf_status_t prf_onednn_arena_init(prf_onednn_arena_t *arena, size_t limit, prf_
     size_t bytes = round_up(limit) + HUGE_PAGE;
     void *map = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED)
-        return prf_fail(err, PRF_ENOMEM, "no room for %zu MiB of address space: raise or remove the limit (ulimit -v)",
-                        bytes >> 20);
+        return prf_fail(err, PRF_ENOMEM, "%zu MiB of address space, of which a limit may take some (ulimit -v)", bytes >> 20);
     size_t skip = round_up((uintptr_t)map) - (uintptr_t)map;
     *arena = (prf_onednn_arena_t){.base = (unsigned char *)map + skip, .limit = round_up(limit), .map = map, .map_bytes = bytes};
     (void)madvise(arena->base, arena->limit, MADV_HUGEPAGE); /* refused where the kernel has none: small pages then */
@@ -35,7 +34,7 @@ prf_status_t prf_onednn_arena_grow(prf_onednn_arena_t *arena, size_t bytes, prf_
     if (bytes <= arena->used)
         return PRF_OK;
     if (bytes > arena->limit)
-        return prf_fail(err, PRF_ENOMEM, "%zu MiB of tensors where %zu MiB are the limit", bytes >> 20, arena->limit >> 20);
+        return prf_fail(err, PRF_ENOMEM, "%zu MiB of tensors, of which %zu MiB are allowed", bytes >> 20, arena->limit >> 20);
     size_t want = round_up(bytes);
     if (mprotect(arena->base + arena->used, want - arena->used, PROT_READ | PROT_WRITE) != 0)
         return prf_fail_sys(err, errno, "%zu MiB of memory for tensors", want >> 20);

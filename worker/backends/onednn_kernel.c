@@ -212,8 +212,9 @@ static prf_status_t check_memory(const prf_kernel_t *kernel, prf_error_t *err)
     }
     if (total <= (double)board->limit)
         return PRF_OK;
-    return prf_fail(err, PRF_EUNSUPPORTED, "its tensors need %.1f GiB, the limit on this machine is %.1f GiB", total / (1 << 30),
-                    (double)board->limit / (1 << 30));
+    return prf_fail(err, PRF_EUNSUPPORTED,
+                    "its tensors need %.1f GiB, the limit on this machine is %.1f GiB: leave it out, or use a larger machine",
+                    total / (1 << 30), (double)board->limit / (1 << 30));
 }
 
 static prf_status_t grow_arenas(prf_kernel_t *kernel, prf_dtype_t dtype, prf_error_t *err)
@@ -276,7 +277,8 @@ static prf_status_t check_size(const prf_board_t *board, const prf_block_t *bloc
     for (uint32_t i = 0; !status && i < block->count; i++) {
         double bytes = prf_layer_bytes(&block->layers[i], block->dtype);
         if (bytes > (double)board->limit)
-            return prf_fail(err, PRF_EUNSUPPORTED, "%s needs %.1f GiB, the limit on this machine is %.1f GiB",
+            return prf_fail(err, PRF_EUNSUPPORTED,
+                            "%s needs %.1f GiB, the limit on this machine is %.1f GiB: leave it out, or use a larger machine",
                             prf_layer_kind_name(block->layers[i].kind), bytes / (1 << 30), (double)board->limit / (1 << 30));
     }
     return status;
@@ -287,7 +289,8 @@ static prf_status_t check_place(const prf_board_t *board, const prf_block_t *blo
     if (place->length < 1 || place->position >= place->length)
         return prf_fail(err, PRF_EINVAL, "position %u in a chain of %u", place->position, place->length);
     if (!(board->facts.dtypes & 1U << block->dtype))
-        return prf_fail(err, PRF_EUNSUPPORTED, "this processor has no %s in oneDNN", prf_dtype_name(block->dtype));
+        return prf_fail(err, PRF_EUNSUPPORTED, "this processor has no %s in oneDNN: use f32, or another machine",
+                        prf_dtype_name(block->dtype));
     if (board->kernels > 0 && board->dtype != block->dtype)
         return prf_fail(err, PRF_EUNSUPPORTED, "%s behind %s: all blocks of a chain need one data type",
                         prf_dtype_name(block->dtype), prf_dtype_name(board->dtype));

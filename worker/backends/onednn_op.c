@@ -54,11 +54,13 @@ prf_status_t prf_onednn_fail(prf_error_t *err, dnnl_status_t status, const char 
     switch (status) {
     case dnnl_unimplemented:
     case dnnl_invalid_arguments:
-        return prf_fail(err, PRF_EUNSUPPORTED, "oneDNN has no implementation of this %s (%s)", what, dnnl_status2str(status));
+        return prf_fail(err, PRF_EUNSUPPORTED, "oneDNN has no implementation of this %s (%s): leave it out", what,
+                        dnnl_status2str(status));
     case dnnl_out_of_memory:
-        return prf_fail(err, PRF_ENOMEM, "oneDNN ran out of memory over the %s", what);
+        return prf_fail(err, PRF_ENOMEM, "oneDNN's %s", what);
     default:
-        return prf_fail(err, PRF_EIO, "oneDNN failed on the %s: %s", what, dnnl_status2str(status));
+        return prf_fail(err, PRF_EIO, "oneDNN failed on the %s (%s): leave it out, or try another version of oneDNN", what,
+                        dnnl_status2str(status));
     }
 }
 

@@ -67,7 +67,7 @@ prf_status_t prf_options_read(const char *backend, const char *const *options, s
             continue;
         size_t next = i + 1;
         if (prf_option_next(options, count, table[e].key, &next))
-            return prf_fail(err, PRF_EINVAL, "%s: option %s is given twice", backend, table[e].key);
+            return prf_fail(err, PRF_EINVAL, "%s: option %s is given twice: leave one out", backend, table[e].key);
         prf_status_t status = table[e].value ? set(backend, &table[e], match(options[i], table[e].key), err) : PRF_OK;
         if (status)
             return status;

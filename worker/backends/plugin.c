@@ -12,7 +12,8 @@
 static prf_status_t check(const prf_backend_t *backend, const char *path, prf_error_t *err)
 {
     if (!backend)
-        return prf_fail(err, PRF_EPARSE, "plug-in %.300s: " PRF_BACKEND_SYMBOL "() returned nothing", path);
+        return prf_fail(err, PRF_EPARSE,
+                        "plug-in %.300s: " PRF_BACKEND_SYMBOL "() returned nothing: let it return its prf_backend_t", path);
     /* The first member of every version of the structure; nothing behind it is looked at before. */
     if (backend->abi != PRF_BACKEND_ABI)
         return prf_fail(err, PRF_EVERSION,
@@ -31,15 +32,16 @@ prf_status_t prf_plugin_load(const char *path, const prf_backend_t **out, prf_er
     char here[PATH_MAX];
     int len = snprintf(here, sizeof here, "%s%s", strchr(path, '/') ? "" : "./", path);
     if (len < 0 || (size_t)len >= sizeof here)
-        return prf_fail(err, PRF_EINVAL, "plug-in %.60s...: path too long", path);
+        return prf_fail(err, PRF_EINVAL, "plug-in %.60s...: path too long: use a shorter one", path);
     if (access(here, F_OK) != 0)
-        return prf_fail(err, PRF_ENOTFOUND, "plug-in %.300s: there is no such file", path);
+        return prf_fail(err, PRF_ENOTFOUND, "plug-in %.300s: there is no such file: check the path", path);
     void *object = dlopen(here, RTLD_NOW | RTLD_LOCAL);
     if (!object)
-        return prf_fail(err, PRF_EPARSE, "plug-in cannot be loaded: %.400s", dlerror());
+        return prf_fail(err, PRF_EPARSE, "plug-in cannot be loaded: %.380s: install what it lacks, or build it again", dlerror());
     void *symbol = dlsym(object, PRF_BACKEND_SYMBOL);
     if (!symbol)
-        return prf_fail(err, PRF_EPARSE, "plug-in %.300s: does not export " PRF_BACKEND_SYMBOL, path);
+        return prf_fail(err, PRF_EPARSE,
+                        "plug-in %.300s: does not export " PRF_BACKEND_SYMBOL ": build it as docs/backends.md tells", path);
     prf_backend_entry_t entry;
     memcpy(&entry, &symbol, sizeof entry); /* ISO C knows no cast from an object's to a function's pointer */
     const prf_backend_t *backend = entry();

@@ -76,7 +76,7 @@ static prf_status_t split_pair(const char *option, const char *rest, char name[C
     const char *equals = strchr(rest, '=');
     size_t len = (size_t)(equals - rest);
     if (len >= COLUMN_NAME)
-        return prf_fail(err, PRF_EINVAL, "replay: %s: a name of more than %d letters", option, COLUMN_NAME - 1);
+        return prf_fail(err, PRF_EINVAL, "replay: %s: a name of more than %d letters: rename the column", option, COLUMN_NAME - 1);
     memcpy(name, rest, len);
     name[len] = '\0';
     *value = equals + 1;
@@ -89,7 +89,7 @@ static prf_status_t find_filters(plan_t *plan, const prf_csv_t *csv, const char 
     for (size_t at = 0; (rest = prf_option_next(options, count, "where.", &at));) {
         char name[COLUMN_NAME];
         if (plan->filter_count == MAX_FILTERS)
-            return prf_fail(err, PRF_EINVAL, "replay: more than %d where. options", MAX_FILTERS);
+            return prf_fail(err, PRF_EINVAL, "replay: more than %d where. options: filter the table before", MAX_FILTERS);
         prf_status_t status = split_pair("where", rest, name, &plan->filters[plan->filter_count].value, err);
         if (!status)
             status = prf_csv_find(csv, name, &plan->filters[plan->filter_count].column, err);
@@ -107,7 +107,8 @@ static prf_status_t find_param(const char *name, prf_param_t *out, prf_error_t *
             *out = (prf_param_t)p;
             return PRF_OK;
         }
-    return prf_fail(err, PRF_EINVAL, "replay: column.%s: no layer kind has a parameter of that name", name);
+    return prf_fail(err, PRF_EINVAL,
+                    "replay: column.%s: no layer kind has a parameter of that name: use one such as column.c or column.h", name);
 }
 
 static prf_status_t find_source(source_t *source, const prf_csv_t *csv, const char *text, prf_error_t *err)
@@ -117,7 +118,7 @@ static prf_status_t find_source(source_t *source, const prf_csv_t *csv, const ch
     long number = strtol(text, &end, 10);
     if (end != text && *end == '\0') {
         if (errno || number < INT_MIN + 1 || number > INT_MAX)
-            return prf_fail(err, PRF_EINVAL, "replay: the constant %.40s does not fit a parameter", text);
+            return prf_fail(err, PRF_EINVAL, "replay: the constant %.40s does not fit a parameter: use a smaller number", text);
         *source = (source_t){.from = FROM_CONSTANT, .constant = (int32_t)number};
         return PRF_OK;
     }
@@ -192,8 +193,9 @@ static prf_status_t read_param(const plan_t *plan, const prf_csv_t *csv, prf_lay
     if (status)
         return status;
     if (value != (int32_t)(value > INT_MAX ? INT_MAX : value < INT_MIN ? INT_MIN : value) || value == INT_MIN)
-        return prf_fail(err, PRF_EPARSE, "%s: %s: %.10g is not a whole number that fits", prf_csv_where(csv),
-                        prf_csv_name(csv, source->column), value);
+        return prf_fail(err, PRF_EPARSE,
+                        "%s: %s: %.10g is not a whole number that fits: correct it, or leave the row out with where.COLUMN=VALUE",
+                        prf_csv_where(csv), prf_csv_name(csv, source->column), value);
     layer->p[param] = (int32_t)value;
     return PRF_OK;
 }
@@ -285,7 +287,7 @@ static prf_status_t read_table(prf_board_t *self, const plan_t *plan, prf_csv_t 
             break;
     }
     if (self->count == 0)
-        return prf_fail(err, PRF_EINVAL, "replay: %s: no row passes the where. options", plan->file);
+        return prf_fail(err, PRF_EINVAL, "replay: %s: no row passes the where. options: check their values", plan->file);
     qsort(self->entries, self->count, sizeof *self->entries, compare_entries);
     for (size_t i = 1; i < self->count && !self->repeated; i++)
         self->repeated = prf_digest_compare(&self->entries[i - 1].layer, &self->entries[i].layer) == 0;
@@ -357,13 +359,13 @@ static prf_status_t replay_prepare(prf_board_t *self, const prf_block_t *block, 
     (void)place;
     for (uint32_t i = 1; i < block->count; i++)
         if (block->layers[i].kind != PRF_ACTIVATION)
-            return prf_fail(err, PRF_EUNSUPPORTED, "not recorded: a block of %s and %s", prf_layer_kind_name(block->layers[0].kind),
-                            prf_layer_kind_name(block->layers[i].kind));
+            return prf_fail(err, PRF_EUNSUPPORTED, "not recorded: a block of %s and %s: leave it out",
+                            prf_layer_kind_name(block->layers[0].kind), prf_layer_kind_name(block->layers[i].kind));
     prf_digest_t layer;
     identify(&layer, block->dtype, &block->layers[0]);
     const entry_t *found = bsearch(&layer, self->entries, self->count, sizeof *self->entries, compare_key);
     if (!found)
-        return prf_fail(err, PRF_EUNSUPPORTED, "not recorded: the table has no such layer");
+        return prf_fail(err, PRF_EUNSUPPORTED, "not recorded: the table has no such layer: leave it out");
     const entry_t *end = self->entries + self->count, *last = found;
     while (found > self->entries && prf_digest_compare(&found[-1].layer, &layer) == 0)
         found--;

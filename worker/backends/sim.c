@@ -131,8 +131,10 @@ static prf_status_t no_board(const char *name, const char *const *options, size_
     const char *odd = unheard_of(options, count);
     if (name)
         return prf_fail(err, PRF_EINVAL, "sim: board=%.40s: use ultratrail, systolic, vta, ncs2, zcu102 or ferry", name);
-    return prf_fail(err, PRF_EINVAL, "sim: %s%.60s%sgive board=, one of ultratrail, systolic, vta, ncs2, zcu102 or ferry",
-                    odd ? "unknown option '" : "", odd ? odd : "", odd ? "': " : "");
+    if (odd)
+        return prf_fail(err, PRF_EINVAL,
+                        "sim: unknown option '%.60s': give board=, one of ultratrail, systolic, vta, ncs2, zcu102 or ferry", odd);
+    return prf_fail(err, PRF_EINVAL, "sim: give board=, one of ultratrail, systolic, vta, ncs2, zcu102 or ferry");
 }
 
 static void sim_close(prf_board_t **board)
@@ -194,7 +196,7 @@ static void sim_describe(const prf_board_t *self, prf_board_facts_t *out)
 static prf_status_t layer_cost(const prf_board_t *self, const prf_layer_t *layer, double *latency_ns, prf_error_t *err)
 {
     if (!(self->sim->kinds & 1u << layer->kind))
-        return prf_fail(err, PRF_EUNSUPPORTED, "%s cannot run %s", self->sim->name, prf_layer_kind_name(layer->kind));
+        return prf_fail(err, PRF_EUNSUPPORTED, "%s cannot run %s: leave it out", self->sim->name, prf_layer_kind_name(layer->kind));
     prf_layer_t one = *layer;
     /* A grouped convolution runs its groups one after the other. A depthwise one is a kind of its own, with its own formula. */
     int32_t groups = layer->kind == PRF_CONV2D ? layer->p[PRF_P_GROUPS] : 1;

@@ -29,7 +29,7 @@ static int64_t cycles(int64_t n, int64_t c, int64_t k, int64_t f, int64_t x, int
 static prf_status_t check(int64_t batch, int64_t c, int64_t k, int64_t f, int64_t x, prf_error_t *err)
 {
     if (batch != 1)
-        return prf_fail(err, PRF_EUNSUPPORTED, "ultratrail runs a batch of 1, not %lld", (long long)batch);
+        return prf_fail(err, PRF_EUNSUPPORTED, "ultratrail runs a batch of 1, not %lld: use n=1", (long long)batch);
     if (c > MAX_CHANNELS || k > MAX_CHANNELS || f > MAX_KERNEL || x > MAX_WIDTH)
         return prf_fail(err, PRF_EUNSUPPORTED,
                         "ultratrail takes at most %d input and output channels, kernels of %d and widths of %d", MAX_CHANNELS,
@@ -47,8 +47,8 @@ static prf_status_t cost(const double *set, const prf_layer_t *layer, double *la
     if (status)
         return status;
     if (pad != 0 && pad != f / 2)
-        return prf_fail(err, PRF_EUNSUPPORTED, "ultratrail pads a kernel of %lld by 0 or %lld, not %lld", (long long)f,
-                        (long long)(f / 2), (long long)pad);
+        return prf_fail(err, PRF_EUNSUPPORTED, "ultratrail pads a kernel of %lld by 0 or %lld, not %lld: use one of them",
+                        (long long)f, (long long)(f / 2), (long long)pad);
     *latency_ns = (double)cycles((int64_t)set[N], c, k, f, x, s, pad != 0) * set[CYCLE_NS];
     return PRF_OK;
 }

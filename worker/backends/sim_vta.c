@@ -92,7 +92,7 @@ static prf_status_t cost(const double *set, const prf_layer_t *layer, double *la
 {
     const int32_t *v = layer->p;
     if (v[PRF_P_N] != 1)
-        return prf_fail(err, PRF_EUNSUPPORTED, "vta runs a batch of 1, not %d", v[PRF_P_N]);
+        return prf_fail(err, PRF_EUNSUPPORTED, "vta runs a batch of 1, not %d: use n=1", v[PRF_P_N]);
     plan_t plan = {.oh = 1, .ow = 1, .iw = 1, .r = 1, .s = 1, .bus = set[BUS_BYTES], .transfer = set[TRANSFER_CYCLES]};
     if (layer->kind == PRF_CONV2D) {
         prf_status_t status = check_conv(v, err);

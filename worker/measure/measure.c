@@ -113,7 +113,8 @@ static prf_status_t timing(const run_t *run, uint32_t iterations, double *ns, pr
         return PRF_OK;
     }
     if (!isfinite(told_ns) || told_ns <= 0)
-        return prf_fail(err, PRF_EIMPLAUSIBLE, "the board reports a latency of %g ns", told_ns);
+        return prf_fail(err, PRF_EIMPLAUSIBLE,
+                        "the board reports a latency of %g ns, where one above 0 is possible: mend its backend", told_ns);
     *ns = told_ns;
     return PRF_OK;
 }
