@@ -57,7 +57,7 @@ static prf_status_t open_run(prf_access_t *access, const prf_where_t *where, prf
         return prf_fail(err, PRF_EUSAGE, "--farm and --dir name two places to ask: give one of them");
     if (where->key || where->server)
         return prf_fail(err, PRF_EUSAGE, "the run in --dir has no keys: leave --key and --server out");
-    prf_status_t status = prf_private_open(&access->own, where->dir, false, err);
+    prf_status_t status = prf_private_open(&access->own, where->dir, false, NULL, err);
     if (!status)
         access->farm = prf_private_farm(access->own);
     return status == PRF_EBUSY ? prf_private_join(&access->farm, where->dir, err) : status;

@@ -40,6 +40,8 @@ int prf_cmd_backup(int argc, char **argv);
 int prf_cmd_fsck(int argc, char **argv);
 int prf_cmd_doctor(int argc, char **argv);
 int prf_cmd_estimate(int argc, char **argv);
+int prf_cmd_compare(int argc, char **argv);
+int prf_cmd_diff(int argc, char **argv);
 int prf_cmd_model(int argc, char **argv);
 int prf_cmd_train(int argc, char **argv);
 int prf_cmd_completion(int argc, char **argv);

@@ -9,6 +9,8 @@ const prf_command_t prf_commands[] = {
     {"watch", "follow a campaign until it ends", prf_cmd_watch},
     {"estimate", "estimate a network or single layers with a model", prf_cmd_estimate},
     {"measure", "measure a network on a board, whole and block by block", prf_cmd_measure},
+    {"compare", "which board suits a network: a ranked table over models", prf_cmd_compare},
+    {"diff", "what changed between two models, or two boards", prf_cmd_diff},
     {"model", "show what a model file knows and where it comes from", prf_cmd_model},
     {"train", "make a model from recorded measurements", prf_cmd_train},
     {"export", "write measurements as CSV or JSON lines", prf_cmd_export},

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "layer/layer_json.h"
 #include "networks.h"
 #include "points.h"
 #include "signals.h"
@@ -39,25 +40,10 @@ static void release(answer_t *a)
     prf_model_destroy(&a->model);
 }
 
-static prf_status_t network_of_layers(const prf_words_t *texts, prf_network_t *out, prf_error_t *err)
+static prf_status_t layers_named(const request_t *r, prf_network_t *out, prf_error_t *err)
 {
-    prf_network_t net = {.blocks = calloc(texts->count, sizeof *net.blocks)};
-    if (!net.blocks)
-        return prf_fail(err, PRF_ENOMEM, "%zu layers", texts->count);
-    for (size_t i = 0; i < texts->count; i++) {
-        prf_network_block_t *b = &net.blocks[i];
-        prf_status_t status = prf_block_parse(&b->block, texts->items[i], err);
-        if (status) {
-            prf_network_release(&net);
-            return prf_fail_prefix(err, status, "--layer");
-        }
-        snprintf(b->name, sizeof b->name, "layer %zu", i + 1);
-        net.block_count++;
-        net.total_macs += prf_block_macs(&b->block);
-    }
-    snprintf(net.name, sizeof net.name, "%s", "layers");
-    *out = net;
-    return PRF_OK;
+    prf_status_t status = prf_network_of_texts(out, r->layers.items, r->layers.count, err);
+    return status ? prf_fail_prefix(err, status, "--layer") : PRF_OK;
 }
 
 /* --dtype, or the one that the model was trained on. */
@@ -149,7 +135,7 @@ static prf_status_t compute_with(answer_t *a, prf_access_t *access, prf_error_t 
     if (!status && r->network_path)
         status = prf_network_load(&a->network, r->network_path, a->dtype, (uint32_t)r->batch, err);
     else if (!status)
-        status = network_of_layers(&r->layers, &a->network, err);
+        status = layers_named(r, &a->network, err);
     if (!status)
         status = prf_network_estimate(&a->sum, a->model, &a->network, err);
     if (!status && r->measure_missing)
@@ -176,16 +162,6 @@ static prf_status_t compute(answer_t *a, prf_error_t *err)
         status = compute_with(a, &access, err);
     prf_access_close(&access);
     return status;
-}
-
-static json_t *params_to_json(const prf_layer_t *layer)
-{
-    json_t *params = json_object();
-    size_t count;
-    const prf_param_info_t *info = prf_layer_params(layer->kind, &count);
-    for (size_t i = 0; i < count; i++)
-        json_object_set_new(params, prf_param_name(info[i].param), json_integer(layer->p[info[i].param]));
-    return params;
 }
 
 /* Whole numbers as far as JSON readers keep them exactly. */
@@ -221,8 +197,8 @@ static json_t *layer_to_json(const answer_t *a, size_t block)
         json_array_append_new(with, json_string(name));
     }
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "name", b->name, "kind",
-                     prf_layer_kind_name(b->block.layers[0].kind), "params", params_to_json(&b->block.layers[0]), "with", with,
-                     "macs", macs_to_json(prf_block_macs(&b->block)), "estimate_ns", prf_json_real(e->latency_ns), "low_ns",
+                     prf_layer_kind_name(b->block.layers[0].kind), "params", prf_layer_params_json(&b->block.layers[0]), "with",
+                     with, "macs", macs_to_json(prf_block_macs(&b->block)), "estimate_ns", prf_json_real(e->latency_ns), "low_ns",
                      prf_json_real(e->low_ns), "high_ns", prf_json_real(e->high_ns), "outside", (int)e->outside, "measured",
                      (int)was_measured(a, block));
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* export.c - `prfarm export`: every measurement as a line of CSV or JSON, page by page, so that a large store needs no memory.
+/* export.c - `prfarm export`: what a farm knows as tables, a line of CSV or JSON each: every measurement, page by page, so that a
+ * large store needs no memory; the points of the sweeps; the layers that models are judged by with what the models say of them.
  *
  * A CSV has one column for each parameter of every layer kind, empty where the kind has none, so that `prfarm train` and other
- * programs can read it without taking texts apart. A file appears whole or not at all. */
+ * programs can read it without taking texts apart. A file appears whole or not at all. Formats with columns of their own (Parquet,
+ * Arrow) need a library that Debian has not: the Python package writes them from this (docs/export.md). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,113 +13,147 @@
 #include "access.h"
 #include "base/file.h"
 #include "cli.h"
-#include "layer/layer.h"
+#include "export_rows.h"
+#include "signals.h"
 
 enum { PAGE = 1000 };
 
-static const char *const before[] = {"sequence", "campaign", "kind",  "board", "point",
-                                     "attempt",  "role",     "layer", "dtype", "block"};
-static const char *const after[] = {"outcome",        "latency_ns", "min_ns",       "ci_percent", "repeats",   "taint",
-                                    "temperature_mc", "clock_khz",  "load_percent", "wall_ms",    "duplicate", "error"};
-enum { BEFORE = sizeof before / sizeof *before, AFTER = sizeof after / sizeof *after };
-
+/* Where a table comes from: `campaign` alone, or all. Borrowed. */
 typedef struct {
-    FILE *out; /* borrowed */
-    bool csv;
-    unsigned long long rows;
-} sink_t;
+    prf_export_sink_t *sink;
+    prf_farm_t *farm;
+    const char *campaign;
+} source_t;
 
-static void put_text(FILE *out, const char *text)
+static prf_status_t written(const source_t *s, prf_error_t *err)
 {
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
+    return ferror(s->sink->out) ? prf_fail_sys(err, errno ? errno : EIO, "writing %s", s->sink->table->rows) : PRF_OK;
 }
 
-static void put_field(FILE *out, const json_t *value)
-{
-    if (json_is_string(value))
-        put_text(out, json_string_value(value));
-    else if (json_is_integer(value))
-        fprintf(out, "%lld", (long long)json_integer_value(value));
-    else if (json_is_real(value))
-        fprintf(out, "%.12g", json_real_value(value));
-    else if (json_is_boolean(value))
-        fputs(json_is_true(value) ? "true" : "false", out);
-}
-
-static void put_header(FILE *out)
-{
-    for (size_t i = 0; i < BEFORE; i++)
-        fprintf(out, "%s%s", i ? "," : "", before[i]);
-    for (int p = 0; p < PRF_PARAMS; p++)
-        fprintf(out, ",%s", prf_param_name((prf_param_t)p));
-    for (size_t i = 0; i < AFTER; i++)
-        fprintf(out, ",%s", after[i]);
-    fputc('\n', out);
-}
-
-static void put_row(sink_t *sink, const json_t *row)
-{
-    sink->rows++;
-    if (!sink->csv) {
-        json_dumpf(row, sink->out, JSON_COMPACT | JSON_REAL_PRECISION(12));
-        fputc('\n', sink->out);
-        return;
-    }
-    for (size_t i = 0; i < BEFORE; i++) {
-        if (i)
-            fputc(',', sink->out);
-        put_field(sink->out, json_object_get(row, before[i]));
-    }
-    for (int p = 0; p < PRF_PARAMS; p++) {
-        fputc(',', sink->out);
-        put_field(sink->out, json_object_get(json_object_get(row, "params"), prf_param_name((prf_param_t)p)));
-    }
-    for (size_t i = 0; i < AFTER; i++) {
-        fputc(',', sink->out);
-        put_field(sink->out, json_object_get(row, after[i]));
-    }
-    fputc('\n', sink->out);
-}
-
-static prf_status_t put_all(sink_t *sink, prf_farm_t *farm, const char *campaign, prf_error_t *err)
+static prf_status_t put_results(const source_t *s, prf_error_t *err)
 {
     json_int_t from = 0;
-    if (sink->csv)
-        put_header(sink->out);
     for (;;) {
-        json_t *page, *row, *in = json_pack("{s:I, s:i, s:s?}", "after", from, "limit", PAGE, "campaign", campaign);
-        prf_status_t status = prf_farm_call(farm, "export", in, 3 * PRF_CALL_MS, &page, err);
+        json_t *page, *row, *in = json_pack("{s:I, s:i, s:s?}", "after", from, "limit", PAGE, "campaign", s->campaign);
+        prf_status_t status = prf_farm_call(s->farm, "export", in, 3 * PRF_CALL_MS, &page, err);
         if (status)
             return status;
         size_t i;
         json_array_foreach(json_object_get(page, "rows"), i, row)
         {
-            put_row(sink, row);
+            prf_export_put_row(s->sink, row);
         }
         const json_t *next = json_object_get(page, "next");
         json_int_t to = json_integer_value(next);
         bool more = json_is_integer(next) && to > from;
         json_decref(page);
-        if (ferror(sink->out))
-            return prf_fail_sys(err, errno ? errno : EIO, "writing the measurements");
-        if (!more)
-            return PRF_OK;
+        status = written(s, err);
+        if (status || !more)
+            return status;
         from = to;
     }
 }
 
+/* Of one kind of board in a campaign; `board` is its entry in the summary. */
+typedef prf_status_t put_board_t(const source_t *s, const char *campaign, const json_t *board, prf_error_t *err);
+
+static prf_status_t put_sweep(const source_t *s, const char *campaign, const json_t *board, prf_error_t *err)
+{
+    size_t i;
+    const json_t *point;
+    json_array_foreach(json_object_get(board, "sweeps"), i, point)
+    {
+        json_t *row = json_pack("{s:s, s:s, s:O}", "campaign", campaign, "kind", prf_json_text(board, "kind", "?"), "latency_ns",
+                                json_object_get(point, "latency_ns"));
+        prf_export_describe(row, prf_json_text(point, "layer", ""));
+        prf_export_put_row(s->sink, row);
+        json_decref(row);
+    }
+    return written(s, err);
+}
+
+static void put_judged(const source_t *s, const char *campaign, const char *kind, const json_t *page)
+{
+    const json_t *version = json_object_get(page, "version");
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(page, "rows"), i, row)
+    {
+        char text[PRF_BLOCK_TEXT];
+        snprintf(text, sizeof text, "%s", prf_json_text(row, "layer", ""));
+        json_object_del(row, "layer_kind"); /* "layer", as in the other tables */
+        json_object_set_new(row, "campaign", json_string(campaign));
+        json_object_set_new(row, "kind", json_string(kind));
+        json_object_set_new(row, "model_version", json_integer_value(version) ? json_deep_copy(version) : json_null());
+        prf_export_describe(row, text);
+        prf_export_put_row(s->sink, row);
+    }
+}
+
+static prf_status_t put_evaluation(const source_t *s, const char *campaign, const json_t *board, prf_error_t *err)
+{
+    const char *kind = prf_json_text(board, "kind", "?");
+    json_int_t from = 0;
+    for (;;) {
+        json_t *page, *in = json_pack("{s:s, s:s, s:I, s:i}", "campaign", campaign, "kind", kind, "after", from, "limit", PAGE);
+        prf_status_t status = prf_farm_call(s->farm, "evaluation", in, 3 * PRF_CALL_MS, &page, err);
+        if (status)
+            return status;
+        put_judged(s, campaign, kind, page);
+        const json_t *next = json_object_get(page, "next");
+        json_int_t to = json_integer_value(next);
+        bool more = json_is_integer(next) && to > from;
+        json_decref(page);
+        status = written(s, err);
+        if (status || !more)
+            return status;
+        from = to;
+    }
+}
+
+static prf_status_t put_campaign(const source_t *s, const char *campaign, put_board_t *put, prf_error_t *err)
+{
+    json_t *summary, *board;
+    prf_status_t status =
+        prf_farm_call(s->farm, "summary", json_pack("{s:s}", "campaign", campaign), 3 * PRF_CALL_MS, &summary, err);
+    if (status)
+        return status;
+    size_t i;
+    json_array_foreach(json_object_get(summary, "boards"), i, board)
+    {
+        status = status ? status : put(s, campaign, board, err);
+    }
+    json_decref(summary);
+    return status;
+}
+
+static prf_status_t put_campaigns(const source_t *s, put_board_t *put, prf_error_t *err)
+{
+    json_t *state, *campaign;
+    if (s->campaign)
+        return put_campaign(s, s->campaign, put, err);
+    prf_status_t status = prf_farm_call(s->farm, "status", NULL, PRF_CALL_MS, &state, err);
+    if (status)
+        return status;
+    size_t i;
+    json_array_foreach(json_object_get(state, "campaigns"), i, campaign)
+    {
+        status = status ? status : put_campaign(s, prf_json_text(campaign, "name", ""), put, err);
+    }
+    json_decref(state);
+    return status;
+}
+
+static prf_status_t put_all(const source_t *s, prf_error_t *err)
+{
+    prf_export_put_header(s->sink);
+    if (s->sink->table == &prf_export_results)
+        return put_results(s, err);
+    return put_campaigns(s, s->sink->table == &prf_export_sweeps ? put_sweep : put_evaluation, err);
+}
+
 /* Beside the target first, so that a failure leaves no half of a file behind. */
-static prf_status_t to_file(sink_t *sink, prf_farm_t *farm, const char *campaign, const char *path, prf_error_t *err)
+static prf_status_t to_file(const source_t *s, const char *path, prf_error_t *err)
 {
     char part[4096];
     prf_status_t status = prf_file_replaceable(path, err);
@@ -125,13 +161,13 @@ static prf_status_t to_file(sink_t *sink, prf_farm_t *farm, const char *campaign
         return status;
     if (snprintf(part, sizeof part, "%s.tmp-%ld", path, (long)getpid()) >= (int)sizeof part)
         return prf_fail(err, PRF_EINVAL, "%.100s...: the path is too long: use a shorter one", path);
-    sink->out = fopen(part, "we");
-    if (!sink->out)
+    FILE *out = s->sink->out = fopen(part, "we");
+    if (!out)
         return prf_fail_sys(err, errno, "%s", part);
-    status = put_all(sink, farm, campaign, err);
-    if (!status && (fflush(sink->out) != 0 || fsync(fileno(sink->out)) != 0))
+    status = put_all(s, err);
+    if (!status && (fflush(out) != 0 || fsync(fileno(out)) != 0))
         status = prf_fail_sys(err, errno, "%s", part);
-    if (fclose(sink->out) != 0 && !status)
+    if (fclose(out) != 0 && !status)
         status = prf_fail_sys(err, errno, "%s", part);
     if (!status && rename(part, path) != 0)
         status = prf_fail_sys(err, errno, "%s", path);
@@ -140,10 +176,10 @@ static prf_status_t to_file(sink_t *sink, prf_farm_t *farm, const char *campaign
     return status;
 }
 
-static prf_status_t to_stdout(sink_t *sink, prf_farm_t *farm, const char *campaign, prf_error_t *err)
+static prf_status_t to_stdout(const source_t *s, prf_error_t *err)
 {
-    sink->out = stdout;
-    prf_status_t status = put_all(sink, farm, campaign, err);
+    s->sink->out = stdout;
+    prf_status_t status = put_all(s, err);
     if (!status && fflush(stdout) != 0)
         status = prf_fail_sys(err, errno, "standard output");
     return status;
@@ -151,12 +187,29 @@ static prf_status_t to_stdout(sink_t *sink, prf_farm_t *farm, const char *campai
 
 static const prf_usage_t usage = {
     .name = "export",
-    .synopsis = "[--campaign NAME] [--farm FARM | --dir DIR] [--out FILE]",
-    .purpose = "Writes measurements as CSV or as JSON lines, one measurement a line.",
-    .text = "The CSV has a column for each parameter (c, k, h, ...), empty where a layer has none.\n\n"
+    .synopsis = "[results | sweeps | evaluation] [--campaign NAME] [--farm FARM | --dir DIR] [--out FILE]",
+    .purpose = "Writes measurements, sweeps or a model's evaluation as CSV or as JSON lines.",
+    .text = "results (default): one measurement a line. sweeps: the points that step widths were found by.\n"
+            "evaluation: the layers that campaigns judge by, measured and as the current model estimates\n"
+            "them, with its 90 % interval. docs/export.md has all columns with their units.\n\n"
+            "The CSV has a column for each parameter (c, k, h, ...), empty where a layer has none.\n\n"
             "  prfarm export --dir first --out first.csv\n"
-            "  prfarm export --dir first --json | jq .latency_ns\n",
+            "  prfarm export evaluation --dir first --json | jq .estimated_ns\n\n"
+            "Parquet and Arrow are written by the Python package, with types and units in the file:\n\n"
+            "  python -m prfarm.export results --dir first --out first.parquet\n",
+    .most = 1,
 };
+
+static const prf_export_table_t *find_table(const char *name, prf_error_t *err)
+{
+    static const prf_export_table_t *const tables[] = {&prf_export_results, &prf_export_sweeps, &prf_export_evaluation};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (strcmp(tables[i]->name, name) == 0)
+            return tables[i];
+    (void)prf_fail(err, PRF_EUSAGE, "there is no 'export %.40s': use 'export results', 'export sweeps' or 'export evaluation'",
+                   name);
+    return NULL;
+}
 
 int prf_cmd_export(int argc, char **argv)
 {
@@ -169,18 +222,26 @@ int prf_cmd_export(int argc, char **argv)
         {.name = NULL},
     };
     int code = 0;
+    prf_where_t where;
+    prf_words_t words = {0};
     prf_access_t access;
     prf_error_t err = {0};
-    if (!prf_access_start(&access, &usage, options, argc, argv, NULL, &code))
+    if (!prf_where_parse(&where, &usage, options, argc, argv, &words, &code))
         return code;
-    sink_t sink = {.csv = !json};
+    prf_export_sink_t sink = {.table = find_table(words.count ? words.items[0] : "results", &err), .csv = !json};
+    if (!sink.table)
+        return prf_report(&err);
+    prf_signals_catch();
+    if (prf_access_open(&access, &where, &err) != PRF_OK)
+        return prf_report(&err);
     if (out && strcmp(out, "-") == 0)
         out = NULL;
-    prf_status_t failed = out ? to_file(&sink, access.farm, campaign, out, &err) : to_stdout(&sink, access.farm, campaign, &err);
+    source_t source = {&sink, access.farm, campaign};
+    prf_status_t failed = out ? to_file(&source, out, &err) : to_stdout(&source, &err);
     prf_access_close(&access);
     if (failed)
         return prf_report(&err);
     if (out)
-        fprintf(stderr, "prfarm: %llu measurements in %s\n", sink.rows, out);
+        fprintf(stderr, "prfarm: %llu %s in %s\n", sink.rows, sink.table->rows, out);
     return 0;
 }

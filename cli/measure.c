@@ -63,7 +63,7 @@ static prf_status_t open_access(measure_t *m, prf_error_t *err)
     if (m->backend) {
         if (!m->where.dir && (status = make_temporary(m, err)))
             return status;
-        if ((status = prf_private_open(&m->access.own, m->where.dir ? m->where.dir : m->temporary, true, err)))
+        if ((status = prf_private_open(&m->access.own, m->where.dir ? m->where.dir : m->temporary, true, NULL, err)))
             return status;
         m->access.farm = prf_private_farm(m->access.own);
         return start_board(m, err);

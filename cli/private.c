@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "dashboard.h"
 #include "net/endpoint.h"
 #include "point/point.h"
 #include "signals.h"
@@ -53,6 +54,8 @@ struct prf_private {
     prf_process_t coordinator;
     prf_farm_t *farm;
     char farm_name[3 * PRF_ENDPOINT];
+    char url[128]; /* of the dashboard; "": there is none */
+    char token[PRF_DASHBOARD_TOKEN];
     worker_t *workers; /* owned */
     size_t worker_count;
     unsigned restarts;
@@ -179,7 +182,24 @@ static prf_status_t fail_ended(const prf_private_t *self, const char *program, i
                     path);
 }
 
-/* Reads standard output until "ready farm=...". PRF_EBUSY: the store is still held. */
+/* "ready farm=... http=...". False: it is not whole yet, or not what it should be. */
+static bool parse_ready(prf_private_t *self, const char *text)
+{
+    static const char farm[] = "ready farm=", http[] = " http=";
+    const char *ready = strstr(text, farm), *end = ready ? strchr(ready, '\n') : NULL;
+    if (!end)
+        return false;
+    ready += sizeof farm - 1;
+    size_t len = strcspn(ready, " \n");
+    const char *url = strncmp(ready + len, http, sizeof http - 1) == 0 ? ready + len + sizeof http - 1 : end;
+    if (len >= sizeof self->farm_name || (size_t)(end - url) >= sizeof self->url)
+        return false;
+    snprintf(self->farm_name, sizeof self->farm_name, "%.*s", (int)len, ready);
+    snprintf(self->url, sizeof self->url, "%.*s", (int)(end - url), url);
+    return true;
+}
+
+/* Reads standard output until the coordinator is ready. PRF_EBUSY: the store is still held. */
 static prf_status_t await_ready(prf_private_t *self, prf_error_t *err)
 {
     char text[1024];
@@ -196,11 +216,8 @@ static prf_status_t await_ready(prf_private_t *self, prf_error_t *err)
             n = read(self->coordinator.out, text + len, sizeof text - 1 - len);
         len += n > 0 ? (size_t)n : 0;
         text[len] = '\0';
-        char *ready = strstr(text, "ready farm="), *end = ready ? strchr(ready, '\n') : NULL;
-        if (end && (size_t)(end - ready) - 11 < sizeof self->farm_name) {
-            snprintf(self->farm_name, sizeof self->farm_name, "%.*s", (int)(end - ready) - 11, ready + 11);
+        if (parse_ready(self, text))
             return PRF_OK;
-        }
         int ended;
         if (n <= 0 && prf_process_ended(&self->coordinator, &ended))
             return fail_ended(self, "coordinator", ended, err);
@@ -210,16 +227,21 @@ static prf_status_t await_ready(prf_private_t *self, prf_error_t *err)
     }
 }
 
-static prf_status_t start_coordinator(prf_private_t *self, prf_error_t *err)
+static prf_status_t start_coordinator(prf_private_t *self, const char *http, prf_error_t *err)
 {
-    char program[4096], farm[160], store[PATH], log[PATH];
+    char program[4096], farm[160], store[PATH], log[PATH], token[PATH];
     prf_process_sibling("prfarm-coordinator", program, sizeof program);
     snprintf(farm, sizeof farm, "ipc://%s/f", self->sockets);
     in_dir(self, "store", store);
     log_path(self, "coordinator", log);
-    const char *const argv[] = {program, "--farm", farm, "--store", store, NULL};
+    in_dir(self, PRF_PRIVATE_TOKEN, token);
+    prf_status_t status = http ? prf_dashboard_token(token, self->token, err) : PRF_OK;
+    if (status)
+        return status;
+    const char *const argv[] = {program, "--farm",       farm,  "--store", store, http ? "--http" : NULL,
+                                http,    "--http-token", token, NULL};
     const prf_process_options_t options = {.pipes = true, .log = log};
-    prf_status_t status = PRF_EBUSY;
+    status = PRF_EBUSY;
     for (int i = 0; status == PRF_EBUSY && i < BUSY_RETRIES; i++) {
         prf_process_stop(&self->coordinator, 0);
         status = prf_process_start(&self->coordinator, argv, &options, err);
@@ -246,7 +268,7 @@ static prf_status_t make_folders(prf_private_t *self, bool create, prf_error_t *
     return PRF_OK;
 }
 
-prf_status_t prf_private_open(prf_private_t **out, const char *dir, bool create, prf_error_t *err)
+prf_status_t prf_private_open(prf_private_t **out, const char *dir, bool create, const char *http, prf_error_t *err)
 {
     prf_private_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -258,7 +280,7 @@ prf_status_t prf_private_open(prf_private_t **out, const char *dir, bool create,
     if (snprintf(self->dir, sizeof self->dir, "%s", dir) >= (int)sizeof self->dir)
         status = prf_fail(err, PRF_EINVAL, "%.100s...: the folder's path is too long: use a shorter one", dir);
     if (status || (status = make_folders(self, create, err)) || (status = take_lock(self, err)) ||
-        (status = make_sockets(self, err)) || (status = start_coordinator(self, err)) ||
+        (status = make_sockets(self, err)) || (status = start_coordinator(self, http, err)) ||
         (status = prf_farm_connect(&self->farm, self->farm_name, NULL, err)) ||
         (status = prf_file_write(in_dir(self, "endpoint", path), self->farm_name, strlen(self->farm_name), err))) {
         prf_private_close(&self);
@@ -395,6 +417,16 @@ prf_farm_t *prf_private_farm(prf_private_t *self)
     return self->farm;
 }
 
+const char *prf_private_url(const prf_private_t *self)
+{
+    return self->url;
+}
+
+const char *prf_private_token(const prf_private_t *self)
+{
+    return self->token;
+}
+
 static void release_worker(worker_t *worker)
 {
     prf_process_stop(&worker->process, GRACE_MS);
@@ -421,6 +453,8 @@ void prf_private_close(prf_private_t **self)
     prf_process_stop(&p->coordinator, GRACE_MS);
     if (p->lock >= 0) {
         unlink(in_dir(p, "endpoint", path));
+        unlink(in_dir(p, PRF_PRIVATE_TOKEN, path));
+        unlink(in_dir(p, PRF_PRIVATE_PAGE, path));
         if (p->sockets[0]) {
             remove_sockets(p->sockets);
             unlink(in_dir(p, "sockets", path));

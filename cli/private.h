@@ -11,14 +11,19 @@
 
 #include "farm.h"
 
-enum { PRF_DIR = 3072 }; /* a folder's path, NUL included */
+enum { PRF_DIR = 3072 };                  /* a folder's path, NUL included */
+#define PRF_PRIVATE_TOKEN "http.token"    /* in the folder, while there is a dashboard: what it takes */
+#define PRF_PRIVATE_PAGE "dashboard.html" /* likewise, where it was opened: a page that leads there */
 
 typedef struct prf_private prf_private_t;
 
-/* Takes the folder (making it when `create`), starts its coordinator, waits until it is ready, connects.
+/* Takes the folder (making it when `create`), starts its coordinator, waits until it is ready, connects. `http` is the ADDRESS:PORT
+ * at which it serves the dashboard, with a token that is made for it; NULL: it does not.
  * Errors: PRF_EBUSY (somebody works there), PRF_ENOTFOUND (no such folder, or nothing was ever run in it), PRF_EIO, PRF_ENOSPC,
  * PRF_ECRASH and what else the coordinator ended with, PRF_ECANCELLED. */
-PRF_CHECKED prf_status_t prf_private_open(prf_private_t **out, const char *dir, bool create, prf_error_t *err);
+PRF_CHECKED prf_status_t prf_private_open(prf_private_t **out, const char *dir, bool create, const char *http, prf_error_t *err);
+const char *prf_private_url(const prf_private_t *self);   /* of the dashboard, borrowed; "": there is none */
+const char *prf_private_token(const prf_private_t *self); /* that it takes, likewise */
 /* A kind of board to start workers for; everything borrowed. */
 typedef struct {
     const char *kind, *backend;

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "campaign/campaign.h"
 #include "cli.h"
+#include "dashboard.h"
 #include "networks.h"
 #include "olds.h"
 #include "private.h"
@@ -24,7 +25,8 @@ enum { POLL_MS = 300, LOOK_MS = 2000, BLOCKED_MS = 60000, ABSENT_SAY_MS = 10000,
 
 typedef struct {
     const char *file, *dir; /* borrowed */
-    bool json;
+    const char *http;       /* borrowed: where the dashboard is served; NULL: it is not */
+    bool json, open;        /* open: show it, and stay when the campaign is over */
     prf_campaign_t campaign;
     char *text; /* of the campaign file; owned */
     prf_olds_t olds;
@@ -91,11 +93,13 @@ static prf_status_t start(run_t *run, prf_error_t *err)
         status = prf_networks_load(&run->campaign, run->file, &networks, err);
     if (status)
         return status;
-    if ((status = prf_private_open(&run->farm, run->dir, true, err))) {
+    if ((status = prf_private_open(&run->farm, run->dir, true, run->http, err))) {
         json_decref(networks);
         return status;
     }
     run->opened = true;
+    if (run->http)
+        prf_dashboard_show(run->farm, run->dir, run->open);
     if ((status = submit(run, networks, err)))
         return status;
     for (size_t i = 0; i < run->campaign.board_count && !status; i++) {
@@ -283,7 +287,7 @@ static void say_how_to_continue(const run_t *run, prf_status_t status)
 
 static const prf_usage_t usage = {
     .name = "run",
-    .synopsis = "CAMPAIGN.yaml --out DIR [--json]",
+    .synopsis = "CAMPAIGN.yaml --out DIR [--open] [--http ADDRESS:PORT] [--json]",
     .purpose = "Carries a campaign out on this machine: measures, trains, validates, and leaves the models in DIR.",
     .text = "Starts a coordinator and the campaign's workers as child processes; nothing has to be\n"
             "set up, nothing keeps running. DIR then holds models/KIND.prfm, summary.json, the\n"
@@ -292,6 +296,9 @@ static const prf_usage_t usage = {
             "meanwhile, what the new one needs and DIR has is used, and the rest is measured.\n\n"
             "  prfarm run docs/examples/quickstart.yaml --out first\n"
             "  prfarm estimate --model first/models/cpu.prfm docs/examples/networks/resnet18.onnx\n\n"
+            "With --open the dashboard is shown in a browser, as far as there is a desktop, at an address\n"
+            "that is printed; what changes something takes the token in it. It stays when the campaign is\n"
+            "over, with the boards, until Ctrl-C. --http serves it elsewhere, while the campaign runs.\n\n"
             "While it runs: 'prfarm status --dir DIR' from another terminal. The campaign file is\n"
             "explained in docs/campaign-file.md.\n",
     .least = 1,
@@ -317,11 +324,24 @@ static int report(const run_t *run, prf_status_t status, const prf_error_t *err)
     return code;
 }
 
+/* The outcome is told and stays what it is, unless the farm breaks down meanwhile. */
+static int stay(run_t *run, int code)
+{
+    prf_error_t err = {0};
+    fflush(stdout);
+    return prf_dashboard_stay(run->farm, &err) ? prf_report(&err) : code;
+}
+
 int prf_cmd_run(int argc, char **argv)
 {
     run_t run = {.file = NULL};
     const prf_option_t options[] = {
         {.name = "out", .value = "DIR", .help = "folder for everything that comes out; made if needed", .text = &run.dir},
+        {.name = "open", .help = "show the dashboard, and let it stay until Ctrl-C", .flag = &run.open},
+        {.name = "http",
+         .value = "ADDRESS:PORT",
+         .help = "serve the dashboard there (with --open: " PRF_DASHBOARD_ADDRESS ")",
+         .text = &run.http},
         {.name = "json", .help = "print the summary as JSON", .flag = &run.json},
         {.name = NULL},
     };
@@ -335,15 +355,21 @@ int prf_cmd_run(int argc, char **argv)
         return prf_report(&err);
     }
     run.file = words.items[0];
+    if (run.open && !run.http)
+        run.http = PRF_DASHBOARD_ADDRESS;
     prf_signals_catch();
     prf_status_t status = prf_campaign_load(&run.campaign, run.file, &run.text, &err);
     if (!status) {
         status = carry_out(&run, &err);
         if (status == PRF_ECANCELLED && run.farm)
             fprintf(stderr, "prfarm: stopping\n");
-        prf_private_close(&run.farm);
     }
+    if (!run.open || !run.summary)
+        prf_private_close(&run.farm);
     code = report(&run, status, &err);
+    if (run.farm)
+        code = stay(&run, code);
+    prf_private_close(&run.farm);
     json_decref(run.summary);
     prf_olds_release(&run.olds);
     prf_campaign_release(&run.campaign);

@@ -256,6 +256,15 @@ json_t *prf_campaigns_summary(const prf_campaigns_t *self, const char *name)
                    : json_pack("{s:s, s:[], s:[], s:f}", "campaign", one->name, "boards", "networks", "seconds", one->seconds);
 }
 
+prf_status_t prf_campaigns_spec(const prf_campaigns_t *self, const char *name, prf_campaign_t *out, prf_error_t *err)
+{
+    const one_t *one = campaigns_find(self, name);
+    if (!one || !one->doc)
+        return prf_fail(err, PRF_ENOTFOUND, "no campaign is named '%.64s': 'prfarm status' lists those that there are", name);
+    const json_t *text = json_object_get(one->doc, "text");
+    return prf_campaign_parse(out, json_string_value(text), json_string_length(text), name, err);
+}
+
 bool prf_campaigns_exists(const prf_campaigns_t *self, const char *name)
 {
     const one_t *one = campaigns_find(self, name);

@@ -28,6 +28,8 @@ void prf_campaigns_refresh(prf_campaigns_t *self, const json_t *args, prf_reply_
 json_t *prf_campaigns_status(const prf_campaigns_t *self, const char *name);
 /* Content of summary.json. New reference; NULL when there is none of that name. */
 json_t *prf_campaigns_summary(const prf_campaigns_t *self, const char *name);
+/* The campaign as its file describes it; the caller releases *out. Errors: PRF_ENOTFOUND, those of prf_campaign_parse. */
+PRF_CHECKED prf_status_t prf_campaigns_spec(const prf_campaigns_t *self, const char *name, prf_campaign_t *out, prf_error_t *err);
 bool prf_campaigns_exists(const prf_campaigns_t *self, const char *name);
 /* The running campaign, if any, that keeps boards of this kind with another runtime from its jobs; else NULL. */
 const char *prf_campaigns_excluding(const prf_campaigns_t *self, const char *kind, const char *fingerprint);

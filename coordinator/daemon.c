@@ -21,6 +21,7 @@
 #include "health.h"
 #include "http.h"
 #include "net/endpoint.h"
+#include "side.h"
 #include "triage.h"
 
 enum {
@@ -111,6 +112,13 @@ static void on_store(void *arg)
 {
     daemon_t *d = arg;
     prf_commits_read(d->hub.commits);
+    settle(d);
+}
+
+static void on_side(void *arg)
+{
+    daemon_t *d = arg;
+    prf_side_read(d->hub.side);
     settle(d);
 }
 
@@ -310,6 +318,10 @@ static prf_status_t build_services(daemon_t *d, const prf_daemon_options_t *opti
     if (!status)
         status = prf_trainer_new(&hub->trainer, err);
     if (!status)
+        status = prf_models_new(&hub->models, hub->publisher, err);
+    if (!status)
+        status = prf_side_new(&hub->side, err);
+    if (!status)
         status = prf_triage_new(&hub->triage, hub, hooks, options->quarantine_ms, err);
     if (!status)
         status = prf_health_new(&hub->health, hub, options->sentinel_ms, err);
@@ -345,16 +357,20 @@ static prf_status_t listen_to_all(daemon_t *d, prf_error_t *err)
     if (!status)
         status = prf_loop_add_fd(d->loop, prf_trainer_fd(d->hub.trainer), on_trained, d, err);
     if (!status)
+        status = prf_loop_add_fd(d->loop, prf_side_fd(d->hub.side), on_side, d, err);
+    if (!status)
         status = prf_loop_add_timer(d->loop, d->hub.heartbeat_ms / 2, on_beat, d, NULL, err);
     if (!status)
         status = prf_loop_add_timer(d->loop, SECOND_MS, on_second, d, NULL, err);
     return status;
 }
 
-/* Commits first: their closures know of all the others. */
+/* Commits first: their closures know of all the others. Then what people asked, for they are to be answered. */
 static void demolish(daemon_t *d)
 {
     prf_commits_destroy(&d->hub.commits);
+    prf_side_destroy(&d->hub.side);
+    prf_models_destroy(&d->hub.models);
     prf_http_destroy(&d->http);
     prf_clients_destroy(&d->clients);
     prf_ops_destroy(&d->ops);

@@ -202,7 +202,7 @@ static double order_of(const prf_digest_t *point, role_t role, uint32_t attempt)
     uint32_t bits;
     memcpy(&bits, point->bytes + 8, sizeof bits);
     double shuffled = bits * 0x1.0p-32;
-    return role == ROLE_SWEEP ? shuffled - 2 : shuffled + 0.5 * (attempt % GENERATION_ATTEMPTS);
+    return role == ROLE_SWEEP ? shuffled - 2 : shuffled + 0.5 * (attempt % PRF_GENERATION_ATTEMPTS);
 }
 
 /* Networks are timed as they run, one block behind the other: their own blocks leave the cache in a network's state. */
@@ -251,7 +251,7 @@ static bool find(const prf_engine_t *self, const prf_digest_t *point, uint32_t a
 
 uint32_t probe_attempt(uint32_t generation, uint32_t attempt)
 {
-    return generation * GENERATION_ATTEMPTS + attempt;
+    return generation * PRF_GENERATION_ATTEMPTS + attempt;
 }
 
 void probe_skip(kind_t *kind, probe_t *probe)

@@ -13,6 +13,7 @@
 
 #include "base/map.h"
 #include "engine.h"
+#include "engine_attempts.h"
 #include "model/train.h"
 
 typedef enum { PROBE_PENDING = 0, PROBE_OUT, PROBE_MEASURED, PROBE_POISONED, PROBE_SKIPPED } probe_state_t;
@@ -166,9 +167,7 @@ PRF_CHECKED prf_status_t list_add(list_t *list, size_t item, prf_error_t *err);
 /* The probe for a block (or chain) and attempt, made pending when it is new. */
 PRF_CHECKED prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *block, size_t chain, uint32_t attempt,
                                     role_t role, size_t *probe, prf_error_t *err);
-/* Attempts are numbered through all generations: those of one lie between two multiples of a number that no measurement of a point
- * reaches (16 repeats of 8 passes). */
-enum { GENERATION_ATTEMPTS = 128 };
+/* The number of a generation's attempt among all of its point's (engine_attempts.h). */
 uint32_t probe_attempt(uint32_t generation, uint32_t attempt);
 void probe_skip(kind_t *kind, probe_t *probe);
 void kind_release(kind_t *kind);

@@ -71,7 +71,7 @@ prf_status_t passes_answered(prf_engine_t *self, size_t board, size_t probe, prf
     if (most == 1)
         return PRF_OK;
     const probe_t answered = kind->probes[probe];
-    uint32_t first = answered.attempt - answered.attempt % GENERATION_ATTEMPTS % most;
+    uint32_t first = answered.attempt - answered.attempt % PRF_GENERATION_ATTEMPTS % most;
     passes_t p = passes_of(self, kind, &answered.point, first);
     /* A sweep's layers have one pass for the time being. */
     if (p.open || p.wanted < self->campaign.passes || p.wanted == most || p.measured < 2 || confirmed(self, &p))

@@ -170,7 +170,7 @@ static bool is_count(const char *key)
 
 static bool is_text(const char *key)
 {
-    static const char *const texts[] = {"board", "campaign", "file", "kind", "search", "state", "why"};
+    static const char *const texts[] = {"board", "campaign", "dtype", "file", "kind", "name", "onnx", "search", "state", "why"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(key, texts[i]) == 0)
             return true;

@@ -8,6 +8,7 @@
 #include "events.h"
 #include "fleet.h"
 #include "index.h"
+#include "models.h"
 #include "net/net.h"
 #include "plan.h"
 #include "plausible.h"
@@ -32,6 +33,8 @@ typedef struct {
     prf_fleet_t *fleet;
     prf_publisher_t *publisher;
     prf_trainer_t *trainer;
+    prf_models_t *models;
+    struct prf_side *side;
     prf_events_t *events;
     struct prf_triage *triage;
     struct prf_health *health;

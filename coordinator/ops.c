@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "lent.h"
+#include "question.h"
 #include "retry.h"
 #include "triage.h"
 
@@ -18,8 +19,10 @@ typedef void (*op_fn)(prf_ops_t *self, const json_t *args, prf_reply_fn fn, void
 struct prf_op {
     const char *name;
     prf_role_t role; /* that it takes */
+    /* One of these: */
     op_fn fn;
-    prf_query_fn query; /* where fn is NULL */
+    prf_query_fn query; /* answered at once */
+    prf_ask_fn ask;     /* answered beside the loop */
     bool takes_list;    /* among its arguments */
 };
 
@@ -207,29 +210,32 @@ static void op_shutdown(prf_ops_t *self, const json_t *args, prf_reply_fn fn, vo
 }
 
 static const prf_op_t ops[] = {
-    {"status", PRF_ROLE_VIEWER, op_status, NULL, false},
-    {"summary", PRF_ROLE_VIEWER, op_summary, NULL, false},
-    {"fleet", PRF_ROLE_VIEWER, NULL, prf_query_fleet, false},
-    {"boards", PRF_ROLE_VIEWER, NULL, prf_query_boards, false},
-    {"model", PRF_ROLE_VIEWER, NULL, prf_query_model, false},
-    {"models", PRF_ROLE_VIEWER, NULL, prf_query_models, false},
-    {"results", PRF_ROLE_VIEWER, NULL, prf_query_results, true},
-    {"export", PRF_ROLE_VIEWER, NULL, prf_query_export, false},
-    {"events", PRF_ROLE_VIEWER, NULL, prf_query_events, false},
-    {"poisoned", PRF_ROLE_VIEWER, NULL, prf_query_poisoned, false},
-    {"submit", PRF_ROLE_OPERATOR, op_submit, NULL, false},
-    {"lend", PRF_ROLE_OPERATOR, op_lend, NULL, false},
-    {"pause", PRF_ROLE_OPERATOR, op_pause, NULL, false},
-    {"resume", PRF_ROLE_OPERATOR, op_resume, NULL, false},
-    {"cancel", PRF_ROLE_OPERATOR, op_cancel, NULL, false},
-    {"refresh", PRF_ROLE_OPERATOR, op_refresh, NULL, false},
-    {"rollback", PRF_ROLE_OPERATOR, op_rollback, NULL, false},
-    {"retry", PRF_ROLE_OPERATOR, op_retry, NULL, false},
-    {"quarantine", PRF_ROLE_OPERATOR, op_quarantine, NULL, false},
-    {"release", PRF_ROLE_OPERATOR, op_release, NULL, false},
-    {"power-cycle", PRF_ROLE_OPERATOR, op_power_cycle, NULL, false},
-    {"measure", PRF_ROLE_OPERATOR, NULL, prf_query_measure, false},
-    {"shutdown", PRF_ROLE_OPERATOR, op_shutdown, NULL, false},
+    {"status", PRF_ROLE_VIEWER, .fn = op_status},
+    {"summary", PRF_ROLE_VIEWER, .fn = op_summary},
+    {"fleet", PRF_ROLE_VIEWER, .query = prf_query_fleet},
+    {"boards", PRF_ROLE_VIEWER, .query = prf_query_boards},
+    {"model", PRF_ROLE_VIEWER, .query = prf_query_model},
+    {"models", PRF_ROLE_VIEWER, .query = prf_query_models},
+    {"results", PRF_ROLE_VIEWER, .query = prf_query_results, .takes_list = true},
+    {"export", PRF_ROLE_VIEWER, .query = prf_query_export},
+    {"events", PRF_ROLE_VIEWER, .query = prf_query_events},
+    {"poisoned", PRF_ROLE_VIEWER, .query = prf_query_poisoned},
+    {"estimate", PRF_ROLE_VIEWER, .ask = prf_ask_estimate, .takes_list = true},
+    {"evaluation", PRF_ROLE_VIEWER, .ask = prf_ask_evaluation},
+    {"provenance", PRF_ROLE_VIEWER, .ask = prf_ask_provenance},
+    {"submit", PRF_ROLE_OPERATOR, .fn = op_submit},
+    {"lend", PRF_ROLE_OPERATOR, .fn = op_lend},
+    {"pause", PRF_ROLE_OPERATOR, .fn = op_pause},
+    {"resume", PRF_ROLE_OPERATOR, .fn = op_resume},
+    {"cancel", PRF_ROLE_OPERATOR, .fn = op_cancel},
+    {"refresh", PRF_ROLE_OPERATOR, .fn = op_refresh},
+    {"rollback", PRF_ROLE_OPERATOR, .fn = op_rollback},
+    {"retry", PRF_ROLE_OPERATOR, .fn = op_retry},
+    {"quarantine", PRF_ROLE_OPERATOR, .fn = op_quarantine},
+    {"release", PRF_ROLE_OPERATOR, .fn = op_release},
+    {"power-cycle", PRF_ROLE_OPERATOR, .fn = op_power_cycle},
+    {"measure", PRF_ROLE_OPERATOR, .query = prf_query_measure},
+    {"shutdown", PRF_ROLE_OPERATOR, .fn = op_shutdown},
 };
 
 const prf_op_t *prf_op_find(const char *name)
@@ -254,6 +260,10 @@ void prf_ops_call(prf_ops_t *self, const prf_op_t *op, const json_t *args, prf_r
 {
     if (op->fn) {
         op->fn(self, args, fn, arg);
+        return;
+    }
+    if (op->ask) {
+        op->ask(&self->queries, args, fn, arg);
         return;
     }
     json_t *out = NULL;

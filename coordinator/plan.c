@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* plan.c - a list of purposes, newest first, in each point's entry of the ledger: several campaigns may want the same one.
  * Campaign, kind and role are few, so their names are kept once; purposes are never dropped, so their memory is taken in large
- * pieces.
+ * pieces. Only the points that models are judged by can be gone through: people look at these, and they are few.
  *
  * In the store an entry is a line `@POINT.ATTEMPT ROLE` and its blocks, one a line. A value that does not begin with '@' is of
  * an older prfarm: one entry, named by the key, whose first line is the role alone. */
@@ -19,6 +19,8 @@
 /* What a campaign wants of a kind of board, and what for: few, and the same for thousands of points. */
 typedef struct {
     char campaign[PRF_NAME], kind[PRF_NAME], role[PRF_NAME];
+    prf_entry_t **entries; /* owned array; of role PRF_PLAN_VALIDATION: all of them */
+    size_t count, cap;
 } cause_t;
 
 typedef struct prf_plan_purpose {
@@ -53,8 +55,10 @@ void prf_plan_destroy(prf_plan_t **self)
         return;
     prf_plan_t *p = *self;
     prf_arena_release(&p->purposes);
-    for (size_t i = 0; i < p->cause_count; i++)
+    for (size_t i = 0; i < p->cause_count; i++) {
+        free(p->causes[i]->entries);
         free(p->causes[i]);
+    }
     free(p->causes);
     free(p);
     *self = NULL;
@@ -77,7 +81,7 @@ static bool intern(prf_plan_t *self, const prf_planned_t *planned, uint32_t *out
         }
     }
     cause_t **causes = realloc(self->causes, (self->cause_count + 1) * sizeof(void *));
-    cause_t *cause = malloc(sizeof *cause);
+    cause_t *cause = calloc(1, sizeof *cause);
     if (causes)
         self->causes = causes;
     if (!causes || !cause) {
@@ -104,6 +108,22 @@ static purpose_t *purpose_new(prf_plan_t *self, const prf_planned_t *planned)
     return purpose;
 }
 
+static bool list(cause_t *cause, prf_entry_t *entry)
+{
+    if (strcmp(cause->role, PRF_PLAN_VALIDATION) != 0)
+        return true;
+    if (cause->count == cause->cap) {
+        size_t cap = cause->cap ? 2 * cause->cap : 64;
+        prf_entry_t **entries = realloc(cause->entries, cap * sizeof(void *));
+        if (!entries)
+            return false;
+        cause->entries = entries;
+        cause->cap = cap;
+    }
+    cause->entries[cause->count++] = entry;
+    return true;
+}
+
 prf_status_t prf_plan_add(prf_plan_t *self, prf_entry_t *entry, prf_planned_t *planned, bool *fresh, prf_error_t *err)
 {
     if (fresh)
@@ -114,7 +134,7 @@ prf_status_t prf_plan_add(prf_plan_t *self, prf_entry_t *entry, prf_planned_t *p
             return PRF_OK;
         }
     purpose_t *purpose = purpose_new(self, planned);
-    if (!purpose)
+    if (!purpose || !list(self->causes[purpose->cause], entry))
         return prf_fail(err, PRF_ENOMEM, "a point's plan");
     purpose->next = entry->purpose;
     entry->purpose = purpose;
@@ -139,6 +159,18 @@ bool prf_plan_find(const prf_plan_t *self, const prf_entry_t *entry, const char 
                            .blocks = p->blocks,
                            .known = p->known};
     return true;
+}
+
+prf_entry_t *const *prf_plan_validation(const prf_plan_t *self, const char *campaign, const char *kind, size_t *count)
+{
+    const prf_planned_t wanted = {.campaign = campaign, .kind = kind, .role = PRF_PLAN_VALIDATION};
+    *count = 0;
+    for (size_t i = 0; i < self->cause_count; i++)
+        if (is_cause(self->causes[i], &wanted)) {
+            *count = self->causes[i]->count;
+            return self->causes[i]->entries;
+        }
+    return NULL;
 }
 
 static void add_line(prf_text_t *text, const char *first, const char *second)

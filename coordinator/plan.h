@@ -11,6 +11,7 @@
 
 typedef struct prf_plan prf_plan_t;
 
+#define PRF_PLAN_VALIDATION "validation"
 #define PRF_PLAN_NOBODY "-" /* stands for the campaign of a point that a person asked for */
 
 enum { PRF_PLAN_KEY = 2 * PRF_NAME + 64 };
@@ -31,6 +32,10 @@ void prf_plan_destroy(prf_plan_t **self);
 PRF_CHECKED prf_status_t prf_plan_add(prf_plan_t *self, prf_entry_t *entry, prf_planned_t *planned, bool *fresh, prf_error_t *err);
 /* The point as this campaign wanted it, or as the first one did (campaign NULL). False: it did not, or there is no entry (NULL). */
 bool prf_plan_find(const prf_plan_t *self, const prf_entry_t *entry, const char *campaign, prf_planned_t *out);
+
+/* The points and attempts that the campaign wants of the kind to judge models by (role PRF_PLAN_VALIDATION), in the order in which
+ * they were added. Borrowed, until the next prf_plan_add. */
+prf_entry_t *const *prf_plan_validation(const prf_plan_t *self, const char *campaign, const char *kind, size_t *count);
 
 /* The form in the store of points that a campaign wants of one kind of board. Begins as {0}; to be released. */
 typedef struct {

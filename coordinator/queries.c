@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "layer/layer_json.h"
 #include "measure_request.h"
 #include "tally.h"
 
@@ -24,18 +25,24 @@ static const char *text_of(const json_t *args, const char *key)
     return text ? text : "";
 }
 
+prf_status_t prf_query_version(const prf_queries_t *self, const char *kind, const json_t *version, prf_model_version_t *out,
+                               prf_error_t *err)
+{
+    json_int_t number = json_integer_value(version);
+    bool found = number == 0                          ? prf_publisher_current(self->hub->publisher, kind, out)
+                 : number > 0 && number <= UINT32_MAX ? prf_publisher_version(self->hub->publisher, kind, (uint32_t)number, out)
+                                                      : false;
+    return found ? PRF_OK
+                 : prf_fail(err, PRF_ENOTFOUND,
+                            "no such model of board kind '%.64s': 'prfarm model list' shows those that there are", kind);
+}
+
 prf_status_t prf_query_model(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)
 {
-    const char *kind = text_of(args, "kind");
-    json_int_t version = json_integer_value(json_object_get(args, "version"));
     prf_model_version_t model;
-    bool found = version == 0 ? prf_publisher_current(self->hub->publisher, kind, &model)
-                 : version > 0 && version <= UINT32_MAX
-                     ? prf_publisher_version(self->hub->publisher, kind, (uint32_t)version, &model)
-                     : false;
-    if (!found)
-        return prf_fail(err, PRF_ENOTFOUND, "no such model of board kind '%.64s': 'prfarm model list' shows those that there are",
-                        kind);
+    prf_status_t status = prf_query_version(self, text_of(args, "kind"), json_object_get(args, "version"), &model, err);
+    if (status)
+        return status;
     char hex[PRF_DIGEST_HEX];
     prf_digest_hex(&model.digest, hex);
     *out = json_pack("{s:s, s:I, s:s, s:I}", "kind", model.kind, "version", (json_int_t)model.version, "digest", hex, "bytes",
@@ -207,14 +214,8 @@ static void describe(json_t *row, const char *texts)
 {
     const char *end = strchr(texts, '\n');
     prf_block_t block;
-    json_t *params = json_object();
     bool single = !end && *texts && prf_block_parse(&block, texts, NULL) == PRF_OK;
-    if (single) {
-        size_t count;
-        const prf_param_info_t *table = prf_layer_params(block.layers[0].kind, &count);
-        for (size_t i = 0; i < count; i++)
-            json_object_set_new(params, prf_param_name(table[i].param), json_integer(block.layers[0].p[table[i].param]));
-    }
+    json_t *params = single ? prf_layer_params_json(&block.layers[0]) : json_object();
     json_object_set_new(row, "layer",
                         single ? json_string(prf_layer_kind_name(block.layers[0].kind)) : json_string(end ? "chain" : ""));
     json_object_set_new(row, "dtype", json_string(single ? prf_dtype_name(block.dtype) : ""));

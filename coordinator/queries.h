@@ -24,6 +24,9 @@ typedef prf_status_t (*prf_query_fn)(const prf_queries_t *self, const json_t *ar
 prf_status_t prf_query_fleet(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 prf_status_t prf_query_boards(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 /* queries.c */
+/* The version of a kind's model that a request means: the current one, if it names none. Errors: PRF_ENOTFOUND. */
+PRF_CHECKED prf_status_t prf_query_version(const prf_queries_t *self, const char *kind, const json_t *version,
+                                           prf_model_version_t *out, prf_error_t *err);
 prf_status_t prf_query_model(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 prf_status_t prf_query_models(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);
 prf_status_t prf_query_measure(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err);

@@ -36,6 +36,7 @@ static const struct {
     [PRF_EINTERNAL] = {"internal", 70},
     [PRF_EDENIED] = {"not allowed", 13},
     [PRF_EIMPLAUSIBLE] = {"implausible value", 11},
+    [PRF_EDIFFERS] = {"differs", 1},
 };
 
 const char *prf_status_name(prf_status_t code)

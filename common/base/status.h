@@ -36,6 +36,7 @@ typedef enum {
     PRF_EINTERNAL,    /* our own bug */
     PRF_EDENIED,      /* this key, or a program without one, is not allowed to do that */
     PRF_EIMPLAUSIBLE, /* a board told a latency that cannot be */
+    PRF_EDIFFERS,     /* two things that were to agree do not */
     PRF_STATUS_COUNT
 } prf_status_t;
 

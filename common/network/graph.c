@@ -115,7 +115,7 @@ static prf_status_t add_nodes(graph_t *g, const prf_onnx_t *onnx, size_t operand
     for (uint32_t i = 0; i < g->node_count; i++) {
         node_t *n = &g->nodes[i];
         n->onnx = &onnx->nodes[i];
-        n->op = prf_op_find(n->onnx->domain, n->onnx->op);
+        n->op = prf_onnx_op_find(n->onnx->domain, n->onnx->op);
         n->inputs = next;
         n->input_count = (uint32_t)n->onnx->input_count;
         n->outputs = next + n->input_count;

@@ -106,6 +106,26 @@ prf_status_t prf_network_load(prf_network_t *out, const char *path, prf_dtype_t 
     return PRF_OK;
 }
 
+prf_status_t prf_network_of_texts(prf_network_t *out, const char *const texts[], size_t count, prf_error_t *err)
+{
+    prf_network_t net = {.name = "layers", .blocks = calloc(count + 1, sizeof *net.blocks)};
+    if (!net.blocks)
+        return prf_fail(err, PRF_ENOMEM, "%zu layers", count);
+    for (size_t i = 0; i < count; i++) {
+        prf_network_block_t *b = &net.blocks[i];
+        prf_status_t status = prf_block_parse(&b->block, texts[i], err);
+        if (status) {
+            prf_network_release(&net);
+            return status;
+        }
+        snprintf(b->name, sizeof b->name, "layer %zu", i + 1);
+        net.block_count++;
+        net.total_macs += prf_block_macs(&b->block);
+    }
+    *out = net;
+    return PRF_OK;
+}
+
 void prf_network_release(prf_network_t *self)
 {
     if (!self)

@@ -38,6 +38,8 @@ PRF_CHECKED prf_status_t prf_network_load(prf_network_t *out, const char *path, 
                                           prf_error_t *err);
 PRF_CHECKED prf_status_t prf_network_decode(prf_network_t *out, const void *bytes, size_t len, const char *name, prf_dtype_t dtype,
                                             uint32_t batch, prf_error_t *err);
+/* A network called "layers" of blocks "layer 1", ... written as text (layer.h). Errors: those of prf_block_parse, PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_network_of_texts(prf_network_t *out, const char *const texts[], size_t count, prf_error_t *err);
 void prf_network_release(prf_network_t *self); /* NULL-safe */
 
 typedef struct {

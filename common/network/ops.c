@@ -136,7 +136,7 @@ static int by_name(const void *key, const void *entry)
     return strcmp(key, ((const op_t *)entry)->name);
 }
 
-const op_t *prf_op_find(const char *domain, const char *name)
+const op_t *prf_onnx_op_find(const char *domain, const char *name)
 {
     if (*domain != '\0' && strcmp(domain, "ai.onnx") != 0)
         return NULL;

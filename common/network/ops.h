@@ -44,7 +44,7 @@ typedef struct op {
 } op_t;
 
 /* NULL for an unknown one. Only the default domain is known. */
-const op_t *prf_op_find(const char *domain, const char *name);
+const op_t *prf_onnx_op_find(const char *domain, const char *name);
 
 /* Shapes of every value that can be known, values of small constants, and what is constant.
  * Errors: PRF_EINVAL (shapes that contradict each other), PRF_ENOMEM. */

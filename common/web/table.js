@@ -78,17 +78,19 @@ export function makeTable({caption, columns, key, bare = false, empty = 'Nothing
         });
         const order = chosen ? [...rows].sort(by(chosen, sort.down)) : rows;
         const wanted = new Set(order.map(key));
+        const spare = []; /* rows of what is gone: taken over rather than made anew */
         for (const [id, line] of shown) {
             if (wanted.has(id)) continue;
-            line.tr.remove();
             line.more?.tr.remove();
+            line.more = null;
+            spare.push(line);
             shown.delete(id);
         }
-        let next = body.firstChild;
+        let next = body.firstChild; /* where the row at hand belongs, or what stands there */
         for (const row of order) {
             const id = key(row);
             let line = shown.get(id);
-            if (!line) shown.set(id, (line = make()));
+            if (!line) shown.set(id, (line = spare.shift() ?? make()));
             paint(line, row);
             next = put(line.tr, next);
             const open = detail?.is(id) ?? false;
@@ -104,6 +106,7 @@ export function makeTable({caption, columns, key, bare = false, empty = 'Nothing
                 line.more = null;
             }
         }
+        for (const line of spare) line.tr.remove();
         setAttr(none, 'hidden', rows.length > 0);
         setAttr(table, 'hidden', rows.length === 0);
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* browser.js - Debian's Chromium without a window, and what is asked of every page in it: no message on the console, no fault that axe calls serious. */
 import assert from 'node:assert/strict';
-import {readFileSync} from 'node:fs';
+import {spawnSync} from 'node:child_process';
+import {readFileSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {join} from 'node:path';
 
@@ -11,11 +12,27 @@ const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 export const PAGES = ['fleet', 'campaigns', 'models', 'events'];
 
+const OPTIONS = {
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+};
+
 export function launch() {
-    return chromium.launch({
-        executablePath: '/usr/bin/chromium',
-        args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    });
+    return chromium.launch(OPTIONS);
+}
+
+/* The same, before all others of this machine if the system permits (root): for who measures time on the wall. Linux weighs whole sessions against each other
+ * (autogroup), and what is in one only there. Returns {browser, close(), first}. */
+export async function launchFirst() {
+    const server = await chromium.launchServer(OPTIONS);
+    const {pid} = server.process();
+    let first = spawnSync('renice', ['-n', '-15', '-g', String(pid)], {stdio: 'ignore'}).status === 0;
+    try {
+        writeFileSync(`/proc/${pid}/autogroup`, '-15');
+    } catch (error) {
+        if (error.code !== 'ENOENT') first = false;
+    }
+    return {browser: await chromium.connect(server.wsEndpoint()), close: () => server.close(), first};
 }
 
 /* A page at `address`, in a session of its own; what its console says is kept in page.said, but for what matches `expected`. */

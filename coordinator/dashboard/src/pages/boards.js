@@ -163,7 +163,7 @@ export function makeBoards(ctx) {
         setAttr(on, 'disabled', answer.next === null);
     }
 
-    const node = el('section', {'aria-label': 'Boards'},
+    const node = el('section', {class: 'boards', 'aria-label': 'Boards'},
         el('div', {class: 'filters', role: 'search', 'aria-label': 'Choose boards'},
             field('Search', search), field('Kind', kind), field('State', state),
             el('span', {class: 'pager'}, range, back, on)),
