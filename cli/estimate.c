@@ -407,7 +407,7 @@ static const prf_usage_t usage = {
             "With --measure-missing a board of the farm measures the layers that the model does not\n"
             "cover or was not trained for, and no others; their latencies stand in the sum.\n"
             "In --layer, what is left out has its usual default (n=1, w=h, s=r, stride=1,\n"
-            "dtype=f32); ' + ' joins layers of one block: 'fc in=64 out=10 + activation c=10 h=1'.\n",
+            "dtype=f32); ' + ' joins layers of one block: 'fc in=64 out=10 + relu'.\n",
 };
 
 static int answer(const request_t *request)
