@@ -50,6 +50,15 @@ static prf_status_t take_onnx(estimate_t *self, const json_t *onnx, prf_error_t 
     return status ? prf_fail_prefix(err, status, "estimate: onnx") : PRF_OK;
 }
 
+/* Whatever is wrong with what was handed in, it is the asker's fault, unless memory ran out. */
+static prf_status_t blame(prf_error_t *err, prf_status_t status)
+{
+    if (status == PRF_OK || status == PRF_ENOMEM)
+        return status;
+    err->code = PRF_EINVAL;
+    return prf_fail_prefix(err, PRF_EINVAL, "estimate");
+}
+
 static prf_status_t too_many(prf_error_t *err, size_t count)
 {
     return prf_fail(err, PRF_EINVAL, "estimate: %zu blocks: a network may have %d", count, (int)BLOCKS_MOST);
@@ -68,8 +77,7 @@ static prf_status_t take_blocks(estimate_t *self, const json_t *blocks, prf_erro
         if (!texts[i])
             return prf_fail(err, PRF_EINVAL, "estimate: block %zu is no text: give one, such as \"fc in=64 out=10\"", i + 1);
     }
-    prf_status_t status = prf_network_of_texts(&self->network, texts, count, err);
-    return status ? prf_fail_prefix(err, status, "estimate") : PRF_OK;
+    return blame(err, prf_network_of_texts(&self->network, texts, count, err));
 }
 
 static prf_status_t take_batch(estimate_t *self, const json_t *batch, prf_error_t *err)
@@ -84,7 +92,8 @@ static prf_status_t take_batch(estimate_t *self, const json_t *batch, prf_error_
 static prf_status_t take_dtype(estimate_t *self, const json_t *dtype, prf_error_t *err)
 {
     self->dtype_given = dtype && !json_is_null(dtype);
-    return self->dtype_given ? prf_dtype_parse(json_is_string(dtype) ? json_string_value(dtype) : "", &self->dtype, err) : PRF_OK;
+    return self->dtype_given ? blame(err, prf_dtype_parse(json_is_string(dtype) ? json_string_value(dtype) : "", &self->dtype, err))
+                             : PRF_OK;
 }
 
 static prf_status_t parse(estimate_t *self, const json_t *args, prf_error_t *err)
@@ -108,11 +117,8 @@ static prf_status_t read_network(estimate_t *self, prf_error_t *err)
 {
     if (!self->onnx)
         return PRF_OK;
-    prf_status_t status = prf_network_decode(&self->network, self->onnx, self->len, *self->name ? self->name : "network",
-                                             self->dtype, self->batch, err);
-    if (status) /* whatever it is, it is the file's fault, or memory's */
-        return status == PRF_ENOMEM ? status : prf_fail_prefix(err, PRF_EINVAL, "estimate");
-    return PRF_OK;
+    return blame(err, prf_network_decode(&self->network, self->onnx, self->len, *self->name ? self->name : "network", self->dtype,
+                                         self->batch, err));
 }
 
 /* The one that was asked for, or the one that the model was trained on. */

@@ -10,18 +10,16 @@ import {createInterface} from 'node:readline';
 
 export const bin = process.env.PRF_BIN, tests = process.env.PRF_TESTS, out = process.env.PRF_OUT;
 
-/* A campaign that is over in a few seconds, also on a machine that has other things to do. */
-export function campaign(name, {kinds = ['vta'], samples = 60, seed = 1} = {}) {
+/* A campaign that is over in a few seconds, also on a machine that has other things to do; `swept`: it looks for steps, which takes 64 samples at least. */
+export function campaign(name, {kinds = ['vta'], samples = 60, seed = 1, swept = false} = {}) {
     const boards = kinds.map((kind) => `  - kind: ${kind}\n    backend: sim\n    options: {board: ${kind}}\n`).join('');
     return `campaign: ${name}
 seed: ${seed}
 boards:
 ${boards}layers:
   - kind: fc
-    params: {in: 1..256, out: 1..256}
-    knowledge: white
-    steps: {in: 16, out: 16}
-budget: {samples: ${samples}}
+    params: {in: 1..128, out: 1..128}
+${swept ? '' : '    knowledge: white\n    steps: {in: 16, out: 16}\n'}budget: {samples: ${samples}}
 validation: {layers: 20}
 `;
 }
