@@ -187,8 +187,8 @@ static void width_cell(prf_text_t *out, const json_t *board, const char *layer, 
     if (!json_is_null(width))
         snprintf(words, sizeof words, w > 1 ? "%.0f" : "none", w);
     cell(out, "%s", words);
-    if (isfinite(confidence))
-        cell(out, "%.1f %%", 100 * confidence);
+    if (isfinite(confidence) && !json_is_null(width))
+        cell(out, confidence > 0.999 ? "> 99.9 %%" : "%.1f %%", 100 * confidence);
     else
         cell(out, "-");
 }

@@ -9,9 +9,9 @@ export function date(wall_ms) {
     return typeof wall_ms === 'number' && wall_ms > 0 ? `${new Date(wall_ms).toISOString().slice(0, 16).replace('T', ' ')} UTC` : DASH;
 }
 
-/* A table that stays as it is. */
+/* A table that stays as it is. A heading above it says what it is to those who see it. */
 export function table(caption, columns, rows) {
-    const made = makeTable({caption, columns, key: (row) => rows.indexOf(row)});
+    const made = makeTable({caption, bare: true, columns, key: (row) => rows.indexOf(row)});
     made.update(rows);
     return made.node;
 }

@@ -10,13 +10,14 @@ import {boardsOf, charts, table, textColumn} from './parts.js';
 /* "16 (99.6 %)": a step's width, or nothing, and how sure the search was. */
 function sure(board, layer, param) {
     const confidence = board.step_confidence?.[layer]?.[param];
-    return typeof confidence === 'number' ? ` (${(100 * confidence).toFixed(1)} %)` : '';
+    if (typeof confidence !== 'number') return '';
+    return confidence > 0.999 ? ' (> 99.9 %)' : ` (${(100 * confidence).toFixed(1)} %)`;
 }
 
 /* A row a layer kind: which of its parameters have steps, which have none, and which nobody could tell. */
 function widthRows(boards) {
     return boards.flatMap((board) => Object.entries(board.steps ?? {}).map(([layer, widths]) => {
-        const list = (wanted, words) => Object.entries(widths).filter(([, width]) => wanted(width)).map(([param, width]) => `${param}${words(width)}${sure(board, layer, param)}`).join(', ') || DASH;
+        const list = (wanted, words) => Object.entries(widths).filter(([, width]) => wanted(width)).map(([param, width]) => `${param}${words(width)}${width === null ? '' : sure(board, layer, param)}`).join(', ') || DASH;
         return {
             kind: board.kind, layer,
             steps: list((width) => width > 1, (width) => ` = ${width}`),
