@@ -9,8 +9,8 @@
 
 typedef struct {
     const char *name;
-    const char *summary; /* one line for `prfarm --help` */
-    int (*run)(int argc, char **argv);
+    const char *summary;               /* one line for `prfarm --help` */
+    int (*run)(int argc, char **argv); /* NULL: a heading */
 } prf_command_t;
 
 /* In the order in which a newcomer meets them; a NULL name ends the table. */

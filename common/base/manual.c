@@ -57,8 +57,12 @@ static void put_terms(FILE *out, const char *heading, const prf_word_t *terms)
 {
     if (terms)
         fprintf(out, "\n%s:\n", heading);
-    for (; terms && terms->word; terms++)
-        put_wrapped(out, terms->word, terms->meaning);
+    for (; terms && terms->word; terms++) {
+        if (terms->meaning)
+            put_wrapped(out, terms->word, terms->meaning);
+        else
+            fprintf(out, "\n %s\n", terms->word);
+    }
 }
 
 static void put_text(FILE *out, const prf_usage_t *usage, const prf_option_t *options)
@@ -174,10 +178,10 @@ static void put_roff_terms(FILE *out, const char *heading, const prf_word_t *ter
     if (terms)
         fprintf(out, ".SH %s\n", heading);
     for (; terms && terms->word; terms++) {
-        fputs(".TP\n\\fB", out);
+        fputs(terms->meaning ? ".TP\n\\fB" : ".SS ", out);
         put_roff_text(out, terms->word);
-        fputs("\\fR\n", out);
-        put_roff_text(out, terms->meaning);
+        fputs(terms->meaning ? "\\fR\n" : "", out);
+        put_roff_text(out, terms->meaning ? terms->meaning : "");
         fputc('\n', out);
     }
 }
@@ -208,6 +212,8 @@ static void put_see_also(FILE *out, const prf_usage_t *usage)
     bool first = true;
     fputs(".SH SEE ALSO\n", out);
     for (const prf_word_t *c = usage->commands; c && c->word; c++) {
+        if (!c->meaning)
+            continue;
         fprintf(out, "%s\\fBprfarm\\-", first ? "" : ",\n");
         put_roff_text(out, c->word);
         fputs("\\fR(1)", out);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/complain.h"
 #include "base/complete.h"
 #include "base/manual.h"
 #include "base/near.h"
@@ -183,7 +184,7 @@ bool prf_options_parse(const prf_usage_t *usage, const prf_option_t *options, in
         return true;
     *exit_code = prf_exit_code(err.code);
     if (err.code)
-        fprintf(stderr, "%s: %s\n", usage->program ? usage->program : "prfarm", err.text);
+        prf_complain(usage->program ? usage->program : "prfarm", err.text);
     if (err.code == PRF_EUSAGE)
         fprintf(stderr, "%s: '%s --help' tells more\n", usage->program ? usage->program : "prfarm", prf_usage_name(usage, name));
     return false;

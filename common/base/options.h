@@ -36,7 +36,7 @@ typedef struct {
     double lo, hi;
 } prf_option_t;
 
-/* A word and what it means; a NULL word ends an array. */
+/* A word and what it means; without a meaning it is the heading of those behind it. A NULL word ends an array. */
 typedef struct {
     const char *word, *meaning;
 } prf_word_t;

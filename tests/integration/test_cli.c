@@ -299,6 +299,27 @@ static void check_summary(const json_t *s, const char *name, double reused)
     cr_expect_eq(number(fc, "out"), 8);
 }
 
+/* Exports a table of the run in `out`; each of its columns stands in the document. Returns how many rows there are. */
+static size_t export_documented(const char *out, const char *table)
+{
+    program_t p;
+    char *document, name[64];
+    size_t len, lines = 0;
+    cr_assert_eq(prf_file_read(PRF_SOURCE_DIR "/docs/export.md", 1 << 20, &document, &len, NULL), PRF_OK);
+    run(&p, "export", table, "--dir", out, NULL);
+    cr_assert_eq(p.code, 0, "%s", p.err);
+    const char *text = prf_text_get(&p.out);
+    for (const char *at = text; at[-(at > text)] != '\n'; at += strcspn(at, ",\n") + 1) {
+        snprintf(name, sizeof name, "`%.*s`", (int)strcspn(at, ",\n"), at);
+        cr_expect_not_null(strstr(document, name), "%s of %s is not in docs/export.md", name, table);
+    }
+    for (const char *at = text; *at; at++)
+        lines += *at == '\n';
+    free(document);
+    release(&p);
+    return lines - 1;
+}
+
 Test(cli, a_run_leaves_models_and_summary_and_can_be_asked_afterwards, .timeout = 300)
 {
     program_t p;
@@ -333,6 +354,13 @@ Test(cli, a_run_leaves_models_and_summary_and_can_be_asked_afterwards, .timeout 
         lines += text[i] == '\n';
     cr_expect_eq(lines, 1 + 40 + 2 * 20, "%zu lines", lines);
     free(text);
+    cr_expect_eq(export_documented(out, "results"), 40 + 2 * 20);
+    cr_expect_eq(export_documented(out, "evaluation"), 20);
+    cr_expect_eq(export_documented(out, "sweeps"), 0, "its steps are given");
+    run(&p, "export", "everything", "--dir", out, NULL);
+    cr_expect_eq(p.code, 2);
+    cr_expect_not_null(strstr(p.err, "use 'export results', 'export sweeps' or 'export evaluation'"), "%s", p.err);
+    release(&p);
 
     run(&p, "run", campaign, "--out", out, "--json", NULL);
     cr_assert_eq(p.code, 0, "%s", p.err);

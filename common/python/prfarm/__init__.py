@@ -17,6 +17,8 @@ from .layers import Parameter, activations, dtypes, kinds, layer_text, macs, mac
 from .models import Estimate, Estimates, Model, ModelFacts, ModelLayer, ModelParameter, NetworkEstimate
 from .networks import Block, Network, Note
 
+Error.__module__ = __name__  # where it is raised from is nobody's concern
+
 __version__ = "0.1.0"
 __all__ = [
     "Block",
