@@ -33,7 +33,8 @@ layers:
     params: {c: 32..512, h: [7, 14, 28, 56]}
     knowledge: white
     steps: {c: 1}
-budget: {samples: 120}
+budget: {samples: 70}
+baseline: false
 validation: {layers: 20}
 `;
 
@@ -143,7 +144,7 @@ test('what_is_missing_is_measured_with_the_token', async () => {
 test('staircases_and_accuracy_keep_their_choice_in_the_address', async () => {
     const page = await openNetworks({}, '#/accuracy?campaign=nets&kind=ncs2');
     await page.getByText(/the model of ncs2 is off by/).waitFor();
-    await page.getByLabel('Board').selectOption('zcu102');
+    await page.getByLabel('Board', {exact: true}).selectOption('zcu102');
     await page.getByText(/the model of zcu102 is off by/).waitFor();
     assert.match(page.url(), /kind=zcu102/);
     await assertAccessible(page, 'Accuracy');
