@@ -16,7 +16,7 @@ const LOOKS = {
 };
 const DOCUMENTS = {'dashboard-fleet': ['fleet', 'light'], 'dashboard-campaign': ['campaigns', 'dark']};
 const KINDS = {vta: 4, systolic: 3, ultratrail: 3, zcu102: 2, ncs2: 2};
-const SLOW = ['noise=1', 'pace=real', 'speed=200']; /* so that there is something to see while they measure */
+const SLOW = ['noise=1', 'pace=real', 'speed=100']; /* so that there is something to see while they measure */
 const IMAGE_BYTES = 150000;
 let farm, browser;
 
@@ -25,11 +25,11 @@ before(async () => {
     const boards = Object.entries(KINDS).flatMap(([kind, n]) => Array.from({length: n}, (_, i) => [`${kind}-${i + 1}`, kind]));
     const workers = new Map(boards.map(([board, kind]) => [board, farm.worker(board, kind, {options: SLOW})]));
     await farm.submit(campaign('weekly', {kinds: Object.keys(KINDS), samples: 80, swept: true}));
-    await farm.until('status', {}, (answer) => answer.campaigns[0].state === 'done', 'the first campaign', 300000);
+    await farm.until('status', {}, (answer) => answer.campaigns[0].state === 'done', 'the first campaign', 120000);
     await farm.call('quarantine', {board: 'systolic-2', why: 'its fan is loud'});
     await farm.kill(workers.get('zcu102-2'));
     await farm.submit(campaign('nightly', {kinds: ['vta', 'systolic', 'ultratrail'], samples: 400, seed: 2}));
-    await farm.until('status', {campaign: 'nightly'}, ({campaigns: [one]}) => one.boards.some((b) => b.history.length > 0), 'half a campaign', 300000);
+    await farm.until('status', {campaign: 'nightly'}, ({campaigns: [one]}) => one.boards.some((b) => b.history.length > 0), 'half a campaign', 120000);
     browser = await launch();
 });
 
