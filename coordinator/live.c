@@ -3,7 +3,7 @@
  *
  * A look asks the farm's own operations, as any client would, and compares what they say with what was said before. Texts are
  * shared and counted: a viewer holds on to the one that it is taking, so that at most one text a viewer is kept beside the newest
- * ones. Looking may cost a hundredth of the loop's time: on a farm so large that it costs more, there is more time between two
+ * ones. Looking may cost a fiftieth of a processor: on a farm so large that it costs more, there is more time between two
  * looks.
  *
  * Events are not a state but a list that grows: a viewer is sent those since the last it was sent, the newest EVENTS_MOST of them
