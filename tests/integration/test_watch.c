@@ -108,7 +108,7 @@ Test(watch, ascii_without_colours_where_that_is_asked_for)
     cr_expect_eq(screen_finish(&screen), 130);
 }
 
-/* Two more signals while it waits for a coordinator that hangs: it ends at once, and still leaves the terminal as it was. */
+/* While it waits for a coordinator that hangs: it ends at once, and still leaves the terminal as it was. */
 Test(watch, an_impatient_person_gets_the_terminal_back)
 {
     json_decref(farm_submit(&farm, campaign));
