@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -33,6 +34,7 @@ enum {
     HEADER_BYTES = 16 << 10, /* a connection's memory */
     SILENT_S = 10,
     STREAM_PIECE = 8 << 10,
+    STREAM_AHEAD = 64 << 10, /* bytes on their way to a viewer */
     TURN_MS = 20
 };
 
@@ -95,6 +97,16 @@ static ssize_t read_stream(void *arg, uint64_t at, char *to, size_t cap)
     return (ssize_t)len;
 }
 
+/* What a viewer does not take is not to pile up in the kernel either, which would keep megabytes of what is no longer so. */
+static struct MHD_Response *stream_response(prf_http_request_t *request)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int bytes = STREAM_AHEAD;
+    if (info && setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) != 0)
+        prf_log(PRF_LOG_DEBUG, "stream_not_limited error=\"%s\"", strerror(errno));
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_PIECE, read_stream, request, NULL);
+}
+
 static void add_headers(struct MHD_Response *response, const prf_http_request_t *request)
 {
     static const char *const always[][2] = {
@@ -117,9 +129,7 @@ static struct MHD_Response *response_to(prf_http_request_t *request)
                                       header(request, MHD_HTTP_HEADER_IF_NONE_MATCH)};
         return prf_http_asset_response(request->asset, &wish, &request->code);
     }
-    struct MHD_Response *response =
-        request->viewer ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_PIECE, read_stream, request, NULL)
-                        : text_response(request);
+    struct MHD_Response *response = request->viewer ? stream_response(request) : text_response(request);
     if (response)
         add_headers(response, request);
     return response;

@@ -50,6 +50,15 @@ static prf_status_t take_onnx(estimate_t *self, const json_t *onnx, prf_error_t 
     return status ? prf_fail_prefix(err, status, "estimate: onnx") : PRF_OK;
 }
 
+/* Whatever is wrong with what was handed in, it is the asker's fault, unless memory ran out. */
+static prf_status_t blame(prf_error_t *err, prf_status_t status)
+{
+    if (status == PRF_OK || status == PRF_ENOMEM)
+        return status;
+    err->code = PRF_EINVAL;
+    return prf_fail_prefix(err, PRF_EINVAL, "estimate");
+}
+
 static prf_status_t too_many(prf_error_t *err, size_t count)
 {
     return prf_fail(err, PRF_EINVAL, "estimate: %zu blocks: a network may have %d", count, (int)BLOCKS_MOST);
@@ -60,16 +69,15 @@ static prf_status_t take_blocks(estimate_t *self, const json_t *blocks, prf_erro
     const char *texts[BLOCKS_MOST];
     size_t count = json_array_size(blocks);
     if (count == 0)
-        return prf_fail(err, PRF_EINVAL, "estimate: \"blocks\" is a list of texts, such as \"fc in=64 out=10\"");
+        return prf_fail(err, PRF_EINVAL, "estimate: \"blocks\": give a list of texts, such as \"fc in=64 out=10\"");
     if (count > BLOCKS_MOST)
         return too_many(err, count);
     for (size_t i = 0; i < count; i++) {
         texts[i] = json_string_value(json_array_get(blocks, i));
         if (!texts[i])
-            return prf_fail(err, PRF_EINVAL, "estimate: block %zu is no text", i + 1);
+            return prf_fail(err, PRF_EINVAL, "estimate: block %zu is no text: give one, such as \"fc in=64 out=10\"", i + 1);
     }
-    prf_status_t status = prf_network_of_texts(&self->network, texts, count, err);
-    return status ? prf_fail_prefix(err, status, "estimate") : PRF_OK;
+    return blame(err, prf_network_of_texts(&self->network, texts, count, err));
 }
 
 static prf_status_t take_batch(estimate_t *self, const json_t *batch, prf_error_t *err)
@@ -78,13 +86,14 @@ static prf_status_t take_batch(estimate_t *self, const json_t *batch, prf_error_
     self->batch = batch ? (uint32_t)number : 1;
     return !batch || (number >= 1 && number <= BATCH_MOST)
                ? PRF_OK
-               : prf_fail(err, PRF_EINVAL, "estimate: \"batch\" is a whole number from 1 to %d", (int)BATCH_MOST);
+               : prf_fail(err, PRF_EINVAL, "estimate: \"batch\": use a whole number from 1 to %d", (int)BATCH_MOST);
 }
 
 static prf_status_t take_dtype(estimate_t *self, const json_t *dtype, prf_error_t *err)
 {
     self->dtype_given = dtype && !json_is_null(dtype);
-    return self->dtype_given ? prf_dtype_parse(json_is_string(dtype) ? json_string_value(dtype) : "", &self->dtype, err) : PRF_OK;
+    return self->dtype_given ? blame(err, prf_dtype_parse(json_is_string(dtype) ? json_string_value(dtype) : "", &self->dtype, err))
+                             : PRF_OK;
 }
 
 static prf_status_t parse(estimate_t *self, const json_t *args, prf_error_t *err)
@@ -108,11 +117,8 @@ static prf_status_t read_network(estimate_t *self, prf_error_t *err)
 {
     if (!self->onnx)
         return PRF_OK;
-    prf_status_t status = prf_network_decode(&self->network, self->onnx, self->len, *self->name ? self->name : "network",
-                                             self->dtype, self->batch, err);
-    if (status) /* whatever it is, it is the file's fault, or memory's */
-        return status == PRF_ENOMEM ? status : prf_fail_prefix(err, PRF_EINVAL, "estimate");
-    return PRF_OK;
+    return blame(err, prf_network_decode(&self->network, self->onnx, self->len, *self->name ? self->name : "network", self->dtype,
+                                         self->batch, err));
 }
 
 /* The one that was asked for, or the one that the model was trained on. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
 #include "http.h"
 
 #include <arpa/inet.h>
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 void http_release(http_answer_t *answer)
@@ -123,4 +125,85 @@ json_t *http_json(http_answer_t answer, unsigned code)
     cr_assert(json, "%s: %s", where.text, answer.body);
     http_release(&answer);
     return json;
+}
+
+/* More of it, within `ms`. False: nothing came, or it has ended. */
+static bool read_more(http_stream_t *stream, unsigned ms)
+{
+    char bytes[65536];
+    ssize_t n = wait_for(stream->fd, ms) ? recv(stream->fd, bytes, sizeof bytes, 0) : 0;
+    if (n > 0)
+        prf_text_append(&stream->text, bytes, (size_t)n);
+    return n > 0;
+}
+
+static void drop(prf_text_t *text, size_t len)
+{
+    memmove(text->data, text->data + len, text->len - len + 1);
+    text->len -= len;
+}
+
+void http_stream_open(http_stream_t *stream, const farm_t *farm, const char *headers)
+{
+    *stream = (http_stream_t){.fd = http_connect(farm)};
+    prf_text_t request = {0};
+    prf_text_add(&request, "GET /api/v1/live HTTP/1.0\r\nHost: localhost\r\n%s\r\n", headers ? headers : "");
+    http_send(stream->fd, request.data, request.len);
+    prf_text_release(&request);
+    const char *end = NULL;
+    while (!(end = strstr(prf_text_get(&stream->text), "\r\n\r\n")))
+        cr_assert(read_more(stream, FARM_WAIT_MS), "no stream: %s", prf_text_get(&stream->text));
+    cr_assert(strstr(stream->text.data, " 200 ") && strcasestr(stream->text.data, "content-type: text/event-stream"), "%s",
+              stream->text.data);
+    drop(&stream->text, (size_t)(end + 4 - stream->text.data));
+}
+
+void http_stream_close(http_stream_t *stream)
+{
+    close(stream->fd);
+    prf_text_release(&stream->text);
+}
+
+/* The next event that is there, whole, or a comment. NULL: it is not. The caller frees it. */
+static char *take_event(http_stream_t *stream)
+{
+    const char *all = prf_text_get(&stream->text), *end = strstr(all, "\n\n");
+    if (!end)
+        return NULL;
+    char *event = strndup(all, (size_t)(end - all));
+    drop(&stream->text, (size_t)(end + 2 - all));
+    return event;
+}
+
+json_t *http_stream_next(http_stream_t *stream, const char *event, unsigned ms)
+{
+    uint64_t until = prf_clock_mono_ms() + ms, now;
+    char head[64];
+    snprintf(head, sizeof head, "event: %s\ndata: ", event);
+    for (;;) {
+        char *text = take_event(stream);
+        if (text) {
+            bool wanted = strncmp(text, head, strlen(head)) == 0;
+            json_error_t where;
+            json_t *data = wanted ? json_loads(text + strlen(head), 0, &where) : NULL;
+            cr_assert(!wanted || data, "%s: %s", where.text, text);
+            free(text);
+            if (data)
+                return data;
+            continue;
+        }
+        if ((now = prf_clock_mono_ms()) >= until || !read_more(stream, (unsigned)(until - now)))
+            return NULL;
+    }
+}
+
+json_t *http_stream_wait(http_stream_t *stream, const char *event, bool (*enough)(json_t *data))
+{
+    for (;;) {
+        json_t *data = http_stream_next(stream, event, FARM_WAIT_MS);
+        cr_assert(data, "no event '%s' came in time, or the stream ended", event);
+        if (enough(data))
+            return data;
+        json_decref(data);
+    }
 }

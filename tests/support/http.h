@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "base/text.h"
 #include "farm.h"
 
 typedef struct {
@@ -31,5 +32,19 @@ http_answer_t http_ask(const farm_t *farm, const char *method, const char *path,
 const char *http_header(const http_answer_t *answer, const char *name);
 /* Asserts the code; the body as JSON, a new reference. Releases the answer. */
 json_t *http_json(http_answer_t answer, unsigned code);
+
+/* A viewer of /api/v1/live. It speaks HTTP/1.0, so that the stream comes as it is. */
+typedef struct {
+    int fd;
+    prf_text_t text; /* behind the headers: what came and was not taken yet */
+} http_stream_t;
+
+/* Asserts that the stream begins. `headers` as above. */
+void http_stream_open(http_stream_t *stream, const farm_t *farm, const char *headers);
+void http_stream_close(http_stream_t *stream);
+/* The data of the next event of that name, others passed over, a new reference; NULL: none came within `ms`. */
+json_t *http_stream_next(http_stream_t *stream, const char *event, unsigned ms);
+/* Goes on until one of them is enough; asserts that it comes in time. Its data, a new reference. */
+json_t *http_stream_wait(http_stream_t *stream, const char *event, bool (*enough)(json_t *data));
 
 #endif

@@ -30,6 +30,7 @@ json_t *bench_train(const bench_options_t *options);
 json_t *bench_predict(const bench_options_t *options);
 json_t *bench_estimate(const bench_options_t *options);
 json_t *bench_worker(const bench_options_t *options);
+json_t *bench_dashboard(const bench_options_t *options);
 json_t *bench_scale(const bench_options_t *options);
 json_t *bench_smoke(const bench_options_t *options); /* with "passed" */
 

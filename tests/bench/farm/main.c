@@ -32,6 +32,8 @@ static const bench_t benches[] = {
     {"predict", "--rows 10000 --features 20", "asking that forest, beside scikit-learn", bench_predict},
     {"estimate", "", "a layer and a ResNet-50 through libprfarm; --model FILE: by that model only", bench_estimate},
     {"worker", "--rounds 1", "what a worker takes of its machine while it waits: memory, file, processor", bench_worker},
+    {"dashboard", "--workers 1000 --credit 4 --job-us 1000000 --rounds 1", "what viewers of the dashboard cost the coordinator",
+     bench_dashboard},
     {"scale", "--workers 4000 --results 1000000 --jobs 200000 --rounds 1",
      "throughput and resume from one worker and 1,000 results to that many; --svg FILE: a figure", bench_scale},
     {"--smoke", "", "shares of the floor, beside those in tests/bench/guard; --record: writes them there", bench_smoke},

@@ -68,21 +68,31 @@ static void start_coordinator(server_t *server)
     prf_error_t err = {0};
     server_store(server, store, sizeof store);
     prf_process_sibling("prfarm-coordinator", program, sizeof program);
-    const char *const argv[] = {program, "--farm", "tcp://127.0.0.1:*", "--store", store, "--sessions", "20000", NULL};
+    const char *const argv[] = {
+        program,       "--farm", "tcp://127.0.0.1:*", "--store", store, "--sessions", "20000", server->watched ? "--http" : NULL,
+        "127.0.0.1:*", NULL};
+    char line[sizeof server->farm + sizeof server->http];
     start_program(server, argv);
-    await_line(&server->process, server_name(server->what), "ready farm=%767s", server->farm);
+    await_line(&server->process, server_name(server->what), "ready farm=%895[^\n]", line);
+    if (sscanf(line, "%767s http=%127s", server->farm, server->http) != (server->watched ? 2 : 1))
+        die(line, "it is ready in words that nobody expects");
     if (prf_endpoints_parse(&at, server->farm, &err))
         die(server->farm, err.text);
     memcpy(server->workers, at.workers, sizeof server->workers);
     memcpy(server->broadcast, at.broadcast, sizeof server->broadcast);
 }
 
+static void make_folder(server_t *server, const char *scratch)
+{
+    snprintf(server->folder, sizeof server->folder, "%.100s/prfarm-bench-XXXXXX", scratch);
+    if (!mkdtemp(server->folder))
+        die(server->folder, "cannot be made");
+}
+
 void server_start(server_t *server, serve_t what, const char *scratch)
 {
     *server = (server_t){.what = what};
-    snprintf(server->folder, sizeof server->folder, "%.100s/prfarm-bench-XXXXXX", what == SERVE_MEMORY ? "/dev/shm" : scratch);
-    if (!mkdtemp(server->folder))
-        die(server->folder, "cannot be made");
+    make_folder(server, what == SERVE_MEMORY ? "/dev/shm" : scratch);
     if (what != SERVE_FLOOR) {
         start_coordinator(server);
         return;
@@ -92,6 +102,13 @@ void server_start(server_t *server, serve_t what, const char *scratch)
     const char *const argv[] = {program, server->folder, NULL};
     start_program(server, argv);
     await_line(&server->process, server_name(server->what), "ready %255s", server->workers);
+}
+
+void server_start_watched(server_t *server, const char *scratch)
+{
+    *server = (server_t){.what = SERVE_PRFARM, .watched = true};
+    make_folder(server, scratch);
+    start_coordinator(server);
 }
 
 void server_store(const server_t *server, char *path, size_t cap)

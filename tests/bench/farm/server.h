@@ -21,6 +21,8 @@ typedef struct {
     serve_t what;
     prf_process_t process;
     char folder[128], farm[3 * PRF_ENDPOINT], workers[PRF_ENDPOINT], broadcast[PRF_ENDPOINT];
+    bool watched;   /* it serves HTTP */
+    char http[128]; /* there */
 } server_t;
 
 typedef struct {
@@ -31,8 +33,9 @@ typedef struct {
 const char *server_name(serve_t what);
 /* `scratch`: a folder on the disk that is meant. */
 void server_start(server_t *server, serve_t what, const char *scratch);
-void server_halt(server_t *server);   /* kills it; its folder stays */
-void server_resume(server_t *server); /* the coordinator that was halted, on what it left behind */
+void server_start_watched(server_t *server, const char *scratch); /* SERVE_PRFARM, with HTTP */
+void server_halt(server_t *server);                               /* kills it; its folder stays */
+void server_resume(server_t *server);                             /* the coordinator that was halted, on what it left behind */
 
 /* A campaign of fully connected layers. */
 typedef struct {
