@@ -9,8 +9,8 @@
 
 typedef struct {
     const char *name;
-    const char *summary; /* one line for `prfarm --help` */
-    int (*run)(int argc, char **argv);
+    const char *summary;               /* one line for `prfarm --help` */
+    int (*run)(int argc, char **argv); /* NULL: a heading */
 } prf_command_t;
 
 /* In the order in which a newcomer meets them; a NULL name ends the table. */
@@ -22,6 +22,7 @@ int prf_cmd_status(int argc, char **argv);
 int prf_cmd_watch(int argc, char **argv);
 int prf_cmd_measure(int argc, char **argv);
 int prf_cmd_export(int argc, char **argv);
+int prf_cmd_report(int argc, char **argv);
 int prf_cmd_submit(int argc, char **argv);
 int prf_cmd_boards(int argc, char **argv);
 int prf_cmd_pause(int argc, char **argv);

@@ -394,7 +394,7 @@ static const prf_usage_t usage = {
     .synopsis = "(--model FILE.prfm | --board KIND) (NET.onnx | --layer TEXT) [--measure-missing]",
     .purpose = "Estimates the latency of a network, or of single layers, on the board of a model.",
     .complete = ".onnx",
-    .most = 1,
+    .most = 2,
     .text = "A model file is what 'prfarm run' leaves in DIR/models, one for each kind of board;\n"
             "with --board the farm's current model of the kind is asked.\n"
             "The network is split into the blocks that a board executes as one (a convolution\n"
@@ -458,7 +458,13 @@ int prf_cmd_estimate(int argc, char **argv)
         return code;
     r.network_path = words.count ? words.items[0] : NULL;
     prf_error_t err = {0};
-    if (!r.model_path == !r.board)
+    const char *model = !r.model_path && words.count && strstr(words.items[0], ".prfm") ? words.items[0] : NULL;
+    if (model)
+        prf_fail(&err, PRF_EUSAGE, "%.200s is a model: give it with --model, as in prfarm estimate --model %.200s %s", model, model,
+                 words.count > 1 ? words.items[1] : "NET.onnx");
+    else if (words.count > 1)
+        prf_fail(&err, PRF_EUSAGE, "'%.80s' is one too many: one network at a time; prfarm compare takes several", words.items[1]);
+    else if (!r.model_path == !r.board)
         prf_fail(&err, PRF_EUSAGE, "give --model FILE or --board KIND, one of the two: prfarm estimate %s", usage.synopsis);
     else if (!r.network_path == !r.layers.count)
         prf_fail(&err, PRF_EUSAGE, "give a network or --layer, one of the two");

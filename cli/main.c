@@ -15,6 +15,7 @@ static const prf_word_t environment[] = {
     {"PRFARM_FARM", "stands for --farm where that is not given; 'prfarm run' and --dir pass over it"},
     {"PRFARM_KEY", "stands for --key: the file's name, never the key itself"},
     {"PRFARM_SERVER", "stands for --server"},
+    {"LC_ALL, LC_CTYPE, LANG", "the first that is set tells whether UTF-8 may be drawn with"},
     {"TMPDIR", "where the sockets of a run are made; its path must be short (default /tmp)"},
     {NULL, NULL},
 };
@@ -39,7 +40,7 @@ static const prf_usage_t usage = {
 static const prf_command_t *find(const char *name)
 {
     const prf_command_t *c = prf_commands;
-    while (c->name && strcmp(c->name, name) != 0)
+    while (c->name && (!c->run || strcmp(c->name, name) != 0))
         c++;
     return c->name ? c : NULL;
 }
@@ -49,7 +50,8 @@ static int refuse(const char *word)
     prf_error_t err = {0};
     prf_near_t near = {.word = word ? word : ""};
     for (const prf_command_t *c = prf_commands; c->name && word; c++)
-        prf_near_offer(&near, c->name);
+        if (c->run)
+            prf_near_offer(&near, c->name);
     if (near.best)
         prf_fail(&err, PRF_EUSAGE, "there is no command '%.40s': did you mean 'prfarm %s'?", word, near.best);
     else if (word)
@@ -58,7 +60,8 @@ static int refuse(const char *word)
         prf_fail(&err, PRF_EUSAGE, "a command is missing; the commands are");
     int code = prf_report(&err);
     for (const prf_command_t *c = prf_commands; c->name && !near.best; c++)
-        fprintf(stderr, "  %-12s %s\n", c->name, c->summary);
+        if (c->run)
+            fprintf(stderr, "  %-12s %s\n", c->name, c->summary);
     fprintf(stderr, "'prfarm --help' tells more\n");
     return code;
 }
@@ -113,10 +116,15 @@ int main(int argc, char **argv)
         return refuse(NULL);
     if (strcmp(argv[1], "--complete") == 0)
         return complete(argc, argv);
-    if (argv[1][0] == '-')
-        return run_program(argc, argv);
     if (strcmp(argv[1], "help") == 0)
         return help(argc, argv);
+    if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "-v") == 0 || strcmp(argv[1], "-V") == 0) {
+        char flag[] = "--version";
+        char *words[] = {argv[0], flag, NULL};
+        return run_program(2, words);
+    }
+    if (argv[1][0] == '-')
+        return run_program(argc, argv);
     const prf_command_t *command = find(argv[1]);
     if (!command)
         return refuse(argv[1]);

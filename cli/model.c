@@ -2,6 +2,7 @@
 /* model.c - `prfarm model`: its subcommands, and `show`: what a model file knows, how good it is and where it comes from. */
 #include <string.h>
 
+#include "base/near.h"
 #include "cli.h"
 #include "model_explain.h"
 #include "model_export.h"
@@ -145,7 +146,12 @@ static const struct {
 static int refuse(const char *given, const char *argument)
 {
     prf_error_t err = {0};
-    if (argument)
+    prf_near_t near = {.word = given};
+    for (size_t i = 0; i < sizeof subcommands / sizeof *subcommands && !argument; i++)
+        prf_near_offer(&near, subcommands[i].name);
+    if (near.best)
+        prf_fail(&err, PRF_EUSAGE, "there is no 'model %.40s': did you mean 'model %s'?", given, near.best);
+    else if (argument)
         prf_fail(&err, PRF_EUSAGE, "too little for 'model %s': name a file, as in 'model %s %s'", given, given, argument);
     else
         prf_fail(&err, PRF_EUSAGE, "there is no 'model %.40s': use 'model show FILE.prfm', or explain, export or list", given);

@@ -11,10 +11,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/complain.h"
+
 int prf_report(const prf_error_t *err)
 {
     if (err->sys_errno != EPIPE) /* a reader that has seen enough, as in `prfarm export | head`, wants no complaint */
-        fprintf(stderr, "prfarm: %s\n", err->text[0] ? err->text : prf_status_name(err->code));
+        prf_complain("prfarm", err->text[0] ? err->text : prf_status_name(err->code));
     return prf_exit_code(err->code);
 }
 
@@ -68,12 +70,24 @@ double prf_json_number(const json_t *object, const char *key, double otherwise)
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
+/* As setlocale(3) would decide; what we print ourselves needs no locale. */
+static bool speaks_utf8(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value)
+            return strstr(value, "UTF-8") || strstr(value, "utf8") || strstr(value, "UTF8") || strstr(value, "utf-8");
+    }
+    return false;
+}
+
 void prf_terminal_init(prf_terminal_t *out, FILE *stream)
 {
-    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
     *out = (prf_terminal_t){.stream = stream, .columns = 80};
-    out->live = isatty(fileno(stream)) && term && strcmp(term, "dumb") != 0;
-    out->color = out->live && !(no_color && *no_color);
+    out->live = prf_stream_is_live(stream);
+    out->color = prf_stream_has_color(stream);
+    out->unicode = speaks_utf8();
     struct winsize size;
     if (out->live && ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
         out->columns = size.ws_col;

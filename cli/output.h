@@ -29,6 +29,7 @@ typedef struct {
     FILE *stream; /* borrowed */
     bool live;    /* a terminal that can move its cursor */
     bool color;
+    bool unicode; /* the locale's characters are UTF-8; else ASCII is all that may be drawn with */
     int columns;
 } prf_terminal_t;
 

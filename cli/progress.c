@@ -35,17 +35,18 @@ bool prf_progress_goes_on(const json_t *campaign)
     return strcmp(state, "running") == 0 || strcmp(state, "paused") == 0;
 }
 
-void prf_progress_bar(double share, int width, char *text, size_t cap)
+void prf_progress_bar(const prf_terminal_t *terminal, double share, int width, char *text, size_t cap)
 {
     share = share > 0 ? share < 1 ? share : 1 : 0;
     int full = (int)floor(share * width);
     size_t used = 0;
     for (int i = 0; i < width && used + 4 < cap; i++)
-        used += (size_t)snprintf(text + used, cap - used, "%s", i < full ? "█" : "░");
+        used +=
+            (size_t)snprintf(text + used, cap - used, "%s", terminal->unicode ? (i < full ? "█" : "░") : (i < full ? "#" : "."));
 }
 
 /* "212/330 measured (40 reused)  8.1/s  15s left  1/1 busy  MAPE 2.3 %  v1 on 1 of 1" */
-static void describe(const json_t *board, char *text, size_t cap)
+void prf_progress_describe(const json_t *board, char *text, size_t cap)
 {
     char time[PRF_HUMAN], mape[PRF_HUMAN];
     double planned = prf_json_number(board, "planned", 0), measured = prf_json_number(board, "measured", 0);
@@ -77,13 +78,13 @@ static bool is_over(const char *stage)
 }
 
 /* A paused campaign's kinds stand still, whatever stage they had come to. */
-static const char *stage_of(const json_t *campaign, const json_t *board)
+const char *prf_progress_stage(const json_t *campaign, const json_t *board)
 {
     const char *stage = prf_json_text(board, "stage", ""), *state = prf_json_text(campaign, "state", "");
     return strcmp(state, "paused") == 0 && !is_over(stage) ? state : stage;
 }
 
-static double share_of(const json_t *board)
+double prf_progress_share(const json_t *board)
 {
     double planned = prf_json_number(board, "planned", 0);
     const char *stage = prf_json_text(board, "stage", "");
@@ -127,10 +128,10 @@ static void draw(prf_progress_t *self, const json_t *campaign)
     json_t *board;
     json_array_foreach(json_object_get(campaign, "boards"), i, board)
     {
-        describe(board, text, sizeof text);
-        prf_progress_bar(share_of(board), BAR, bar, sizeof bar);
-        snprintf(line, sizeof line, "  %-12.24s %-9s %s %s", prf_json_text(board, "kind", ""), stage_of(campaign, board), bar,
-                 text);
+        prf_progress_describe(board, text, sizeof text);
+        prf_progress_bar(&self->terminal, prf_progress_share(board), BAR, bar, sizeof bar);
+        snprintf(line, sizeof line, "  %-12.24s %-9s %s %s", prf_json_text(board, "kind", ""), prf_progress_stage(campaign, board),
+                 bar, text);
         put_line(&self->terminal, line);
         lines++;
     }
@@ -147,14 +148,14 @@ static void say(prf_progress_t *self, const json_t *campaign)
     json_t *board;
     json_array_foreach(json_object_get(campaign, "boards"), i, board)
     {
-        const char *stage = stage_of(campaign, board);
+        const char *stage = prf_progress_stage(campaign, board);
         if (i >= PRF_CAMPAIGN_BOARDS)
             break;
         bool changed = strcmp(stage, self->stage[i]) != 0;
         if (!changed && (!due || is_over(stage)))
             continue;
         char text[256], time[PRF_HUMAN];
-        describe(board, text, sizeof text);
+        prf_progress_describe(board, text, sizeof text);
         fprintf(self->terminal.stream, "%6s  %s: %s, %s\n", prf_human_seconds((double)(now - self->begin_ms) / 1000, time),
                 prf_json_text(board, "kind", ""), stage, text);
         snprintf(self->stage[i], sizeof self->stage[i], "%s", stage);

@@ -39,7 +39,12 @@ bool prf_progress_goes_on(const json_t *campaign);
  * to read more. Errors: PRF_ECANCELLED, PRF_EUNSUPPORTED (it failed). */
 PRF_CHECKED prf_status_t prf_progress_verdict(const char *name, const char *state, const json_t *summary, const char *logs,
                                               prf_error_t *err);
-/* "[#####.....]" of `width` cells; share 0 .. 1. */
-void prf_progress_bar(double share, int width, char *text, size_t cap);
+/* A bar of `width` cells; share 0 .. 1. */
+void prf_progress_bar(const prf_terminal_t *terminal, double share, int width, char *text, size_t cap);
+/* Of a campaign's board (status): how much of what is planned is done, 0 .. 1; the stage, or that it is paused; and all numbers in
+ * one line, "212/330, 8.1/s, 15s left, 1/1 busy, MAPE 2.3 %, v1 on 1 of 1". */
+double prf_progress_share(const json_t *board);
+const char *prf_progress_stage(const json_t *campaign, const json_t *board);
+void prf_progress_describe(const json_t *board, char *text, size_t cap);
 
 #endif

@@ -6,16 +6,22 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, parting_fd = -1;
+static const char *volatile parting_text;
 
 static void on_signal(int number)
 {
     (void)number;
-    if (caught >= 2)
+    if (caught >= 2) {
+        const char *text = parting_text;
+        if (text && parting_fd >= 0)
+            (void)!write((int)parting_fd, text, strlen(text));
         _exit(130);
+    }
     caught = caught + 1;
 }
 
@@ -29,6 +35,13 @@ void prf_signals_catch(void)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGPIPE, &ignore, NULL);
+}
+
+void prf_signals_parting(int fd, const char *text)
+{
+    parting_text = NULL;
+    parting_fd = fd;
+    parting_text = text;
 }
 
 bool prf_interrupted(void)

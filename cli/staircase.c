@@ -114,23 +114,35 @@ static void print_one(const json_t *board, const char *kind, const char *name, i
     free(sweep.items);
 }
 
+/* The pictures of one board, at most `limit` of them. */
+static void print_board(const json_t *board, size_t limit, const prf_terminal_t *terminal)
+{
+    const char *kind, *param;
+    json_t *widths, *width;
+    size_t drawn = 0;
+    json_object_foreach(json_object_get(board, "steps"), kind, widths)
+    {
+        json_object_foreach(widths, param, width)
+        {
+            if (drawn >= limit || json_integer_value(width) <= 1)
+                continue;
+            print_one(board, kind, param, (int32_t)json_integer_value(width), terminal);
+            drawn++;
+        }
+    }
+}
+
 void prf_staircase_print(const json_t *boards, const prf_terminal_t *terminal)
 {
     size_t i;
-    json_t *board, *widths, *width;
+    json_t *board;
     json_array_foreach(boards, i, board)
     {
-        const char *kind, *param;
-        bool drawn = false;
-        json_object_foreach(json_object_get(board, "steps"), kind, widths)
-        {
-            json_object_foreach(widths, param, width)
-            {
-                if (drawn || json_integer_value(width) <= 1)
-                    continue;
-                print_one(board, kind, param, (int32_t)json_integer_value(width), terminal);
-                drawn = true;
-            }
-        }
+        print_board(board, 1, terminal);
     }
+}
+
+void prf_staircase_print_all(const json_t *board, const prf_terminal_t *terminal)
+{
+    print_board(board, SIZE_MAX, terminal);
 }

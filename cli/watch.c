@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* watch.c - `prfarm watch`: follows a campaign until it ends. Ctrl-C ends the watching, not the campaign. */
+/* watch.c - `prfarm watch`: follows a campaign until it ends. Ctrl-C ends the watching, not the campaign.
+ *
+ * On a terminal the whole screen shows the campaign, the farm's boards and the latest events, and is left as it was; the summary
+ * is printed below what was there before. On a small or dumb terminal, or in a pipe, it is what `prfarm run` shows. */
 #include "access.h"
+#include "base/clock.h"
 #include "cli.h"
 #include "progress.h"
 #include "signals.h"
 #include "summary.h"
+#include "watch_view.h"
 
-enum { POLL_MS = 500 };
+enum { POLL_MS = 500, EVENTS = 200 };
 
 /* The campaign to follow: the named one, or the only one there is. */
 static prf_status_t choose(const json_t *status, const char *wanted, char name[PRF_NAME], prf_error_t *err)
@@ -23,21 +28,72 @@ static prf_status_t choose(const json_t *status, const char *wanted, char name[P
     return PRF_OK;
 }
 
-/* `state` receives what it ended in. */
-static prf_status_t watch(prf_farm_t *farm, const char *wanted, char name[PRF_NAME], char state[16], prf_error_t *err)
-{
+/* How the watching goes on: on the whole screen where there is one, else as a block of lines, or as plain ones. */
+typedef struct {
+    prf_farm_t *farm; /* borrowed */
     prf_progress_t progress;
-    prf_progress_init(&progress, NULL);
+    prf_screen_t screen;
+    json_t *events; /* owned; the latest */
+    json_int_t after;
+} watch_t;
+
+/* A coordinator of an earlier version has no such op: then that part of the view stays empty. */
+static json_t *ask(prf_farm_t *farm, const char *op, json_t *in)
+{
+    json_t *answer = NULL;
+    prf_error_t err;
+    return prf_farm_call(farm, op, in, PRF_CALL_MS, &answer, &err) == PRF_OK ? answer : NULL;
+}
+
+/* What happened since the last look. */
+static void look_at_events(watch_t *w)
+{
+    json_t *page = ask(w->farm, "events", json_pack("{s:I}", "after", w->after));
+    const json_t *next = json_object_get(page, "next"), *news = json_object_get(page, "events");
+    size_t i;
+    json_t *e;
+    json_array_foreach(news, i, e)
+    {
+        double number = prf_json_number(e, "number", 0);
+        w->after = number > (double)w->after ? (json_int_t)number : w->after;
+        json_array_append(w->events, e);
+        if (json_array_size(w->events) > EVENTS)
+            json_array_remove(w->events, 0);
+    }
+    if (json_is_integer(next) && json_integer_value(next) > w->after)
+        w->after = json_integer_value(next);
+    json_decref(page);
+}
+
+static void show(watch_t *w, const json_t *status, const json_t *campaign)
+{
+    if (!w->screen.open) {
+        prf_progress_show(&w->progress, status, campaign);
+        return;
+    }
+    look_at_events(w);
+    json_t *fleet = ask(w->farm, "fleet", NULL);
+    prf_watch_view_t view = {
+        .farm = prf_farm_name(w->farm), .status = status, .campaign = campaign, .fleet = fleet, .events = w->events};
+    view.seconds = (double)(prf_clock_mono_ms() - w->progress.begin_ms) / 1000;
+    prf_watch_draw(&w->screen, &view);
+    json_decref(fleet);
+}
+
+/* `state` receives what it ended in. */
+static prf_status_t follow(watch_t *w, const char *wanted, char name[PRF_NAME], char state[16], prf_error_t *err)
+{
     for (;;) {
         json_t *status;
-        prf_status_t failed = prf_farm_call(farm, "status", NULL, PRF_CALL_MS, &status, err);
+        prf_status_t failed = prf_farm_call(w->farm, "status", NULL, PRF_CALL_MS, &status, err);
         if (failed)
             return failed;
         bool running = false;
         if (!(failed = choose(status, wanted, name, err))) {
             const json_t *campaign = prf_progress_find(status, name);
-            prf_progress_show(&progress, status, campaign);
             running = prf_progress_goes_on(campaign);
+            if (running || !w->screen.open)
+                show(w, status, campaign);
             snprintf(state, 16, "%s", prf_json_text(campaign, "state", ""));
         }
         json_decref(status);
@@ -49,11 +105,25 @@ static prf_status_t watch(prf_farm_t *farm, const char *wanted, char name[PRF_NA
     }
 }
 
+static prf_status_t watch(prf_farm_t *farm, const char *wanted, bool json, char name[PRF_NAME], char state[16], prf_error_t *err)
+{
+    watch_t w = {.farm = farm, .events = json_array()};
+    prf_progress_init(&w.progress, NULL);
+    if (!json)
+        (void)prf_screen_open(&w.screen, stdout);
+    prf_status_t status = follow(&w, wanted, name, state, err);
+    prf_screen_close(&w.screen);
+    json_decref(w.events);
+    return status;
+}
+
 static const prf_usage_t usage = {
     .name = "watch",
     .synopsis = "[CAMPAIGN] [--farm FARM | --dir DIR]",
     .purpose = "Follows a campaign until it ends, then shows what it came to.",
-    .text = "Without a name the only campaign there is. Ctrl-C ends the watching, the campaign goes\n"
+    .text = "On a terminal the whole screen shows the campaign's stages and how its error falls, the farm's\n"
+            "boards by kind and state, and the latest events; in a pipe there are lines.\n"
+            "Without a name the only campaign there is. Ctrl-C ends the watching, the campaign goes\n"
             "on. The exit code is that of the campaign: 0 when it is done, 6 when it failed, 130 when\n"
             "it was cancelled.\n\n"
             "  prfarm watch --dir first\n",
@@ -75,7 +145,7 @@ int prf_cmd_watch(int argc, char **argv)
         return code;
     char name[PRF_NAME], state[16] = "";
     json_t *summary = NULL;
-    prf_status_t failed = watch(access.farm, words.count ? words.items[0] : NULL, name, state, &err);
+    prf_status_t failed = watch(access.farm, words.count ? words.items[0] : NULL, json, name, state, &err);
     if (!failed)
         failed = prf_farm_call(access.farm, "summary", json_pack("{s:s}", "campaign", name), PRF_CALL_MS, &summary, &err);
     prf_access_close(&access);

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "base/complain.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "daemon.h"
@@ -166,6 +167,6 @@ int main(int argc, char **argv)
         return code;
     prf_status_t status = run(&options, &args, &err);
     if (status)
-        fprintf(stderr, "prfarm-coordinator: %s\n", err.text);
+        prf_complain("prfarm-coordinator", err.text);
     return prf_exit_code(status);
 }

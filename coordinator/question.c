@@ -53,7 +53,7 @@ static void done(void *task, bool ran)
 {
     prf_question_t *self = task;
     if (!ran)
-        (void)!prf_fail(&self->err, PRF_ECANCELLED, "the coordinator ends");
+        (void)!prf_fail(&self->err, PRF_ECANCELLED, "the coordinator ends: ask again when it is back");
     self->fn(self->arg, self->err.code, self->out, self->err.text);
     for (size_t i = 0; i < self->share_count; i++)
         prf_model_share_drop(&self->shares[i]);

@@ -69,13 +69,13 @@ static prf_status_t take_blocks(estimate_t *self, const json_t *blocks, prf_erro
     const char *texts[BLOCKS_MOST];
     size_t count = json_array_size(blocks);
     if (count == 0)
-        return prf_fail(err, PRF_EINVAL, "estimate: \"blocks\" is a list of texts, such as \"fc in=64 out=10\"");
+        return prf_fail(err, PRF_EINVAL, "estimate: \"blocks\": give a list of texts, such as \"fc in=64 out=10\"");
     if (count > BLOCKS_MOST)
         return too_many(err, count);
     for (size_t i = 0; i < count; i++) {
         texts[i] = json_string_value(json_array_get(blocks, i));
         if (!texts[i])
-            return prf_fail(err, PRF_EINVAL, "estimate: block %zu is no text", i + 1);
+            return prf_fail(err, PRF_EINVAL, "estimate: block %zu is no text: give one, such as \"fc in=64 out=10\"", i + 1);
     }
     return blame(err, prf_network_of_texts(&self->network, texts, count, err));
 }
@@ -86,7 +86,7 @@ static prf_status_t take_batch(estimate_t *self, const json_t *batch, prf_error_
     self->batch = batch ? (uint32_t)number : 1;
     return !batch || (number >= 1 && number <= BATCH_MOST)
                ? PRF_OK
-               : prf_fail(err, PRF_EINVAL, "estimate: \"batch\" is a whole number from 1 to %d", (int)BATCH_MOST);
+               : prf_fail(err, PRF_EINVAL, "estimate: \"batch\": use a whole number from 1 to %d", (int)BATCH_MOST);
 }
 
 static prf_status_t take_dtype(estimate_t *self, const json_t *dtype, prf_error_t *err)

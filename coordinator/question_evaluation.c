@@ -101,7 +101,9 @@ static prf_status_t has_board(const prf_campaign_t *campaign, const char *kind, 
     for (size_t i = 0; i < campaign->board_count; i++)
         if (strcmp(campaign->boards[i].kind, kind) == 0)
             return PRF_OK;
-    return prf_fail(err, PRF_ENOTFOUND, "evaluation: campaign %s has no boards of kind '%.64s'", campaign->name, kind);
+    return prf_fail(err, PRF_ENOTFOUND,
+                    "evaluation: campaign %s has no boards of kind '%.64s': 'prfarm status' lists those that it has",
+                    campaign->name, kind);
 }
 
 static prf_status_t put_together(evaluation_t *self, const prf_queries_t *queries, const json_t *args, prf_error_t *err)

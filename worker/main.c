@@ -10,6 +10,7 @@
 
 #include "agent.h"
 #include "backends/registry.h"
+#include "base/complain.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/process.h"
@@ -209,6 +210,6 @@ int main(int argc, char **argv)
     if (!status)
         status = run(&args, &err);
     if (status)
-        fprintf(stderr, "prfarm-worker: %s\n", err.text);
+        prf_complain("prfarm-worker", err.text);
     return prf_exit_code(status);
 }

@@ -63,6 +63,17 @@ static bool is_option(const char *word)
     return word[0] == '-' && word[1] == '-';
 }
 
+/* The option whose letter stands there, as in `-o FILE`. */
+static const prf_option_t *find_letter(const prf_option_t *options, const char *word)
+{
+    const prf_option_t *o = options;
+    if (word[0] != '-' || !word[1] || word[2])
+        return NULL;
+    while (o->name && o->letter != word[1])
+        o++;
+    return o->name ? o : NULL;
+}
+
 static void offer_options(FILE *out, const prf_option_t *options, char *const *words, size_t count)
 {
     const char *word = words[count - 1];
@@ -93,8 +104,8 @@ static position_t find_position(const prf_option_t *options, char *const *words,
                 at.value_of = NULL;
         } else if (!at.ended && strcmp(words[i], "--") == 0) {
             at.ended = true;
-        } else if (!at.ended && is_option(words[i])) {
-            const prf_option_t *o = find(options, words[i]);
+        } else if (!at.ended && (is_option(words[i]) || find_letter(options, words[i]))) {
+            const prf_option_t *o = is_option(words[i]) ? find(options, words[i]) : find_letter(options, words[i]);
             at.value_of = o && o->value && !strchr(words[i], '=') ? o : NULL;
         } else {
             at.arguments++;
@@ -121,7 +132,7 @@ void prf_complete(FILE *out, const prf_usage_t *usage, const prf_option_t *optio
     } else {
         char implies[64];
         for (const prf_word_t *c = usage->commands; c && c->word && at.arguments == 0; c++)
-            if (begins(c->word, word, strlen(word)))
+            if (c->meaning && begins(c->word, word, strlen(word)))
                 fprintf(out, "%s\t%s\n", c->word, c->meaning);
         const char *items = usage->complete ? usage->complete : first_implied(usage->synopsis, implies);
         for (size_t i = 0; i < at.arguments && items && strchr(items, ';'); i++)

@@ -23,7 +23,10 @@ prf_status_t prf_manual_parse(const char *name, prf_manual_t *out, prf_error_t *
 
 static void put_left(char *left, size_t cap, const prf_option_t *o)
 {
-    snprintf(left, cap, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+    char letter[8] = "";
+    if (o->letter)
+        snprintf(letter, sizeof letter, "-%c, ", o->letter);
+    snprintf(left, cap, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
 }
 
 /* `text` in lines that fit beside a column of LEFT, words whole. */
@@ -54,8 +57,12 @@ static void put_terms(FILE *out, const char *heading, const prf_word_t *terms)
 {
     if (terms)
         fprintf(out, "\n%s:\n", heading);
-    for (; terms && terms->word; terms++)
-        put_wrapped(out, terms->word, terms->meaning);
+    for (; terms && terms->word; terms++) {
+        if (terms->meaning)
+            put_wrapped(out, terms->word, terms->meaning);
+        else
+            fprintf(out, "\n %s\n", terms->word);
+    }
 }
 
 static void put_text(FILE *out, const prf_usage_t *usage, const prf_option_t *options)
@@ -148,9 +155,12 @@ static void put_roff_paragraphs(FILE *out, const char *text)
     begin_flow(out, &at, NOTHING, &parted);
 }
 
-static void put_roff_option(FILE *out, const char *name, const char *value, const char *help)
+static void put_roff_option(FILE *out, char letter, const char *name, const char *value, const char *help)
 {
-    fputs(".TP\n\\fB\\-\\-", out);
+    fputs(".TP\n", out);
+    if (letter)
+        fprintf(out, "\\fB\\-%c\\fR, ", letter);
+    fputs("\\fB\\-\\-", out);
     put_roff_text(out, name);
     fputs("\\fR", out);
     if (value) {
@@ -168,10 +178,10 @@ static void put_roff_terms(FILE *out, const char *heading, const prf_word_t *ter
     if (terms)
         fprintf(out, ".SH %s\n", heading);
     for (; terms && terms->word; terms++) {
-        fputs(".TP\n\\fB", out);
+        fputs(terms->meaning ? ".TP\n\\fB" : ".SS ", out);
         put_roff_text(out, terms->word);
-        fputs("\\fR\n", out);
-        put_roff_text(out, terms->meaning);
+        fputs(terms->meaning ? "\\fR\n" : "", out);
+        put_roff_text(out, terms->meaning ? terms->meaning : "");
         fputc('\n', out);
     }
 }
@@ -202,6 +212,8 @@ static void put_see_also(FILE *out, const prf_usage_t *usage)
     bool first = true;
     fputs(".SH SEE ALSO\n", out);
     for (const prf_word_t *c = usage->commands; c && c->word; c++) {
+        if (!c->meaning)
+            continue;
         fprintf(out, "%s\\fBprfarm\\-", first ? "" : ",\n");
         put_roff_text(out, c->word);
         fputs("\\fR(1)", out);
@@ -247,11 +259,11 @@ static void put_man(FILE *out, const prf_usage_t *usage, const prf_option_t *opt
             fputc('\n', out);
         }
         if (o->help)
-            put_roff_option(out, o->name, o->value, o->help);
+            put_roff_option(out, o->letter, o->name, o->value, o->help);
     }
     if (!usage->name)
-        put_roff_option(out, "version", NULL, "the version");
-    put_roff_option(out, "help", NULL, "this page as text");
+        put_roff_option(out, 0, "version", NULL, "the version");
+    put_roff_option(out, 0, "help", NULL, "this page as text");
     put_roff_terms(out, "ENVIRONMENT", usage->environment);
     if (usage->program)
         put_roff_exit_codes(out);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* options.c - long options only, anywhere among the arguments, `--` ends them. getopt_long is not used because it knows neither
- * ranges nor help, and prints its messages itself. */
+/* options.c - options are written out, save the few that have a letter, and stand anywhere among the arguments; `--` ends them.
+ * getopt_long is not used because it knows neither ranges nor help, and prints its messages itself. */
 #include "base/options.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/complain.h"
 #include "base/complete.h"
 #include "base/manual.h"
 #include "base/near.h"
@@ -75,6 +76,20 @@ static prf_status_t no_option(const prf_usage_t *usage, const prf_option_t *opti
     return prf_fail(err, PRF_EUSAGE, "there is no option --%s", name);
 }
 
+/* `value`: what is written behind it with a '='; NULL: it is the next argument, past which *at moves. */
+static prf_status_t take(const prf_option_t *o, const char *value, int argc, char **argv, int *at, prf_error_t *err)
+{
+    if (o->flag) {
+        *o->flag = true;
+        return PRF_OK;
+    }
+    if (!value && *at + 1 < argc)
+        value = argv[++*at];
+    if (!value || !*value)
+        return prf_fail(err, PRF_EUSAGE, "--%s needs a value: --%s %s", o->name, o->name, o->value);
+    return set_value(o, value, err);
+}
+
 /* argv[*at] is an option; moves *at past its value. */
 static prf_status_t parse_option(const prf_usage_t *usage, const prf_option_t *options, int argc, char **argv, int *at,
                                  prf_error_t *err)
@@ -89,22 +104,17 @@ static prf_status_t parse_option(const prf_usage_t *usage, const prf_option_t *o
         return no_option(usage, options, word, len, err);
     if (o->flag && equals)
         return prf_fail(err, PRF_EUSAGE, "--%s takes no value", o->name);
-    const char *value = equals ? equals + 1 : NULL;
-    if (o->flag) {
-        *o->flag = true;
-        return PRF_OK;
-    }
-    if (!value && *at + 1 < argc)
-        value = argv[++*at];
-    if (!value || !*value)
-        return prf_fail(err, PRF_EUSAGE, "--%s needs a value: --%s %s", o->name, o->name, o->value);
-    return set_value(o, value, err);
+    return take(o, equals ? equals + 1 : NULL, argc, argv, at, err);
 }
 
-/* Somebody who is used to `-o FILE`, or to one dash. */
-static prf_status_t no_short_option(const prf_option_t *options, const char *word, prf_error_t *err)
+/* argv[*at] begins with one dash. Most options have no letter, which is said to who is used to them, or to one dash. */
+static prf_status_t parse_short(const prf_option_t *options, int argc, char **argv, int *at, prf_error_t *err)
 {
+    const char *word = argv[*at];
     size_t len = strcspn(word + 1, "=");
+    for (const prf_option_t *o = options; o->name; o++)
+        if (o->letter && o->letter == word[1] && !word[2])
+            return take(o, NULL, argc, argv, at, err);
     for (const prf_option_t *o = options; o->name; o++)
         if (o->help && (len == 1 ? o->name[0] == word[1] : strlen(o->name) == len && strncmp(o->name, word + 1, len) == 0))
             return prf_fail(err, PRF_EUSAGE, "there is no option %.60s: options are written out, as in --%s", word, o->name);
@@ -122,7 +132,7 @@ static prf_status_t parse(const prf_usage_t *usage, const prf_option_t *options,
         else if (!ended && strncmp(argv[i], "--", 2) == 0)
             status = parse_option(usage, options, argc, argv, &i, err);
         else if (!ended && argv[i][0] == '-' && argv[i][1])
-            status = no_short_option(options, argv[i], err);
+            status = parse_short(options, argc, argv, &i, err);
         else
             status = add_word(words, usage->most, NULL, argv[i], err);
         if (status)
@@ -174,7 +184,7 @@ bool prf_options_parse(const prf_usage_t *usage, const prf_option_t *options, in
         return true;
     *exit_code = prf_exit_code(err.code);
     if (err.code)
-        fprintf(stderr, "%s: %s\n", usage->program ? usage->program : "prfarm", err.text);
+        prf_complain(usage->program ? usage->program : "prfarm", err.text);
     if (err.code == PRF_EUSAGE)
         fprintf(stderr, "%s: '%s --help' tells more\n", usage->program ? usage->program : "prfarm", prf_usage_name(usage, name));
     return false;

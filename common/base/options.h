@@ -18,9 +18,11 @@ typedef struct {
     size_t count;
 } prf_words_t;
 
-/* One option; exactly one of the targets is set and tells what it takes. `--name value` and `--name=value` are the same. */
+/* One option; exactly one of the targets is set and tells what it takes. `--name value` and `--name=value` are the same, and `-l
+ * value` where it has a letter. */
 typedef struct {
     const char *name;     /* without the dashes; NULL ends the array */
+    char letter;          /* that stands for it behind one dash, for what people are used to; 0: none */
     const char *value;    /* what stands for its value in --help ("DIR"); NULL for a flag */
     const char *help;     /* a phrase of any length, wrapped where it is shown; NULL: shown nowhere */
     const char *heading;  /* stands above it in --help; NULL: it belongs to those before it */
@@ -34,7 +36,7 @@ typedef struct {
     double lo, hi;
 } prf_option_t;
 
-/* A word and what it means; a NULL word ends an array. */
+/* A word and what it means; without a meaning it is the heading of those behind it. A NULL word ends an array. */
 typedef struct {
     const char *word, *meaning;
 } prf_word_t;

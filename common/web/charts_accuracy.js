@@ -82,11 +82,11 @@ function drawScatter({kind, rows}) {
 
 function drawResiduals({kind, rows}) {
     const all = usable(rows), errors = all.map(errorPercent), worst = Math.max(0, ...errors.map(Math.abs));
-    const bias = mean(errors), reach = Math.max(BAND * 1.25, worst * 1.1);
+    const bias = mean(errors), reach = Math.max(1, worst * 1.25);
     const lean = bias === null ? '' : Math.abs(bias) < 0.05 ? 'Estimates lean to neither side' : `Estimates are ${percent(Math.abs(bias))} too ${bias > 0 ? 'high' : 'low'} on average`;
     return {
         finding: all.length ? `${lean}; the worst is off by ${percent(worst)}.` : `Nothing to compare on ${kind} yet.`,
-        note: all.length ? `The band is ±${BAND} %.` : '',
+        note: reach > BAND ? `The band is ±${BAND} %.` : '',
         columns, rows: all,
         spec: {
             x: {label: 'measured', format: latency, log: true},
@@ -108,7 +108,3 @@ export function residualChart(title) {
     return makeFigure({title, draw: drawResiduals});
 }
 
-/* "3.2 %" with how well two measurements agree and what random layers would have given: a MAPE says nothing without them. */
-export function errorWords(board) {
-    return `${percent(board.mape_percent)}; two measurements differ by ${percent(board.repeatability_percent)}, as many random layers give ${percent(board.random_baseline_mape_percent)}`;
-}

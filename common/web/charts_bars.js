@@ -2,7 +2,7 @@
 /* charts_bars.js - bars beside their numbers: a table whose one column is drawn, so that it needs no other form for those who do not see it. */
 import {el, replace, setText, svg} from './dom.js';
 
-/* One row's bar, `most` wide: {value, low, high, marks: [{value, title}]}; an interval is a whisker, a mark a tick across. */
+/* One row's bar, `most` wide: {value, low, high, marks: [{value, thin?}]}; an interval is a whisker, a mark a tick across. */
 function bar({value, low, high, tone = 1, faint = false, marks = []}, most) {
     const at = (x) => `${Math.min(100, Math.max(0, (100 * x) / most))}%`;
     const whisker = Number.isFinite(low) && Number.isFinite(high) && high > low;
@@ -14,7 +14,7 @@ function bar({value, low, high, tone = 1, faint = false, marks = []}, most) {
             svg('line', {class: 'whisker', x1: at(low), x2: at(low), y1: 5, y2: 13}),
             svg('line', {class: 'whisker', x1: at(high), x2: at(high), y1: 5, y2: 13}),
         ],
-        marks.filter((mark) => Number.isFinite(mark.value)).map((mark) => svg('line', {class: 'mark', x1: at(mark.value), x2: at(mark.value), y1: 1, y2: 17})));
+        marks.filter((mark) => Number.isFinite(mark.value)).map((mark) => svg('line', {class: mark.thin ? 'mark thin' : 'mark', x1: at(mark.value), x2: at(mark.value), y1: 1, y2: 17})));
 }
 
 /* `columns`: [{title, text(row), class?}] after the bar. update({rows: [{label, value, low?, high?, tone?: 1..8, faint?, marks?, onclick?}], finding, most?}):

@@ -27,7 +27,7 @@ function even(from, to, count) {
 export function ticks(from, to, count, log) {
     if (!log) return even(from, to, count);
     const decades = Math.log10(to / from), every = Math.max(1, Math.ceil(decades / Math.max(1, count)));
-    const factors = decades * 3 <= count * 1.4 ? [1, 2, 5] : [1];
+    const factors = decades * 3 <= count * 1.1 ? [1, 2, 5] : [1];
     const found = [];
     for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power++) {
         if (factors.length === 1 && power % every !== 0) continue;

@@ -42,7 +42,7 @@ function tileMarks(line) {
     return marks;
 }
 
-function draw(line, {log}) {
+function draw(line, {log = line.log}) {
     return {
         finding: finding(line),
         note: `Measured at ${line.base}${line.tied.length ? `, with ${line.tied.join(' and ')} as large as ${line.param}` : ''}: ${line.points.length} layers.`,
@@ -61,7 +61,7 @@ function draw(line, {log}) {
     };
 }
 
-/* A figure of one line (sweeps.js): update(line). */
+/* A figure of one line (sweeps.js): update(line). With `choices` {} it has no switch of its own, and line.log tells. */
 export function staircaseChart(line, options = {}) {
     const figure = makeFigure({title: `${line.param} of ${line.layer} on ${line.kind}`, draw, choices: {log: 'logarithmic'}, ...options});
     figure.update(line);

@@ -10,7 +10,10 @@ const require = createRequire(join(process.env.PRF_MODULES, 'package.json'));
 const {chromium} = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-export const PAGES = ['fleet', 'campaigns', 'models', 'events'];
+/* Every page, and what is there once it shows something of the farm. */
+export const PAGES = {
+    fleet: 'tbody tr', campaigns: 'tbody tr', staircases: 'figure.chart canvas', accuracy: 'figure.chart canvas', networks: '.drop', models: 'tbody tr', events: 'tbody tr',
+};
 
 const OPTIONS = {
     executablePath: '/usr/bin/chromium',

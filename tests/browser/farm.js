@@ -10,24 +10,23 @@ import {createInterface} from 'node:readline';
 
 export const bin = process.env.PRF_BIN, tests = process.env.PRF_TESTS, out = process.env.PRF_OUT;
 
-/* A campaign that is over in a few seconds, also on a machine that has other things to do. */
-export function campaign(name, {kinds = ['vta'], samples = 60, seed = 1} = {}) {
+/* A campaign that is over in a few seconds, also on a machine that has other things to do; `swept`: it looks for steps, which takes 64 samples at least. */
+export function campaign(name, {kinds = ['vta'], samples = 60, seed = 1, swept = false} = {}) {
     const boards = kinds.map((kind) => `  - kind: ${kind}\n    backend: sim\n    options: {board: ${kind}}\n`).join('');
     return `campaign: ${name}
 seed: ${seed}
 boards:
 ${boards}layers:
   - kind: fc
-    params: {in: 1..256, out: 1..256}
-    knowledge: white
-    steps: {in: 16, out: 16}
-budget: {samples: ${samples}}
+    params: {in: 1..128, out: 1..128}
+${swept ? '' : '    knowledge: white\n    steps: {in: 16, out: 16}\n'}budget: {samples: ${samples}}
 validation: {layers: 20}
 `;
 }
 
 export class Farm {
     #children = new Set();
+    #ended = []; /* of themselves */
 
     static async start(name, {args = []} = {}) {
         const farm = new Farm();
@@ -60,6 +59,7 @@ export class Farm {
         const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...args], {stdio: ['pipe', 'pipe', log]});
         this.#children.add(child);
         child.gone = new Promise((resolve) => child.once('exit', () => {
+            if (!child.killed) this.#ended.push(`${this.name}-${name}.log`);
             this.#children.delete(child);
             resolve();
         }));
@@ -96,6 +96,7 @@ export class Farm {
         for (let answer;;) {
             answer = await this.call(op, args);
             if (wanted(answer)) return answer;
+            if (this.#ended.length) throw new Error(`${what}: a process ended, ${this.#ended} in ${out} may tell why`);
             if (performance.now() > end) throw new Error(`${what}: not within ${ms} ms; ${op} says ${JSON.stringify(answer).slice(0, 2000)}`);
             await new Promise((resolve) => setTimeout(resolve, 50));
         }

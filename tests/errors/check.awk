@@ -11,7 +11,7 @@
 #   - it stands in the file of exceptions, with the reason. An exception that no error needs any more is refused, too.
 BEGIN {
     FS = "\t"
-    verbs = "add|ask|begin|build|change|check|choose|close|correct|cut|delete|divide|drop|encode|end|export|feed|fetch|filter|free|" \
+    verbs = "add|ask|begin|build|change|check|choose|close|compare|correct|cut|delete|divide|drop|encode|end|export|feed|fetch|filter|free|" \
             "give|hand|install|keep|leave|let|lift|list|look|lower|make|measure|mend|merge|move|name|narrow|open|print|put|raise|" \
             "read|remove|rename|repeat|restart|restore|run|save|say|see|send|set|shorten|start|stop|submit|take|tie|train|try|" \
             "update|use|wait|watch|widen|write|boot|echo|expect"

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "tests/support/program.h"
+#include "tests/support/screen.h"
 
 enum { COMMANDS = 64 };
 
@@ -164,7 +165,26 @@ Test(manual, slips_of_the_pen_are_answered_with_what_was_meant)
     FAILS(2, "did you mean --store?", "prfarm-coordinator", "--stor", "x");
     FAILS(2, "did you mean --version?", "prfarm-worker", "--versoin");
     FAILS(2, "there is no command 'frobnicate'; the commands are", "prfarm", "frobnicate");
+    FAILS(2, "did you mean 'model explain'?", "prfarm", "model", "explian", "x");
+    FAILS(2, "give it with --model, as in prfarm estimate --model a.prfm net.onnx", "prfarm", "estimate", "a.prfm", "net.onnx");
+    FAILS(2, "one network at a time", "prfarm", "estimate", "a.onnx", "b.onnx", "--model", "m");
     FAILS(2, "use --help, --help=man", "prfarm", "run", "--help=html");
+}
+
+/* Colours are for terminals whose person wants them. */
+Test(manual, errors_are_coloured_on_terminals_only)
+{
+    static const char *const words[] = {"prfarm", "staus", NULL};
+    screen_t s;
+    screen_start(&s, 24, 80, NULL, words);
+    cr_expect_eq(screen_finish(&s), 2);
+    cr_expect_not_null(strstr(s.log, "\033[1;31mprfarm:\033[0m there is no command"), "%s", s.log);
+    screen_release(&s);
+    screen_start(&s, 24, 80, (const char *const[]){"NO_COLOR=1", NULL}, words);
+    cr_expect_eq(screen_finish(&s), 2);
+    cr_expect_null(strchr(s.log, '\033'), "%s", s.log);
+    screen_release(&s);
+    FAILS(2, "prfarm: there is no command 'staus'", "prfarm", "staus");
 }
 
 static void expect_candidates(const char *wanted, const char *const *words)

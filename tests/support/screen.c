@@ -210,6 +210,11 @@ bool screen_shows(const screen_t *s, const char *text)
     return false;
 }
 
+void screen_read(screen_t *s)
+{
+    (void)read_some(s, 50);
+}
+
 void screen_await(screen_t *s, const char *text)
 {
     uint64_t deadline = prf_clock_mono_ms() + WAIT_MS;

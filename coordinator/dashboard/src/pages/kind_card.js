@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* kind_card.js - how far a campaign is with one kind of board: its stages, what is measured of what is planned, the budget, the error so far. */
+import {historyChart} from '../../../../common/web/charts.js';
 import {el, replace, setAttr, setText} from '../../../../common/web/dom.js';
 import {count, DASH, duration, percent, rate} from '../../../../common/web/format.js';
 import {figure} from '../parts.js';
@@ -21,8 +22,15 @@ function stages(stage) {
 }
 
 function samplesNote(b) {
-    return typeof b.budget === 'number' ? `of ${count(b.budget)} that the campaign may spend` : 'sweeps counted in';
+    return typeof b.budget === 'number' ? `of a budget of ${count(b.budget)}` : 'sweeps counted in';
 }
+
+function measuredNote(b) {
+    return [`of ${count(b.planned)} planned`, b.reused && `${count(b.reused)} known before`, b.poisoned && `${count(b.poisoned)} poisoned`].filter(Boolean).join(', ');
+}
+
+/* What it is at, where there is no telling how long it takes. */
+const UNDER_WAY = {waiting: 'for a first board of the kind', train: 'a model is being trained', publish: 'boards are taking the model over'};
 
 function boardsNote(b) {
     const other = b.other_runtime ? `, ${count(b.other_runtime)} with another runtime` : '';
@@ -39,7 +47,16 @@ export function makeKindCard(kind) {
     const node = el('article', {class: 'card', 'aria-label': kind},
         el('div', {class: 'title-line'}, el('h3', {}, kind), model), steps, bar,
         el('dl', {class: 'figures small'}, [measured, samples, mape, left].map((one) => one.node)), error, aside);
-    let stage = null;
+    let stage = null, chart = null, drawn = '';
+
+    /* Drawn only once there is a model to judge. */
+    function showHistory(b) {
+        const now = JSON.stringify(b.history ?? []);
+        if (now === drawn || now === '[]') return;
+        drawn = now;
+        if (!chart) node.append((chart = historyChart('Error against samples')).node);
+        chart.update([{kind, history: b.history}]);
+    }
 
     return {
         node,
@@ -48,11 +65,12 @@ export function makeKindCard(kind) {
             stage = b.stage;
             const done = b.measured + b.reused;
             setAttr(bar, 'value', String(progress(done, b.planned)));
-            measured.set(`${count(done)} of ${count(b.planned)}`, [b.reused && `${count(b.reused)} known before`, b.poisoned && `${count(b.poisoned)} poisoned`].filter(Boolean).join(', '));
+            measured.set(count(done), measuredNote(b));
             samples.set(count(b.samples), samplesNote(b));
             mape.set(percent(b.mape_percent), b.mape_percent === null ? 'no model yet' : 'on layers it never saw');
             const under_way = campaign.state === 'running' && b.stage !== 'done' && b.stage !== 'failed';
-            left.set(under_way ? duration(b.seconds_left) : DASH, under_way ? `${rate(b.rate_per_second)}, ${boardsNote(b)}` : campaign.state === 'running' ? b.stage : campaign.state);
+            left.set(under_way ? duration(b.seconds_left) : DASH, under_way ? UNDER_WAY[b.stage] ?? `${rate(b.rate_per_second)}, ${boardsNote(b)}` : campaign.state === 'running' ? b.stage : campaign.state);
+            showHistory(b);
             setText(error, b.error);
             setAttr(error, 'hidden', !b.error);
             const notes = [b.stale && 'Boards of this kind drift or differ from each other: a refresh shows whether the model holds.',
@@ -61,6 +79,6 @@ export function makeKindCard(kind) {
             setAttr(aside, 'hidden', !notes);
             setText(model, b.model_version ? `Model v${b.model_version}` : '');
         },
-        stop() {},
+        stop: () => chart?.destroy(),
     };
 }

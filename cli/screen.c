@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/* screen.c - a frame is one write, from the upper left corner on, each line erased behind its end: nothing flickers, and nothing of
+ * the last frame stays. The size is asked for with each frame; a person who resizes the window waits half a second at most. */
+#include "screen.h"
+
+#include <sys/ioctl.h>
+
+#include "signals.h"
+
+#define LEAVE "\033[0m\033[?25h\033[?1049l"
+
+enum { LINE = 1024 };
+
+static bool measure(prf_screen_t *self)
+{
+    struct winsize size;
+    if (ioctl(fileno(self->terminal.stream), TIOCGWINSZ, &size) != 0)
+        return false;
+    self->rows = size.ws_row;
+    self->terminal.columns = size.ws_col;
+    return self->rows >= PRF_SCREEN_ROWS && self->terminal.columns >= PRF_SCREEN_COLUMNS;
+}
+
+bool prf_screen_open(prf_screen_t *out, FILE *stream)
+{
+    prf_screen_t self = {.rows = 0};
+    prf_terminal_init(&self.terminal, stream);
+    if (!self.terminal.live || !measure(&self))
+        return false;
+    prf_text_init(&self.frame);
+    prf_signals_parting(fileno(stream), LEAVE);
+    fputs("\033[?1049h\033[?25l\033[2J", stream);
+    fflush(stream);
+    self.open = true;
+    *out = self;
+    return true;
+}
+
+void prf_screen_close(prf_screen_t *self)
+{
+    if (!self->open)
+        return;
+    fputs(LEAVE, self->terminal.stream);
+    fflush(self->terminal.stream);
+    prf_signals_parting(-1, NULL);
+    prf_text_release(&self->frame);
+    self->open = false;
+}
+
+void prf_screen_begin(prf_screen_t *self)
+{
+    (void)measure(self); /* too small by now: what fits is shown */
+    prf_text_clear(&self->frame);
+    prf_text_add(&self->frame, "\033[H");
+    self->row = 0;
+}
+
+/* Bytes that fit into `columns`: whole characters and whole escape sequences. */
+static size_t fitting(const char *line, int columns)
+{
+    size_t len = 0;
+    while (line[len]) {
+        if (line[len] == '\033') {
+            while (line[len] && line[len] != 'm')
+                len++;
+            len += line[len] == 'm';
+            continue;
+        }
+        if (columns-- == 0)
+            break;
+        for (len++; ((unsigned char)line[len] & 0xc0) == 0x80; len++)
+            continue;
+    }
+    return len;
+}
+
+void prf_screen_line(prf_screen_t *self, const char *fmt, ...)
+{
+    char line[LINE];
+    va_list args;
+    if (self->row >= self->rows)
+        return;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    /* The newline stands before each line but the first, since one behind the last would scroll. */
+    prf_text_add(&self->frame, "%s%.*s%s\033[K", self->row ? "\r\n" : "", (int)fitting(line, self->terminal.columns), line,
+                 prf_plain(&self->terminal));
+    self->row++;
+}
+
+int prf_screen_left(const prf_screen_t *self)
+{
+    return self->rows - self->row;
+}
+
+void prf_screen_end(prf_screen_t *self)
+{
+    prf_text_add(&self->frame, "\033[J");
+    if (!self->frame.failed)
+        fputs(prf_text_get(&self->frame), self->terminal.stream);
+    fflush(self->terminal.stream);
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/complain.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool prf_stream_is_live(FILE *stream)
+{
+    const char *term = getenv("TERM");
+    return isatty(fileno(stream)) && term && strcmp(term, "dumb") != 0;
+}
+
+bool prf_stream_has_color(FILE *stream)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return prf_stream_is_live(stream) && !(no_color && *no_color);
+}
+
+void prf_complain(const char *program, const char *text)
+{
+    bool color = prf_stream_has_color(stderr);
+    fprintf(stderr, "%s%s:%s %s\n", color ? "\033[1;31m" : "", program, color ? "\033[0m" : "", text);
+}
