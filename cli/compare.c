@@ -164,7 +164,7 @@ static json_t *unsure_to_json(const compare_t *self, const row_t *rows, size_t c
 
 static prf_status_t compare_one(const compare_t *self, const char *path, json_t *networks, prf_error_t *err)
 {
-    row_t rows[MODELS];
+    row_t rows[MODELS] = {{.model = NULL}};
     prf_status_t status = PRF_OK;
     for (size_t i = 0; i < self->model_count && !status; i++)
         status = ask(self, &self->models[i], path, &rows[i], err);

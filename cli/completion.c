@@ -33,7 +33,7 @@ int prf_cmd_completion(int argc, char **argv)
             return prf_finish_stdout();
         }
     }
-    prf_error_t err;
+    prf_error_t err = {0};
     prf_fail(&err, PRF_EUSAGE, "there is no script for '%.40s': use bash, zsh or fish", words.items[0]);
     return prf_report(&err);
 }

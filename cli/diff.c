@@ -202,7 +202,7 @@ static prf_status_t judge(const json_t *document, double limit, prf_error_t *err
     json_array_foreach(json_object_get(document, "layers"), i, row)
     {
         double median = prf_json_number(row, "median_percent", NAN);
-        compared += isfinite(median);
+        compared += isfinite(median) ? 1 : 0;
         if (fabs(median) > limit)
             return prf_fail(err, PRF_EDIFFERS, "%s %s: the median differs by %+.3g %%, more than --check %g allows",
                             prf_json_text(row, "layer", "?"), prf_json_text(row, "dtype", "?"), median, limit);
@@ -210,7 +210,7 @@ static prf_status_t judge(const json_t *document, double limit, prf_error_t *err
     json_array_foreach(json_object_get(document, "networks"), i, row)
     {
         double change = prf_json_number(row, "change_percent", NAN);
-        compared += isfinite(change);
+        compared += isfinite(change) ? 1 : 0;
         if (fabs(change) > limit)
             return prf_fail(err, PRF_EDIFFERS, "%s: the latency differs by %+.3g %%, more than --check %g allows",
                             prf_json_text(row, "network", "?"), change, limit);

@@ -120,19 +120,19 @@ prf_status_t prf_draft_usual_layers(prf_draft_t *draft, const char *sort, prf_er
                     sort);
 }
 
-/* Layers of one kind that a board can run, each once. */
+/* Layers that a board can run, each once. */
 typedef struct {
     prf_layer_t *items; /* owned */
     size_t count, cap;
-} kind_t;
+} layers_t;
 
-static prf_status_t take_layer(kind_t *to, const prf_layer_t *layer, prf_error_t *err)
+static prf_status_t take_layer(layers_t *to, const prf_layer_t *layer, prf_error_t *err)
 {
     for (size_t i = 0; i < to->count; i++)
         if (prf_layer_equal(&to->items[i], layer))
             return PRF_OK;
     if (to->count == to->cap) {
-        size_t cap = to->cap ? 2 * to->cap : 16;
+        size_t cap = to->cap ? 2 * to->cap : 64;
         prf_layer_t *grown = realloc(to->items, cap * sizeof *grown);
         if (!grown)
             return prf_fail(err, PRF_ENOMEM, "the networks' layers");
@@ -144,8 +144,7 @@ static prf_status_t take_layer(kind_t *to, const prf_layer_t *layer, prf_error_t
 }
 
 /* An activation behind another layer is no layer of its own: what it adds is found out by the campaign's fusion rules. */
-static prf_status_t take_network(kind_t kinds[PRF_LAYER_KINDS], const prf_network_t *network, prf_draft_runs_t runs,
-                                 prf_error_t *err)
+static prf_status_t take_network(layers_t *to, const prf_network_t *network, prf_draft_runs_t runs, prf_error_t *err)
 {
     for (size_t i = 0; i < network->block_count; i++) {
         const prf_block_t *block = &network->blocks[i].block;
@@ -153,7 +152,7 @@ static prf_status_t take_network(kind_t kinds[PRF_LAYER_KINDS], const prf_networ
             const prf_layer_t *layer = &block->layers[k];
             if ((k > 0 && layer->kind == PRF_ACTIVATION) || (runs && !runs(layer)))
                 continue;
-            prf_status_t status = take_layer(&kinds[layer->kind], layer, err);
+            prf_status_t status = take_layer(to, layer, err);
             if (status)
                 return status;
         }
@@ -175,29 +174,42 @@ static void format_space(const prf_space_t *space, char text[PRF_DRAFT_PARAMS])
     }
 }
 
-/* A kind of which the networks have many different layers gets more of the samples. */
-static prf_status_t add_covers(prf_draft_t *draft, size_t board, const kind_t kinds[PRF_LAYER_KINDS], prf_error_t *err)
+static int by_kind(const void *a, const void *b)
+{
+    return (int)((const prf_layer_t *)a)->kind - (int)((const prf_layer_t *)b)->kind;
+}
+
+/* How many of the sorted layers from `at` on are of one kind. */
+static size_t count_same(const layers_t *layers, size_t at)
+{
+    size_t same = 1;
+    while (at + same < layers->count && layers->items[at + same].kind == layers->items[at].kind)
+        same++;
+    return same;
+}
+
+/* One entry a kind; one of which the networks have many different layers gets more of the samples. */
+static prf_status_t add_covers(prf_draft_t *draft, size_t board, const layers_t *layers, prf_error_t *err)
 {
     size_t most = 0;
-    for (int k = 0; k < PRF_LAYER_KINDS; k++)
-        most = kinds[k].count > most ? kinds[k].count : most;
-    if (most == 0)
+    prf_status_t status = PRF_OK;
+    if (layers->count == 0)
         return prf_fail(err, PRF_EUNSUPPORTED,
                         "board %s can run no layer of these networks: leave it out, or choose other networks",
                         draft->boards[board].kind);
-    for (int k = 0; k < PRF_LAYER_KINDS; k++) {
+    qsort(layers->items, layers->count, sizeof *layers->items, by_kind);
+    for (size_t i = 0; i < layers->count; i += count_same(layers, i))
+        most = count_same(layers, i) > most ? count_same(layers, i) : most;
+    for (size_t i = 0; i < layers->count && !status; i += count_same(layers, i)) {
         prf_space_t space;
-        if (kinds[k].count == 0)
-            continue;
-        prf_cover(kinds[k].items, kinds[k].count, draft->dtype, &space);
-        prf_draft_layer_t layer = {.kind = (prf_layer_kind_t)k, .max_macs = space.max_macs, .boards = UINT32_C(1) << board};
-        layer.weight = 1 + (unsigned)(7 * (kinds[k].count - 1) / most);
+        size_t same = count_same(layers, i);
+        prf_cover(&layers->items[i], same, draft->dtype, &space);
+        prf_draft_layer_t layer = {.kind = space.kind, .max_macs = space.max_macs, .boards = UINT32_C(1) << board};
+        layer.weight = 1 + (unsigned)(7 * (same - 1) / most);
         format_space(&space, layer.params);
-        prf_status_t status = add_layer(draft, &layer, err);
-        if (status)
-            return status;
+        status = add_layer(draft, &layer, err);
     }
-    return PRF_OK;
+    return status;
 }
 
 prf_status_t prf_draft_network_layers(prf_draft_t *draft, const prf_network_t *networks, size_t count, prf_error_t *err)
@@ -205,13 +217,12 @@ prf_status_t prf_draft_network_layers(prf_draft_t *draft, const prf_network_t *n
     prf_status_t status = PRF_OK;
     draft->layers_are = "those of the networks below, and all between them";
     for (size_t i = 0; i < draft->board_count && !status; i++) {
-        kind_t kinds[PRF_LAYER_KINDS] = {0};
+        layers_t layers = {.items = NULL};
         for (size_t n = 0; n < count && !status; n++)
-            status = take_network(kinds, &networks[n], draft->boards[i].runs, err);
+            status = take_network(&layers, &networks[n], draft->boards[i].runs, err);
         if (!status)
-            status = add_covers(draft, i, kinds, err);
-        for (int k = 0; k < PRF_LAYER_KINDS; k++)
-            free(kinds[k].items);
+            status = add_covers(draft, i, &layers, err);
+        free(layers.items);
     }
     return status;
 }

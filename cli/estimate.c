@@ -458,7 +458,7 @@ int prf_cmd_estimate(int argc, char **argv)
         return code;
     r.network_path = words.count ? words.items[0] : NULL;
     prf_error_t err = {0};
-    const char *model = words.count && strstr(words.items[0], ".prfm") ? words.items[0] : NULL;
+    const char *model = !r.model_path && words.count && strstr(words.items[0], ".prfm") ? words.items[0] : NULL;
     if (model)
         prf_fail(&err, PRF_EUSAGE, "%.200s is a model: give it with --model, as in prfarm estimate --model %.200s %s", model, model,
                  words.count > 1 ? words.items[1] : "NET.onnx");

@@ -116,10 +116,15 @@ int main(int argc, char **argv)
         return refuse(NULL);
     if (strcmp(argv[1], "--complete") == 0)
         return complete(argc, argv);
-    if (argv[1][0] == '-')
-        return run_program(argc, argv);
     if (strcmp(argv[1], "help") == 0)
         return help(argc, argv);
+    if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "-v") == 0 || strcmp(argv[1], "-V") == 0) {
+        char flag[] = "--version";
+        char *words[] = {argv[0], flag, NULL};
+        return run_program(2, words);
+    }
+    if (argv[1][0] == '-')
+        return run_program(argc, argv);
     const prf_command_t *command = find(argv[1]);
     if (!command)
         return refuse(argv[1]);

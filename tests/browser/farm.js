@@ -26,6 +26,7 @@ validation: {layers: 20}
 
 export class Farm {
     #children = new Set();
+    #ended = []; /* of themselves */
 
     static async start(name, {args = []} = {}) {
         const farm = new Farm();
@@ -58,6 +59,7 @@ export class Farm {
         const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...args], {stdio: ['pipe', 'pipe', log]});
         this.#children.add(child);
         child.gone = new Promise((resolve) => child.once('exit', () => {
+            if (!child.killed) this.#ended.push(`${this.name}-${name}.log`);
             this.#children.delete(child);
             resolve();
         }));
@@ -94,6 +96,7 @@ export class Farm {
         for (let answer;;) {
             answer = await this.call(op, args);
             if (wanted(answer)) return answer;
+            if (this.#ended.length) throw new Error(`${what}: a process ended, ${this.#ended} in ${out} may tell why`);
             if (performance.now() > end) throw new Error(`${what}: not within ${ms} ms; ${op} says ${JSON.stringify(answer).slice(0, 2000)}`);
             await new Promise((resolve) => setTimeout(resolve, 50));
         }

@@ -14,35 +14,23 @@ const LOOKS = {
     dark: {colorScheme: 'dark', viewport: {width: 1280, height: 900}},
     narrow: {colorScheme: 'light', viewport: {width: 400, height: 860}},
 };
-const DOCUMENTS = {'dashboard-fleet': ['fleet', 'light'], 'dashboard-campaign': ['campaigns', 'dark']};
+const DOCUMENTS = {'dashboard-fleet': ['fleet', 'light'], 'dashboard-campaign': ['campaigns', 'dark'], 'dashboard-staircases': ['staircases', 'light']};
+const ADDRESS = {campaigns: 'campaigns?campaign=weekly'};
 const KINDS = {vta: 4, systolic: 3, ultratrail: 3, zcu102: 2, ncs2: 2};
-/* Boards take the time that the real ones would, so that this one is under way for a while. */
-const NIGHTLY = `campaign: nightly
-boards:
-  - kind: vta
-  - kind: ncs2
-layers:
-  - kind: conv2d
-    params: {c: {from: 16, to: 512, scale: log}, k: {from: 16, to: 512, scale: log}, h: [14, 28, 56], w: h, r: [1, 3], s: r, pad: r/2}
-    knowledge: white
-    steps: {c: 16, k: 16}
-budget: {samples: 2000}
-validation: {layers: 40}
-baseline: false
-`;
+const SLOW = ['noise=1', 'pace=real', 'speed=100']; /* so that there is something to see while they measure */
 const IMAGE_BYTES = 150000;
 let farm, browser;
 
 before(async () => {
     farm = await Farm.start('look');
     const boards = Object.entries(KINDS).flatMap(([kind, n]) => Array.from({length: n}, (_, i) => [`${kind}-${i + 1}`, kind]));
-    const workers = new Map(boards.map(([board, kind]) => [board, farm.worker(board, kind, {options: ['noise=1', 'pace=real']})]));
+    const workers = new Map(boards.map(([board, kind]) => [board, farm.worker(board, kind, {options: SLOW})]));
     await farm.submit(campaign('weekly', {kinds: Object.keys(KINDS), samples: 80, swept: true}));
-    await farm.until('status', {}, (answer) => answer.campaigns[0].state === 'done', 'the first campaign', 300000);
+    await farm.until('status', {}, (answer) => answer.campaigns[0].state === 'done', 'the first campaign', 120000);
     await farm.call('quarantine', {board: 'systolic-2', why: 'its fan is loud'});
     await farm.kill(workers.get('zcu102-2'));
-    await farm.submit(NIGHTLY);
-    await farm.until('status', {campaign: 'nightly'}, ({campaigns: [one]}) => one.boards.some((b) => b.history?.length > 1 && b.stage === 'measure'), 'half a campaign', 300000);
+    await farm.submit(campaign('nightly', {kinds: ['vta', 'systolic', 'ultratrail'], samples: 400, seed: 2}));
+    await farm.until('status', {campaign: 'nightly'}, ({campaigns: [one]}) => one.boards.some((b) => b.history.length > 0), 'half a campaign', 120000);
     browser = await launch();
 });
 
@@ -71,7 +59,7 @@ for (const [id, sign] of Object.entries(PAGES)) {
     test(`${id}_is_pictured`, async () => {
         mkdirSync(join(out, 'images'), {recursive: true});
         for (const [look, options] of Object.entries(LOOKS)) {
-            const page = await open(browser, `${farm.url}/#/${id}`, options);
+            const page = await open(browser, `${farm.url}/#/${ADDRESS[id] ?? id}`, options);
             await page.getByText('Live', {exact: true}).waitFor();
             await page.locator(sign).first().waitFor();
             const png = await page.screenshot({path: join(out, `${id}-${look}.png`)});

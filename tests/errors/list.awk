@@ -12,7 +12,7 @@ BEGIN {
             "prf_engine_fail 0 3,kind_fail 0 2,lose_session 0 2,breach 0 2,corrupt 0 2,garbage 0 3,damage 0 4,tell 0 2," \
             "prf_onednn_fail 2 3,fprintf 1 2,snprintf 1 3,add 3 4"
     # take a format, and make no error of it
-    others = "prf_text_add,prf_events_add,prf_table_cell,note,assume"
+    others = "prf_text_add,prf_events_add,prf_table_cell,prf_screen_line,cell,note,assume"
     for (n = split(calls, line_of, ","); n > 0; n--) {
         split(line_of[n], f, " ")
         status_at[f[1]] = f[2]
@@ -74,7 +74,7 @@ function wanted(name, status, text) {
     if (name == "fprintf")
         return status == "stderr"
     if (name == "snprintf")
-        return status ~ /(^|[.>])(error|note|why|words)$/ && text !~ /^%[.*0-9]*s$/ && text !~ /^</
+        return status ~ /(^|[.>])(error|note|why)$/ && text !~ /^%[.*0-9]*s$/ && text !~ /^</
     return name ~ /^prf_(fail|yaml|node)/ || text !~ /^(<|$)/
 }
 

@@ -1,139 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#define _XOPEN_SOURCE 700 /* nftw */
 /* The prfarm program as a person or a script meets it: real binaries, a temporary folder, simulated boards. */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/process.h"
-#include "base/text.h"
+#include "tests/support/program.h"
 
-enum { PATIENCE_MS = 120000, WORDS = 24, PATH = 512 };
-
-static char dir[64];
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info, (void)type, (void)where;
-    return remove(path);
-}
-
-static void setup(void)
-{
-    snprintf(dir, sizeof dir, "/tmp/prfarm-cli-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
-}
-
-static void teardown(void)
-{
-    nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-TestSuite(cli, .init = setup, .fini = teardown);
-
-/* A program that was started, and what it left behind once it has ended. */
-typedef struct {
-    prf_process_t process;
-    char errors[PATH];
-    int code; /* exit code, or minus the signal */
-    prf_text_t out;
-    char *err;
-} program_t;
-
-static void start(program_t *p, const char *first, va_list args)
-{
-    static int serial;
-    const char *argv[WORDS] = {PRF_BIN_DIR "/prfarm", first};
-    int count = 2;
-    while ((argv[count] = va_arg(args, const char *)) != NULL)
-        count++;
-    *p = (program_t){.code = 0};
-    prf_text_init(&p->out);
-    snprintf(p->errors, sizeof p->errors, "%s/stderr-%d", dir, serial++);
-    prf_error_t err;
-    const prf_process_options_t options = {.pipes = true, .log = p->errors};
-    cr_assert_eq(prf_process_start(&p->process, argv, &options, &err), PRF_OK, "%s", err.text);
-}
-
-static void launch(program_t *p, const char *first, ...)
-{
-    va_list args;
-    va_start(args, first);
-    start(p, first, args);
-    va_end(args);
-}
-
-static void finish(program_t *p)
-{
-    uint64_t deadline = prf_clock_mono_ms() + PATIENCE_MS;
-    char piece[4096];
-    ssize_t n;
-    while ((n = read(p->process.out, piece, sizeof piece)) != 0) {
-        if (n > 0)
-            prf_text_append(&p->out, piece, (size_t)n);
-        cr_assert(prf_clock_mono_ms() < deadline, "it did not end in time; standard error is in %s", p->errors);
-    }
-    int status = 0;
-    while (!prf_process_ended(&p->process, &status)) {
-        cr_assert(prf_clock_mono_ms() < deadline, "it did not end in time");
-        poll(NULL, 0, 1);
-    }
-    prf_process_stop(&p->process, 0);
-    p->code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-    size_t len;
-    cr_assert_eq(prf_file_read(p->errors, 1 << 20, &p->err, &len, NULL), PRF_OK);
-}
-
-static void release(program_t *p)
-{
-    prf_text_release(&p->out);
-    free(p->err);
-}
-
-/* Runs it to its end. */
-static void run(program_t *p, const char *first, ...)
-{
-    va_list args;
-    va_start(args, first);
-    start(p, first, args);
-    va_end(args);
-    finish(p);
-}
-
-#define expect_failure(p, exit_code, says)                                                                                         \
-    do {                                                                                                                           \
-        cr_expect_eq((p).code, exit_code, "exit code %d: %s", (p).code, (p).err);                                                  \
-        cr_expect(strstr((p).err, says) != NULL, "'%s' does not say '%s'", (p).err, says);                                         \
-        cr_expect_str_empty(prf_text_get(&(p).out));                                                                               \
-        release(&(p));                                                                                                             \
-    } while (0)
-
-/* A path in the test's folder, good until the test ends. */
-static const char *in_dir(const char *name)
-{
-    static char paths[32][PATH];
-    static size_t used;
-    char path[PATH];
-    snprintf(path, PATH, "%s/%s", dir, name);
-    for (size_t i = 0; i < used; i++)
-        if (strcmp(paths[i], path) == 0)
-            return paths[i];
-    cr_assert(used < 32);
-    return memcpy(paths[used++], path, PATH);
-}
+TestSuite(cli, .init = program_setup, .fini = program_teardown);
 
 static const char *write_campaign(const char *name, const char *board_options, unsigned samples)
 {
@@ -148,7 +29,7 @@ static const char *write_campaign(const char *name, const char *board_options, u
              "validation: {layers: 20, repeats: 2}\n"
              "baseline: false\n",
              name, board_options, samples);
-    const char *path = in_dir("campaign.yaml");
+    const char *path = program_path("campaign.yaml");
     prf_error_t err;
     cr_assert_eq(prf_file_write(path, text, strlen(text), &err), PRF_OK, "%s", err.text);
     return path;
@@ -182,51 +63,44 @@ Test(cli, help_is_there_for_every_command_and_errors_are_usage)
     static const char *const names[] = {"run",   "status", "watch",  "estimate", "measure", "model",
                                         "train", "export", "submit", "boards",   "cancel",  "doctor"};
     program_t p, all;
-    run(&all, "--help", NULL);
+    RUN(&all, "prfarm", "--help");
     cr_expect_eq(all.code, 0);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char title[64];
         snprintf(title, sizeof title, "Usage: prfarm %s", names[i]);
         cr_expect_not_null(strstr(prf_text_get(&all.out), names[i]), "%s is not listed", names[i]);
-        run(&p, names[i], "--help", NULL);
+        RUN(&p, "prfarm", names[i], "--help");
         cr_expect_eq(p.code, 0);
         cr_expect(strncmp(prf_text_get(&p.out), title, strlen(title)) == 0, "%s: %s", names[i], prf_text_get(&p.out));
-        release(&p);
-        run(&p, names[i], "--no-such-option", NULL);
-        expect_failure(p, 2, "--no-such-option");
+        program_release(&p);
+        FAILS(2, "--no-such-option", "prfarm", names[i], "--no-such-option");
     }
-    release(&all);
-    run(&p, "frobnicate", NULL);
-    expect_failure(p, 2, "there is no command 'frobnicate'");
-    run(&p, "run", "x.yaml", NULL);
-    expect_failure(p, 2, "--out DIR is missing");
-    run(&p, "run", "--out", NULL);
-    expect_failure(p, 2, "--out needs a value");
-    run(&p, "run", "a", "b", "--out", "c", NULL);
-    expect_failure(p, 2, "one too many");
+    program_release(&all);
+    FAILS(2, "there is no command 'frobnicate'", "prfarm", "frobnicate");
+    FAILS(2, "--out DIR is missing", "prfarm", "run", "x.yaml");
+    FAILS(2, "--out needs a value", "prfarm", "run", "--out");
+    FAILS(2, "one too many", "prfarm", "run", "a", "b", "--out", "c");
 }
 
 Test(cli, doctor_tells_what_it_found_as_json)
 {
     program_t p;
-    run(&p, "doctor", "--json", "--dir", dir, NULL);
+    RUN(&p, "prfarm", "doctor", "--json", "--dir", program_dir);
     cr_expect(p.code == 0 || p.code == 6);
     json_t *found = parse_json(prf_text_get(&p.out));
     cr_expect(json_array_size(json_object_get(found, "checks")) >= 8);
     cr_expect_eq(json_is_true(json_object_get(found, "ok")), p.code == 0);
     json_decref(found);
-    release(&p);
-    run(&p, "doctor", "--json", "--dir", in_dir("nowhere"), NULL);
+    program_release(&p);
+    RUN(&p, "prfarm", "doctor", "--json", "--dir", program_path("nowhere"));
     cr_expect_eq(p.code, 6);
-    release(&p);
+    program_release(&p);
 }
 
 Test(cli, what_is_wrong_with_a_campaign_is_said_before_anything_starts)
 {
-    program_t p;
-    const char *out = in_dir("out"), *file = in_dir("bad.yaml");
-    run(&p, "run", in_dir("none.yaml"), "--out", out, NULL);
-    expect_failure(p, 4, "none.yaml");
+    const char *out = program_path("out"), *file = program_path("bad.yaml");
+    FAILS(4, "none.yaml", "prfarm", "run", program_path("none.yaml"), "--out", out);
     static const struct {
         const char *text, *says;
     } bad[] = {
@@ -239,41 +113,33 @@ Test(cli, what_is_wrong_with_a_campaign_is_said_before_anything_starts)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cr_assert_eq(prf_file_write(file, bad[i].text, strlen(bad[i].text), NULL), PRF_OK);
-        run(&p, "run", file, "--out", out, NULL);
-        expect_failure(p, 3, bad[i].says);
+        FAILS(3, bad[i].says, "prfarm", "run", file, "--out", out);
     }
     cr_expect_neq(access(out, F_OK), 0, "a folder was made for a campaign that cannot be");
 }
 
 Test(cli, folders_that_cannot_be_and_runs_that_never_were)
 {
-    program_t p;
     const char *campaign = write_campaign("c", "", 16);
-    run(&p, "run", campaign, "--out", "/dev/null/out", NULL);
-    expect_failure(p, 7, "/dev/null");
-    run(&p, "status", "--dir", dir, NULL);
-    expect_failure(p, 4, "no campaign was run there");
-    run(&p, "status", "--dir", dir, "--farm", "tcp://127.0.0.1:1", NULL);
-    expect_failure(p, 2, "one of them");
-    run(&p, "boards", "--farm", "nonsense", NULL);
-    expect_failure(p, 3, "nonsense");
-    run(&p, "measure", in_dir("none.onnx"), "--board", "x", NULL);
-    expect_failure(p, 4, "none.onnx");
-    char farm[PATH];
-    snprintf(farm, sizeof farm, "ipc://%s/nobody", dir);
-    run(&p, "boards", "--farm", farm, NULL);
-    expect_failure(p, 10, "is prfarm-coordinator running there?");
+    FAILS(7, "/dev/null", "prfarm", "run", campaign, "--out", "/dev/null/out");
+    FAILS(4, "no campaign was run there", "prfarm", "status", "--dir", program_dir);
+    FAILS(2, "one of them", "prfarm", "status", "--dir", program_dir, "--farm", "tcp://127.0.0.1:1");
+    FAILS(3, "nonsense", "prfarm", "boards", "--farm", "nonsense");
+    FAILS(4, "none.onnx", "prfarm", "measure", program_path("none.onnx"), "--board", "x");
+    char farm[PROGRAM_PATH];
+    snprintf(farm, sizeof farm, "ipc://%s/nobody", program_dir);
+    FAILS(10, "is prfarm-coordinator running there?", "prfarm", "boards", "--farm", farm);
 }
 
 /* A worker that can never start ends the run with its own words. */
 Test(cli, a_board_that_cannot_open_ends_the_run)
 {
     program_t p;
-    run(&p, "run", write_campaign("c", ", nonsense: 1", 16), "--out", in_dir("out"), NULL);
+    RUN(&p, "prfarm", "run", write_campaign("c", ", nonsense: 1", 16), "--out", program_path("out"));
     cr_expect_eq(p.code, 3, "%d: %s", p.code, p.err);
     cr_expect_not_null(strstr(p.err, "nonsense"), "%s", p.err);
     cr_expect_not_null(strstr(p.err, "logs/ut-"), "%s", p.err);
-    release(&p);
+    program_release(&p);
 }
 
 static void check_summary(const json_t *s, const char *name, double reused)
@@ -306,7 +172,7 @@ static size_t export_documented(const char *out, const char *table)
     char *document, name[64];
     size_t len, lines = 0;
     cr_assert_eq(prf_file_read(PRF_SOURCE_DIR "/docs/export.md", 1 << 20, &document, &len, NULL), PRF_OK);
-    run(&p, "export", table, "--dir", out, NULL);
+    RUN(&p, "prfarm", "export", table, "--dir", out);
     cr_assert_eq(p.code, 0, "%s", p.err);
     const char *text = prf_text_get(&p.out);
     for (const char *at = text; at[-(at > text)] != '\n'; at += strcspn(at, ",\n") + 1) {
@@ -316,36 +182,36 @@ static size_t export_documented(const char *out, const char *table)
     for (const char *at = text; *at; at++)
         lines += *at == '\n';
     free(document);
-    release(&p);
+    program_release(&p);
     return lines - 1;
 }
 
 Test(cli, a_run_leaves_models_and_summary_and_can_be_asked_afterwards, .timeout = 300)
 {
     program_t p;
-    const char *campaign = write_campaign("small", "", 40), *out = in_dir("out"), *csv = in_dir("rows.csv");
-    run(&p, "run", campaign, "--out", out, "--json", NULL);
+    const char *campaign = write_campaign("small", "", 40), *out = program_path("out"), *csv = program_path("rows.csv");
+    RUN(&p, "prfarm", "run", campaign, "--out", out, "--json");
     cr_assert_eq(p.code, 0, "%s", p.err);
     cr_expect_null(strchr(p.err, '\033'), "no escape sequences where no terminal is");
-    json_t *printed = parse_json(prf_text_get(&p.out)), *kept = read_json(in_dir("out/summary.json"));
+    json_t *printed = parse_json(prf_text_get(&p.out)), *kept = read_json(program_path("out/summary.json"));
     cr_expect(json_equal(printed, kept));
     check_summary(kept, "small", 0);
     json_decref(printed);
     json_decref(kept);
-    release(&p);
-    cr_expect_eq(access(in_dir("out/models/ut.prfm"), R_OK), 0);
-    cr_expect_neq(access(in_dir("out/endpoint"), F_OK), 0, "nothing is live any more");
+    program_release(&p);
+    cr_expect_eq(access(program_path("out/models/ut.prfm"), R_OK), 0);
+    cr_expect_neq(access(program_path("out/endpoint"), F_OK), 0, "nothing is live any more");
 
-    run(&p, "status", "small", "--dir", out, "--json", NULL);
+    RUN(&p, "prfarm", "status", "small", "--dir", out, "--json");
     json_t *status = parse_json(prf_text_get(&p.out));
     const json_t *c = json_array_get(json_object_get(status, "campaigns"), 0);
     cr_expect_str_eq(json_string_value(json_object_get(c, "state")), "done");
     json_decref(status);
-    release(&p);
+    program_release(&p);
 
-    run(&p, "export", "--dir", out, "--out", csv, NULL);
+    RUN(&p, "prfarm", "export", "--dir", out, "--out", csv);
     cr_assert_eq(p.code, 0, "%s", p.err);
-    release(&p);
+    program_release(&p);
     char *text;
     size_t len, lines = 0;
     cr_assert_eq(prf_file_read(csv, 1 << 20, &text, &len, NULL), PRF_OK);
@@ -357,29 +223,29 @@ Test(cli, a_run_leaves_models_and_summary_and_can_be_asked_afterwards, .timeout 
     cr_expect_eq(export_documented(out, "results"), 40 + 2 * 20);
     cr_expect_eq(export_documented(out, "evaluation"), 20);
     cr_expect_eq(export_documented(out, "sweeps"), 0, "its steps are given");
-    run(&p, "export", "everything", "--dir", out, NULL);
+    RUN(&p, "prfarm", "export", "everything", "--dir", out);
     cr_expect_eq(p.code, 2);
     cr_expect_not_null(strstr(p.err, "use 'export results', 'export sweeps' or 'export evaluation'"), "%s", p.err);
-    release(&p);
+    program_release(&p);
 
-    run(&p, "run", campaign, "--out", out, "--json", NULL);
+    RUN(&p, "prfarm", "run", campaign, "--out", out, "--json");
     cr_assert_eq(p.code, 0, "%s", p.err);
     cr_expect_not_null(strstr(p.err, "continuing campaign 'small'"));
-    release(&p);
+    program_release(&p);
 
     write_campaign("small", "", 41);
-    run(&p, "run", campaign, "--out", out, NULL);
+    RUN(&p, "prfarm", "run", campaign, "--out", out);
     cr_assert_eq(p.code, 0, "%s", p.err);
     cr_expect_not_null(strstr(p.err, "'small' in"), "%s", p.err);
     cr_expect_not_null(strstr(p.err, "was edited: "), "an edited file is told about, and carried out: %s", p.err);
-    release(&p);
+    program_release(&p);
 }
 
 Test(cli, measure_tells_chain_and_blocks)
 {
     program_t p;
-    run(&p, "measure", PRF_SOURCE_DIR "/docs/examples/networks/resnet18.onnx", "--board", "z", "--backend", "sim", "--option",
-        "board=zcu102", "--json", NULL);
+    RUN(&p, "prfarm", "measure", PRF_SOURCE_DIR "/docs/examples/networks/resnet18.onnx", "--board", "z", "--backend", "sim",
+        "--option", "board=zcu102", "--json");
     cr_assert_eq(p.code, 0, "%s", p.err);
     json_t *answer = parse_json(prf_text_get(&p.out));
     double chain = number(answer, "chain_ns"), sum = number(answer, "sum_ns"), total = 0;
@@ -390,11 +256,11 @@ Test(cli, measure_tells_chain_and_blocks)
     cr_expect_float_eq(total, sum, 1);
     cr_expect_float_eq(chain, sum, 1, "a simulated board's chain is the sum of its blocks");
     json_decref(answer);
-    release(&p);
-    run(&p, "measure", PRF_SOURCE_DIR "/docs/examples/networks/resnet18.onnx", "--board", "z", "--backend", "nonsense", NULL);
+    program_release(&p);
+    RUN(&p, "prfarm", "measure", PRF_SOURCE_DIR "/docs/examples/networks/resnet18.onnx", "--board", "z", "--backend", "nonsense");
     cr_expect_neq(p.code, 0);
     cr_expect_not_null(strstr(p.err, "nonsense"), "%s", p.err);
-    release(&p);
+    program_release(&p);
 }
 
 /* A campaign of some seconds: a cycle of the simulated board takes real time. */
@@ -403,22 +269,22 @@ static const char slow[] = ", cycle_ns: 1000000, pace: real";
 /* Until the live run in `out` has measured something. */
 static void await_progress(const char *out, double least)
 {
-    uint64_t deadline = prf_clock_mono_ms() + PATIENCE_MS;
+    uint64_t deadline = prf_clock_mono_ms() + PROGRAM_WAIT_MS;
     for (double measured = 0; measured < least;) {
         cr_assert(prf_clock_mono_ms() < deadline, "nothing was measured");
-        if (access(in_dir("out/endpoint"), F_OK) != 0) {
+        if (access(program_path("out/endpoint"), F_OK) != 0) {
             poll(NULL, 0, 5);
             continue;
         }
         program_t p;
-        run(&p, "status", "--dir", out, "--json", NULL);
+        RUN(&p, "prfarm", "status", "--dir", out, "--json");
         json_t *status = p.code == 0 ? parse_json(prf_text_get(&p.out)) : NULL;
         const json_t *campaign = json_array_get(json_object_get(status, "campaigns"), 0);
         const json_t *board = json_array_get(json_object_get(campaign, "boards"), 0);
         if (board)
             measured = number(board, "measured") + number(board, "reused");
         json_decref(status);
-        release(&p);
+        program_release(&p);
     }
 }
 
@@ -433,49 +299,48 @@ static char *read_model(const char *path, size_t *len)
 Test(cli, interrupted_and_killed_it_continues_to_the_same_model, .timeout = 300)
 {
     program_t live, p;
-    const char *campaign = write_campaign("slow", slow, 40), *out = in_dir("out");
-    launch(&live, "run", campaign, "--out", out, NULL);
+    const char *campaign = write_campaign("slow", slow, 40), *out = program_path("out");
+    LAUNCH(&live, "prfarm", "run", campaign, "--out", out);
     await_progress(out, 5);
-    run(&p, "run", campaign, "--out", out, NULL);
-    expect_failure(p, 5, "another prfarm works in this folder");
-    run(&p, "boards", "--dir", out, "--json", NULL);
+    FAILS(5, "another prfarm works in this folder", "prfarm", "run", campaign, "--out", out);
+    RUN(&p, "prfarm", "boards", "--dir", out, "--json");
     json_t *boards = parse_json(prf_text_get(&p.out));
     cr_expect_eq(json_array_size(json_object_get(boards, "boards")), 2);
     json_decref(boards);
-    release(&p);
+    program_release(&p);
 
     kill(live.process.pid, SIGINT);
-    finish(&live);
+    program_finish(&live);
     cr_expect_eq(live.code, 130, "%d: %s", live.code, live.err);
-    char how[PATH + 80];
+    char how[PROGRAM_PATH + 80];
     snprintf(how, sizeof how, "to continue: prfarm run %s --out %s", campaign, out);
     cr_expect_not_null(strstr(live.err, how), "%s", live.err);
-    release(&live);
+    program_release(&live);
 
-    launch(&live, "run", campaign, "--out", out, NULL);
+    LAUNCH(&live, "prfarm", "run", campaign, "--out", out);
     await_progress(out, 20);
     kill(live.process.pid, SIGKILL);
-    finish(&live);
+    program_finish(&live);
     cr_expect_eq(live.code, -SIGKILL);
-    release(&live);
+    program_release(&live);
 
-    run(&p, "run", campaign, "--out", out, "--json", NULL);
+    RUN(&p, "prfarm", "run", campaign, "--out", out, "--json");
     cr_assert_eq(p.code, 0, "%s", p.err);
     json_t *summary = parse_json(prf_text_get(&p.out));
     const json_t *b = json_array_get(json_object_get(summary, "boards"), 0);
     cr_expect_eq(number(b, "reused"), 0, "what it measured before it was killed is its own");
     cr_expect_eq(number(b, "measured"), number(b, "planned"));
     json_decref(summary);
-    release(&p);
+    program_release(&p);
 
-    const char *undisturbed = in_dir("undisturbed");
-    run(&p, "run", campaign, "--out", undisturbed, NULL);
+    const char *undisturbed = program_path("undisturbed");
+    RUN(&p, "prfarm", "run", campaign, "--out", undisturbed);
     cr_assert_eq(p.code, 0, "%s", p.err);
     cr_expect_not_null(strstr(prf_text_get(&p.out), "Staircase"));
-    release(&p);
+    program_release(&p);
     size_t len, other_len;
-    char *model = read_model(in_dir("out/models/ut.prfm"), &len),
-         *other = read_model(in_dir("undisturbed/models/ut.prfm"), &other_len);
+    char *model = read_model(program_path("out/models/ut.prfm"), &len),
+         *other = read_model(program_path("undisturbed/models/ut.prfm"), &other_len);
     cr_expect_eq(len, other_len);
     cr_expect(len == other_len && memcmp(model, other, len) == 0, "the models differ");
     free(model);
@@ -508,35 +373,35 @@ static pid_t find_child(pid_t parent, const char *program)
 Test(cli, a_worker_that_dies_is_started_again, .timeout = 300)
 {
     program_t live;
-    const char *out = in_dir("out");
-    launch(&live, "run", write_campaign("dies", slow, 40), "--out", out, "--json", NULL);
+    const char *out = program_path("out");
+    LAUNCH(&live, "prfarm", "run", write_campaign("dies", slow, 40), "--out", out, "--json");
     await_progress(out, 5);
     pid_t worker = find_child(live.process.pid, "prfarm-worker");
     cr_assert(worker > 0);
     kill(worker, SIGKILL);
-    finish(&live);
+    program_finish(&live);
     cr_assert_eq(live.code, 0, "%s", live.err);
     json_t *summary = parse_json(prf_text_get(&live.out));
     const json_t *b = json_array_get(json_object_get(summary, "boards"), 0);
     cr_expect_eq(number(b, "workers"), 2, "the dead one came back");
     cr_expect_eq(number(b, "measured"), number(b, "planned"));
     json_decref(summary);
-    release(&live);
+    program_release(&live);
 }
 
 /* Without its coordinator a run cannot go on; it says so, and the same command continues. */
 Test(cli, a_coordinator_that_dies_ends_the_run_with_what_to_do, .timeout = 300)
 {
     program_t live;
-    const char *out = in_dir("out");
-    launch(&live, "run", write_campaign("headless", slow, 40), "--out", out, NULL);
+    const char *out = program_path("out");
+    LAUNCH(&live, "prfarm", "run", write_campaign("headless", slow, 40), "--out", out);
     await_progress(out, 5);
     pid_t coordinator = find_child(live.process.pid, "prfarm-coordinator");
     cr_assert(coordinator > 0);
     kill(coordinator, SIGKILL);
-    finish(&live);
+    program_finish(&live);
     cr_expect_eq(live.code, 11, "%d: %s", live.code, live.err);
     cr_expect_not_null(strstr(live.err, "coordinator ended with signal 9"), "%s", live.err);
     cr_expect_not_null(strstr(live.err, "to continue: prfarm run"), "%s", live.err);
-    release(&live);
+    program_release(&live);
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "tests/support/farm.h"
@@ -167,6 +168,8 @@ Test(http, metrics_can_be_parsed_and_count_what_there_is)
     cr_assert_geq(sample(series, "prfarm_measurements_total{kind=\"hand\",outcome=\"ok\"}"), 20);
     cr_assert_eq(sample(series, "prfarm_model_current_version{kind=\"hand\"}"), 1);
     cr_assert_eq(sample(series, "prfarm_jobs{state=\"queued\"}"), 0);
+    cr_assert_eq(sample(series, "prfarm_http_connections"), 1); /* this one */
+    cr_assert_eq(sample(series, "prfarm_http_viewers"), 0);
     cr_assert_gt(sample(series, "process_resident_memory_bytes"), 1 << 20);
     cr_assert_gt(sample(series, "process_cpu_seconds_total"), 0);
     const char *key;
@@ -204,8 +207,11 @@ Test(http, reading_tells_the_same_as_a_client_is_told)
     json_decref(there);
     here = http_json(http_ask(&farm, "GET", "/api/v1/boards", NULL, NULL), 200);
     json_t *board = json_array_get(json_object_get(here, "boards"), 0), *same = farm_board(&farm, "one");
-    json_object_del(board, "seconds_silent");
-    json_object_del(same, "seconds_silent");
+    static const char *const of_the_moment[] = {"seconds_silent", "jobs_per_second", "utilisation_percent"};
+    for (size_t i = 0; i < sizeof of_the_moment / sizeof *of_the_moment; i++) {
+        json_object_del(board, of_the_moment[i]);
+        json_object_del(same, of_the_moment[i]);
+    }
     cr_assert(json_equal(board, same));
     json_decref(here);
     json_decref(same);
@@ -421,6 +427,79 @@ Test(http, requests_that_hang_are_cut_off_and_the_farm_goes_on_meanwhile)
         close(hanging[i]);
     }
     json_decref(http_json(http_ask(&farm, "GET", "/healthz", NULL, NULL), 200));
+}
+
+/* What strangers may think of, over and over; each is refused, or cut off. Returns the code that was expected of it, 0: none. */
+static unsigned stranger(unsigned turn)
+{
+    static const char *const requests[] = {
+        "POST /api/v1/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{\"campaign\": \"hand\"}",
+        "POST /api/v1/cancel HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n" BEARER
+        "Content-Length: 20\r\n\r\n{\"campaign\": \"hand\"}",
+        "GET /api/v1/live HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n",
+        "POST /api/v1/estimate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n",
+        "POST /api/v1/estimate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 16\r\n\r\n"
+        "{\"onnx\": \"AAAA\"}",
+        "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"};
+    static const unsigned codes[] = {401, 403, 403, 403, 413, 400, 0};
+    unsigned which = turn % (sizeof codes / sizeof *codes), code;
+    code = code_of(requests[which], strlen(requests[which]));
+    cr_assert(codes[which] == 0 || code == codes[which], "%u: %u", which, code);
+    return code;
+}
+
+Test(http, a_campaign_is_not_disturbed_by_strangers)
+{
+    enum { HANGING = 60, LEAST = 30 };
+    start();
+    int hanging[HANGING];
+    for (int i = 0; i < HANGING; i++) { /* Slowloris, of headers and of bodies */
+        hanging[i] = http_connect(&farm);
+        const char *part =
+            i % 2 ? "GET /api/v1/live HT" : "POST /api/v1/estimate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
+        http_send(hanging[i], part, strlen(part));
+    }
+    farm_add_worker(&farm, "one", "hand", "vta", NULL);
+    json_decref(farm_submit(&farm, farm_by_hand));
+    json_t *campaign = NULL;
+    for (unsigned turn = 0; !campaign || turn < LEAST || !farm_is_over(campaign); turn++) {
+        stranger(turn);
+        json_decref(campaign);
+        campaign = farm_campaign(&farm, "hand");
+    }
+    cr_assert_str_eq(farm_text(campaign, "state"), "done");
+    json_decref(campaign);
+    json_t *board = farm_board(&farm, "one");
+    cr_assert_eq(farm_number(board, "failed"), 0);
+    json_decref(board);
+    for (int i = 0; i < HANGING; i++)
+        close(hanging[i]);
+}
+
+Test(http, connections_of_one_address_beyond_its_share_are_refused_and_counted)
+{
+    enum { SHARE = 128, MORE = 5 };
+    start();
+    int open[SHARE + MORE];
+    for (int i = 0; i < SHARE + MORE; i++)
+        open[i] = http_connect(&farm);
+    for (int i = SHARE; i < SHARE + MORE; i++)
+        cr_assert(http_closed(open[i], FARM_WAIT_MS));
+    for (int i = 0; i < SHARE; i++)
+        close(open[i]);
+    json_t *series = NULL;
+    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    do { /* once the server has seen that they are closed */
+        cr_assert_lt(prf_clock_mono_ms(), until);
+        http_answer_t answer = http_ask(&farm, "GET", "/healthz", NULL, NULL);
+        bool in = answer.code == 200;
+        http_release(&answer);
+        json_decref(series);
+        series = in ? read_metrics() : NULL;
+    } while (!series || sample(series, "prfarm_http_connections") > 1);
+    cr_assert_geq(sample(series, "prfarm_http_refused_connections_total"), MORE);
+    json_decref(series);
 }
 
 Test(http, who_goes_away_before_the_answer_leaves_nothing_behind)
