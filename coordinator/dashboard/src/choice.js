@@ -35,9 +35,10 @@ export function makeChoice(ctx, fields, changed) {
     };
 }
 
-/* Campaigns as the live stream has them, or asked for while it has not come yet. */
+/* Campaigns as the live stream has them, or asked for while it has not come yet; what runs comes first, then the newest. */
 export async function campaignsOf(ctx, signal) {
-    return ctx.live.campaigns ?? (await ctx.api.get('status', {}, signal)).campaigns;
+    const all = ctx.live.campaigns ?? (await ctx.api.get('status', {}, signal)).campaigns;
+    return [...all].reverse().sort((a, b) => (b.state === 'running') - (a.state === 'running'));
 }
 
 /* What is worth asking for a summary again: how much of it is measured and trained. */

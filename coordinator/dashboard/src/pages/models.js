@@ -11,7 +11,7 @@ const id = (m) => `${m.kind}/${m.version}`;
 
 /* What the model file knows of itself, whatever that is: names become words, and what has parts becomes a table of its own. */
 function words(name) {
-    return name.replace(/_percent$/, ' (%)').replace(/_ns$/, ' (ns)').replace(/_ms$/, ' (ms)').replaceAll('_', ' ');
+    return name.replace(/_percent$/, ' (%)').replace(/_ns$/, ' (ns)').replace(/_ms$/, ' (ms)').replaceAll('_', ' ').replace(/\bmape\b/, 'MAPE');
 }
 
 function plain(name, value) {
