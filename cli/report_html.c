@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* report_html.c - the page's two halves with the data between them. The data stands in a script element of a type that runs
- * nothing; a
- * '<' in it is written as JSON's own escape, so that no text of a board or a person can end that element. Numbers have all their
- * digits: a measurement that lies on its interval's edge must not fall to the other side. */
+ * nothing; a '<' in it is written as JSON's own escape, so that no text of a board or a person can end that element. Numbers have
+ * all their digits: a measurement that lies on its interval's edge must not fall to the other side. */
 #include "report_html.h"
 
 #include <string.h>
