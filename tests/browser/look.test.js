@@ -14,7 +14,8 @@ const LOOKS = {
     dark: {colorScheme: 'dark', viewport: {width: 1280, height: 900}},
     narrow: {colorScheme: 'light', viewport: {width: 400, height: 860}},
 };
-const DOCUMENTS = {'dashboard-fleet': ['fleet', 'light'], 'dashboard-campaign': ['campaigns', 'dark']};
+const DOCUMENTS = {'dashboard-fleet': ['fleet', 'light'], 'dashboard-campaign': ['campaigns', 'dark'], 'dashboard-staircases': ['staircases', 'light']};
+const ADDRESS = {campaigns: 'campaigns?campaign=weekly'};
 const KINDS = {vta: 4, systolic: 3, ultratrail: 3, zcu102: 2, ncs2: 2};
 const SLOW = ['noise=1', 'pace=real', 'speed=100']; /* so that there is something to see while they measure */
 const IMAGE_BYTES = 150000;
@@ -58,7 +59,7 @@ for (const [id, sign] of Object.entries(PAGES)) {
     test(`${id}_is_pictured`, async () => {
         mkdirSync(join(out, 'images'), {recursive: true});
         for (const [look, options] of Object.entries(LOOKS)) {
-            const page = await open(browser, `${farm.url}/#/${id}`, options);
+            const page = await open(browser, `${farm.url}/#/${ADDRESS[id] ?? id}`, options);
             await page.getByText('Live', {exact: true}).waitFor();
             await page.locator(sign).first().waitFor();
             const png = await page.screenshot({path: join(out, `${id}-${look}.png`)});

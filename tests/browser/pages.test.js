@@ -2,6 +2,8 @@
 /* pages.test.js - every page of the dashboard, on a farm that has something to show on each: what it says, in light and dark, for the keyboard, for a screen
  * reader, on a narrow screen, and as a link. */
 import assert from 'node:assert/strict';
+import {readdirSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
 import {after, before, test} from 'node:test';
 import {assertAccessible, assertSilent, launch, open, PAGES} from './browser.js';
 import {campaign, Farm} from './farm.js';
@@ -51,6 +53,38 @@ for (const [id, sign] of Object.entries(PAGES)) {
         }
     });
 }
+
+test('the_first_load_is_small_and_has_a_strict_policy', async () => {
+    let bytes = 0, packed = 0;
+    const policies = new Set();
+    const page = await open(browser, 'about:blank');
+    page.on('response', async (response) => {
+        if (response.url().includes('/api/')) return;
+        bytes += (await response.body()).length;
+        packed += Number(response.headers()['content-length'] ?? 0);
+        policies.add(response.headers()['content-security-policy']);
+    });
+    await page.goto(`${farm.url}/`);
+    await page.locator(PAGES.fleet).first().waitFor();
+    assert.ok(bytes > 10000 && bytes <= 300 * 1024, `the first load has ${bytes} bytes`);
+    assert.ok(packed > 0 && packed < bytes, `${packed} of ${bytes} bytes were sent`);
+    assert.equal(policies.size, 1);
+    const [policy] = policies;
+    assert.match(policy, /default-src 'none'/);
+    assert.doesNotMatch(policy, /unsafe/);
+    await page.context().close();
+});
+
+test('no_source_of_ours_makes_elements_of_markup', () => {
+    const root = new URL('../../', import.meta.url).pathname;
+    for (const folder of ['coordinator/dashboard/src', 'common/web', 'cli/report']) {
+        for (const name of readdirSync(join(root, folder), {recursive: true})) {
+            if (!name.endsWith('.js')) continue;
+            const code = readFileSync(join(root, folder, name), 'utf8').replaceAll(/\/\*.*?\*\//gs, '');
+            assert.doesNotMatch(code, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/, `${folder}/${name}`);
+        }
+    }
+});
 
 test('opened_rows_and_dialogs_are_for_everyone_too', async () => {
     const page = await open(browser, `${farm.url}/#/fleet?board=vta-1`);

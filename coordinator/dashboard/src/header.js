@@ -35,7 +35,10 @@ export function makeHeader(pages, onToken) {
     return {
         node,
         setPage(id) {
-            for (const link of links) setAttr(link, 'aria-current', link.dataset.page === id ? 'page' : null);
+            for (const link of links) {
+                setAttr(link, 'aria-current', link.dataset.page === id ? 'page' : null);
+                if (link.dataset.page === id) link.scrollIntoView({block: 'nearest', inline: 'nearest'}); /* on narrow screens not all are seen */
+            }
         },
         setToken() {
             setText(key, token.get() ? 'Token ✓' : 'Token');

@@ -3,7 +3,6 @@
  * points appear as they are measured. */
 import {staircaseChart, stepWords} from '../../../../common/web/charts.js';
 import {el, replace, setAttr, setText} from '../../../../common/web/dom.js';
-import {counted} from '../../../../common/web/format.js';
 import {sweepLines} from '../../../../common/web/sweeps.js';
 import {campaignsOf, makeChoice, progressOf} from '../choice.js';
 import {makeRefresher} from '../refresher.js';
@@ -25,7 +24,7 @@ function mount(root, ctx) {
         ctx.setParams({log: log.checked ? '1' : null});
         draw();
     }});
-    const found = el('dl', {class: 'facts plain'}), none = el('p', {class: 'lead', hidden: true}), grid = el('div', {class: 'cards'});
+    const found = el('dl', {class: 'facts plain'}), none = el('p', {class: 'lead', hidden: true}), grid = el('div', {class: 'cards', role: 'group', 'aria-label': 'Sweeps'});
     const refresher = makeRefresher(load);
     let boards = [], figures = new Map(), seen = null;
 
@@ -86,7 +85,6 @@ function mount(root, ctx) {
             }
             grid.append(figures.get(key).card);
         }
-        setAttr(grid, 'aria-label', counted(lines.length, 'sweep'));
     }
 
     replace(root, choice.node, found, none, grid);
