@@ -95,14 +95,13 @@ static prf_status_t add_boards(init_t *self, prf_error_t *err)
 /* A slip in an answer is told, and asked for again; one on the command line ends it. */
 static prf_status_t decide_boards(init_t *self, prf_error_t *err)
 {
-    prf_status_t status = PRF_OK;
     if (self->boards.count)
         return add_boards(self, err);
     while (self->asks) {
         ask(self, self->answers[0], "cpu",
             "Which boards? cpu (this processor), sim:zcu102 (simulated; or ultratrail, systolic, vta, ferry, ncs2),\n"
             "exec:PROGRAM, plugin:FILE.so; several with commas between them");
-        if (!(status = cut(self->answers[0], &self->boards, err)) && !(status = add_boards(self, err)))
+        if (cut(self->answers[0], &self->boards, err) == PRF_OK && add_boards(self, err) == PRF_OK)
             return PRF_OK;
         prf_report(err);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* report_html.c - the page's two halves with the data between them. The data stands in a script element of a type that runs
- * nothing; a
- * '<' in it is written as JSON's own escape, so that no text of a board or a person can end that element. */
+ * nothing; a '<' in it is written as JSON's own escape, so that no text of a board or a person can end that element. Numbers have
+ * all their digits: a measurement that lies on its interval's edge must not fall to the other side. */
 #include "report_html.h"
 
 #include <string.h>
@@ -30,7 +30,7 @@ prf_status_t prf_report_html(const json_t *doc, prf_text_t *out, prf_error_t *er
                         "this prfarm was built without npm, so it has no page to put the report into: use --format md, or install "
                         "npm and build prfarm again");
     prf_text_append(out, prf_report_page_head, prf_report_page_head_len);
-    if (json_dump_callback(doc, put_escaped, out, JSON_COMPACT | JSON_REAL_PRECISION(12)) != 0 && !out->failed)
+    if (json_dump_callback(doc, put_escaped, out, JSON_COMPACT) != 0 && !out->failed)
         return prf_fail(err, PRF_ENOMEM, "the report");
     prf_text_append(out, prf_report_page_tail, prf_report_page_tail_len);
     return out->failed ? prf_fail(err, PRF_ENOMEM, "the report") : PRF_OK;

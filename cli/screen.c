@@ -4,12 +4,42 @@
 #include "screen.h"
 
 #include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include "signals.h"
 
-#define LEAVE "\033[0m\033[?25h\033[?1049l"
-
 enum { LINE = 1024 };
+
+/* The terminal as it was, for whoever leaves it, a signal's handler too. */
+static struct {
+    int fd;
+    bool known;
+    struct termios modes;
+} before;
+
+/* Safe in a signal's handler. */
+static void leave(void)
+{
+    static const char sequence[] = "\033[0m\033[?25h\033[?1049l";
+    ssize_t written = write(before.fd, sequence, sizeof sequence - 1);
+    (void)written; /* a terminal that has gone needs it no more */
+    if (before.known)
+        tcsetattr(before.fd, TCSANOW, &before.modes);
+}
+
+/* What is typed is not shown; and a Ctrl-C does not throw away what has just been written, as terminals do by default: it could be
+ * the sequence that leaves the screen. */
+static void quieten(int fd)
+{
+    before.fd = fd;
+    before.known = tcgetattr(fd, &before.modes) == 0;
+    struct termios quiet = before.modes;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    quiet.c_lflag |= NOFLSH;
+    if (before.known)
+        tcsetattr(fd, TCSANOW, &quiet);
+}
 
 static bool measure(prf_screen_t *self)
 {
@@ -28,7 +58,8 @@ bool prf_screen_open(prf_screen_t *out, FILE *stream)
     if (!self.terminal.live || !measure(&self))
         return false;
     prf_text_init(&self.frame);
-    prf_signals_parting(fileno(stream), LEAVE);
+    quieten(fileno(stream));
+    prf_signals_parting(leave);
     fputs("\033[?1049h\033[?25l\033[2J", stream);
     fflush(stream);
     self.open = true;
@@ -40,9 +71,9 @@ void prf_screen_close(prf_screen_t *self)
 {
     if (!self->open)
         return;
-    fputs(LEAVE, self->terminal.stream);
     fflush(self->terminal.stream);
-    prf_signals_parting(-1, NULL);
+    leave();
+    prf_signals_parting(NULL);
     prf_text_release(&self->frame);
     self->open = false;
 }

@@ -6,20 +6,19 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught, parting_fd = -1;
-static const char *volatile parting_text;
+static volatile sig_atomic_t caught;
+static void (*volatile parting)(void);
 
 static void on_signal(int number)
 {
     (void)number;
     if (caught >= 2) {
-        const char *text = parting_text;
-        if (text && parting_fd >= 0)
-            (void)!write((int)parting_fd, text, strlen(text));
+        void (*leave)(void) = parting;
+        if (leave)
+            leave();
         _exit(130);
     }
     caught = caught + 1;
@@ -37,11 +36,9 @@ void prf_signals_catch(void)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
-void prf_signals_parting(int fd, const char *text)
+void prf_signals_parting(void (*leave)(void))
 {
-    parting_text = NULL;
-    parting_fd = fd;
-    parting_text = text;
+    parting = leave;
 }
 
 bool prf_interrupted(void)

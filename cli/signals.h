@@ -11,9 +11,9 @@
  * once, so that nobody is locked in. */
 void prf_signals_catch(void);
 bool prf_interrupted(void);
-/* What is written to `fd` before a third signal ends the program, to leave a terminal as it was; NULL: nothing. The text is
- * borrowed until the next call. */
-void prf_signals_parting(int fd, const char *text);
+/* What is done before a third signal ends the program, to leave a terminal as it was; NULL: nothing. Only what is safe in a
+ * signal's handler may be done there. */
+void prf_signals_parting(void (*leave)(void));
 /* Waits, or returns early when a signal comes or `fd` (-1: none) is readable. */
 void prf_pause(int fd, unsigned ms);
 /* PRF_ECANCELLED with a message when interrupted, else PRF_OK. */

@@ -87,16 +87,16 @@ const MARKS = {
         for (const [x, , high] of [...points].reverse()) p.context.lineTo(p.x(x), p.y(high));
         p.context.fill();
     },
-    /* {y, text}: words at the right end of a level */
+    /* {y, text}: words at the left end of a level, where curves seldom begin */
     words(p, {y, text}) {
         p.context.font = `${FONT * p.ratio}px ${token('font')}`;
         p.context.fillStyle = p.color('muted');
-        p.context.textAlign = 'right';
+        p.context.textAlign = 'left';
         p.context.textBaseline = 'bottom';
         p.context.lineWidth = 4 * p.ratio;
         p.context.lineJoin = 'round';
         p.context.strokeStyle = p.color('surface'); /* readable on a line, too */
-        const place = [text, p.box.left + p.box.width - 6 * p.ratio, p.y(y) - 3 * p.ratio];
+        const place = [text, p.box.left + 6 * p.ratio, p.y(y) - 3 * p.ratio];
         p.context.strokeText(...place);
         p.context.fillText(...place);
     },

@@ -36,8 +36,8 @@ static void make_models(void)
     char text[4096];
     program_setup();
     snprintf(text, sizeof text,
-             "%s%sbudget: {samples: 120}\nvalidation: {layers: 20, repeats: 1}\nbaseline: false\nnetworks: [%s]\n", campaign, layers,
-             NET);
+             "%s%sbudget: {samples: 120}\nvalidation: {layers: 20, repeats: 1}\nbaseline: false\nnetworks: [%s]\n", campaign,
+             layers, NET);
     json_decref(RUN_JSON("run", program_file("pair.yaml", text), "--out", program_path("out"), "--json"));
 }
 

@@ -434,13 +434,13 @@ static unsigned stranger(unsigned turn)
 {
     static const char *const requests[] = {
         "POST /api/v1/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{\"campaign\": \"hand\"}",
-        "POST /api/v1/cancel HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n" BEARER
-        "Content-Length: 20\r\n\r\n{\"campaign\": \"hand\"}",
+        ("POST /api/v1/cancel HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n" BEARER
+         "Content-Length: 20\r\n\r\n{\"campaign\": \"hand\"}"),
         "GET /api/v1/live HTTP/1.1\r\nHost: evil.example\r\n\r\n",
         "GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n",
         "POST /api/v1/estimate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n",
-        "POST /api/v1/estimate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 16\r\n\r\n"
-        "{\"onnx\": \"AAAA\"}",
+        ("POST /api/v1/estimate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 16\r\n\r\n"
+         "{\"onnx\": \"AAAA\"}"),
         "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"};
     static const unsigned codes[] = {401, 403, 403, 403, 413, 400, 0};
     unsigned which = turn % (sizeof codes / sizeof *codes), code;

@@ -52,7 +52,7 @@ Test(watch, shows_stages_boards_and_events_and_leaves_the_terminal_as_it_was)
     json_decref(farm_submit(&farm, in_helpings));
     open_view(30, 110, NULL);
     screen_await(&screen, "no board of kind vta is connected");
-    cr_expect(screen.alternate && screen.cursor_hidden);
+    cr_expect(screen.alternate && screen.cursor_hidden && !screen_echoes(&screen));
     cr_expect(screen_shows(&screen, "seen  running"));
     cr_expect(screen_shows(&screen, "░"), "a bar");
     farm_add_worker(&farm, "a", "vta", "vta", "noise=1");
@@ -62,7 +62,7 @@ Test(watch, shows_stages_boards_and_events_and_leaves_the_terminal_as_it_was)
     screen_await(&screen, "Campaign seen");
     cr_expect_eq(screen_finish(&screen), 0);
     cr_expect(screen.was_alternate);
-    cr_expect(!screen.alternate && !screen.cursor_hidden, "the terminal is as it was");
+    cr_expect(!screen.alternate && !screen.cursor_hidden && screen_echoes(&screen), "the terminal is as it was");
     cr_expect(screen_shows(&screen, "Campaign seen"), "the summary is where the shell goes on");
 }
 
@@ -85,7 +85,7 @@ Test(watch, is_drawn_in_place_and_follows_the_windows_size)
     cr_expect_null(strchr(screen.log, '\b'));
     screen_type(&screen, "\003");
     cr_expect_eq(screen_finish(&screen), 130, "Ctrl-C ends the watching");
-    cr_expect(!screen.alternate && !screen.cursor_hidden, "the terminal is as it was");
+    cr_expect(!screen.alternate && !screen.cursor_hidden && screen_echoes(&screen), "the terminal is as it was");
     json_t *entry = farm_campaign(&farm, "seen");
     cr_expect_str_eq(farm_text(entry, "state"), "running", "the campaign goes on");
     json_decref(entry);
@@ -108,7 +108,7 @@ Test(watch, ascii_without_colours_where_that_is_asked_for)
     cr_expect_eq(screen_finish(&screen), 130);
 }
 
-/* Two more signals while it waits for a coordinator that hangs: it ends at once, and still leaves the terminal as it was. */
+/* While it waits for a coordinator that hangs: it ends at once, and still leaves the terminal as it was. */
 Test(watch, an_impatient_person_gets_the_terminal_back)
 {
     json_decref(farm_submit(&farm, campaign));
@@ -121,7 +121,7 @@ Test(watch, an_impatient_person_gets_the_terminal_back)
     }
     cr_expect_eq(screen_finish(&screen), 130);
     kill(farm.coordinator.pid, SIGCONT);
-    cr_expect(!screen.alternate && !screen.cursor_hidden, "the terminal is as it was");
+    cr_expect(!screen.alternate && !screen.cursor_hidden && screen_echoes(&screen), "the terminal is as it was");
 }
 
 static void expect_lines(int rows, int columns, const char *const *environment)

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -208,6 +209,13 @@ bool screen_shows(const screen_t *s, const char *text)
         if (strstr(screen_row(s, r, row), text))
             return true;
     return false;
+}
+
+bool screen_echoes(const screen_t *s)
+{
+    struct termios modes;
+    cr_assert_eq(tcgetattr(s->fd, &modes), 0);
+    return (modes.c_lflag & ECHO) && !(modes.c_lflag & NOFLSH);
 }
 
 void screen_read(screen_t *s)

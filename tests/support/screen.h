@@ -30,6 +30,8 @@ void screen_resize(screen_t *self, int rows, int columns);
 /* Reads until the screen in use shows the text; asserts that it comes in time. */
 void screen_await(screen_t *self, const char *text);
 void screen_read(screen_t *self); /* what comes within a moment */
+/* Whether the terminal shows what is typed, as a shell wants it. */
+bool screen_echoes(const screen_t *self);
 bool screen_shows(const screen_t *self, const char *text);
 /* Reads until the program ended. Returns its exit code, or minus the signal. */
 int screen_finish(screen_t *self);

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the watching person's screen is made of. */
 #include <criterion/criterion.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "progress.h"
+#include "screen.h"
+#include "signals.h"
 #include "watch_view.h"
 
 static void expect_line(bool unicode, const char *wanted, size_t count, const double *values)
@@ -34,4 +42,38 @@ Test(watch_view, a_bar_has_its_width_in_either_alphabet)
     cr_expect_str_eq(text, "████");
     prf_progress_bar(&terminal, -1, 4, text, sizeof text);
     cr_expect_str_eq(text, "░░░░");
+}
+
+/* A program that has the screen and is ended by a third signal, which lets nothing else happen. */
+static void be_ended(void)
+{
+    prf_screen_t screen;
+    setenv("TERM", "xterm", 1);
+    prf_signals_catch();
+    if (!prf_screen_open(&screen, stdout))
+        _exit(1);
+    for (int i = 0; i < 3; i++)
+        raise(SIGINT);
+    _exit(2);
+}
+
+Test(watch_view, a_third_signal_ends_it_and_leaves_the_terminal_as_it_was)
+{
+    struct winsize size = {.ws_row = 24, .ws_col = 80};
+    char bytes[1024];
+    size_t len = 0;
+    ssize_t n;
+    int fd, status;
+    pid_t pid = forkpty(&fd, NULL, NULL, &size);
+    cr_assert(pid >= 0);
+    if (pid == 0)
+        be_ended();
+    while (len + 1 < sizeof bytes && (n = read(fd, bytes + len, sizeof bytes - 1 - len)) > 0)
+        len += (size_t)n;
+    bytes[len] = '\0';
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 130);
+    const char *entered = strstr(bytes, "\033[?1049h"), *left = strstr(bytes, "\033[?1049l");
+    cr_expect(entered && left && left > entered && strstr(bytes, "\033[?25h"));
+    close(fd);
 }
