@@ -44,7 +44,8 @@ typedef struct {
 static prf_status_t attach(run_t *run, const json_t *answer, prf_error_t *err)
 {
     if (json_is_true(json_object_get(answer, "updated")))
-        fprintf(stderr, "prfarm: campaign '%s' in %s was edited: of what it wants so far %.0f measurements are known, %.0f are not\n",
+        fprintf(stderr,
+                "prfarm: campaign '%s' in %s was edited: of what it wants so far %.0f measurements are known, %.0f are not\n",
                 run->campaign.name, run->dir, prf_json_number(answer, "known", 0), prf_json_number(answer, "new", 0));
     else
         fprintf(stderr, "prfarm: continuing campaign '%s' in %s\n", run->campaign.name, run->dir);
