@@ -14,8 +14,11 @@ typedef struct {
 
 typedef struct {
     prf_farm_t *farm;   /* borrowed from `own` when that is set */
-    prf_private_t *own; /* NULL: somebody else's coordinator */
+    prf_private_t *own; /* NULL: somebody else's coordinator; else that of a run that is not at work, woken for the question */
 } prf_access_t;
+
+/* What to tell of a campaign that such a run has begun and not ended. */
+#define PRF_RUN_STOPPED "its run was stopped before the end, and none works in that folder: repeat 'prfarm run' to go on"
 
 /* prf_options_parse for a command with `options` of its own and those of *where. */
 PRF_CHECKED bool prf_where_parse(prf_where_t *where, const prf_usage_t *usage, const prf_option_t *options, int argc, char **argv,

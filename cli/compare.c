@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "model_source.h"
 #include "network/network.h"
+#include "networks.h"
 
 enum { MODELS = 64, UNRANKED = 0 };
 
@@ -100,7 +101,9 @@ static void sum_up(row_t *row, const prf_network_t *network, const prf_network_e
     row->between_ns = sum->between_ns;
 }
 
-static prf_status_t ask(const compare_t *self, const prf_model_file_t *file, const char *path, row_t *row, prf_error_t *err)
+/* `left_out` becomes the network's operators that no model can know, if it is not set already. */
+static prf_status_t ask(const compare_t *self, const prf_model_file_t *file, const char *path, row_t *row, json_t **left_out,
+                        prf_error_t *err)
 {
     prf_dtype_t dtype;
     prf_network_t network;
@@ -114,6 +117,8 @@ static prf_status_t ask(const compare_t *self, const prf_model_file_t *file, con
         sum_up(row, &network, &sum);
         prf_network_estimate_release(&sum);
     }
+    if (!*left_out)
+        *left_out = prf_network_left_out(&network);
     prf_network_release(&network);
     return status;
 }
@@ -165,11 +170,14 @@ static json_t *unsure_to_json(const compare_t *self, const row_t *rows, size_t c
 static prf_status_t compare_one(const compare_t *self, const char *path, json_t *networks, prf_error_t *err)
 {
     row_t rows[MODELS] = {{.model = NULL}};
+    json_t *left_out = NULL;
     prf_status_t status = PRF_OK;
     for (size_t i = 0; i < self->model_count && !status; i++)
-        status = ask(self, &self->models[i], path, &rows[i], err);
-    if (status)
+        status = ask(self, &self->models[i], path, &rows[i], &left_out, err);
+    if (status) {
+        json_decref(left_out);
         return status;
+    }
     qsort(rows, self->model_count, sizeof *rows, by_suitability);
     json_t *boards = json_array();
     for (size_t i = 0; i < self->model_count; i++) {
@@ -177,9 +185,9 @@ static prf_status_t compare_one(const compare_t *self, const char *path, json_t 
         json_array_append_new(boards, row_to_json(self, &rows[i]));
     }
     const char *slash = strrchr(path, '/');
-    json_array_append_new(networks, json_pack("{s:s, s:s, s:I, s:f, s:o, s:o}", "network", slash ? slash + 1 : path, "file", path,
-                                              "blocks", (json_int_t)rows[0].blocks, "macs", rows[0].macs, "boards", boards,
-                                              "unsure", unsure_to_json(self, rows, self->model_count)));
+    json_array_append_new(networks, json_pack("{s:s, s:s, s:I, s:f, s:o, s:o, s:o}", "network", slash ? slash + 1 : path, "file",
+                                              path, "blocks", (json_int_t)rows[0].blocks, "macs", rows[0].macs, "boards", boards,
+                                              "unsure", unsure_to_json(self, rows, self->model_count), "unsupported", left_out));
     return PRF_OK;
 }
 
@@ -251,6 +259,12 @@ static void print_doubts(const json_t *network)
                lacking);
     if (outside)
         printf("outside: blocks beyond what the model was trained on: expect a larger error\n");
+    prf_text_t text;
+    prf_text_init(&text);
+    prf_network_left_out_say(json_object_get(network, "unsupported"), &text);
+    if (text.len)
+        printf("lacking on all boards: %s\n", prf_text_get(&text));
+    prf_text_release(&text);
 }
 
 /* Boards down, networks across; the fastest of each network is marked. */

@@ -57,11 +57,23 @@ static json_t *changed_ranges(const prf_model_layer_t *a, const prf_model_layer_
     return ranges;
 }
 
-/* The layers that differ most, of all kinds together; the smallest of those that are kept goes when a larger one comes. */
+static bool came_before(const prf_diff_layer_t *layers, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (prf_block_equal(&layers[k].block, &layers[i].block))
+            return true;
+    return false;
+}
+
+/* The layers that differ most, of all kinds together; the smallest of those that are kept goes when a larger one comes. From narrow
+ * ranges a layer is drawn more than once. */
 static void keep_most(json_t *most, const prf_diff_layer_t *layers, size_t count)
 {
-    for (size_t i = 0; i < count && i < MOST_LAYERS; i++) {
+    for (size_t i = 0, kept = 0; i < count && kept < MOST_LAYERS; i++) {
         char text[PRF_BLOCK_TEXT];
+        if (came_before(layers, i))
+            continue;
+        kept++;
         double percent = prf_diff_percent(layers[i].a_ns, layers[i].b_ns), size = fabs(log(layers[i].b_ns / layers[i].a_ns));
         size_t at = json_array_size(most);
         while (at > 0) {

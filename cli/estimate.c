@@ -205,12 +205,7 @@ static json_t *layer_to_json(const answer_t *a, size_t block)
 
 static json_t *unsupported_to_json(const answer_t *a)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < a->network.note_count; i++) {
-        const prf_network_note_t *n = &a->network.notes[i];
-        if (n->unknown)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "op", n->op, "name", n->name, "treatment", n->treatment));
-    }
+    json_t *list = prf_network_left_out(&a->network);
     for (size_t i = 0; i < a->sum.block_count; i++) {
         const prf_network_block_t *b = &a->network.blocks[i];
         if (isnan(a->sum.blocks[i].latency_ns))
@@ -344,7 +339,7 @@ static void print_unknown(const prf_network_t *net)
     for (size_t i = 0, same; i < count; i += same) {
         for (same = 1; i + same < count && by_treatment(&unknown[i], &unknown[i + same]) == 0; same++)
             continue;
-        printf("not in the total: %zu %s: %s\n", same, unknown[i].note->op, unknown[i].note->treatment);
+        printf("%zu %s: %s\n", same, unknown[i].note->op, unknown[i].note->treatment);
     }
     if (net->note_count > count)
         printf("%zu operators were folded, cost nothing, only copy data or are simplified: --json lists them\n",
@@ -380,7 +375,8 @@ static int print_table(const answer_t *a)
            prf_human_ns(a->sum.high_ns, high), a->network.total_macs, a->sum.covered, a->sum.block_count);
     size_t unruled = count_unruled(a);
     if (unruled)
-        printf("%zu layers have an activation behind them that the model has no rule for: taken as free\n", unruled);
+        printf("%zu layer%s an activation behind %s that the model has no rule for: taken as free\n", unruled,
+               unruled == 1 ? " has" : "s have", unruled == 1 ? "it" : "them");
     if (outside)
         printf("* outside the range that the model was trained on: expect a larger error\n");
     if (a->measured)

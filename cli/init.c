@@ -178,7 +178,9 @@ static double ask_number(init_t *self, double lo, double hi, double otherwise, c
         double value = strtod(line, &end);
         if (end != line && end[strspn(end, " ")] == '\0' && value >= lo && value <= hi)
             return value;
-        fprintf(stderr, "prfarm: '%.40s': use a number from %g to %g\n", line, lo, hi);
+        prf_error_t err;
+        prf_fail(&err, PRF_EINVAL, "'%.40s': use a number from %.0f to %.0f", line, lo, hi);
+        prf_report(&err);
     }
     return otherwise;
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "output.h"
+
 void prf_network_file_name(const char *path, char name[PRF_NAME])
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
@@ -31,6 +33,50 @@ json_t *prf_network_texts(const prf_network_t *network)
         json_array_append_new(texts, json_string(text));
     }
     return texts;
+}
+
+json_t *prf_network_left_out(const prf_network_t *network)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < network->note_count; i++) {
+        const prf_network_note_t *n = &network->notes[i];
+        if (n->unknown)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "op", n->op, "name", n->name, "treatment", n->treatment));
+    }
+    return list;
+}
+
+void prf_network_left_out_say(const json_t *left_out, prf_text_t *text)
+{
+    size_t count = json_array_size(left_out), i;
+    json_t *note, *names = json_object();
+    const char *op,
+        *before = count == 1 ? " operator is in no layer and in no estimate: " : " operators are in no layer and in no estimate: ";
+    json_array_foreach(left_out, i, note)
+    {
+        json_object_set_new(names, prf_json_text(note, "op", "?"), json_true());
+    }
+    if (count)
+        prf_text_add(text, "%zu", count);
+    json_object_foreach(names, op, note)
+    {
+        prf_text_add(text, "%s%s", before, op);
+        before = ", ";
+    }
+    json_decref(names);
+}
+
+/* An estimate that lacks something is to be known before the time for measuring is spent. */
+static void warn(const prf_network_t *network, const char *path)
+{
+    json_t *left_out = prf_network_left_out(network);
+    prf_text_t text;
+    prf_text_init(&text);
+    prf_network_left_out_say(left_out, &text);
+    if (text.len)
+        fprintf(stderr, "prfarm: %s: %s: see docs/networks.md\n", path, prf_text_get(&text));
+    prf_text_release(&text);
+    json_decref(left_out);
 }
 
 static json_t *to_json(const prf_network_t *network, const char *name)
@@ -87,6 +133,8 @@ static prf_status_t load_one(const prf_campaign_t *campaign, const char *campaig
                           (int)PRF_CHAIN_BLOCKS);
     else if (json_array_append_new(list, to_json(&network, name)) != 0)
         status = prf_fail(err, PRF_ENOMEM, "%s", path);
+    if (!status)
+        warn(&network, path);
     prf_network_release(&network);
     return status;
 }

@@ -5,13 +5,14 @@
 
 #include <jansson.h>
 
+#include "base/text.h"
 #include "campaign/campaign.h"
 #include "network/network.h"
 
 /* A file's name without folders and ending, made a name (point.h). */
 void prf_network_file_name(const char *path, char name[PRF_NAME]);
 /* The `networks` of a submit request: a new reference. `campaign_path` is where relative paths start. Networks are read with the
- * data type of the campaign's first layer, batch 1. Errors: those of prf_network_load, PRF_EINVAL (two of the same name). */
+ * data type of the campaign's first layer, batch 1; operators that became no layer are told on standard error. Errors: those of prf_network_load, PRF_EINVAL (two of the same name). */
 PRF_CHECKED prf_status_t prf_networks_load(const prf_campaign_t *campaign, const char *campaign_path, json_t **out,
                                            prf_error_t *err);
 /* A path as a campaign file writes it: relative ones start beside the file. Errors: PRF_EINVAL (too long). */
@@ -19,5 +20,9 @@ enum { PRF_BESIDE = 4096 };
 PRF_CHECKED prf_status_t prf_path_beside(char out[PRF_BESIDE], const char *campaign_path, const char *written, prf_error_t *err);
 /* The texts of a network's blocks: a new reference to [text, ...]. */
 json_t *prf_network_texts(const prf_network_t *network);
+/* The operators that take time and became no layer: a new reference to [{op, name, treatment}, ...]. */
+json_t *prf_network_left_out(const prf_network_t *network);
+/* Adds "2 operators are in no layer and in no estimate: FancyGate, LRN", each name once; nothing if the list is empty. */
+void prf_network_left_out_say(const json_t *left_out, prf_text_t *text);
 
 #endif

@@ -9,12 +9,14 @@
 #include "summary.h"
 
 /* What a person may want to do something about. */
-static void print_troubles(const json_t *campaign, const json_t *board, const prf_terminal_t *t)
+static void print_troubles(const json_t *campaign, const json_t *board, bool at_work, const prf_terminal_t *t)
 {
     const char *name = prf_json_text(campaign, "name", "?"), *kind = prf_json_text(board, "kind", "?");
     double quarantined = prf_json_number(board, "quarantined", 0), poisoned = prf_json_number(board, "poisoned", 0);
     char still[PRF_STANDSTILL];
     prf_standstill_of(campaign, board, "", still);
+    if (still[0] && !at_work)
+        snprintf(still, sizeof still, "%s", PRF_RUN_STOPPED);
     if (poisoned > 0)
         fprintf(t->stream, "%s: %.0f points on %s were given up: 'prfarm poisoned %s' tells why, 'prfarm retry %s' tries again\n",
                 name, poisoned, kind, name, name);
@@ -30,7 +32,8 @@ static void print_troubles(const json_t *campaign, const json_t *board, const pr
                 name, kind, name);
 }
 
-static void print_status(const json_t *status, const prf_terminal_t *t)
+/* `at_work`: whose coordinator was asked is a farm or a run that goes on. */
+static void print_status(const json_t *status, bool at_work, const prf_terminal_t *t)
 {
     prf_table_t *table = prf_table_new("campaign|state|board|stage|done>|planned>|busy>|time left>|MAPE>|model|runs on>");
     size_t i, k, rows = 0;
@@ -65,7 +68,7 @@ static void print_status(const json_t *status, const prf_terminal_t *t)
     {
         json_array_foreach(json_object_get(campaign, "boards"), k, board)
         {
-            print_troubles(campaign, board, t);
+            print_troubles(campaign, board, at_work, t);
         }
     }
     const json_t *coordinator = json_object_get(status, "coordinator");
@@ -125,7 +128,7 @@ int prf_cmd_status(int argc, char **argv)
     } else if (!failed) {
         prf_terminal_t terminal;
         prf_terminal_init(&terminal, stdout);
-        print_status(status, &terminal);
+        print_status(status, !access.own, &terminal);
         if (words.count)
             failed = print_summary(access.farm, status, words.items[0], &terminal, &err);
     }

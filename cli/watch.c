@@ -31,6 +31,7 @@ static prf_status_t choose(const json_t *status, const char *wanted, char name[P
 /* How the watching goes on: on the whole screen where there is one, else as a block of lines, or as plain ones. */
 typedef struct {
     prf_farm_t *farm; /* borrowed */
+    bool alone;       /* nobody works there, so waiting would keep out whoever wants to */
     prf_progress_t progress;
     prf_screen_t screen;
     json_t *events; /* owned; the latest */
@@ -92,7 +93,9 @@ static prf_status_t follow(watch_t *w, const char *wanted, char name[PRF_NAME], 
         if (!(failed = choose(status, wanted, name, err))) {
             const json_t *campaign = prf_progress_find(status, name);
             running = prf_progress_goes_on(campaign);
-            if (running || !w->screen.open)
+            if (running && w->alone)
+                failed = prf_fail(err, PRF_ENOTFOUND, "%s: " PRF_RUN_STOPPED, name);
+            else if (running || !w->screen.open)
                 show(w, status, campaign);
             snprintf(state, 16, "%s", prf_json_text(campaign, "state", ""));
         }
@@ -105,9 +108,10 @@ static prf_status_t follow(watch_t *w, const char *wanted, char name[PRF_NAME], 
     }
 }
 
-static prf_status_t watch(prf_farm_t *farm, const char *wanted, bool json, char name[PRF_NAME], char state[16], prf_error_t *err)
+static prf_status_t watch(const prf_access_t *access, const char *wanted, bool json, char name[PRF_NAME], char state[16],
+                          prf_error_t *err)
 {
-    watch_t w = {.farm = farm, .events = json_array()};
+    watch_t w = {.farm = access->farm, .alone = access->own, .events = json_array()};
     prf_progress_init(&w.progress, NULL);
     if (!json)
         (void)prf_screen_open(&w.screen, stdout);
@@ -145,7 +149,7 @@ int prf_cmd_watch(int argc, char **argv)
         return code;
     char name[PRF_NAME], state[16] = "";
     json_t *summary = NULL;
-    prf_status_t failed = watch(access.farm, words.count ? words.items[0] : NULL, json, name, state, &err);
+    prf_status_t failed = watch(&access, words.count ? words.items[0] : NULL, json, name, state, &err);
     if (!failed)
         failed = prf_farm_call(access.farm, "summary", json_pack("{s:s}", "campaign", name), PRF_CALL_MS, &summary, &err);
     prf_access_close(&access);

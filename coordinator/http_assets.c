@@ -24,8 +24,9 @@ static const char policy[] =
 
 static const prf_asset_t absent = {.path = "/", .type = "text/plain; charset=utf-8", .etag = "\"none\""};
 static const char absent_text[] =
-    "This coordinator was built without its dashboard, because npm was not found then: install npm (Debian: apt-get install npm),\n"
-    "then configure and build again. The API is there all the same: /api/v1/openapi.yaml describes it.\n";
+    "This coordinator was built without its dashboard, because npm was not there or could not fetch what it takes: install npm\n"
+    "(Debian: apt-get install npm), see to a network, then configure and build again. cmake --preset release says what is amiss.\n"
+    "The API is there all the same: /api/v1/openapi.yaml describes it.\n";
 
 const prf_asset_t *prf_http_asset_find(const char *path)
 {

@@ -316,6 +316,10 @@ Test(cli, interrupted_and_killed_it_continues_to_the_same_model, .timeout = 300)
     snprintf(how, sizeof how, "to continue: prfarm run %s --out %s", campaign, out);
     cr_expect_not_null(strstr(live.err, how), "%s", live.err);
     program_release(&live);
+    FAILS(4, "its run was stopped before the end", "prfarm", "watch", "--dir", out);
+    RUN(&p, "prfarm", "status", "--dir", out);
+    cr_expect_not_null(strstr(prf_text_get(&p.out), "repeat 'prfarm run' to go on"), "%s", prf_text_get(&p.out));
+    program_release(&p);
 
     LAUNCH(&live, "prfarm", "run", campaign, "--out", out);
     await_progress(out, 20);

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "campaign/campaign.h"
 #include "network/network.h"
+#include "onnx_builder.h"
 #include "tests/support/program.h"
 #include "tests/support/screen.h"
 
@@ -122,6 +123,29 @@ Test(init, without_a_terminal_it_says_what_it_assumed)
     cr_expect_not_null(strstr(p.err, "assumed: the layers are those of convolutional networks"), "%s", p.err);
     cr_expect_not_null(strstr(p.err, "assumed: at most 800 layers a board (--budget)"), "%s", p.err);
     cr_expect_not_null(strstr(p.err, "assumed: at most 5 minutes (--minutes)"), "%s", p.err);
+    program_release(&p);
+}
+
+/* Nobody is to find out after an hour of measuring that a part of his network was never meant. */
+Test(init, operators_that_are_in_no_layer_are_said)
+{
+    onnx_builder_t b;
+    size_t len;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", 1, 4, 8, 8, 0);
+    onnx_weight(&b, "w", 4, 4, 3, 3, 0);
+    onnx_node(&b, "Conv", "x w", "c");
+    onnx_node(&b, "FancyNorm", "c", "f");
+    onnx_node(&b, "Conv", "f w", "lost");
+    onnx_output(&b, "lost");
+    char *onnx = onnx_end(&b, &len);
+    const char *net = program_path("fancy.onnx");
+    cr_assert_eq(prf_file_write(net, onnx, len, NULL), PRF_OK);
+    free(onnx);
+    program_t p;
+    RUN(&p, "prfarm", "init", program_path("fancy.yaml"), "--board", "sim:zcu102", "--network", net, "--yes");
+    cr_assert_eq(p.code, 0, "%s", p.err);
+    cr_expect_not_null(strstr(p.err, "2 operators are in no layer and in no estimate: FancyNorm, Conv"), "%s", p.err);
     program_release(&p);
 }
 
