@@ -66,18 +66,14 @@ struct prf_live {
 /* An event of that name, or (NULL) a comment. */
 static text_t *text_new(const char *name, const char *data)
 {
-    char head[48] = ": ";
-    if (name)
-        snprintf(head, sizeof head, "event: %s\ndata: ", name);
-    size_t head_len = strlen(head), data_len = strlen(data);
-    text_t *text = malloc(sizeof *text + head_len + data_len + 2);
+    const char *const parts[] = {name ? "event: " : "", name ? name : "", name ? "\ndata: " : ": ", data};
+    int len = snprintf(NULL, 0, "%s%s%s%s\n\n", parts[0], parts[1], parts[2], parts[3]);
+    text_t *text = len > 0 ? malloc(sizeof *text + (size_t)len + 1) : NULL;
     if (!text)
         return NULL;
     text->users = 1;
-    text->len = head_len + data_len + 2;
-    memcpy(text->bytes, head, head_len);
-    memcpy(text->bytes + head_len, data, data_len);
-    memcpy(text->bytes + head_len + data_len, "\n\n", 2);
+    text->len = (size_t)len;
+    snprintf(text->bytes, text->len + 1, "%s%s%s%s\n\n", parts[0], parts[1], parts[2], parts[3]);
     return text;
 }
 

@@ -234,8 +234,9 @@ static void put_man(FILE *out, const prf_usage_t *usage, const prf_option_t *opt
 {
     char name[PRF_USAGE_NAME], page[PRF_USAGE_NAME];
     prf_usage_name(usage, name);
-    for (size_t i = 0; i <= strlen(name); i++)
-        page[i] = name[i] == ' ' ? '-' : name[i];
+    prf_usage_name(usage, page);
+    for (char *c = page; (c = strchr(c, ' '));)
+        *c = '-';
     fputs(".TH ", out);
     for (const char *c = page; *c; c++)
         fputc(toupper((unsigned char)*c), out);
