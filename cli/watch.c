@@ -13,16 +13,17 @@
 
 enum { POLL_MS = 500, EVENTS = 200 };
 
-/* The campaign to follow: the named one, or the only one there is. */
+/* The campaign to follow: the named one, or the only one there is. Once it is chosen (`name` is not "") others may come. */
 static prf_status_t choose(const json_t *status, const char *wanted, char name[PRF_NAME], prf_error_t *err)
 {
     const json_t *campaigns = json_object_get(status, "campaigns");
-    if (!wanted && json_array_size(campaigns) > 1)
+    if (!wanted && !*name && json_array_size(campaigns) > 1)
         return prf_fail(err, PRF_EUSAGE, "there are %zu campaigns: name one, 'prfarm status' lists them",
                         json_array_size(campaigns));
-    if (!wanted && json_array_size(campaigns) == 0)
+    if (!wanted && !*name && json_array_size(campaigns) == 0)
         return prf_fail(err, PRF_ENOTFOUND, "there is no campaign to watch: begin one with 'prfarm submit' or 'prfarm run'");
-    snprintf(name, PRF_NAME, "%s", wanted ? wanted : prf_json_text(json_array_get(campaigns, 0), "name", ""));
+    if (!*name)
+        snprintf(name, PRF_NAME, "%s", wanted ? wanted : prf_json_text(json_array_get(campaigns, 0), "name", ""));
     if (!prf_progress_find(status, name))
         return prf_fail(err, PRF_ENOTFOUND, "there is no campaign '%s': 'prfarm status' lists them", name);
     return PRF_OK;
@@ -147,7 +148,7 @@ int prf_cmd_watch(int argc, char **argv)
     prf_error_t err = {0};
     if (!prf_access_start(&access, &usage, options, argc, argv, &words, &code))
         return code;
-    char name[PRF_NAME], state[16] = "";
+    char name[PRF_NAME] = "", state[16] = "";
     json_t *summary = NULL;
     prf_status_t failed = watch(&access, words.count ? words.items[0] : NULL, json, name, state, &err);
     if (!failed)

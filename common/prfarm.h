@@ -8,10 +8,10 @@
  *             borrowed: it lives as long as the model or network that it was asked of, names of kinds for ever.
  *             The prfarm_estimate_* functions and prfarm_layer_parse allocate nothing, and take up to 256 KB of stack.
  * Errors      What can fail returns 0, or an exit code of docs/manual/exit-codes.md (3 a text or file that is not what it should
- * be, 4 not found, 6 the model does not know such layers, 7 input/output, 9 out of memory) and a sentence in `error`, which is room
- * for PRFARM_ERROR bytes, or NULL. Where something fails, what it should have filled stays untouched. ABI         The soname
- * (libprfarm.so.1) carries PRFARM_ABI. Within one ABI functions are only added; structs that the caller provides stay as they are;
- * structs that are handed out may become longer at their end. */
+ *             be, 4 not found, 6 the model does not know such layers, 7 input/output, 9 out of memory) and a sentence in `error`,
+ *             which is room for PRFARM_ERROR bytes, or NULL. Where something fails, what it should have filled stays untouched.
+ * ABI         The soname (libprfarm.so.1) carries PRFARM_ABI. Within one ABI functions are only added; structs that the caller
+ *             provides stay as they are; structs that are handed out may become longer at their end. */
 #ifndef PRFARM_H
 #define PRFARM_H
 

@@ -180,6 +180,11 @@ static void look_at_models(prf_live_t *self)
         set_topic(self, MODELS, ask(self, "models"));
 }
 
+static uint64_t count_events(prf_live_t *self)
+{
+    return self->topics[EVENTS].changes = prf_events_newest(self->queries.hub->events) + 1;
+}
+
 static bool has_news(const prf_viewer_t *viewer)
 {
     bool news = viewer->text || viewer->quiet;
@@ -214,7 +219,7 @@ void prf_live_look(prf_live_t *self, uint64_t now_ms)
         look_at_status(self);
         set_topic(self, FLEET, ask(self, "fleet"));
         look_at_models(self);
-        self->topics[EVENTS].changes = prf_events_newest(self->queries.hub->events) + 1;
+        count_events(self);
         self->not_before_ms = now_ms + (processor_ns() - begin_ns) * SHARE / 1000000;
     }
     if (!self->comment)
@@ -267,10 +272,10 @@ size_t prf_live_viewers(const prf_live_t *self)
     return self->viewer_count;
 }
 
-/* A share of those since `seen` changes; NULL: out of memory. */
+/* A share of those since `seen` changes; NULL: out of memory. There may be more by now than at the last look. */
 static text_t *events_since(prf_live_t *self, uint64_t seen)
 {
-    uint64_t changes = self->topics[EVENTS].changes, newest = changes - 1, after = seen ? seen - 1 : 0;
+    uint64_t changes = count_events(self), newest = changes - 1, after = seen ? seen - 1 : 0;
     after = newest > EVENTS_MOST && after < newest - EVENTS_MOST ? newest - EVENTS_MOST : after;
     if (!self->events || self->events_after != after || self->events_changes != changes) {
         text_drop(&self->events);

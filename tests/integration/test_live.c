@@ -111,6 +111,38 @@ Test(live, a_change_is_seen_within_a_second)
     http_stream_close(&stream);
 }
 
+/* The number of the last one; asserts that they rise, from `last` on. Takes the data, NULL for none. */
+static double rising(json_t *data, double last)
+{
+    size_t i;
+    json_t *event;
+    json_array_foreach(json_object_get(data, "events"), i, event)
+    {
+        cr_assert_gt((double)farm_number(event, "number"), last);
+        last = (double)farm_number(event, "number");
+    }
+    json_decref(data);
+    return last;
+}
+
+Test(live, an_event_is_told_once_to_who_comes_between_two_looks)
+{
+    start();
+    http_stream_t first, late; /* the first one makes the looks go on */
+    http_stream_open(&first, &farm, NULL);
+    farm_add_worker(&farm, "one", "hand", "vta", NULL);
+    for (int turn = 1; turn <= 4; turn++) {
+        json_decref(farm_ask(&farm, turn % 2 ? "quarantine" : "release", json_pack("{s:s, s:s}", "board", "one", "why", "a test")));
+        http_stream_open(&late, &farm, NULL);
+        double last = 0;
+        while (last < turn)
+            last = rising(http_stream_next(&late, "events", FARM_WAIT_MS), last);
+        rising(http_stream_next(&late, "events", SOON_MS), last);
+        http_stream_close(&late);
+    }
+    http_stream_close(&first);
+}
+
 static double metric(const char *name)
 {
     http_answer_t answer = http_ask(&farm, "GET", "/metrics", NULL, NULL);

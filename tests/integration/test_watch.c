@@ -124,6 +124,19 @@ Test(watch, an_impatient_person_gets_the_terminal_back)
     cr_expect(!screen.alternate && !screen.cursor_hidden && screen_echoes(&screen), "the terminal is as it was");
 }
 
+Test(watch, the_only_campaign_is_followed_on_when_another_comes)
+{
+    json_decref(farm_submit(&farm, campaign));
+    open_view(30, 110, NULL);
+    screen_await(&screen, "seen  running");
+    json_decref(farm_submit(&farm, "campaign: other\nboards:\n  - {kind: dla}\n"
+                                   "layers:\n  - {kind: fc, params: {in: 1..512, out: 1..512}}\n"
+                                   "budget: {samples: 40}\nvalidation: {layers: 10, repeats: 1}\nbaseline: false\n"));
+    farm_add_worker(&farm, "a", "vta", "vta", NULL);
+    screen_await(&screen, "Campaign seen");
+    cr_expect_eq(screen_finish(&screen), 0);
+}
+
 /* Here nobody could let it go on, so the system does not stop it; the terminal is left and taken again all the same. */
 Test(watch, ctrl_z_gives_the_terminal_back_until_it_goes_on)
 {
