@@ -316,7 +316,7 @@ static void tell(const init_t *self)
         printf(", %zu network%s", d->network_count, d->network_count == 1 ? "" : "s");
     printf("; at most %u layers a board", d->samples);
     if (d->minutes > 0)
-        printf(" and %g minutes", d->minutes);
+        printf(" and %g minute%s", d->minutes, d->minutes == 1 ? "" : "s");
     printf("\ncarry it out with: prfarm run %s --out %s\n", self->file, d->name);
 }
 

@@ -12,7 +12,8 @@
 /* A file's name without folders and ending, made a name (point.h). */
 void prf_network_file_name(const char *path, char name[PRF_NAME]);
 /* The `networks` of a submit request: a new reference. `campaign_path` is where relative paths start. Networks are read with the
- * data type of the campaign's first layer, batch 1; operators that became no layer are told on standard error. Errors: those of prf_network_load, PRF_EINVAL (two of the same name). */
+ * data type of the campaign's first layer, batch 1; operators that became no layer are told on standard error. Errors: those of
+ * prf_network_load, PRF_EINVAL (two of the same name). */
 PRF_CHECKED prf_status_t prf_networks_load(const prf_campaign_t *campaign, const char *campaign_path, json_t **out,
                                            prf_error_t *err);
 /* A path as a campaign file writes it: relative ones start beside the file. Errors: PRF_EINVAL (too long). */

@@ -43,13 +43,10 @@ typedef struct {
 /* What a `submit` that did not create the campaign found. Whoever says "run" wants what the file says now, and wants it to run. */
 static prf_status_t attach(run_t *run, const json_t *answer, prf_error_t *err)
 {
-    double not_known = prf_json_number(answer, "new", 0);
-    if (json_is_true(json_object_get(answer, "updated")) && not_known > 0)
-        fprintf(stderr, "prfarm: campaign '%s' in %s was edited: %.0f of its measurements are known, %.0f so far are not\n",
-                run->campaign.name, run->dir, prf_json_number(answer, "known", 0), not_known);
-    else if (json_is_true(json_object_get(answer, "updated"))) /* what a new board or layer takes is planned as it goes */
-        fprintf(stderr, "prfarm: campaign '%s' in %s was edited: %.0f of its measurements are known\n", run->campaign.name,
-                run->dir, prf_json_number(answer, "known", 0));
+    if (json_is_true(json_object_get(answer, "updated")))
+        fprintf(stderr,
+                "prfarm: campaign '%s' in %s was edited: of what it wants so far %.0f measurements are known, %.0f are not\n",
+                run->campaign.name, run->dir, prf_json_number(answer, "known", 0), prf_json_number(answer, "new", 0));
     else
         fprintf(stderr, "prfarm: continuing campaign '%s' in %s\n", run->campaign.name, run->dir);
     if (strcmp(prf_json_text(answer, "state", ""), "paused") != 0)

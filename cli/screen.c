@@ -3,6 +3,8 @@
  * the last frame stays. The size is asked for with each frame; a person who resizes the window waits half a second at most. */
 #include "screen.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -11,11 +13,12 @@
 
 enum { LINE = 1024 };
 
-/* The terminal as it was, for whoever leaves it, a signal's handler too. */
+/* The terminal as it was, for whoever leaves it, a signal's handler too; and what a Ctrl-Z did. */
 static struct {
     int fd;
     bool known;
-    struct termios modes;
+    struct termios modes, quiet;
+    struct sigaction stop;
 } before;
 
 /* Safe in a signal's handler. */
@@ -28,17 +31,46 @@ static void leave(void)
         tcsetattr(before.fd, TCSANOW, &before.modes);
 }
 
+/* As safe. */
+static void enter(void)
+{
+    static const char sequence[] = "\033[?1049h\033[?25l\033[2J";
+    if (before.known)
+        tcsetattr(before.fd, TCSANOW, &before.quiet);
+    ssize_t written = write(before.fd, sequence, sizeof sequence - 1);
+    (void)written;
+}
+
 /* What is typed is not shown; and a Ctrl-C does not throw away what has just been written, as terminals do by default: it could be
  * the sequence that leaves the screen. */
-static void quieten(int fd)
+static void know_terminal(int fd)
 {
     before.fd = fd;
     before.known = tcgetattr(fd, &before.modes) == 0;
-    struct termios quiet = before.modes;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    quiet.c_lflag |= NOFLSH;
-    if (before.known)
-        tcsetattr(fd, TCSANOW, &quiet);
+    before.quiet = before.modes;
+    before.quiet.c_lflag &= ~(tcflag_t)ECHO;
+    before.quiet.c_lflag |= NOFLSH;
+}
+
+static void on_stop(int number);
+
+static void catch_stop(void)
+{
+    struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART | SA_NODEFER};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTSTP, &action, NULL);
+}
+
+/* The shell gets its terminal back; when the program goes on, the next frame draws all of it. */
+static void on_stop(int number)
+{
+    int error = errno;
+    leave();
+    sigaction(number, &before.stop, NULL);
+    raise(number); /* stops here, if there is a shell that could let it go on */
+    catch_stop();
+    enter();
+    errno = error;
 }
 
 static bool measure(prf_screen_t *self)
@@ -58,10 +90,13 @@ bool prf_screen_open(prf_screen_t *out, FILE *stream)
     if (!self.terminal.live || !measure(&self))
         return false;
     prf_text_init(&self.frame);
-    quieten(fileno(stream));
-    prf_signals_parting(leave);
-    fputs("\033[?1049h\033[?25l\033[2J", stream);
     fflush(stream);
+    know_terminal(fileno(stream));
+    prf_signals_parting(leave);
+    sigaction(SIGTSTP, NULL, &before.stop);
+    if (before.stop.sa_handler != SIG_IGN)
+        catch_stop();
+    enter();
     self.open = true;
     *out = self;
     return true;
@@ -72,6 +107,7 @@ void prf_screen_close(prf_screen_t *self)
     if (!self->open)
         return;
     fflush(self->terminal.stream);
+    sigaction(SIGTSTP, &before.stop, NULL);
     leave();
     prf_signals_parting(NULL);
     prf_text_release(&self->frame);

@@ -17,7 +17,7 @@ typedef struct {
 } prf_screen_t;
 
 /* False, and nothing happened: the stream is no terminal that can be drawn on, or too small a one. The screen is also left when a
- * second signal ends the program (signals.h). */
+ * third signal ends the program (signals.h), and while Ctrl-Z stops it. */
 bool prf_screen_open(prf_screen_t *out, FILE *stream);
 /* Leaves it as it was; may be called again. */
 void prf_screen_close(prf_screen_t *self);

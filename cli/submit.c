@@ -58,7 +58,7 @@ static void print_answer(const json_t *answer, const char *farm)
     if (json_is_true(json_object_get(answer, "created")))
         printf("campaign %s accepted", name);
     else if (json_is_true(json_object_get(answer, "updated")))
-        printf("campaign %s updated: %.0f of its measurements are known, %.0f so far are not", name,
+        printf("campaign %s updated: of what it wants so far %.0f measurements are known, %.0f are not", name,
                prf_json_number(answer, "known", 0), prf_json_number(answer, "new", 0));
     else
         printf("campaign %s is known already and %s", name, strcmp(state, "running") == 0 ? "goes on" : state);

@@ -220,8 +220,13 @@ static void judge(const prf_http_t *self, prf_http_request_t *request, const cha
         check_body(request);
 }
 
+static void refuse_at_the_end(prf_http_request_t *request)
+{
+    prf_http_refuse(request, PRF_ECANCELLED, "the coordinator ends: ask again when it is back");
+}
+
 /* The library's callback: first with the header, then with pieces of the body, at last without any; and again when the connection
- * goes on with its answer. */
+ * goes on with its answer. At the end nothing comes to rest any more: the library would abort. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
                                   const char *version, const char *bytes, size_t *len, void **place)
 {
@@ -243,6 +248,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         *len = 0;
         return request->body.failed ? MHD_NO : MHD_YES;
     }
+    if (self->ending && !request->answered && !request->asset)
+        refuse_at_the_end(request);
     if (request->answered || request->asset)
         return respond(request);
     queue(self, request);
@@ -344,7 +351,7 @@ void prf_http_destroy(prf_http_t **self)
     if (http->means.live)
         prf_live_end(http->means.live);
     while (http->first)
-        prf_http_refuse(next(http), PRF_ECANCELLED, "the coordinator ends: ask again when it is back");
+        refuse_at_the_end(next(http));
     if (http->daemon) {
         MHD_run(http->daemon); /* the last answers */
         MHD_stop_daemon(http->daemon);

@@ -13,10 +13,10 @@ function sure(confidence) {
     return confidence > 0.999 ? ', more than 99.9 % sure' : `, ${(100 * confidence).toFixed(confidence > 0.99 ? 1 : 0)} % sure`;
 }
 
-/* "Steps of 16 in k, 99.4 % sure" */
+/* "k: steps of 16, 99.4 % sure" */
 export function stepWords({param, width, confidence}) {
     if (width === null || width === undefined) return `Whether ${param} has steps could not be told`;
-    return width > 1 ? `Steps of ${width} in ${param}${sure(confidence)}` : `No step in ${param}${sure(confidence)}`;
+    return width > 1 ? `${param}: steps of ${width}${sure(confidence)}` : `${param}: no step${sure(confidence)}`;
 }
 
 function finding(line) {
@@ -25,7 +25,7 @@ function finding(line) {
     const {spread_percent: spread, jump_percent: jump} = measureSteps(line);
     const within = spread === null ? '' : spread < 0.05 ? 'latency is level within a tile' : `latencies within a tile differ by ${percent(spread)}`;
     const over = jump === null ? '' : `where the next one begins it rises by ${percent(jump)}`;
-    return `${[what, [within, over].filter(Boolean).join(', and ')].filter(Boolean).join(': ')}.`;
+    return `${[what, [within, over].filter(Boolean).join(', and ')].filter(Boolean).join('; ')}.`;
 }
 
 /* Every second tile is shaded; a tile that was measured has its level, or a line through its points where they differ. */

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -519,6 +521,35 @@ Test(http, who_goes_away_before_the_answer_leaves_nothing_behind)
     json_decref(http_json(post_campaign(BEARER), 200));
     cr_assert_eq(campaigns(), 1);
     cr_assert_eq(farm_end_coordinator(&farm), 0); /* a sanitizer tells what it found by the exit code */
+}
+
+/* Asks over and over, in a process of its own, until the other side has gone. */
+static pid_t ask_on_and_on(void)
+{
+    static const char request[] = "GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    int fd = http_connect(&farm);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char answer[4096];
+        while (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0 && recv(fd, answer, sizeof answer, 0) > 0)
+            continue;
+        _exit(0);
+    }
+    close(fd);
+    return pid;
+}
+
+Test(http, requests_that_come_while_the_coordinator_ends_do_not_abort_it)
+{
+    enum { ASKING = 20, WHILE_MS = 100 };
+    start();
+    pid_t asking[ASKING];
+    for (int i = 0; i < ASKING; i++)
+        asking[i] = ask_on_and_on();
+    poll(NULL, 0, WHILE_MS);
+    cr_assert_eq(farm_end_coordinator(&farm), 0);
+    for (int i = 0; i < ASKING; i++)
+        waitpid(asking[i], NULL, 0);
 }
 
 static char *read_source(const char *name)

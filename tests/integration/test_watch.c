@@ -124,6 +124,28 @@ Test(watch, an_impatient_person_gets_the_terminal_back)
     cr_expect(!screen.alternate && !screen.cursor_hidden && screen_echoes(&screen), "the terminal is as it was");
 }
 
+/* Here nobody could let it go on, so the system does not stop it; the terminal is left and taken again all the same. */
+Test(watch, ctrl_z_gives_the_terminal_back_until_it_goes_on)
+{
+    json_decref(farm_submit(&farm, campaign));
+    open_view(30, 110, NULL);
+    for (int turn = 0; turn < 2; turn++) {
+        screen_await(&screen, "seen  running");
+        screen.log_len = 0;
+        screen.log[0] = '\0';
+        screen_type(&screen, "\032");
+        uint64_t deadline = prf_clock_mono_ms() + 20000;
+        while (!strstr(screen.log, "\033[?1049h") && prf_clock_mono_ms() < deadline)
+            screen_read(&screen);
+        cr_expect(strstr(screen.log, "\033[?25h\033[?1049l"), "left");
+        cr_expect(screen.alternate && screen.cursor_hidden && !screen_echoes(&screen), "taken again");
+    }
+    screen_await(&screen, "seen  running");
+    screen_type(&screen, "\003");
+    cr_expect_eq(screen_finish(&screen), 130);
+    cr_expect(!screen.alternate && !screen.cursor_hidden && screen_echoes(&screen), "the terminal is as it was");
+}
+
 static void expect_lines(int rows, int columns, const char *const *environment)
 {
     open_view(rows, columns, environment);
