@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "report_page.h"
 #include "signals.h"
 
 enum { TOKEN_BYTES = (PRF_DASHBOARD_TOKEN - 1) / 2, ADDRESS = 256, STAY_MS = 500 };
@@ -57,18 +58,28 @@ static void open_in_browser(const char *dir, const char *address)
     free(whole);
 }
 
+/* The dashboard is bundled with the report's page, or neither is. */
+static const char *what(void)
+{
+    return prf_report_page_head_len ? "dashboard" : "HTTP API";
+}
+
 void prf_dashboard_show(const prf_private_t *farm, const char *dir, bool open)
 {
     char address[ADDRESS];
     snprintf(address, sizeof address, "%s/#token=%s", prf_private_url(farm), prf_private_token(farm));
-    fprintf(stderr, "prfarm: dashboard at %s\n", address);
-    if (open && has_desktop())
+    if (prf_report_page_head_len == 0)
+        fprintf(stderr,
+                "prfarm: built without what npm fetches, so there is no dashboard, only the HTTP API: build again with npm and a "
+                "network\n");
+    fprintf(stderr, "prfarm: %s at %s\n", what(), address);
+    if (open && has_desktop() && prf_report_page_head_len)
         open_in_browser(dir, address);
 }
 
 prf_status_t prf_dashboard_stay(prf_private_t *farm, prf_error_t *err)
 {
-    fprintf(stderr, "prfarm: the dashboard stays at %s until Ctrl-C\n", prf_private_url(farm));
+    fprintf(stderr, "prfarm: the %s stays at %s until Ctrl-C\n", what(), prf_private_url(farm));
     prf_status_t status = PRF_OK;
     while (!status && !prf_interrupted()) {
         prf_pause(-1, STAY_MS);

@@ -233,33 +233,6 @@ static json_t *to_json(const answer_t *a)
                      unsupported_to_json(a), "notes", notes);
 }
 
-/* The parameters that are not at their default, as --layer takes them. */
-static void format_params(const prf_layer_t *layer, char *text, size_t cap)
-{
-    size_t count, used = 0;
-    const prf_param_info_t *info = prf_layer_params(layer->kind, &count);
-    text[0] = '\0';
-    for (size_t i = 0; i < count && used < cap; i++) {
-        int32_t value = layer->p[info[i].param];
-        bool fn = info[i].param == PRF_P_FN;
-        bool follows = info[i].fallback < PRF_REQUIRED && value == layer->p[PRF_LIKE(info[i].fallback)];
-        if (!fn && (value == info[i].fallback || follows))
-            continue;
-        used += (size_t)snprintf(text + used, cap - used, "%s%s=%d", used ? " " : "", prf_param_name(info[i].param), value);
-    }
-}
-
-static void format_kind(const prf_block_t *block, char *text, size_t cap)
-{
-    size_t used = (size_t)snprintf(text, cap, "%s", prf_layer_kind_name(block->layers[0].kind));
-    for (uint32_t i = 1; i < block->count && used < cap; i++) {
-        const prf_layer_t *l = &block->layers[i];
-        bool activation = l->kind == PRF_ACTIVATION;
-        used += (size_t)snprintf(text + used, cap - used, "+%s",
-                                 activation ? prf_activation_name((prf_activation_t)l->p[PRF_P_FN]) : prf_layer_kind_name(l->kind));
-    }
-}
-
 static bool any_outside(const prf_network_estimate_t *sum)
 {
     for (size_t i = 0; i < sum->block_count; i++)
@@ -292,8 +265,8 @@ static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
         const prf_network_block_t *b = &a->network.blocks[i];
         const prf_estimate_t *e = &a->sum.blocks[i];
         char kind[PRF_CELL], params[PRF_CELL], ns[PRF_HUMAN], share[PRF_HUMAN], low[PRF_HUMAN], high[PRF_HUMAN];
-        format_kind(&b->block, kind, sizeof kind);
-        format_params(&b->block.layers[0], params, sizeof params);
+        prf_network_kind(&b->block, kind, sizeof kind);
+        prf_network_params(&b->block.layers[0], params, sizeof params);
         prf_table_cell(table, "%.40s", b->name);
         prf_table_cell(table, "%s", kind);
         prf_table_cell(table, "%s", params);

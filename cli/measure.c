@@ -106,12 +106,12 @@ static json_t *to_json(const measure_t *m, const json_t *results)
     return out;
 }
 
-static void print_table(const json_t *answer)
+static void print_table(const prf_network_t *network, const json_t *answer)
 {
     prf_terminal_t terminal;
     char text[PRF_HUMAN];
     prf_terminal_init(&terminal, stdout);
-    prf_table_t *table = prf_table_new("block|layer|latency>|share>");
+    prf_table_t *table = prf_table_new("layer|kind|parameters|latency>|share>");
     size_t i;
     json_t *block;
     double sum = prf_json_number(answer, "sum_ns", NAN);
@@ -119,8 +119,12 @@ static void print_table(const json_t *answer)
     {
         double ns = prf_json_number(block, "latency_ns", NAN);
         const char *error = prf_json_text(block, "error", "");
+        char kind[PRF_CELL], params[PRF_CELL];
+        prf_network_kind(&network->blocks[i].block, kind, sizeof kind);
+        prf_network_params(&network->blocks[i].block.layers[0], params, sizeof params);
         prf_table_cell(table, "%.40s", prf_json_text(block, "name", "?"));
-        prf_table_cell(table, "%.90s", error[0] ? error : prf_json_text(block, "block", ""));
+        prf_table_cell(table, "%s", kind);
+        prf_table_cell(table, "%.90s", error[0] ? error : params);
         prf_table_cell(table, "%s", prf_human_ns(ns, text));
         prf_table_cell(table, "%s", prf_human_percent(100 * ns / sum, text));
     }
@@ -137,6 +141,7 @@ static prf_status_t measure(measure_t *m, json_t **answer, prf_error_t *err)
     prf_status_t status;
     if ((status = prf_dtype_parse(m->dtype, &dtype, err)) || (status = prf_network_load(&m->network, m->file, dtype, 1, err)))
         return status;
+    prf_network_left_out_warn(&m->network, m->file);
     if (m->network.block_count < 1 || m->network.block_count > PRF_CHAIN_BLOCKS)
         return prf_fail(err, PRF_EUNSUPPORTED, "%s: %zu blocks: a network may have 1 to %d", m->file, m->network.block_count,
                         (int)PRF_CHAIN_BLOCKS);
@@ -195,14 +200,16 @@ int prf_cmd_measure(int argc, char **argv)
     json_t *answer = NULL;
     prf_status_t failed = measure(&m, &answer, &err);
     prf_access_close(&m.access);
-    prf_network_release(&m.network);
     if (m.temporary[0])
         nftw(m.temporary, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    if (failed)
-        return prf_report(&err);
-    if (m.json)
-        return prf_print_json(answer);
-    print_table(answer);
+    if (failed) {
+        code = prf_report(&err);
+    } else if (m.json) {
+        code = prf_print_json(json_incref(answer));
+    } else {
+        print_table(&m.network, answer);
+    }
     json_decref(answer);
-    return 0;
+    prf_network_release(&m.network);
+    return code;
 }

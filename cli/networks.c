@@ -35,6 +35,32 @@ json_t *prf_network_texts(const prf_network_t *network)
     return texts;
 }
 
+void prf_network_params(const prf_layer_t *layer, char *text, size_t cap)
+{
+    size_t count, used = 0;
+    const prf_param_info_t *info = prf_layer_params(layer->kind, &count);
+    text[0] = '\0';
+    for (size_t i = 0; i < count && used < cap; i++) {
+        int32_t value = layer->p[info[i].param];
+        bool fn = info[i].param == PRF_P_FN;
+        bool follows = info[i].fallback < PRF_REQUIRED && value == layer->p[PRF_LIKE(info[i].fallback)];
+        if (!fn && (value == info[i].fallback || follows))
+            continue;
+        used += (size_t)snprintf(text + used, cap - used, "%s%s=%d", used ? " " : "", prf_param_name(info[i].param), value);
+    }
+}
+
+void prf_network_kind(const prf_block_t *block, char *text, size_t cap)
+{
+    size_t used = (size_t)snprintf(text, cap, "%s", prf_layer_kind_name(block->layers[0].kind));
+    for (uint32_t i = 1; i < block->count && used < cap; i++) {
+        const prf_layer_t *l = &block->layers[i];
+        bool activation = l->kind == PRF_ACTIVATION;
+        used += (size_t)snprintf(text + used, cap - used, "+%s",
+                                 activation ? prf_activation_name((prf_activation_t)l->p[PRF_P_FN]) : prf_layer_kind_name(l->kind));
+    }
+}
+
 json_t *prf_network_left_out(const prf_network_t *network)
 {
     json_t *list = json_array();
@@ -67,7 +93,7 @@ void prf_network_left_out_say(const json_t *left_out, prf_text_t *text)
 }
 
 /* An estimate that lacks something is to be known before the time for measuring is spent. */
-static void warn(const prf_network_t *network, const char *path)
+void prf_network_left_out_warn(const prf_network_t *network, const char *path)
 {
     json_t *left_out = prf_network_left_out(network);
     prf_text_t text;
@@ -134,7 +160,7 @@ static prf_status_t load_one(const prf_campaign_t *campaign, const char *campaig
     else if (json_array_append_new(list, to_json(&network, name)) != 0)
         status = prf_fail(err, PRF_ENOMEM, "%s", path);
     if (!status)
-        warn(&network, path);
+        prf_network_left_out_warn(&network, path);
     prf_network_release(&network);
     return status;
 }

@@ -26,9 +26,10 @@ static int put_escaped(const char *bytes, size_t len, void *arg)
 prf_status_t prf_report_html(const json_t *doc, prf_text_t *out, prf_error_t *err)
 {
     if (prf_report_page_head_len == 0)
-        return prf_fail(err, PRF_EUNSUPPORTED,
-                        "this prfarm was built without npm, so it has no page to put the report into: use --format md, or install "
-                        "npm and build prfarm again");
+        return prf_fail(
+            err, PRF_EUNSUPPORTED,
+            "this prfarm was built without what npm fetches, so it has no page to put the report into: use --format md, "
+            "or build prfarm again with npm and a network");
     prf_text_append(out, prf_report_page_head, prf_report_page_head_len);
     if (json_dump_callback(doc, put_escaped, out, JSON_COMPACT) != 0 && !out->failed)
         return prf_fail(err, PRF_ENOMEM, "the report");

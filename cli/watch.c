@@ -3,8 +3,9 @@
  *
  * On a terminal the whole screen shows the campaign, the farm's boards and the latest events, and is left as it was; the summary
  * is printed below what was there before. On a small or dumb terminal, or in a pipe, it is what `prfarm run` shows. */
+#include <math.h>
+
 #include "access.h"
-#include "base/clock.h"
 #include "cli.h"
 #include "progress.h"
 #include "signals.h"
@@ -77,7 +78,7 @@ static void show(watch_t *w, const json_t *status, const json_t *campaign)
     json_t *fleet = ask(w->farm, "fleet", NULL);
     prf_watch_view_t view = {
         .farm = prf_farm_name(w->farm), .status = status, .campaign = campaign, .fleet = fleet, .events = w->events};
-    view.seconds = (double)(prf_clock_mono_ms() - w->progress.begin_ms) / 1000;
+    view.seconds = prf_json_number(campaign, "seconds", NAN);
     prf_watch_draw(&w->screen, &view);
     json_decref(fleet);
 }

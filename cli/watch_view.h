@@ -12,7 +12,7 @@ typedef struct {
     const json_t *campaign; /* its entry of the campaign that is followed */
     const json_t *fleet;    /* op fleet */
     const json_t *events;   /* [event, ...], the oldest first */
-    double seconds;         /* since the watching began */
+    double seconds;         /* that the campaign has taken so far */
 } prf_watch_view_t;
 
 void prf_watch_draw(prf_screen_t *screen, const prf_watch_view_t *view);
