@@ -61,7 +61,7 @@ prf_status_t prf_query_models(const prf_queries_t *self, const json_t *args, jso
         return status;
     }
     json_t *models = json_array();
-    prf_model_version_t model;
+    prf_model_version_t model, current;
     prf_model_note_t note;
     size_t i = after > 0 ? (size_t)after : 0;
     bool more = false;
@@ -69,14 +69,19 @@ prf_status_t prf_query_models(const prf_queries_t *self, const json_t *args, jso
         if (*kind && strcmp(kind, model.kind) != 0)
             continue;
         const prf_tally_kind_t *boards = prf_tally_find(&tally, model.kind);
+        prf_census_t census = {.workers = (uint32_t)boards->live, .current = prf_tally_run_by(boards, model.version)};
+        current.version = boards->current;
+        if (strcmp(boards->kind, model.kind) != 0) { /* it is among the others there */
+            census = prf_fleet_census(self->hub->fleet, model.kind, "", model.version);
+            prf_publisher_current(self->hub->publisher, model.kind, &current);
+        }
         char hex[PRF_DIGEST_HEX];
         prf_digest_hex(&model.digest, hex);
-        json_array_append_new(models,
-                              json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:I, s:s, s:o, s:I}", "kind", model.kind, "version",
-                                        (json_int_t)model.version, "current", boards->current == model.version, "runs_on",
-                                        (json_int_t)prf_tally_run_by(boards, model.version), "workers", (json_int_t)boards->live,
-                                        "digest", hex, "bytes", (json_int_t)model.bytes, "campaign", note.campaign, "mape_percent",
-                                        prf_json_real(note.mape_percent), "published_ms", (json_int_t)note.published_ms));
+        json_array_append_new(models, json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:I, s:s, s:o, s:I}", "kind", model.kind, "version",
+                                                (json_int_t)model.version, "current", current.version == model.version, "runs_on",
+                                                (json_int_t)census.current, "workers", (json_int_t)census.workers, "digest", hex,
+                                                "bytes", (json_int_t)model.bytes, "campaign", note.campaign, "mape_percent",
+                                                prf_json_real(note.mape_percent), "published_ms", (json_int_t)note.published_ms));
     }
     prf_tally_release(&tally);
     *out = json_pack("{s:o, s:o}", "models", models, "next", more ? json_integer((json_int_t)i) : json_null());

@@ -398,6 +398,30 @@ Test(campaigns, a_roll_back_reaches_the_boards_outlives_kills_and_ends_with_the_
     json_decref(list);
 }
 
+/* However many other kinds there are, which the coordinator counts together beyond a hundred. */
+Test(campaigns, a_model_is_current_among_more_kinds_than_are_counted_one_by_one)
+{
+    enum { OTHERS = 101 };
+    farm_start(&farm, NULL);
+    farm_peer_t others[OTHERS];
+    for (int i = 0; i < OTHERS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "other-%d", i);
+        farm_peer_connect(&others[i], &farm);
+        farm_peer_hello(&others[i], name, name);
+    }
+    farm_add_worker(&farm, "one", "hand", "vta", NULL);
+    json_decref(farm_submit(&farm, farm_by_hand));
+    json_decref(farm_wait(&farm, "hand", farm_is_over));
+    json_t *list = farm_ask(&farm, "models", NULL), *model = json_array_get(json_object_get(list, "models"), 0);
+    cr_assert_str_eq(farm_text(model, "kind"), "hand");
+    cr_assert(json_is_true(json_object_get(model, "current")));
+    cr_assert_eq(farm_number(model, "workers"), 1);
+    json_decref(list);
+    for (int i = 0; i < OTHERS; i++)
+        farm_peer_close(&others[i]);
+}
+
 /* Two zcu and one ultra; boards of one pace, which is no part of what a runtime calls itself. */
 static void add_boards(const char *speed)
 {
