@@ -72,6 +72,7 @@ function mount(root, ctx) {
     return {
         update(topic, data) {
             if (topic === 'fleet') show(data);
+            else if (topic === 'events') list.within(0); /* a board may be what it was, for another reason */
         },
         navigate: list.choose,
         unmount: list.stop,
