@@ -115,7 +115,7 @@ Test(watch, an_impatient_person_gets_the_terminal_back)
     open_view(30, 110, NULL);
     screen_await(&screen, "seen  running");
     kill(farm.coordinator.pid, SIGSTOP);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3 && screen.alternate; i++) {
         screen_type(&screen, "\003");
         screen_read(&screen);
     }
