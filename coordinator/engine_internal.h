@@ -113,7 +113,7 @@ typedef struct {
     uint32_t kinds, dtypes; /* that the pinned board runs */
     prf_stage_t stage;
     char error[240];
-    char note[320];  /* how many points were given up, and why the last one */
+    char note[320];  /* layers that the board cannot run; else how many points were given up, and why the last one */
     track_t *tracks; /* owned */
     size_t track_count;
     chain_t *chains; /* owned */

@@ -47,10 +47,23 @@ void track_release(track_t *track)
     free(track->choice.picks);
 }
 
-/* Which of the campaign's layers this board is to run and can run. */
-static bool selected(const prf_campaign_layer_t *layer, size_t board, uint32_t kinds, uint32_t dtypes)
+static bool wanted(const prf_campaign_layer_t *layer, size_t board)
 {
-    return (layer->boards >> board & 1) && (kinds >> layer->space.kind & 1) && (dtypes >> layer->space.dtype & 1);
+    return layer->boards >> board & 1;
+}
+
+static bool can_run(const prf_campaign_layer_t *layer, uint32_t kinds, uint32_t dtypes)
+{
+    return (kinds >> layer->space.kind & 1) && (dtypes >> layer->space.dtype & 1);
+}
+
+/* A model without layers that the file asks for is not to come as a surprise. */
+static void note_left_out(kind_t *kind, const prf_campaign_layer_t *layer)
+{
+    static const char begin[] = "this board cannot run, so its model does not know: ";
+    size_t len = strlen(kind->note);
+    snprintf(kind->note + len, sizeof kind->note - len, "%s%s %s", len ? ", " : begin, prf_layer_kind_name(layer->space.kind),
+             prf_dtype_name(layer->space.dtype));
 }
 
 prf_status_t plan_sweep(prf_engine_t *self, track_t *track, size_t most, prf_error_t *err)
@@ -74,11 +87,13 @@ static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kind
     kind->track_count = 0;
     uint32_t weights = 0;
     for (size_t i = 0; i < c->layer_count; i++)
-        if (selected(&c->layers[i], board, kinds, dtypes)) {
+        if (wanted(&c->layers[i], board) && can_run(&c->layers[i], kinds, dtypes)) {
             kind->tracks[kind->track_count++].layer = &c->layers[i];
             weights += c->layers[i].weight;
+        } else if (wanted(&c->layers[i], board)) {
+            note_left_out(kind, &c->layers[i]);
         }
-    if (kind->track_count == 0)
+    if (weights == 0)
         return prf_fail(
             err, PRF_EUNSUPPORTED,
             "board kind %s runs none of the campaign's layer kinds in their data type: see prfarm boards for what it runs",

@@ -108,6 +108,20 @@ static prf_engine_t *engine_with(unsigned samples)
     return engine_of(text);
 }
 
+Test(engine, layers_that_a_board_cannot_run_are_told)
+{
+    static const char both[] =
+        "campaign: both\nboards: [{kind: array}]\nlayers:\n  - {kind: fc, params: {in: 1..64, out: 1..64}}\n"
+        "  - {kind: softmax, params: {features: 1..64}}\nbudget: {samples: 32}\nvalidation: {layers: 4, repeats: 1}\n";
+    static const world_t nothing_decided;
+    prf_engine_t *e = world_engine(&(world_campaign_t){.text = both, .kinds = 1U << PRF_FC}, &nothing_decided);
+    json_t *summary = prf_engine_summary(e);
+    const char *note = json_string_value(json_object_get(json_array_get(json_object_get(summary, "boards"), 0), "note"));
+    cr_expect_str_eq(note, "this board cannot run, so its model does not know: softmax f32");
+    json_decref(summary);
+    prf_engine_destroy(&e);
+}
+
 Test(engine, a_width_that_nobody_looked_for_is_unknown_not_none)
 {
     world_t w;
