@@ -21,8 +21,8 @@ enum { PRF_BESIDE = 4096 };
 PRF_CHECKED prf_status_t prf_path_beside(char out[PRF_BESIDE], const char *campaign_path, const char *written, prf_error_t *err);
 /* The texts of a network's blocks: a new reference to [text, ...]. */
 json_t *prf_network_texts(const prf_network_t *network);
-/* What a table shows of a block: "conv2d+relu"; and of its leading layer the parameters that are not at their default, as --layer takes
- * them. */
+/* What a table shows of a block: "conv2d+relu"; and of its leading layer the parameters that are not at their default, as --layer
+ * takes them. */
 void prf_network_kind(const prf_block_t *block, char *text, size_t cap);
 void prf_network_params(const prf_layer_t *layer, char *text, size_t cap);
 /* The operators that take time and became no layer: a new reference to [{op, name, treatment}, ...]. */
