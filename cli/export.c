@@ -30,28 +30,30 @@ static prf_status_t written(const source_t *s, prf_error_t *err)
     return ferror(s->sink->out) ? prf_fail_sys(err, errno ? errno : EIO, "writing %s", s->sink->table->rows) : PRF_OK;
 }
 
+/* What pages are of; results are of no kind of board alone. */
+typedef struct {
+    const source_t *source;
+    const char *campaign, *kind;
+} pages_t;
+
+/* prf_page_fn */
+static prf_status_t put_results_page(void *arg, const json_t *page, prf_error_t *err)
+{
+    const pages_t *of = arg;
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(page, "rows"), i, row)
+    {
+        prf_export_put_row(of->source->sink, row);
+    }
+    return written(of->source, err);
+}
+
 static prf_status_t put_results(const source_t *s, prf_error_t *err)
 {
-    json_int_t from = 0;
-    for (;;) {
-        json_t *page, *row, *in = json_pack("{s:I, s:i, s:s?}", "after", from, "limit", PAGE, "campaign", s->campaign);
-        prf_status_t status = prf_farm_call(s->farm, "export", in, 3 * PRF_CALL_MS, &page, err);
-        if (status)
-            return status;
-        size_t i;
-        json_array_foreach(json_object_get(page, "rows"), i, row)
-        {
-            prf_export_put_row(s->sink, row);
-        }
-        const json_t *next = json_object_get(page, "next");
-        json_int_t to = json_integer_value(next);
-        bool more = json_is_integer(next) && to > from;
-        json_decref(page);
-        status = written(s, err);
-        if (status || !more)
-            return status;
-        from = to;
-    }
+    pages_t of = {.source = s};
+    json_t *in = json_pack("{s:i, s:s?}", "limit", PAGE, "campaign", s->campaign);
+    return prf_farm_pages(s->farm, "export", in, 3 * PRF_CALL_MS, put_results_page, &of, err);
 }
 
 /* Of one kind of board in a campaign; `board` is its entry in the summary. */
@@ -72,8 +74,10 @@ static prf_status_t put_sweep(const source_t *s, const char *campaign, const jso
     return written(s, err);
 }
 
-static void put_judged(const source_t *s, const char *campaign, const char *kind, const json_t *page)
+/* prf_page_fn */
+static prf_status_t put_judged_page(void *arg, const json_t *page, prf_error_t *err)
 {
+    const pages_t *of = arg;
     const json_t *version = json_object_get(page, "version");
     size_t i;
     json_t *row;
@@ -82,33 +86,20 @@ static void put_judged(const source_t *s, const char *campaign, const char *kind
         char text[PRF_BLOCK_TEXT];
         snprintf(text, sizeof text, "%s", prf_json_text(row, "layer", ""));
         json_object_del(row, "layer_kind"); /* "layer", as in the other tables */
-        json_object_set_new(row, "campaign", json_string(campaign));
-        json_object_set_new(row, "kind", json_string(kind));
+        json_object_set_new(row, "campaign", json_string(of->campaign));
+        json_object_set_new(row, "kind", json_string(of->kind));
         json_object_set_new(row, "model_version", json_integer_value(version) ? json_deep_copy(version) : json_null());
         prf_export_describe(row, text);
-        prf_export_put_row(s->sink, row);
+        prf_export_put_row(of->source->sink, row);
     }
+    return written(of->source, err);
 }
 
 static prf_status_t put_evaluation(const source_t *s, const char *campaign, const json_t *board, prf_error_t *err)
 {
-    const char *kind = prf_json_text(board, "kind", "?");
-    json_int_t from = 0;
-    for (;;) {
-        json_t *page, *in = json_pack("{s:s, s:s, s:I, s:i}", "campaign", campaign, "kind", kind, "after", from, "limit", PAGE);
-        prf_status_t status = prf_farm_call(s->farm, "evaluation", in, 3 * PRF_CALL_MS, &page, err);
-        if (status)
-            return status;
-        put_judged(s, campaign, kind, page);
-        const json_t *next = json_object_get(page, "next");
-        json_int_t to = json_integer_value(next);
-        bool more = json_is_integer(next) && to > from;
-        json_decref(page);
-        status = written(s, err);
-        if (status || !more)
-            return status;
-        from = to;
-    }
+    pages_t of = {.source = s, .campaign = campaign, .kind = prf_json_text(board, "kind", "?")};
+    json_t *in = json_pack("{s:s, s:s, s:i}", "campaign", campaign, "kind", of.kind, "limit", PAGE);
+    return prf_farm_pages(s->farm, "evaluation", in, 3 * PRF_CALL_MS, put_judged_page, &of, err);
 }
 
 static prf_status_t put_campaign(const source_t *s, const char *campaign, put_board_t *put, prf_error_t *err)

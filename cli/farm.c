@@ -169,25 +169,49 @@ prf_status_t prf_farm_call(prf_farm_t *self, const char *op, json_t *in, unsigne
     return status;
 }
 
-prf_status_t prf_farm_list(prf_farm_t *self, const char *op, json_t *in, const char *rows, json_t **out, prf_error_t *err)
+prf_status_t prf_farm_pages(prf_farm_t *self, const char *op, json_t *in, unsigned timeout_ms, prf_page_fn fn, void *arg,
+                            prf_error_t *err)
 {
     json_int_t after = json_integer_value(json_object_get(in, "after"));
-    json_t *all = json_array(), *page;
+    json_t *page;
     prf_status_t status;
     bool more = true;
-    while (more && !(status = prf_farm_call(self, op, json_incref(in), PRF_CALL_MS, &page, err))) {
-        json_array_extend(all, json_object_get(page, rows));
+    while (more && !(status = prf_farm_call(self, op, json_incref(in), timeout_ms, &page, err))) {
         const json_t *next = json_object_get(page, "next");
         more = json_is_integer(next) && json_integer_value(next) > after;
         after = json_integer_value(next);
         json_object_set_new(in, "after", json_integer(after));
+        status = fn(arg, page, err);
         json_decref(page);
+        if (status)
+            break;
     }
     json_decref(in);
+    return status;
+}
+
+typedef struct {
+    const char *rows;
+    json_t *all;
+} list_t;
+
+/* prf_page_fn */
+static prf_status_t add_page(void *arg, const json_t *page, prf_error_t *err)
+{
+    (void)err;
+    const list_t *list = arg;
+    json_array_extend(list->all, json_object_get(page, list->rows));
+    return PRF_OK;
+}
+
+prf_status_t prf_farm_list(prf_farm_t *self, const char *op, json_t *in, const char *rows, json_t **out, prf_error_t *err)
+{
+    list_t list = {rows, json_array()};
+    prf_status_t status = prf_farm_pages(self, op, in, PRF_CALL_MS, add_page, &list, err);
     if (status)
-        json_decref(all);
+        json_decref(list.all);
     else
-        *out = all;
+        *out = list.all;
     return status;
 }
 

@@ -25,8 +25,12 @@ const char *prf_farm_name(const prf_farm_t *self);
  * Errors: what the coordinator answered, PRF_ETIMEOUT (says whom nobody answered for), PRF_EPEER, PRF_ECANCELLED, PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_farm_call(prf_farm_t *self, const char *op, json_t *in, unsigned timeout_ms, json_t **out,
                                        prf_error_t *err);
-/* All pages of what an op lists: `in` (a reference that is taken) is sent again with "after" where the last page told the next one;
- * *out, a new reference, is the arrays named `rows` in one. Errors: those of prf_farm_call. */
+/* All pages of what an op lists, one at a time: `in` (a reference that is taken) is sent again with "after" where the last page
+ * told the next one. Errors: those of prf_farm_call, and of `fn`, which ends it. */
+typedef prf_status_t (*prf_page_fn)(void *arg, const json_t *page, prf_error_t *err);
+PRF_CHECKED prf_status_t prf_farm_pages(prf_farm_t *self, const char *op, json_t *in, unsigned timeout_ms, prf_page_fn fn,
+                                        void *arg, prf_error_t *err);
+/* The same in one: *out, a new reference, is the arrays named `rows` of all pages. Errors: those of prf_farm_call. */
 PRF_CHECKED prf_status_t prf_farm_list(prf_farm_t *self, const char *op, json_t *in, const char *rows, json_t **out,
                                        prf_error_t *err);
 /* The newest model file of a kind, or `version` if that is above 0: fetched in chunks, its digest checked. Caller frees *data.

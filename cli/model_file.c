@@ -5,21 +5,30 @@
 
 #include "base/file.h"
 
+prf_status_t prf_model_file_decode(prf_model_file_t *out, const void *bytes, size_t len, prf_error_t *err)
+{
+    prf_model_file_t self = {.bytes = len};
+    prf_digest_t digest;
+    prf_digest(&digest, bytes, len);
+    prf_digest_hex(&digest, self.digest);
+    prf_status_t status = prf_model_decode(&self.model, bytes, len, err);
+    if (!status)
+        *out = self;
+    return status;
+}
+
 prf_status_t prf_model_file_open(prf_model_file_t *out, const char *path, prf_error_t *err)
 {
     char *bytes;
-    prf_model_file_t self = {.path = path};
-    prf_status_t status = prf_file_read(path, PRF_MODEL_MAX_BYTES, &bytes, &self.bytes, err);
+    size_t len;
+    prf_status_t status = prf_file_read(path, PRF_MODEL_MAX_BYTES, &bytes, &len, err);
     if (status)
         return status;
-    prf_digest_t digest;
-    prf_digest(&digest, bytes, self.bytes);
-    prf_digest_hex(&digest, self.digest);
-    status = prf_model_decode(&self.model, bytes, self.bytes, err);
+    status = prf_model_file_decode(out, bytes, len, err);
     free(bytes);
     if (status)
         return prf_fail_prefix(err, status, "%s", path);
-    *out = self;
+    out->path = path;
     return PRF_OK;
 }
 

@@ -14,6 +14,8 @@ typedef struct {
     char digest[PRF_DIGEST_HEX];
 } prf_model_file_t;
 
+/* Of a file's bytes, borrowed; the path is left to the caller. Errors: those of prf_model_decode. */
+PRF_CHECKED prf_status_t prf_model_file_decode(prf_model_file_t *out, const void *bytes, size_t len, prf_error_t *err);
 /* Errors: those of prf_file_read and prf_model_decode, with the path in front. */
 PRF_CHECKED prf_status_t prf_model_file_open(prf_model_file_t *out, const char *path, prf_error_t *err);
 void prf_model_file_release(prf_model_file_t *self);

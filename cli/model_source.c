@@ -39,22 +39,19 @@ static prf_status_t fetch(prf_model_source_t *self, const char *text, prf_model_
     char kind[PRF_NAME];
     unsigned version;
     void *bytes;
-    prf_model_file_t file = {.path = text};
+    size_t len;
     if (!parse_kind(text, kind, &version))
         return prf_fail(err, PRF_EUSAGE, "'%.80s': write a version as in cpu@2", text);
     prf_status_t status = open_access(self, err);
     if (!status)
-        status = prf_farm_model(self->access.farm, kind, &version, &bytes, &file.bytes, err);
+        status = prf_farm_model(self->access.farm, kind, &version, &bytes, &len, err);
     if (status)
         return status;
-    prf_digest_t digest;
-    prf_digest(&digest, bytes, file.bytes);
-    prf_digest_hex(&digest, file.digest);
-    status = prf_model_decode(&file.model, bytes, file.bytes, err);
+    status = prf_model_file_decode(out, bytes, len, err);
     free(bytes);
     if (status)
         return prf_fail_prefix(err, status, "model of %s, version %u", kind, version);
-    *out = file;
+    out->path = text;
     return PRF_OK;
 }
 

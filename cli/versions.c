@@ -40,23 +40,6 @@ static void print_versions(const json_t *models)
     prf_table_destroy(&table);
 }
 
-/* All versions, however many replies they come in. */
-static prf_status_t fetch_versions(prf_farm_t *farm, const char *kind, json_t *models, prf_error_t *err)
-{
-    json_int_t after = 0;
-    do {
-        json_t *answer;
-        prf_status_t status =
-            prf_farm_call(farm, "models", json_pack("{s:s, s:I}", "kind", kind, "after", after), PRF_CALL_MS, &answer, err);
-        if (status)
-            return status;
-        json_array_extend(models, json_object_get(answer, "models"));
-        after = json_integer_value(json_object_get(answer, "next"));
-        json_decref(answer);
-    } while (after > 0);
-    return PRF_OK;
-}
-
 static int no_such_kind(const char *kind)
 {
     prf_error_t err = {0};
@@ -72,9 +55,9 @@ int prf_versions_list(const char *kind, const prf_where_t *where, bool json)
     prf_access_t access;
     if (prf_access_open(&access, where, &err))
         return prf_report(&err);
-    json_t *models = json_array();
+    json_t *models = NULL;
     int code = 0;
-    prf_status_t status = fetch_versions(access.farm, kind, models, &err);
+    prf_status_t status = prf_farm_list(access.farm, "models", json_pack("{s:s}", "kind", kind), "models", &models, &err);
     prf_access_close(&access);
     if (status)
         code = prf_report(&err);

@@ -77,13 +77,27 @@ export function makeApi(askToken) {
             }
         }
     }
+
+    function get(op, args = {}, signal = undefined) {
+        const query = new URLSearchParams();
+        for (const [name, value] of Object.entries(args)) if (value !== null && value !== undefined && value !== '') query.set(name, value);
+        const text = query.toString();
+        return call(`/api/v1/${op}${text ? `?${text}` : ''}`, {signal});
+    }
+
     return {
         /* Reads. Arguments that are null, undefined or '' are left out. */
-        get(op, args = {}, signal = undefined) {
-            const query = new URLSearchParams();
-            for (const [name, value] of Object.entries(args)) if (value !== null && value !== undefined && value !== '') query.set(name, value);
-            const text = query.toString();
-            return call(`/api/v1/${op}${text ? `?${text}` : ''}`, {signal});
+        get,
+        /* Reads all pages: the arrays named `rows` in one. */
+        async list(op, args, rows, signal = undefined) {
+            const all = [];
+            let after = null;
+            do {
+                const page = await get(op, {...args, after}, signal);
+                all.push(...page[rows]);
+                after = page.next;
+            } while (after !== null);
+            return all;
         },
         /* Reads with long arguments, and whatever changes something: resolves once the change is committed. */
         post(op, args = {}, signal = undefined) {

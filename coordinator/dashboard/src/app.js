@@ -3,7 +3,7 @@
  * {update(topic, data)?, navigate()?, unmount()?}. navigate() is called when the reader goes to the same page with other ctx.params, by a link or
  * back and forth; without it the page is mounted anew. update comes for each live topic that changed, at most once a frame, and never for one whose last state
  * stood in ctx.live already when the page was mounted: a page shows ctx.live first.
- *   ctx.api        get(op, args), post(op, args): the coordinator's operations; a token is asked for where it takes one
+ *   ctx.api        get(op, args), list(op, args, rows), post(op, args): the coordinator's operations; a token is asked for where it takes one
  *   ctx.live       the last state of each topic: coordinator, fleet, campaigns, models, events; undefined until it came
  *   ctx.params     what the address chooses (URLSearchParams); setParams({name: value or null}, {replace}) changes it
  *   ctx.ask        asks the reader (dialog.js); ctx.toast(text, 'info' | 'error') tells what happened

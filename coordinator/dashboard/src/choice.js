@@ -42,6 +42,21 @@ export async function campaignsOf(ctx, signal) {
 }
 
 /* What is worth asking for a summary again: how much of it is measured and trained. */
-export function progressOf(campaign) {
+function progressOf(campaign) {
     return campaign ? JSON.stringify(campaign.boards.map((board) => [board.kind, board.stage, board.measured, board.model_version, board.samples])) : '';
+}
+
+/* For a page about the chosen campaign: note(campaigns) says what it is shown as of, update(topic, data) has the refresher ask again at most `ms` later once
+ * it has come further. */
+export function followCampaign(choice, refresher, ms) {
+    const progress = (campaigns) => progressOf(campaigns.find((campaign) => campaign.name === choice.get('campaign')));
+    let seen = null;
+    return {
+        note(campaigns) {
+            seen = progress(campaigns);
+        },
+        update(topic, campaigns) {
+            if (topic === 'campaigns' && progress(campaigns) !== seen) refresher.within(ms);
+        },
+    };
 }

@@ -5,23 +5,12 @@ import {coverage, errorBars, historyChart, layerBars, residualChart, samplingCol
 import {el, replace, setAttr, setText} from '../../../../common/web/dom.js';
 import {count, percent} from '../../../../common/web/format.js';
 import {makeTable} from '../../../../common/web/table.js';
-import {campaignsOf, makeChoice, progressOf} from '../choice.js';
+import {campaignsOf, followCampaign, makeChoice} from '../choice.js';
 import {figure} from '../parts.js';
 import {makeRefresher} from '../refresher.js';
 
 const LIVE_MS = 3000;
 const card = (one) => el('div', {class: 'card'}, one.node);
-
-/* All pages of the validation layers. */
-async function evaluationOf(ctx, campaign, kind, signal) {
-    const rows = [];
-    for (let after = 0; after !== null;) {
-        const page = await ctx.api.get('evaluation', {campaign, kind, after}, signal);
-        rows.push(...page.rows);
-        after = page.next;
-    }
-    return rows;
-}
 
 function mount(root, ctx) {
     const choice = makeChoice(ctx, [{id: 'campaign', label: 'Campaign'}, {id: 'kind', label: 'Board'}], () => refresher.now());
@@ -33,8 +22,7 @@ function mount(root, ctx) {
     const content = el('div', {class: 'page', hidden: true},
         el('dl', {class: 'figures'}, [mape, repeated, random, inside].map((one) => one.node)),
         el('div', {class: 'cards'}, card(scatter), card(residuals)), card(kinds), fell, card(all), sampling.node);
-    const refresher = makeRefresher(load);
-    let seen = null;
+    const refresher = makeRefresher(load), follow = followCampaign(choice, refresher, LIVE_MS);
 
     function say(text) {
         setText(none, text);
@@ -48,11 +36,11 @@ function mount(root, ctx) {
             choice.offer('campaign', campaigns.map((campaign) => campaign.name));
             const name = choice.get('campaign');
             if (!name) return say('No campaign yet. Submit one: prfarm submit FILE.yaml');
-            seen = progressOf(campaigns.find((campaign) => campaign.name === name));
+            follow.note(campaigns);
             const {boards} = await ctx.api.get('summary', {campaign: name}, signal);
             choice.offer('kind', boards.map((board) => board.kind));
             const board = boards.find((one) => one.kind === choice.get('kind'));
-            return show(boards, board, await evaluationOf(ctx, name, board.kind, signal));
+            return show(boards, board, await ctx.api.list('evaluation', {campaign: name, kind: board.kind}, 'rows', signal));
         } catch (error) {
             if (error.name === 'AbortError') throw error;
             return say(error.message);
@@ -77,11 +65,7 @@ function mount(root, ctx) {
     replace(root, choice.node, none, content);
     refresher.now();
     return {
-        update(topic, campaigns) {
-            if (topic !== 'campaigns') return;
-            const now = progressOf(campaigns.find((campaign) => campaign.name === choice.get('campaign')));
-            if (now !== seen) refresher.within(LIVE_MS);
-        },
+        update: follow.update,
         navigate: () => refresher.now(),
         unmount() {
             refresher.stop();

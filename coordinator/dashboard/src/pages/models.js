@@ -104,13 +104,7 @@ function mount(root, ctx) {
 
     async function load(signal) {
         try {
-            const models = [];
-            for (let after = 0; after !== null;) {
-                const answer = await ctx.api.get('models', {after: after || null}, signal);
-                models.push(...answer.models);
-                after = answer.next;
-            }
-            all = models;
+            all = await ctx.api.list('models', {}, 'models', signal);
             trouble.hidden = true;
             paint();
         } catch (error) {

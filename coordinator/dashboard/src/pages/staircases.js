@@ -4,7 +4,7 @@
 import {staircaseChart, stepWords} from '../../../../common/web/charts.js';
 import {el, replace, setAttr, setText} from '../../../../common/web/dom.js';
 import {sweepLines} from '../../../../common/web/sweeps.js';
-import {campaignsOf, makeChoice, progressOf} from '../choice.js';
+import {campaignsOf, followCampaign, makeChoice} from '../choice.js';
 import {makeRefresher} from '../refresher.js';
 
 const LIVE_MS = 2000; /* between two looks at a campaign that measures */
@@ -25,8 +25,8 @@ function mount(root, ctx) {
         draw();
     }});
     const found = el('dl', {class: 'facts plain'}), none = el('p', {class: 'lead', hidden: true}), grid = el('div', {class: 'cards', role: 'group', 'aria-label': 'Sweeps'});
-    const refresher = makeRefresher(load);
-    let boards = [], figures = new Map(), seen = null;
+    const refresher = makeRefresher(load), follow = followCampaign(choice, refresher, LIVE_MS);
+    let boards = [], figures = new Map();
 
     choice.node.append(el('label', {class: 'check'}, log, 'logarithmic'));
 
@@ -35,7 +35,7 @@ function mount(root, ctx) {
             const campaigns = await campaignsOf(ctx, signal);
             choice.offer('campaign', campaigns.map((campaign) => campaign.name));
             const name = choice.get('campaign');
-            seen = progressOf(campaigns.find((campaign) => campaign.name === name));
+            follow.note(campaigns);
             boards = name ? (await ctx.api.get('summary', {campaign: name}, signal)).boards : [];
             draw();
         } catch (error) {
@@ -90,11 +90,7 @@ function mount(root, ctx) {
     replace(root, choice.node, found, none, grid);
     refresher.now();
     return {
-        update(topic, campaigns) {
-            if (topic !== 'campaigns') return;
-            const now = progressOf(campaigns.find((campaign) => campaign.name === choice.get('campaign')));
-            if (now !== seen) refresher.within(LIVE_MS);
-        },
+        update: follow.update,
         navigate: () => refresher.now(),
         unmount() {
             refresher.stop();
