@@ -114,7 +114,7 @@ void prf_gauss_predict(const prf_gauss_t *self, const float *features, double *m
         }
     }
     *mean = self->mean + sum;
-    *spread = self->amplitude * sqrt(1 - nearest * nearest);
+    *spread = self->amplitude * sqrt(fmax(0, 1 - nearest * nearest)); /* rounding takes likeness above 1 */
 }
 
 /* --- linear algebra --------------------------------------------------------------------------------------------------- */
@@ -344,7 +344,8 @@ static void conclude(prf_gauss_kernel_t *kernel, const double *theta, double dev
     }
     kernel->count = kept;
     kernel->amplitude = deviation * exp(theta[count]);
-    kernel->noise = deviation * hypot(exp(theta[count + 1]), LEAST_NOISE);
+    /* Not hypot(), of which the libraries of two processors answer with other last bits. */
+    kernel->noise = deviation * sqrt(exp(2 * theta[count + 1]) + LEAST_NOISE * LEAST_NOISE);
 }
 
 static prf_status_t ascend_on(double *theta, const double *z, size_t rows, uint32_t count, const double *target, size_t most,

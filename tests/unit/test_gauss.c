@@ -36,6 +36,23 @@ Test(gauss, two_layers_are_answered_as_the_closed_form_says)
     prf_gauss_release(&g);
 }
 
+/* 1e-8 away rounding makes a layer more like the measured one than itself: an interval without a number came of it. */
+Test(gauss, a_layer_next_to_a_measured_one_has_an_interval)
+{
+    prf_gauss_kernel_t kernel = {.count = 1, .inputs = {{0, 0, 1}}, .amplitude = 2, .noise = 0.5};
+    const float x[] = {0, 1};
+    const double y[] = {1, 3};
+    prf_gauss_t g;
+    prf_error_t err = {0};
+    cr_assert_eq(prf_gauss_fit(&g, &kernel, x, 2, 1, y, &err), PRF_OK, "%s", err.text);
+    for (float away = 1e-9F; away < 1e-6F; away *= 1.001F) {
+        double spread;
+        predict(&g, &away, &spread);
+        cr_assert(spread >= 0 && spread < 1e-3, "%g away: %g", (double)away, spread);
+    }
+    prf_gauss_release(&g);
+}
+
 enum { ROWS = 150, UNSEEN = 200, FEATURES = 8 };
 typedef struct {
     float x[ROWS + UNSEEN][FEATURES];
