@@ -28,7 +28,7 @@ static const prf_usage_t usage = {
     .synopsis = "FILE.yaml [--once | --dry-run]",
     .purpose = "Keeps as many workers allocated by Slurm as there is work for.",
     .text = "The file tells the farm and, for each kind of board, what Slurm is asked for and which worker is\n"
-            "started there; docs/howto/slurm.md explains it, docs/examples/slurm.yaml is one. Each round\n"
+            "started there; docs/howto/slurm.md explains it, deploy/slurm/fleet.yaml is one. Each round\n"
             "asks the coordinator how much work waits and Slurm which of this fleet's jobs there are, then\n"
             "submits what is missing or takes back what has not begun. Workers without work end by\n"
             "themselves; one that measures is never ended. Look at the scripts first, then let it run:\n\n"

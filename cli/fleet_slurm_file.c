@@ -80,7 +80,7 @@ static prf_status_t read_fields(const field_t *fields, void *out, const prf_yaml
         const prf_yaml_node_t *node = prf_yaml_get(map, f->key);
         char *member = (char *)out + f->offset;
         if (!node && f->required)
-            return prf_yaml_fail(map, err, PRF_EINVAL, "'%s' is missing: give it, as docs/examples/slurm.yaml does", f->key);
+            return prf_yaml_fail(map, err, PRF_EINVAL, "'%s' is missing: give it, as deploy/slurm/fleet.yaml does", f->key);
         if (!node)
             continue;
         prf_status_t status;

@@ -617,6 +617,7 @@ prf_status_t prf_agent_run(const prf_agent_options_t *options, prf_error_t *err)
     self->lock = -1;
     prf_backoff_init(&self->backoff, prf_clock_mono_ns() ^ prf_rng_stream(options->serve.board), FIRST_HELLO_MS, LAST_HELLO_MS);
     self->heartbeat_ms = DEFAULT_HEARTBEAT_MS;
+    self->worked_ms = prf_clock_mono_ms();
     prf_status_t status = set_up(self, err);
     if (!status)
         status = prf_loop_run(self->loop, err);
