@@ -130,8 +130,10 @@ static prf_status_t add_option(prf_slurm_kind_t *kind, const char *key, const pr
 
 static prf_status_t read_options(prf_slurm_kind_t *kind, const prf_yaml_node_t *map, prf_error_t *err)
 {
-    prf_status_t status = map ? prf_yaml_expect(map, PRF_YAML_MAP, "options", err) : PRF_OK;
-    for (const prf_yaml_node_t *value = prf_yaml_first(map); !status && map && value; value = prf_yaml_next(value)) {
+    if (!map)
+        return PRF_OK;
+    prf_status_t status = prf_yaml_expect(map, PRF_YAML_MAP, "options", err);
+    for (const prf_yaml_node_t *value = prf_yaml_first(map); !status && value; value = prf_yaml_next(value)) {
         const char *key = prf_yaml_key(value);
         if (prf_name_check("an option's name", key, err))
             return prf_yaml_fail_prefix(value, err, PRF_EINVAL);
@@ -185,11 +187,14 @@ static prf_status_t read_all(prf_slurm_file_t *file, prf_error_t *err)
     if (!status && !file->key != !file->server)
         status =
             prf_yaml_fail(root, err, PRF_EINVAL, "'key' and 'server' belong together: give both, or none for a farm without keys");
-    if (!status && prf_yaml_count(kinds) == 0)
+    if (!status && !kinds)
         status = prf_yaml_fail(root, err, PRF_EINVAL, "'kinds' is missing: list the kinds of boards that Slurm has");
     if (!status)
         status = prf_yaml_expect(kinds, PRF_YAML_LIST, "kinds", err);
-    for (const prf_yaml_node_t *map = prf_yaml_first(kinds); !status && map; map = prf_yaml_next(map))
+    if (!status && prf_yaml_count(kinds) == 0)
+        status = prf_yaml_fail(kinds, err, PRF_EINVAL, "kinds: nothing is in it: list the kinds of boards that Slurm has");
+    const prf_yaml_node_t *map = status ? NULL : prf_yaml_first(kinds);
+    for (; !status && map; map = prf_yaml_next(map))
         status = read_kind(file, map, err);
     return status;
 }
