@@ -7,6 +7,7 @@
 
 static const prf_command_t fleet_commands[] = {
     {"slurm", "keep as many workers allocated by Slurm as there is work for", prf_cmd_fleet_slurm},
+    {"ssh", "install, start, update and check workers on a list of hosts, over ssh", prf_cmd_fleet_ssh},
     {NULL, NULL, NULL},
 };
 
@@ -15,7 +16,8 @@ static const prf_usage_t usage = {
     .synopsis = "COMMAND [ARGUMENTS]",
     .purpose = "Starts and ends workers on machines that something else manages.",
     .text = "A coordinator takes whatever workers come. These commands bring them, and let them go:\n\n"
-            "  prfarm fleet slurm fleet.yaml        as many as there is work for, as jobs of Slurm\n\n"
+            "  prfarm fleet slurm fleet.yaml        as many as there is work for, as jobs of Slurm\n"
+            "  prfarm fleet ssh boards.yaml         on a list of hosts, over ssh\n\n"
             "'prfarm fleet COMMAND --help' explains each.\n",
     .most = 1,
 };

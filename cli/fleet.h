@@ -4,5 +4,6 @@
 #define PRF_CLI_FLEET_H
 
 int prf_cmd_fleet_slurm(int argc, char **argv);
+int prf_cmd_fleet_ssh(int argc, char **argv);
 
 #endif

@@ -108,6 +108,10 @@ static prf_status_t run(run_t *self, prf_error_t *err)
     sigaction(SIGPIPE, &before, NULL);
     if (!status)
         status = await_end(self, &wait_status, err);
+    if (!status && WIFEXITED(wait_status) && self->spec->exit_code) {
+        *self->spec->exit_code = WEXITSTATUS(wait_status);
+        return PRF_OK;
+    }
     if (status || (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0))
         return status;
     char how[80];

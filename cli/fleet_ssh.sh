@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+# fleet_ssh.sh - what `prfarm fleet ssh` has a host's shell do (any POSIX sh, no root). It comes in over standard input, behind what is
+# particular to the host (fleet_ssh_talk.c): ACTION (look, apply, stop), FLEET, NAME, BOARDS, RELEASE, LAUNCH, KILOBYTES, and functions
+# that print what is to be written: payload (a compressed tar), key, server, board NAME.
+#
+# What comes of it is told in lines that begin with "prfarm:"; whatever else a host prints is not for us. Everything lies in one folder:
+#   current -> releases/DIGEST   the worker, and libraries beside it
+#   host.key server.pub          for its owner only
+#   BOARD.sh BOARD.log BOARD.pid how a board's worker is started, what it says, its process group
+#   BOARD/                       the worker's state: results that were not handed over outlive everything here
+#   launch                       digest of how the boards are started
+umask 077
+dir=$HOME/.prfarm/$FLEET/$NAME
+
+tell() { printf 'prfarm: %s\n' "$*"; }
+give_up() { # STATE DETAIL
+    tell "failed $*"
+    exit 0
+}
+
+program() { # the worker of a release, however it was packed
+    for file in "$1/prfarm-worker" "$1/usr/bin/prfarm-worker"; do
+        [ ! -x "$file" ] || { printf '%s' "$file"; return; }
+    done
+}
+version() { LD_LIBRARY_PATH="$1/lib" "$(program "$1")" --version 2>&1 | tail -n 1; }
+
+# Process numbers come again: it is ours if it runs our script.
+runs() { # BOARD
+    pid=$(cat "$dir/$1.pid" 2>/dev/null) && [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF " $dir/$1.sh"
+}
+
+look() {
+    tell "arch $(uname -m)"
+    [ -d "$dir" ] || return 0
+    [ ! -e "$dir/current" ] || tell "release $(readlink "$dir/current" | sed 's|.*/||') $(version "$dir/current")"
+    [ ! -e "$dir/launch" ] || tell "launch $(cat "$dir/launch")"
+    for board in $BOARDS; do
+        if runs "$board"; then tell "running $board"; fi
+    done
+}
+
+install_release() {
+    [ -d "$dir/releases/$RELEASE" ] && return
+    free=$(df -Pk "$dir" | awk 'NR == 2 {print $4}')
+    [ "${free:-0}" -ge "$KILOBYTES" ] || give_up no-space "$free kB are free in $dir, $KILOBYTES are needed"
+    rm -rf "$dir/new"
+    mkdir -p "$dir/new" "$dir/releases" || give_up no-space "$dir cannot be written"
+    payload | tar -xzf - -C "$dir/new" || give_up no-space "the worker cannot be unpacked in $dir"
+    found=$(version "$dir/new")
+    case "$found" in
+    prfarm-worker\ *) ;;
+    *) give_up missing-library "$found" ;;
+    esac
+    mv "$dir/new" "$dir/releases/$RELEASE"
+}
+
+stop_all() {
+    for file in "$dir"/*.pid; do
+        board=${file##*/}
+        board=${board%.pid}
+        if runs "$board"; then
+            kill -s TERM -- "-$pid"
+            tries=0
+            while runs "$board" && [ $tries -lt 100 ]; do
+                sleep 0.2
+                tries=$((tries + 1))
+            done
+            if runs "$board"; then kill -s KILL -- "-$pid"; fi
+        fi
+        [ ! -e "$file" ] || rm -f "$file"
+    done
+}
+
+# Boards start again with the machine where there is a crontab for it.
+at_boot() { # yes or no
+    command -v crontab >/dev/null 2>&1 || return 0
+    {
+        crontab -l 2>/dev/null | grep -vF "$dir/start"
+        [ "$1" = no ] || printf '@reboot sh %s/start\n' "$dir"
+    } | crontab - 2>/dev/null
+}
+
+write_all() {
+    rm -f "$dir"/*.sh
+    key >"$dir/host.key"
+    server >"$dir/server.pub"
+    for board in $BOARDS; do board "$board" >"$dir/$board.sh"; done
+    cat >"$dir/start" <<START
+# Starts the boards; made by prfarm fleet ssh.
+for script in "$dir"/*.sh; do
+    log=\${script%.sh}.log
+    [ ! -e "\$log" ] || mv "\$log" "\$log.1"
+    setsid sh "\$script" >"\$log" 2>&1 </dev/null &
+done
+START
+}
+
+await_ready() { # BOARD; the last line of its log says why not
+    tries=0
+    until grep -q '^ready ' "$dir/$1.log" 2>/dev/null; do
+        [ $tries -lt 75 ] || give_up not-joined "$1: $(tail -n 1 "$dir/$1.log" | cut -c 1-300)"
+        tries=$((tries + 1))
+        sleep 0.2
+    done
+}
+
+apply() {
+    mkdir -p "$dir" || give_up no-space "$dir cannot be made"
+    install_release
+    stop_all
+    write_all
+    rm -f "$dir/current"
+    ln -s "releases/$RELEASE" "$dir/current"
+    for old in "$dir"/releases/*; do [ "${old##*/}" = "$RELEASE" ] || rm -rf "$old"; done
+    printf '%s' "$LAUNCH" >"$dir/launch"
+    sh "$dir/start"
+    at_boot yes
+    for board in $BOARDS; do await_ready "$board"; done
+}
+
+stop() {
+    [ -d "$dir" ] || return 0
+    at_boot no
+    stop_all
+}
+
+[ -n "${HOME-}" ] || give_up failed "there is no home folder"
+[ "$ACTION" = look ] || "$ACTION"
+look
+tell end
