@@ -188,12 +188,15 @@ static void take_failure(prf_ssh_answer_t *out, const char *told)
 /* A line behind "prfarm: ". */
 static void take_line(prf_ssh_answer_t *out, const char *line)
 {
-    char version[sizeof out->version + sizeof "prfarm-worker "] = "";
+    char release[PRF_DIGEST_HEX], version[40];
+    prf_digest_t digest;
     if (strncmp(line, "arch ", 5) == 0)
         prf_printable_copy(out->uname, sizeof out->uname, line + 5);
     else if (strncmp(line, "release ", 8) == 0) {
-        if (sscanf(line + 8, "%32s prfarm-worker %39s", out->release, version) == 2)
-            prf_printable_copy(out->version, sizeof out->version, version);
+        if (sscanf(line + 8, "%32s prfarm-worker %39s", release, version) != 2 || !prf_digest_parse(&digest, release))
+            return;
+        memcpy(out->release, release, sizeof release);
+        prf_printable_copy(out->version, sizeof out->version, version);
     } else if (strncmp(line, "launch ", 7) == 0)
         prf_printable_copy(out->launch, sizeof out->launch, line + 7);
     else if (strncmp(line, "running ", 8) == 0)
@@ -216,11 +219,11 @@ static bool take_lines(prf_ssh_answer_t *out, char *text)
     return end || out->failure;
 }
 
-/* The last line with something in it. */
+/* The last line with something in it, without the full stop that a remedy comes behind. */
 static const char *last_line(char *text)
 {
     size_t len = strlen(text);
-    while (len && isspace((unsigned char)text[len - 1]))
+    while (len && (isspace((unsigned char)text[len - 1]) || text[len - 1] == '.'))
         text[--len] = '\0';
     const char *line = strrchr(text, '\n');
     return line ? line + 1 : text;

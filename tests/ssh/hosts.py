@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """hosts - machines that are reached by ssh: a network namespace each at one bridge, with a real sshd that has a host key of its own, and
-in a mount namespace a home, a passwd and a shadow of its own, so that an ordinary user logs in there who is nobody on this machine.
+in a mount namespace a home, a passwd and a shadow of its own, so that an ordinary user logs in there who is nobody on this machine, and a crontab(1), which
+keeps the user's table in a file and never runs anything.
 
 To be used in namespaces of its own (enter), which take everything along when they end: whatever was started there, however detached."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,12 @@ UsePAM no
 StrictModes no
 PasswordAuthentication no
 PrintMotd no
+"""
+CRONTAB = """#!/bin/sh
+case "$1" in
+-l) cat ~/crontab ;;
+-) cat >~/crontab.new && mv ~/crontab.new ~/crontab ;;
+esac
 """
 
 
@@ -70,6 +78,9 @@ class Host:
         (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder))
         for file, line in (("passwd", f"{USER}:x:{UID}:{UID}::/home/{USER}:/bin/sh\n"), ("shadow", f"{USER}:*:19000::::::\n")):
             (self.folder / file).write_text(pathlib.Path("/etc", file).read_text() + line)
+        (self.folder / "local").mkdir()
+        (self.folder / "local" / "crontab").write_text(CRONTAB)
+        (self.folder / "local" / "crontab").chmod(0o755)
         self._plug_in(number)
         self.sshd = None
         self.start()
@@ -86,7 +97,7 @@ class Host:
     def start(self, more=":"):
         """The ssh daemon, with what else is to be mounted in its namespace."""
         mounts = "; ".join(f"mount --bind {self.folder}/{what} {where}"
-                           for what, where in (("home", "/home"), ("passwd", "/etc/passwd"), ("shadow", "/etc/shadow")))
+                           for what, where in (("home", "/home"), ("passwd", "/etc/passwd"), ("shadow", "/etc/shadow"), ("local", "/usr/local/bin")))
         self.sshd = subprocess.Popen(["ip", "netns", "exec", self.name, "unshare", "--mount", "sh", "-ec",
                                       f"{mounts}; {more}; exec /usr/sbin/sshd -D -e -f {self.folder}/sshd_config"],
                                      stderr=open(self.folder / "sshd.log", "a"))
@@ -98,6 +109,13 @@ class Host:
 
     def pull_plug(self, pulled=True):
         run("ip", "link", "set", self.port, "down" if pulled else "up")
+
+    def end_all(self):
+        """All workers end at once, as when the machine goes down. Returns what the user's crontab has for when it is up again."""
+        while self.workers():
+            for pid in self.workers():
+                os.killpg(os.getpgid(pid), 9)
+        return re.search(r"^@reboot (.*)$", (self.home / "crontab").read_text(), re.M).group(1)
 
     def known(self):
         kind, key = (self.folder / "host_key.pub").read_text().split()[:2]
