@@ -192,17 +192,30 @@ static prf_status_t read_all(prf_ssh_file_t *file, prf_error_t *err)
     return status;
 }
 
-prf_status_t prf_ssh_file_read(prf_ssh_file_t *out, const char *path, prf_error_t *err)
+/* Takes the document over. */
+static prf_status_t take(prf_ssh_file_t *out, prf_yaml_t *document, const char *path, prf_error_t *err)
 {
-    prf_ssh_file_t file = {.path = path, .keys = "keys"};
-    prf_status_t status = prf_yaml_open_file(&file.document, path, PRF_SSH_FILE_BYTES, err);
-    if (!status)
-        status = read_all(&file, err);
+    prf_ssh_file_t file = {.document = document, .path = path, .keys = "keys"};
+    prf_status_t status = read_all(&file, err);
     if (status)
         prf_ssh_file_release(&file);
     else
         *out = file;
     return status;
+}
+
+prf_status_t prf_ssh_file_parse(prf_ssh_file_t *out, const char *text, const char *name, prf_error_t *err)
+{
+    prf_yaml_t *document;
+    prf_status_t status = prf_yaml_open(&document, text, strlen(text), name, err);
+    return status ? status : take(out, document, name, err);
+}
+
+prf_status_t prf_ssh_file_read(prf_ssh_file_t *out, const char *path, prf_error_t *err)
+{
+    prf_yaml_t *document;
+    prf_status_t status = prf_yaml_open_file(&document, path, PRF_SSH_FILE_BYTES, err);
+    return status ? status : take(out, document, path, err);
 }
 
 void prf_ssh_file_release(prf_ssh_file_t *self)

@@ -39,6 +39,8 @@ typedef struct {
 /* On failure *out is untouched. `path` is borrowed as long as *out is used. Errors: those of prf_yaml_open_file, PRF_EINVAL; all
  * with file and line. */
 PRF_CHECKED prf_status_t prf_ssh_file_read(prf_ssh_file_t *out, const char *path, prf_error_t *err);
+/* The same from a text; `name` stands for the path. */
+PRF_CHECKED prf_status_t prf_ssh_file_parse(prf_ssh_file_t *out, const char *text, const char *name, prf_error_t *err);
 void prf_ssh_file_release(prf_ssh_file_t *self);
 /* A path of the file as this process may use it: what begins with neither '/' nor '~' is beside the file. */
 PRF_CHECKED prf_status_t prf_ssh_path(const prf_ssh_file_t *self, const char *path, char out[PATH_MAX], prf_error_t *err);
