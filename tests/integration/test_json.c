@@ -195,6 +195,9 @@ static void without_a_farm(void)
     TOLD("measure", "measure", NET, "--board", "z", "--backend", "sim", "--option", "board=zcu102");
     TOLD("compare", "compare", NET, "--model", model, "--model", model);
     TOLD("diff", "diff", model, model, "--network", NET);
+    TOLD("fleet ssh", "fleet", "ssh",
+         program_file("boards.yaml", "fleet: lab\nfarm: tcp://10.0.0.1:7700\nfrom: .\n"
+                                     "hosts: [{host: 127.0.0.1, port: 1, kind: npu, backend: sim}]\n"));
     TOLD("model show", "model", "show", model);
     TOLD("model explain", "model", "explain", model);
     TOLD("model list", "model", "list", "--dir", out);
@@ -273,6 +276,7 @@ Test(json, every_command_that_prints_json_is_documented)
             documented =
                 documented || (strncmp(rows[i].section, name, strlen(name)) == 0 && strchr(" ", rows[i].section[strlen(name)]));
         bool prints = strstr(prf_text_get(&help.out), "--json") && strcmp(name, "watch") != 0; /* that is the summary, as of run */
+        prints = prints || strcmp(name, "fleet") == 0;                                         /* those below it do */
         cr_expect_eq(documented, prints, "prfarm %s is %s in json.md", name, documented ? "needless" : "missing");
         program_release(&help);
     }

@@ -3,6 +3,8 @@
 in a mount namespace a home, a passwd and a shadow of its own, so that an ordinary user logs in there who is nobody on this machine, and a crontab(1), which
 keeps the user's table in a file and never runs anything.
 
+sshd that is not installed is unpacked from Debian's package into build/tools: installing it would start a server on this machine.
+
 To be used in namespaces of its own (enter), which take everything along when they end: whatever was started there, however detached."""
 import os
 import pathlib
@@ -10,9 +12,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
+TOOLS = pathlib.Path(__file__).resolve().parents[2] / "build" / "tools"
 USER, UID, HERE = "board", 4711, "10.79.0.1"
-PROGRAMS = ("sshd", "ssh", "ssh-keygen", "ip", "unshare", "setpriv")
+PROGRAMS = ("ssh", "ssh-keygen", "ip", "unshare", "setpriv")
 SSHD = """
 Port 22
 HostKey {folder}/host_key
@@ -30,11 +34,30 @@ esac
 """
 
 
+def sshd():
+    """The ssh daemon, unpacked if need be; None where it is not to be had."""
+    installed = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if installed:
+        return installed
+    program = TOOLS / "sshd/usr/sbin/sshd"
+    if not program.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            if not shutil.which("apt-get") or subprocess.run(["apt-get", "download", "-q", "openssh-server"], cwd=folder,
+                                                             capture_output=True).returncode:
+                return None
+            TOOLS.mkdir(parents=True, exist_ok=True)
+            package = next(pathlib.Path(folder).glob("openssh-server_*.deb"))
+            subprocess.run(["dpkg-deb", "--extract", package, TOOLS / "sshd"], check=True)
+    return program
+
+
 def missing():
     """What this machine lacks, as a sentence; empty: nothing."""
     lacking = [p for p in PROGRAMS if not shutil.which(p, path=os.environ["PATH"] + ":/usr/sbin:/sbin")]
     if lacking:
         return f"{', '.join(lacking)} not found: deploy/setup --tests"
+    if not sshd():
+        return "there is no sshd, and apt-get did not bring Debian's package openssh-server"
     if os.geteuid() != 0:
         return "needs root, hosts are namespaces"
     if subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], capture_output=True).returncode:
@@ -77,7 +100,9 @@ class Host:
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / "host_key")
         (self.folder / "sshd_config").write_text(SSHD.format(folder=self.folder))
         for file, line in (("passwd", f"{USER}:x:{UID}:{UID}::/home/{USER}:/bin/sh\n"), ("shadow", f"{USER}:*:19000::::::\n")):
-            (self.folder / file).write_text(pathlib.Path("/etc", file).read_text() + line)
+            daemon = "sshd:x:4712:65534::/run/sshd:/usr/sbin/nologin\n" if file == "passwd" else "sshd:*:19000::::::\n"
+            others = [entry for entry in pathlib.Path("/etc", file).read_text().splitlines(True) if not entry.startswith("sshd:")]
+            (self.folder / file).write_text("".join(others) + daemon + line)
         (self.folder / "local").mkdir()
         (self.folder / "local" / "crontab").write_text(CRONTAB)
         (self.folder / "local" / "crontab").chmod(0o755)
@@ -99,7 +124,7 @@ class Host:
         mounts = "; ".join(f"mount --bind {self.folder}/{what} {where}"
                            for what, where in (("home", "/home"), ("passwd", "/etc/passwd"), ("shadow", "/etc/shadow"), ("local", "/usr/local/bin")))
         self.sshd = subprocess.Popen(["ip", "netns", "exec", self.name, "unshare", "--mount", "sh", "-ec",
-                                      f"{mounts}; {more}; exec /usr/sbin/sshd -D -e -f {self.folder}/sshd_config"],
+                                      f"{mounts}; {more}; exec {sshd()} -D -e -f {self.folder}/sshd_config"],
                                      stderr=open(self.folder / "sshd.log", "a"))
 
     def restart(self, more=":"):
