@@ -67,7 +67,10 @@ static prf_status_t ask_coordinator(round_t *self, prf_error_t *err)
     prf_status_t failed = prf_farm_call(self->control->farm, "status", NULL, PRF_CALL_MS, &status, err);
     if (!failed)
         failed = prf_farm_call(self->control->farm, "fleet", NULL, PRF_CALL_MS, &fleet, err);
-    json_array_foreach(failed ? NULL : json_object_get(status, "campaigns"), i, item) take_campaign(self, item);
+    json_array_foreach(failed ? NULL : json_object_get(status, "campaigns"), i, item)
+    {
+        take_campaign(self, item);
+    }
     json_array_foreach(failed ? NULL : json_object_get(fleet, "kinds"), i, item)
     {
         size_t k = find_kind(self->control->file, prf_json_text(item, "kind", ""));

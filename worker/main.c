@@ -173,8 +173,10 @@ static prf_status_t check_names(const args_t *args, prf_error_t *err)
 static prf_status_t run(const args_t *args, prf_error_t *err)
 {
     char program[PATH_MAX], state[PATH_MAX];
-    prf_agent_options_t options = {.program = program, .state_dir = args->state, .credit = (unsigned)args->credit,
-                                     .idle_exit_ms = (uint64_t)(args->idle_exit_s * 1000)};
+    prf_agent_options_t options = {.program = program,
+                                   .state_dir = args->state,
+                                   .credit = (unsigned)args->credit,
+                                   .idle_exit_ms = (uint64_t)(args->idle_exit_s * 1000)};
     options.serve = (prf_serve_t){args->backend, args->options.items, args->options.count, args->board, args->kind};
     prf_process_sibling("prfarm-worker", program, sizeof program);
     prf_status_t status = prf_endpoints_parse(&options.farm, prf_farm_or_default(args->farm), err);
