@@ -3,7 +3,7 @@
 """An exec board that says that it is this machine's own processor and builds networks, for tests.
 
 It keeps a diary of what it is asked, one "TIME PROCESS OPERATION ID" a line, in the file that HOST_BOARD_DIARY names; "+" behind
-it when it has answered. A layer with in = 13 is never answered. A network takes NETWORK_NS, and only a whole tcresnet8 is one.
+it when it is about to answer. A layer with in = 13 is never answered. A network takes NETWORK_NS, and only a whole tcresnet8 is one.
 """
 import json
 import os
@@ -51,8 +51,9 @@ def main():
     for line in sys.stdin:
         ask = json.loads(line)
         note(ask, "")
-        print(json.dumps({"ok": True, **answer(ask, kernels)}), flush=True)
+        said = json.dumps({"ok": True, **answer(ask, kernels)})
         note(ask, "+")
+        print(said, flush=True)
 
 
 main()
