@@ -114,7 +114,10 @@ static void add_ids(prf_text_t *line, const char *what, const json_t *ids)
     json_t *id;
     if (json_array_size(ids))
         prf_text_add(line, "; %s", what);
-    json_array_foreach(ids, i, id) prf_text_add(line, " %" JSON_INTEGER_FORMAT, json_integer_value(id));
+    json_array_foreach(ids, i, id)
+    {
+        prf_text_add(line, " %" JSON_INTEGER_FORMAT, json_integer_value(id));
+    }
 }
 
 static char *line_of(const json_t *kind, bool dry)
@@ -179,7 +182,11 @@ static bool refused(const json_t *round)
 {
     size_t k;
     json_t *kind;
-    json_array_foreach(json_object_get(round, "kinds"), k, kind) if (*prf_json_text(kind, "error", "")) return true;
+    json_array_foreach(json_object_get(round, "kinds"), k, kind)
+    {
+        if (*prf_json_text(kind, "error", ""))
+            return true;
+    }
     return false;
 }
 

@@ -50,6 +50,16 @@ static void take_campaign(round_t *self, const json_t *campaign)
     }
 }
 
+/* The farm is named by the file here, not by options. */
+static prf_status_t fail_farm(const round_t *self, prf_status_t status, prf_error_t *err)
+{
+    if (status == PRF_ETIMEOUT)
+        return prf_fail(err, status,
+                        "no coordinator answered at %.200s: look whether it runs, and whether 'farm' in the file is right",
+                        prf_farm_name(self->control->farm));
+    return status == PRF_EDENIED ? prf_fail_remedy(err, status, "'server' is what the file says") : status;
+}
+
 static prf_status_t ask_coordinator(round_t *self, prf_error_t *err)
 {
     json_t *status = NULL, *fleet = NULL, *item;
@@ -57,7 +67,10 @@ static prf_status_t ask_coordinator(round_t *self, prf_error_t *err)
     prf_status_t failed = prf_farm_call(self->control->farm, "status", NULL, PRF_CALL_MS, &status, err);
     if (!failed)
         failed = prf_farm_call(self->control->farm, "fleet", NULL, PRF_CALL_MS, &fleet, err);
-    json_array_foreach(failed ? NULL : json_object_get(status, "campaigns"), i, item) take_campaign(self, item);
+    json_array_foreach(failed ? NULL : json_object_get(status, "campaigns"), i, item)
+    {
+        take_campaign(self, item);
+    }
     json_array_foreach(failed ? NULL : json_object_get(fleet, "kinds"), i, item)
     {
         size_t k = find_kind(self->control->file, prf_json_text(item, "kind", ""));
@@ -68,7 +81,7 @@ static prf_status_t ask_coordinator(round_t *self, prf_error_t *err)
     }
     json_decref(status);
     json_decref(fleet);
-    return failed;
+    return fail_farm(self, failed, err);
 }
 
 static int compare_ids(const void *a, const void *b)

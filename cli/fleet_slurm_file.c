@@ -166,7 +166,7 @@ static prf_status_t read_kind(prf_slurm_file_t *file, const prf_yaml_node_t *map
     if (kind->signal_seconds >= 60 * kind->time_limit_minutes)
         return prf_yaml_fail(map, err, PRF_EINVAL,
                              "signal_seconds: %lld leaves no time of time_limit_minutes: use less than %lld, or a longer limit",
-                             (long long)kind->signal_seconds, (long long)(60 * kind->time_limit_minutes));
+                             (long long)kind->signal_seconds, 60LL * kind->time_limit_minutes);
     for (size_t i = 0; i < file->count; i++)
         if (strcmp(file->kinds[i].kind, kind->kind) == 0)
             return prf_yaml_fail(prf_yaml_get(map, "kind"), err, PRF_EINVAL,

@@ -42,8 +42,7 @@ static void settings(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind,
     setting(out, "mem", kind->memory);
     prf_text_add(out, "#SBATCH --nodes=1\n#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=%lld\n#SBATCH --time=%lld\n",
                  (long long)kind->cpus, (long long)kind->time_limit_minutes);
-    prf_text_add(out, "#SBATCH --signal=B:TERM@%lld\n#SBATCH --no-requeue\n#SBATCH --open-mode=append\n",
-                 (long long)kind->signal_seconds);
+    prf_text_add(out, "#SBATCH --signal=B:TERM@%lld\n#SBATCH --no-requeue\n", (long long)kind->signal_seconds);
     if (file->log)
         prf_text_add(out, "#SBATCH --output=%s/%%j.log\n", file->log);
     else

@@ -529,6 +529,17 @@ Test(worker, idle_exit_ends_it_when_it_had_nothing_to_do_for_so_long)
     says("there was nothing to do");
 }
 
+Test(worker, idle_exit_leaves_a_worker_its_time_from_the_start)
+{
+    uint64_t begin = prf_clock_mono_ms();
+    START(SIM, "--idle-exit", "2");
+    welcome(1);
+    prf_frame_t goodbye = expect(PRF_FRAME_GOODBYE);
+    prf_frame_release(&goodbye);
+    cr_expect_geq(prf_clock_mono_ms() - begin, 2000);
+    cr_assert_eq(exit_code(), 0);
+}
+
 /* The worker's children, as SIGTERM to all of a Slurm job's processes meets them. */
 static void signal_children(int number)
 {

@@ -101,7 +101,7 @@ class Cluster:
         os.chmod(self.folder, 0o755)
         for name in ("ctld", *(f"spool.{n}" for n in self.nodes)):
             (self.folder / name).mkdir()
-        self.conf.write_text(CONFIG.format(host=socket.gethostname(), folder=self.folder, ctld_port=ports[0],
+        self.conf.write_text(CONFIG.format(host=socket.gethostname().split(".")[0], folder=self.folder, ctld_port=ports[0],
                                            ports=f"{ports[1]}-{ports[3]}", slurmd_timeout=slurmd_timeout))
         (self.folder / "gres.conf").write_text("NodeName=n[1-3] Name=board Type=npu Count=1\n")
         (self.folder / "cgroup.conf").write_text("")

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/command.h"
 #include "fleet_slurm_queue.h"
@@ -125,7 +126,7 @@ Test(fleet_slurm, bash_hands_the_worker_its_words_and_a_place_of_its_own)
     cr_assert_not_null(worker);
     fputs("#!/bin/bash\nprintf '%s|' \"$@\"\n[ -z \"${INNER-}\" ] || INNER= bash -c \"$INNER\"\n", worker);
     fclose(worker);
-    cr_assert_eq(system("chmod +x /tmp/prf-fleet-*/worker"), 0);
+    cr_assert_eq(chmod(path, 0755), 0);
     snprintf(yaml, sizeof yaml,
              "fleet: lab\nfarm: tcp://10.0.0.1:7700\nworker: %s\nstate: %s/it's here\nkinds:\n" KIND
              "    options: {note: 'a \"b\" $HOME ''c'' `id`'}\n",
