@@ -93,7 +93,7 @@ static prf_digest_t point_of(size_t i)
     prf_protocol_default(&protocol);
     prf_block_t block = block_of(i);
     prf_digest_t point;
-    prf_point_id(&point, "made", "arm64 or amd64: it is one runtime", &protocol, &block, 1);
+    prf_point_id(&point, "made", "arm64 or amd64: it is one runtime", &protocol, &(prf_chain_t){.blocks = &block, .count = 1});
     return point;
 }
 
@@ -152,14 +152,22 @@ static void make_batches(void)
 {
     enum { COUNT = 16 };
     prf_block_t blocks[COUNT];
+    prf_edge_t edges[COUNT];
     prf_job_t jobs[COUNT];
     prf_result_t results[COUNT];
     uint64_t ids[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
         ids[i] = UINT64_MAX - i * i;
         blocks[i] = block_of(i);
-        jobs[i] = (prf_job_t){
-            .id = ids[i], .epoch = 7, .point = point_of(i), .deadline_ms = 5000, .blocks = blocks, .block_count = i + 1};
+        edges[i] = (prf_edge_t){.to = (int32_t)i, .from = (int32_t)i / 2 - 1};
+        jobs[i] = (prf_job_t){.id = ids[i],
+                              .epoch = 7,
+                              .point = point_of(i),
+                              .deadline_ms = 5000,
+                              .blocks = blocks,
+                              .block_count = i + 1,
+                              .edges = edges,
+                              .edge_count = i + 1};
         prf_protocol_default(&jobs[i].protocol);
         results[i] = (prf_result_t){.id = ids[i], .epoch = 7, .point = point_of(i), .attempt = 1, .sample = sample_of(i)};
     }
