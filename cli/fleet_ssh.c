@@ -97,27 +97,24 @@ static void fail(visit_t *visit, prf_ssh_state_t state, const char *detail)
     snprintf(visit->detail, sizeof visit->detail, "%s", detail);
 }
 
-/* The payload for a host's machine, made when the first such host is seen. False: there is none, which is the host's failure. */
-static bool have_payload(command_t *self, const char *from, visit_t *visit)
+/* The payload for a host's machine, made when the first such host is seen. NULL: there is none, which is the host's failure. */
+static const prf_ssh_payload_t *have_payload(command_t *self, const char *from, visit_t *visit)
 {
     const char *machine = prf_ssh_machine(visit->before.uname);
+    const prf_ssh_payload_t *made = payload_of(self, visit);
     char text[128];
     prf_error_t err = {0};
-    if (machine && payload_of(self, visit))
-        return true;
     if (!machine) {
         snprintf(text, sizeof text, "'%s': workers are built for x86_64 and aarch64", visit->before.uname);
         fail(visit, PRF_SSH_WRONG_MACHINE, text);
-        return false;
+        return NULL;
     }
-    for (size_t i = 0; i < MACHINES; i++)
-        if (!self->payloads[i].base64) {
-            if (!prf_ssh_payload_make(&self->payloads[i], from, machine, &err))
-                return true;
-            break;
-        }
-    fail(visit, err.code == PRF_ENOTFOUND ? PRF_SSH_WRONG_MACHINE : PRF_SSH_FAILED, err.text);
-    return false;
+    for (size_t i = 0; i < MACHINES && !made && !err.code; i++)
+        if (!self->payloads[i].base64 && !prf_ssh_payload_make(&self->payloads[i], from, machine, &err))
+            made = &self->payloads[i];
+    if (!made)
+        fail(visit, err.code == PRF_ENOTFOUND ? PRF_SSH_WRONG_MACHINE : PRF_SSH_FAILED, err.text);
+    return made;
 }
 
 /* What is to be done at a host that was looked at: its state, as --check tells it. */
@@ -136,10 +133,11 @@ static void judge(command_t *self, const char *from, size_t i)
         visit->state = PRF_SSH_STOPPED;
         return;
     }
-    if (!have_payload(self, from, visit))
+    const prf_ssh_payload_t *payload = have_payload(self, from, visit);
+    if (!payload)
         return;
     prf_ssh_launch(&self->file, host, launch);
-    bool same = strcmp(found->release, payload_of(self, visit)->release) == 0 && strcmp(found->launch, launch) == 0;
+    bool same = strcmp(found->release, payload->release) == 0 && strcmp(found->launch, launch) == 0;
     visit->state = !*found->release                        ? PRF_SSH_ABSENT
                    : !same                                 ? PRF_SSH_OUTDATED
                    : found->running < (size_t)host->boards ? PRF_SSH_DOWN

@@ -123,9 +123,10 @@ static prf_status_t missing_lines(const prf_ssh_file_t *file, const bool *wanted
     return lines->failed ? prf_fail(err, PRF_ENOMEM, "lines of the allow-list") : PRF_OK;
 }
 
-static prf_status_t append(const char *path, const char *list, size_t len, const prf_text_t *lines, prf_error_t *err)
+static prf_status_t append(const char *path, const char *list, const prf_text_t *lines, prf_error_t *err)
 {
     prf_text_t all;
+    size_t len = strlen(list);
     prf_text_init(&all);
     prf_text_append(&all, list, len);
     if (len && list[len - 1] != '\n')
@@ -151,7 +152,7 @@ prf_status_t prf_ssh_keys_allow(const prf_ssh_file_t *file, const bool *wanted, 
     if (!status)
         status = missing_lines(file, wanted, list ? list : "", missing, err);
     if (!status && file->allow && missing->len) {
-        status = append(path, list, len, missing, err);
+        status = append(path, list ? list : "", missing, err);
         prf_text_clear(missing);
     }
     free(list);

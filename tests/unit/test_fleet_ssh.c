@@ -90,13 +90,13 @@ Test(fleet_ssh, no_word_becomes_an_option_or_a_command)
 
 Test(fleet_ssh, boards_are_started_anew_when_they_are_to_be_started_otherwise)
 {
+#define OTHER_FARM "fleet: lab\nfarm: tcp://10.0.0.2:7700\nfrom: dist\n"
     static const char *const texts[] = {
-        HEAD "hosts:\n" HOST,
-        HEAD "server: "
-             "c.pub\nhosts:\n" HOST,
-        HEAD "hosts:\n  - {host: a, kind: npu, backend: sim, boards: 2}\n",
-        HEAD "hosts:\n  - {host: a, kind: npu, backend: sim, options: {seed: 1}}\n",
-        "fleet: lab\nfarm: tcp://10.0.0.2:7700\nfrom: dist\nhosts:\n" HOST,
+        (HEAD "hosts:\n" HOST),
+        (HEAD "server: c.pub\nhosts:\n" HOST),
+        (HEAD "hosts:\n  - {host: a, kind: npu, backend: sim, boards: 2}\n"),
+        (HEAD "hosts:\n  - {host: a, kind: npu, backend: sim, options: {seed: 1}}\n"),
+        (OTHER_FARM "hosts:\n" HOST),
     };
     enum { TEXTS = sizeof texts / sizeof *texts };
     char launch[TEXTS][PRF_DIGEST_HEX], again[PRF_DIGEST_HEX];
