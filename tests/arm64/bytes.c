@@ -18,7 +18,7 @@
 #include "support/must.h"
 #include "wire/record.h"
 
-enum { LAYERS = 200, FITTED = 80, DRAWS = 1000, MOST = 4 << 20, SEED = 20261127 };
+enum { LAYERS = 150, FITTED = 60, DRAWS = 1000, MOST = 4 << 20, SEED = 20261127 };
 
 static const char *folder, *from;
 static prf_layer_t layers[LAYERS];
