@@ -159,24 +159,25 @@ def read_network(blocks, dtype):
 
 def assemble(net, model):
     """Walks the net and has `model` put it together. What it makes are tensors with a `shape`, channels first; it offers
-    input(shape), reshape(tensor, shape), concat(tensors), and layer(layer, operands, gain)."""
+    input(shape, kind of the layer that reads it), reshape(tensor, shape), concat(tensors), and layer(layer, operands, follower), where
+    the follower is the activation that alone reads its output, if there is one. Returns the tensors that nobody reads."""
     made, outer = [], {}
 
-    def source(place, shape):
+    def source(place, shape, kind):
         if place != INPUT:
             return made[place]
         if shape not in outer:
-            outer[shape] = model.input(shape)
+            outer[shape] = model.input(shape, kind)
         return outer[shape]
 
     for place, (layer, inputs) in enumerate((step.layer, step.inputs) for step in net.steps):
-        gain = math.sqrt(2) if net.followed_by(place) in ("relu", "relu6") else 1.0
-        operands = [source(from_, layer.in_shape(min(number, 1))) for number, from_ in enumerate(inputs)]
+        operands = [source(from_, layer.in_shape(min(number, layer.operands - 1)), layer.kind) for number, from_ in enumerate(inputs)]
         if layer.operands == 1 and len(operands) > 1:
             operands = [model.concat(operands)]
         while len(operands) < layer.operands:  # a second operand that nobody in the net makes
-            operands.append(model.input(layer.in_shape(len(operands))))
-        made.append(model.layer(layer, [_fit(model, layer, tensor, number) for number, tensor in enumerate(operands)], gain))
+            operands.append(model.input(layer.in_shape(len(operands)), layer.kind))
+        fitted = [_fit(model, layer, tensor, number) for number, tensor in enumerate(operands)]
+        made.append(model.layer(layer, fitted, net.followed_by(place)))
         if tuple(made[-1].shape) != tuple(layer.out_shape()):
             raise Failed(f"{layer}: the model's output is {made[-1].shape}, where {layer.out_shape()} is right")
     return [made[place] for place in net.outputs]

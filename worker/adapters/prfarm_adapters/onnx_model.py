@@ -53,7 +53,7 @@ class Model:
     def bias(self, count):
         return self.weights((count,), 3e4, 1.0)  # within 0.01
 
-    def input(self, shape):
+    def input(self, shape, _kind):
         name = next(self.names)
         self.inputs.append(Tensor(name, tuple(shape)))
         return self.inputs[-1]
@@ -67,7 +67,8 @@ class Model:
             raise layers.Unsupported("a layer reads several tensors that cannot be joined along the channels")
         return self.node("Concat", tensors, (first[0], sum(t.shape[1] for t in tensors), *first[2:]), axis=1)
 
-    def layer(self, layer, operands, gain):
+    def layer(self, layer, operands, follower):
+        gain = math.sqrt(2) if follower in ("relu", "relu6") else 1.0  # half of the values become 0
         return getattr(self, "_" + layer.kind)(layer, operands, gain)
 
     def _conv(self, layer, operands, gain, op="Conv"):
@@ -148,4 +149,4 @@ def build(net):
 def empty():
     """One value, passed on: what remains is the call."""
     model = Model()
-    return model.proto([model.node("Neg", [model.input((1,))], (1,))])
+    return model.proto([model.node("Neg", [model.input((1,), None)], (1,))])

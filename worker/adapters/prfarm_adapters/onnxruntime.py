@@ -29,17 +29,17 @@ class Kernel:
         self.session = ort.InferenceSession(model.SerializeToString(), session_options, providers=["CPUExecutionProvider"])
         self.binding = self.session.io_binding()
         numbers = numpy.random.default_rng(11)
-        self.arrays = []
+        self.inputs, self.outputs = [], []
         for tensor in self.session.get_inputs():
-            self.arrays.append(numbers.standard_normal(tensor.shape, numpy.float32))
-            self.binding.bind_cpu_input(tensor.name, self.arrays[-1])
+            self.inputs.append(numbers.standard_normal(tensor.shape, numpy.float32))
+            self.binding.bind_cpu_input(tensor.name, self.inputs[-1])
         names = [tensor.name for tensor in self.session.get_outputs()]
         for name in names:
             self.binding.bind_output(name)
         self.run()
         for name, value in zip(names, self.binding.get_outputs()):  # from here on it writes where it wrote now
             self.binding.bind_ortvalue_output(name, value)
-            self.arrays.append(value.numpy())
+            self.outputs.append(value.numpy())
 
     def run(self):
         self.session.run_with_iobinding(self.binding)
@@ -52,10 +52,10 @@ class Context:
         self.model = model
         self.made = []
 
-    def input(self, shape):
+    def input(self, shape, kind):
         n, c, h, w = shape
         conv = {"n": n, "c": c, "k": c, "h": h, "w": w, "r": 1, "s": 1, "stride": 1, "pad": 0, "dilation": 1, "groups": 1}
-        self.made.append(self.model.layer(layers.Layer("conv2d", conv), [self.model.input(shape)], 1.0))
+        self.made.append(self.model.layer(layers.Layer("conv2d", conv), [self.model.input(shape, kind)], None))
         return self.made[-1]
 
     def __getattr__(self, name):

@@ -10,10 +10,13 @@ A board, as an adapter makes it, has
     dtypes        data types
     host          true: it runs on this machine's processor
     empty()       a kernel that does next to nothing, to tell what a call costs
-    load(net)     a kernel: an object with `run()`, executing it once to its end, and `arrays`, the numpy arrays that it reads and
-                  writes, which a semi-cold timing brings into the cache. Raises Unsupported or Failed, or whatever the runtime does
-and, for kernels that time themselves (device timers, programs that print their latency),
-    told_ns       on the kernel, instead of `run`: a function without arguments that runs it once and returns nanoseconds."""
+    load(net)     a kernel for it. Raises Unsupported or Failed, or whatever the runtime does
+and a kernel
+    run()              executes it once, to its end
+    inputs, outputs    the numpy arrays that it reads and writes, which a semi-cold timing brings into the cache
+    without            another kernel, where there is one: what this one has to do besides the net, whose time is taken off
+or, where it times itself (a device's timer, a program that prints its latency), only
+    told_ns()          runs it once and returns nanoseconds."""
 import gc
 import json
 import os
