@@ -24,7 +24,7 @@ import numpy
 from . import layers
 
 LAST_CACHE = 32 << 20  # where the system does not tell
-TOUCHES = 5  # reads of what is to be in the cache: after a stream, the last cache soon drops what was read only once
+TOUCHES = 4  # reads of what is to be in the cache: after a stream, the last cache soon drops what was read only once
 CALLS = 101  # so many calls of the empty model tell what one takes
 LEAST_SHARE = 0.05  # of the raw time remains, should a layer seem faster than the empty model
 
