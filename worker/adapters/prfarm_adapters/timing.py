@@ -19,8 +19,6 @@ import resource
 import statistics
 import time
 
-import numpy
-
 from . import layers
 
 LAST_CACHE = 32 << 20  # where the system does not tell
@@ -73,6 +71,8 @@ class Stopwatch:
         if not hasattr(kernel, "told_ns") and not self.call:
             self.code, self.call = self.board.empty(), self.board.empty()
         if cold and self.other_data is None:
+            import numpy  # here, since linux_command does without
+
             self.other_data = numpy.ones(2 * _last_cache_bytes() // 8, numpy.uint64)
             tiny = _tiny(self.board.kinds)
             self.companion = self.board.load(tiny) if tiny else self.code
