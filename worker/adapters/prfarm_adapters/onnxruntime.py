@@ -9,15 +9,12 @@ behind convolutions, which are cut off, too. Whole networks are loaded like anyb
 import os
 import tempfile
 
-import numpy
 import onnx
 import onnxruntime as ort
 from onnx import helper
 
-from . import layers, onnx_model, system
+from . import layers, onnx_model, system, values
 
-KINDS = ("conv1d", "conv2d", "dwconv2d", "convtranspose2d", "fc", "matmul", "maxpool2d", "avgpool2d", "add", "activation", "softmax",
-         "layernorm")
 ADOPTS_LAYOUT = ("maxpool2d", "avgpool2d", "add", "activation")
 options = system.options
 
@@ -28,10 +25,9 @@ class Kernel:
     def __init__(self, model, session_options):
         self.session = ort.InferenceSession(model.SerializeToString(), session_options, providers=["CPUExecutionProvider"])
         self.binding = self.session.io_binding()
-        numbers = numpy.random.default_rng(11)
         self.inputs, self.outputs = [], []
         for tensor in self.session.get_inputs():
-            self.inputs.append(numbers.standard_normal(tensor.shape, numpy.float32))
+            self.inputs.append(values.activations(tensor.shape))
             self.binding.bind_cpu_input(tensor.name, self.inputs[-1])
         names = [tensor.name for tensor in self.session.get_outputs()]
         for name in names:
@@ -99,7 +95,7 @@ def trim(model, made, block):
 
 
 class Board:
-    kinds, dtypes, networks, host = KINDS, ("f32",), True, True
+    kinds, dtypes, networks, host = layers.KINDS, ("f32",), True, True
 
     def __init__(self, arguments):
         system.pin(arguments)

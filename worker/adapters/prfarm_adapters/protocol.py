@@ -21,12 +21,14 @@ or, where it times itself (a device's timer, a program that prints its latency),
 import gc
 import json
 import os
+import resource
 import sys
 
 from . import layers, timing
 
 FINGERPRINT = 186
 ERROR = 200  # the worker cuts what is longer
+COPIES = 4  # of the weights, while a model is built: ours, the model's text, the runtime's, and those in its own layout
 
 
 def _claim_output():
@@ -44,9 +46,15 @@ def _reason(error):
     return text if len(text) <= ERROR else text[:ERROR - 3] + "..."
 
 
-def _too_big(net):
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"it needs {net.bytes() >> 20} MiB, more than half of this machine's memory" if net.bytes() > memory // 2 else None
+def _memory():
+    """Bytes that this process may have."""
+    allowed = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), resource.getrlimit(resource.RLIMIT_AS)[0]]
+    try:
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
+            allowed.append(int(file.read()))
+    except (OSError, ValueError):
+        pass  # no control group, or one without a limit
+    return min(bytes_ for bytes_ in allowed if bytes_ != resource.RLIM_INFINITY)
 
 
 class Conversation:
@@ -67,9 +75,9 @@ class Conversation:
         strange = net.kinds - set(self.board.kinds) - {"activation"}
         if strange:
             raise layers.Unsupported(f"{min(strange)}: this board has {', '.join(sorted(self.board.kinds))}")
-        big = _too_big(net)
-        if big:
-            raise layers.Unsupported(big)
+        if COPIES * net.bytes() > _memory():
+            raise layers.Unsupported(f"a model of {net.bytes() >> 20} MiB, which takes {COPIES} times as much to build: this process may "
+                                     f"have {_memory() >> 20} MiB of memory")
         self.kernels[ask["id"]] = self.stopwatch.ready(self.board.load(net), ask.get("cache") == "semi-cold")
         return {}
 
