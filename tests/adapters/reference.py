@@ -4,7 +4,6 @@ numbers in the same order. One more model for layers.assemble, whose tensors are
 import math
 
 import numpy
-
 from prfarm_adapters import values
 
 

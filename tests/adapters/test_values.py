@@ -6,7 +6,6 @@ import importlib
 import unittest
 
 import numpy
-
 from prfarm_adapters import layers
 from reference import Reference
 
@@ -71,7 +70,9 @@ RESIDUAL = [  # two branches that are added, then joined with the input, a pool,
     {"layers": [layer("add", c=32, h=8), act("relu", 32, 8)], "inputs": [2, 0]},
     {"layers": [layer("conv2d", c=48, k=32, h=8, r=1), act("relu", 32, 8)], "inputs": [3, -1]},
     {"layers": [layer("avgpool2d", c=32, h=8, r=8)], "inputs": [4]},
-    {"layers": [layer("fc", **{"in": 32, "out": 10})], "inputs": [5]},
+    {"layers": [layer("fc", **{"in": 32, "out": 32})], "inputs": [5]},
+    {"layers": [layer("add", c=32, h=8)], "inputs": [4, 6]},  # one number a channel
+    {"layers": [layer("avgpool2d", c=32, h=8, r=8)], "inputs": [7]},
 ]
 
 

@@ -185,7 +185,8 @@ def assemble(net, model):
 
     for place, (layer, inputs) in enumerate((step.layer, step.inputs) for step in net.steps):
         joined = layer.operands == 1 and len(inputs) > 1
-        operands = [source(from_, layer.in_shape(min(number, layer.operands - 1)), layer.kind, joined) for number, from_ in enumerate(inputs)]
+        operands = [source(from_, layer.in_shape(min(number, layer.operands - 1)), layer.kind, joined)
+                    for number, from_ in enumerate(inputs)]
         if joined:
             operands = [model.concat(operands)]
         while len(operands) < layer.operands:  # a second operand that nobody in the net makes
@@ -204,6 +205,8 @@ def _fit(model, layer, tensor, number):
         return tensor
     if math.prod(have) == math.prod(wanted):
         return model.reshape(tensor, wanted)
+    if layer.kind == "add" and have == wanted[:len(have)]:
+        return model.reshape(tensor, have + (1,) * (len(wanted) - len(have)))
     if layer.kind == "add" and len(have) == len(wanted) and all(h in (1, w) for h, w in zip(have, wanted)):
         return tensor  # one number a channel, say
     raise Unsupported(f"{layer.kind} reads {'x'.join(map(str, wanted))}, but the layer before it makes {'x'.join(map(str, have))}: "

@@ -7,8 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from . import layers, values
 

@@ -5,6 +5,7 @@ Written as the converters write networks: channels last, relu and relu6 within t
 over space, layer normalisation and what else has no operator as the operators that it is made of. Zeros around a convolution are
 its own padding where that has the same effect (SAME), else a PAD in front, which XNNPACK makes part of the convolution. Pooling has
 no such operator, so it takes SAME wherever that gives the right size: windows then lie up to one element elsewhere."""
+import math
 from dataclasses import dataclass
 
 import flatbuffers
@@ -95,7 +96,7 @@ class Model:
         return Tensor(tensor.index, tuple(shape), tensor.stored, tensor.activated)  # `layer` moves what lies otherwise
 
     def _arranged(self, tensor, stored):
-        if tensor.stored == stored or len(tensor.stored) == len(stored) and 1 in tensor.stored:  # equal, or to be broadcast
+        if tensor.stored == stored or math.prod(tensor.stored) != math.prod(stored):  # the same, or to be broadcast
             return tensor.index
         wanted = numpy.array(stored, numpy.int32)
         return self.operator("RESHAPE", [tensor.index, self.constant(wanted)], stored, "ReshapeOptions", newShape=list(stored))
@@ -168,8 +169,9 @@ class Model:
                                      "TensorFlow Lite has none")
         c, k, r, s = layer.weight_shape()
         weights = self.weights((k, r, s, c), c * r * s / layer["stride"] ** 2, follower)
-        return self.operator("TRANSPOSE_CONV", [self.constant(numpy.array(stored, numpy.int32)), weights, operands[0], self.bias(k)], stored,
-                             "TransposeConvOptions", padding=padding, strideW=layer["stride"], strideH=layer["stride"])
+        size = self.constant(numpy.array(stored, numpy.int32))
+        return self.operator("TRANSPOSE_CONV", [size, weights, operands[0], self.bias(k)], stored, "TransposeConvOptions",
+                             padding=padding, strideW=layer["stride"], strideH=layer["stride"])
 
     def _fc(self, layer, operands, stored, fused, follower):
         weights = self.weights(layer.weight_shape(), layer["in"], follower)
