@@ -44,7 +44,8 @@ KNOWN(prf_model_part_t, prf_recipe_t recipe; prf_space_t space; prf_steps_t step
 KNOWN(prf_fusion_t, prf_layer_kind_t lead; prf_dtype_t dtype; prf_activation_t fn; prf_fusion_verdict_t verdict;
       double fixed_ns, ns_per_element; uint32_t layers; double added_percent;);
 KNOWN(prf_model_t, char kind[PRF_NAME]; prf_provenance_t provenance; uint32_t extra_count; char extras[PRF_MODEL_EXTRAS][PRF_NAME];
-      size_t part_count; prf_model_part_t * parts; size_t fusion_count; prf_fusion_t * fusions; double between_ns;);
+      size_t part_count; prf_model_part_t * parts; size_t fusion_count; prf_fusion_t * fusions; double between_ns;
+      struct prf_model * energy;);
 
 static void put_word(FILE *out, const char *word)
 {

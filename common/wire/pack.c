@@ -78,6 +78,7 @@ static Prf__Wire__Protocol *pack_protocol(const prf_protocol_t *p, prf_arena_t *
     out->max_repeats = p->max_repeats;
     out->ci_percent = p->ci_percent;
     out->limit_ms = p->limit_ms;
+    out->energy_ms = p->energy_ms;
     return out;
 }
 
@@ -94,6 +95,7 @@ void prf_pack_sample(Prf__Wire__Sample *out, const prf_sample_t *s)
     out->load_percent = s->load_percent;
     out->wall_ms = s->wall_ms;
     out->busy_ns = s->busy_ns;
+    out->energy_nj = s->energy_nj;
 }
 
 static prf_status_t pack_job(Prf__Wire__Job *out, const prf_job_t *job, prf_arena_t *arena, prf_error_t *err)

@@ -97,7 +97,8 @@ static prf_status_t unpack_protocol(prf_protocol_t *out, const Prf__Wire__Protoc
                             .min_repeats = p->min_repeats,
                             .max_repeats = p->max_repeats,
                             .ci_percent = p->ci_percent,
-                            .limit_ms = p->limit_ms};
+                            .limit_ms = p->limit_ms,
+                            .energy_ms = p->energy_ms};
     prf_error_t why;
     return prf_protocol_check(out, &why) ? breach(err, "protocol", &why) : PRF_OK;
 }
@@ -113,7 +114,8 @@ void prf_unpack_sample(prf_sample_t *out, const Prf__Wire__Sample *s)
                           .clock_khz = s->clock_khz,
                           .load_percent = s->load_percent,
                           .wall_ms = s->wall_ms,
-                          .busy_ns = s->busy_ns};
+                          .busy_ns = s->busy_ns,
+                          .energy_nj = s->energy_nj};
 }
 
 static prf_status_t unpack_job(prf_job_t *out, const Prf__Wire__Job *job, prf_error_t *err)
