@@ -23,13 +23,13 @@ static void format_steps(const prf_model_layer_t *l, char text[PRF_CELL])
         snprintf(text, PRF_CELL, "none");
 }
 
-static void print_layers(const prf_model_file_t *s, const prf_terminal_t *terminal)
+static void print_layers(const prf_model_t *model, const prf_terminal_t *terminal)
 {
     prf_table_t *table = prf_table_new("layer|dtype|samples>|MAPE>|within 10 %>|steps|model|trained on");
-    for (size_t i = 0; i < prf_model_layer_count(s->model); i++) {
+    for (size_t i = 0; i < prf_model_layer_count(model); i++) {
         prf_model_layer_t l;
         char mape[PRF_HUMAN], within[PRF_HUMAN], steps[PRF_CELL], range[PRF_CELL];
-        prf_model_layer(s->model, i, &l);
+        prf_model_layer(model, i, &l);
         format_steps(&l, steps);
         prf_model_range_text(&l, range, sizeof range);
         prf_table_cell(table, "%s", prf_layer_kind_name(l.kind));
@@ -42,6 +42,18 @@ static void print_layers(const prf_model_file_t *s, const prf_terminal_t *termin
         prf_table_cell(table, "%s", range);
     }
     prf_table_print(&table, terminal);
+}
+
+static void print_energy(const prf_model_t *energy, const prf_terminal_t *terminal)
+{
+    char mape[PRF_HUMAN], repeat[PRF_HUMAN];
+    if (!energy)
+        return;
+    const prf_provenance_t *p = prf_model_provenance(energy);
+    printf("\nEnergy: MAPE %s on %u layers never trained on; two measurements of one layer differ by %s\n\n",
+           prf_human_percent(p->validation.mape_percent, mape), p->validation.count,
+           prf_human_percent(p->repeatability_percent, repeat));
+    print_layers(energy, terminal);
 }
 
 static void print_model(const prf_model_file_t *s)
@@ -59,9 +71,10 @@ static void print_model(const prf_model_file_t *s)
     printf("MAPE %s on %u layers never trained on; two measurements of one layer differ by %s; random sampling: %s\n\n",
            prf_human_percent(p->validation.mape_percent, mape), p->validation.count,
            prf_human_percent(p->repeatability_percent, repeat), prf_human_percent(p->random_baseline_percent, random));
-    print_layers(s, &terminal);
+    print_layers(s->model, &terminal);
     prf_model_print_fusions(s->model, PRF_LAYER_KINDS, &terminal);
     prf_model_print_between(s->model);
+    print_energy(prf_model_energy(s->model), &terminal);
 }
 
 /* For shells; those of layer.c. */
