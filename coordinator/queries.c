@@ -258,6 +258,7 @@ static bool export_row(void *arg, uint64_t sequence, const prf_record_t *record)
     json_object_set_new(row, "load_percent", json_integer(s->load_percent));
     json_object_set_new(row, "wall_ms", json_integer((json_int_t)s->wall_ms));
     json_object_set_new(row, "busy_ns", json_integer((json_int_t)s->busy_ns));
+    json_object_set_new(row, "energy_nj", s->energy_nj > 0 ? json_real(s->energy_nj) : json_null());
     describe(row, planned.blocks);
     e->bytes += 600 + 2 * strlen(planned.blocks) + strlen(record->error);
     json_array_append_new(e->rows, row ? row : json_null());
