@@ -284,7 +284,7 @@ static prf_status_t read_measure(const prf_yaml_node_t *node, prf_campaign_t *c,
         (ci && (status = prf_yaml_double(ci, "measure.ci_percent", 0.01, 100, &p->ci_percent, err))) ||
         (limit && (status = prf_yaml_int(limit, "measure.limit_ms", 1, 600000, &limit_ms, err))) ||
         (pass && (status = read_range(pass, "measure.passes", PRF_CAMPAIGN_PASSES, &c->passes, &c->most_passes, err))) ||
-        (energy && (status = prf_yaml_int(energy, "measure.energy_ms", 0, PRF_ENERGY_MS, &energy_ms, err))))
+        (energy && (status = prf_yaml_int(energy, "measure.energy_ms", 0, PRF_ENERGY_MOST_MS, &energy_ms, err))))
         return status;
     p->warmup_runs = (uint32_t)runs;
     p->limit_ms = (uint32_t)limit_ms;

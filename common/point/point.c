@@ -38,8 +38,9 @@ prf_status_t prf_protocol_check(const prf_protocol_t *p, prf_error_t *err)
         return prf_fail(err, PRF_EINVAL, "a confidence interval of %g %%: use more than 0 and at most 100", p->ci_percent);
     if (p->limit_ms < 1 || p->limit_ms > 600000)
         return prf_fail(err, PRF_EINVAL, "a limit of %u ms: use 1 to 600000", p->limit_ms);
-    if (p->energy_ms > PRF_ENERGY_MS)
-        return prf_fail(err, PRF_EINVAL, "%u ms for the energy: use at most %d", p->energy_ms, PRF_ENERGY_MS);
+    if (p->energy_ms && (p->energy_ms < PRF_ENERGY_LEAST_MS || p->energy_ms > PRF_ENERGY_MOST_MS))
+        return prf_fail(err, PRF_EINVAL, "%u ms for the energy: use 0 (none), or %d to %d", p->energy_ms, PRF_ENERGY_LEAST_MS,
+                        PRF_ENERGY_MOST_MS);
     return PRF_OK;
 }
 

@@ -25,7 +25,7 @@ typedef enum {
     PRF_CACHES
 } prf_cache_t;
 
-enum { PRF_ENERGY_MS = 60000 /* that a layer is run for its energy, at most */ };
+enum { PRF_ENERGY_LEAST_MS = 20, PRF_ENERGY_MOST_MS = 60000 /* that a layer is run for its energy */ };
 
 /* How a point is measured; part of its identity. Backends that know their latency themselves (simulators) ignore `cache`. */
 typedef struct {

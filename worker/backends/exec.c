@@ -283,9 +283,11 @@ static prf_status_t exec_run(prf_kernel_t *kernel, const prf_run_t *how, prf_rea
         return status;
     prf_error_t why;
     status = prf_exec_answer_latency(&out->latency_ns, answer, &why);
+    if (!status)
+        status = prf_exec_answer_energy(&out->energy_nj, answer, &why);
     json_decref(answer);
     if (status == PRF_EIMPLAUSIBLE)
-        return prf_fail(err, status, "exec: the program told %s: print nanoseconds", why.text);
+        return prf_fail(err, status, "exec: the program told %s: print nanoseconds and nanojoules", why.text);
     return status ? garbage(self, "run", why.text, err) : PRF_OK;
 }
 

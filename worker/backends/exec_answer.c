@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/exec_answer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,6 +83,8 @@ prf_status_t prf_exec_answer_facts(prf_board_facts_t *out, const json_t *answer,
         return status;
     if (json_is_true(json_object_get(answer, "exact")))
         facts.flags |= PRF_BOARD_EXACT;
+    if (json_is_true(json_object_get(answer, "energy")))
+        facts.flags |= PRF_BOARD_ENERGY;
     *out = facts;
     return PRF_OK;
 }
@@ -96,5 +99,20 @@ prf_status_t prf_exec_answer_latency(double *out_ns, const json_t *answer, prf_e
     if (!prf_sample_plausible(&sample))
         return prf_fail(err, PRF_EIMPLAUSIBLE, "a latency of %.6g ns, where above 0 and below an hour is possible", ns);
     *out_ns = ns;
+    return PRF_OK;
+}
+
+prf_status_t prf_exec_answer_energy(double *out_nj, const json_t *answer, prf_error_t *err)
+{
+    const json_t *told = json_object_get(answer, "energy_nj");
+    double nj = json_number_value(told);
+    *out_nj = 0;
+    if (!told)
+        return PRF_OK;
+    if (!json_is_number(told))
+        return prf_fail(err, PRF_EPEER, "\"energy_nj\" must be a number above 0");
+    if (!isfinite(nj) || nj <= 0)
+        return prf_fail(err, PRF_EIMPLAUSIBLE, "an energy of %.6g nJ, where above 0 is possible", nj);
+    *out_nj = nj;
     return PRF_OK;
 }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* energy.h - the energy of something that is run again and again while a meter is read. Blocks until done; one thread. */
+#ifndef PRF_MEASURE_ENERGY_H
+#define PRF_MEASURE_ENERGY_H
+
+#include "measure/meter.h"
+
+/* Runs it `iterations` times. */
+typedef prf_status_t prf_energy_step_t(void *arg, uint32_t iterations, prf_error_t *err);
+
+typedef struct {
+    prf_energy_step_t *step;
+    void *arg;         /* borrowed */
+    uint32_t ms;       /* how long */
+    uint32_t batch_us; /* so many iterations at a time, at most, as take half of that or one */
+} prf_energy_loop_t;
+
+/* Runs it from one news of the sensor to another, so that the sensor's steps in time do not count. *out_nj: that of one iteration;
+ * 0: the sensor had too little to tell in that time. Errors: those of the step and of the meter. */
+PRF_CHECKED prf_status_t prf_energy_measure(prf_meter_t *meter, const prf_energy_loop_t *loop, double *out_nj, prf_error_t *err);
+
+#endif
