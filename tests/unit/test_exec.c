@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/exec_answer.h"
 #include "backends/registry.h"
 #include "base/file.h"
 
@@ -138,6 +139,43 @@ Test(exec, a_program_that_fails_while_measuring_breaks_the_board_and_nothing_els
     breaks_at_run(FACTS OK "read l; echo '{\"ok\":true,\"latency_ns\":\"fast\"}'; read l", PRF_EPEER, "must be a number above 0");
     breaks_at_run(FACTS OK "read l; echo '{\"ok\":true}'; read l", PRF_EPEER, "must be a number above 0");
     breaks_at_run(FACTS "read l; echo oops; read l", PRF_EPEER, "answered prepare with 'oops'");
+}
+
+Test(exec, energy_is_optional_and_judged)
+{
+    static const struct {
+        const char *told;
+        prf_status_t status;
+        double nj;
+    } answers[] = {{"", PRF_OK, 0},
+                   {",\"energy_nj\":123.5", PRF_OK, 123.5},
+                   {",\"energy_nj\":\"much\"", PRF_EPEER, 0},
+                   {",\"energy_nj\":null", PRF_EPEER, 0},
+                   {",\"energy_nj\":0", PRF_EIMPLAUSIBLE, 0},
+                   {",\"energy_nj\":-5", PRF_EIMPLAUSIBLE, 0}};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        char line[128];
+        json_t *answer = NULL;
+        double nj = -1;
+        prf_error_t err = {0};
+        int len = snprintf(line, sizeof line, "{\"ok\":true,\"latency_ns\":1000%s}", answers[i].told);
+        cr_assert_eq(prf_exec_answer_read(&answer, line, (size_t)len, &err), PRF_OK, "%s", err.text);
+        cr_expect_eq(prf_exec_answer_energy(&nj, answer, &err), answers[i].status, "%s", line);
+        cr_expect_eq(nj, answers[i].nj, "%s: %g", line, nj);
+        json_decref(answer);
+    }
+}
+
+Test(exec, a_program_that_tells_energy_says_so_when_it_describes_itself)
+{
+    static const char line[] = "{\"ok\":true,\"fingerprint\":\"x\",\"kinds\":[\"fc\"],\"dtypes\":[\"f32\"],\"energy\":true}";
+    json_t *answer = NULL;
+    prf_board_facts_t facts;
+    prf_error_t err = {0};
+    cr_assert_eq(prf_exec_answer_read(&answer, line, strlen(line), &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_exec_answer_facts(&facts, answer, &err), PRF_OK, "%s", err.text);
+    cr_expect(facts.flags & PRF_BOARD_ENERGY);
+    json_decref(answer);
 }
 
 Test(exec, a_program_that_does_not_exist_or_is_not_named_is_told)
