@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "host.h"
+#include "measure/energy.h"
 #include "models.h"
 #include "net/frames.h"
 #include "outbox.h"
@@ -210,8 +211,10 @@ static void on_board_ready(void *arg, const prf_hello_t *facts)
 {
     agent_t *self = arg;
     bool other = strcmp(facts->fingerprint, self->facts.fingerprint) != 0, changed = other || facts->kinds != self->facts.kinds;
-    prf_log(self->was_ready && !changed ? PRF_LOG_DEBUG : PRF_LOG_INFO, "board_open backend=%s fingerprint=\"%s\"",
-            self->options->serve.backend, facts->fingerprint);
+    char energy[PRF_ENERGY_WORDS];
+    prf_energy_words(facts->flags, "", energy);
+    prf_log(self->was_ready && !changed ? PRF_LOG_DEBUG : PRF_LOG_INFO, "board_open backend=%s fingerprint=\"%s\" energy=\"%s\"",
+            self->options->serve.backend, facts->fingerprint, energy);
     if (other && !open_outbox(self, facts))
         return;
     self->facts = *facts;

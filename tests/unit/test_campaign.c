@@ -291,8 +291,8 @@ Test(campaign, a_file_cut_anywhere_is_survived)
 
 Test(campaign, the_examples_are_right)
 {
-    static const char *const names[] = {"quickstart", "simulated"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const names[] = {"quickstart", "simulated", "energy"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[1024];
         snprintf(path, sizeof path, "%s/docs/examples/%s.yaml", PRF_SOURCE_DIR, names[i]);
         prf_campaign_t c;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/backend.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "measure/energy.h"
@@ -153,6 +154,20 @@ Test(energy, a_machine_that_tells_none_says_so)
     put("powercap/intel-rapl:0/energy_uj", "");
     cr_expect_eq(prf_meter_open(&meter, root, &err), PRF_EIO);
     cr_expect_not_null(strstr(err.text, "run the worker as root"), "%s", err.text);
+}
+
+Test(energy, who_tells_it_is_said)
+{
+    char words[PRF_ENERGY_WORDS];
+    prf_energy_words(PRF_BOARD_ENERGY | PRF_BOARD_HOST, root, words);
+    cr_expect_str_eq(words, "the board");
+    prf_energy_words(0, root, words);
+    cr_expect_not_null(strstr(words, "nobody: it does not tell"), "%s", words);
+    prf_energy_words(PRF_BOARD_HOST, root, words);
+    cr_expect_not_null(strstr(words, "nobody: this machine tells no energy"), "%s", words);
+    put_package(0, "package-0\n", 1);
+    prf_energy_words(PRF_BOARD_HOST, root, words);
+    cr_expect_str_eq(words, "rapl, 1 package");
 }
 
 Test(energy, a_sensor_that_vanishes_is_an_error)

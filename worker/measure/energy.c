@@ -4,9 +4,26 @@
  * hundreds, or, where one iteration takes longer than the sensor's step, that step. */
 #include "measure/energy.h"
 
+#include <stdio.h>
+
+#include "backends/backend.h"
 #include "base/clock.h"
 
 enum { MOST_ITERATIONS = 1 << 20, PATIENCE = 4 /* times the time that was asked for */ };
+
+void prf_energy_words(uint32_t flags, const char *root, char text[PRF_ENERGY_WORDS])
+{
+    prf_meter_t meter;
+    prf_error_t err = {0};
+    if (flags & PRF_BOARD_ENERGY)
+        snprintf(text, PRF_ENERGY_WORDS, "the board");
+    else if (!(flags & PRF_BOARD_HOST))
+        snprintf(text, PRF_ENERGY_WORDS, "nobody: it does not tell, and it is not this machine's processor");
+    else if (prf_meter_open(&meter, root, &err) == PRF_OK)
+        snprintf(text, PRF_ENERGY_WORDS, "%s", meter.name);
+    else
+        snprintf(text, PRF_ENERGY_WORDS, "nobody: %.300s", err.text);
+}
 
 /* What the loop has come to. */
 typedef struct {

@@ -8,6 +8,10 @@
 /* Runs it `iterations` times. */
 typedef prf_status_t prf_energy_step_t(void *arg, uint32_t iterations, prf_error_t *err);
 
+/* Who tells the energy of a board with these flags (PRF_BOARD_*), for people: "the board", "rapl, 1 package", "nobody: why". */
+enum { PRF_ENERGY_WORDS = 320 };
+void prf_energy_words(uint32_t flags, const char *root, char text[PRF_ENERGY_WORDS]);
+
 typedef struct {
     prf_energy_step_t *step;
     void *arg;         /* borrowed */
