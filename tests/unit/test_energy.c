@@ -207,9 +207,13 @@ static prf_status_t step(void *arg, uint32_t iterations, prf_error_t *err)
 
 static prf_status_t measured(layer_t *layer, uint32_t ms, double *nj, prf_error_t *err)
 {
+    prf_energy_t told = {*nj, NAN};
     put_package(0, "package-0\n", 262143320000.0);
     prf_meter_t meter = opened();
-    return prf_energy_measure(&meter, &(prf_energy_loop_t){step, layer, ms, 1000}, nj, err);
+    prf_status_t status = prf_energy_measure(&meter, &(prf_energy_loop_t){step, layer, ms, 1000}, &told, err);
+    *nj = told.energy_nj;
+    cr_expect(status || told.energy_nj == 0 || told.wall_ns >= 20000, "%g ns", told.wall_ns);
+    return status;
 }
 
 Test(energy, of_a_layer_far_below_the_sensors_step_is_that_of_many_runs)

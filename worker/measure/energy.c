@@ -62,7 +62,7 @@ static prf_status_t run_to_news(progress_t *p, uint64_t until_ns, prf_error_t *e
     return status;
 }
 
-prf_status_t prf_energy_measure(prf_meter_t *meter, const prf_energy_loop_t *loop, double *out_nj, prf_error_t *err)
+prf_status_t prf_energy_measure(prf_meter_t *meter, const prf_energy_loop_t *loop, prf_energy_t *out, prf_error_t *err)
 {
     progress_t p = {.loop = loop, .meter = meter};
     uint64_t span_ns = (uint64_t)loop->ms * 1000000U;
@@ -80,6 +80,9 @@ prf_status_t prf_energy_measure(prf_meter_t *meter, const prf_energy_loop_t *loo
     if (status)
         return status;
     bool enough = first.news && 2 * (last.now_ns - first.now_ns) >= span_ns;
-    *out_nj = enough ? (last.total_nj - first.total_nj) / (double)(last.iterations - first.iterations) : 0;
+    double iterations = (double)(last.iterations - first.iterations);
+    *out = (prf_energy_t){0};
+    if (enough)
+        *out = (prf_energy_t){(last.total_nj - first.total_nj) / iterations, (double)(last.now_ns - first.now_ns) / iterations};
     return PRF_OK;
 }

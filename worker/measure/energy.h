@@ -19,8 +19,14 @@ typedef struct {
     uint32_t batch_us; /* so many iterations at a time, at most, as take half of that or one */
 } prf_energy_loop_t;
 
-/* Runs it from one news of the sensor to another, so that the sensor's steps in time do not count. *out_nj: that of one iteration;
- * 0: the sensor had too little to tell in that time. Errors: those of the step and of the meter. */
-PRF_CHECKED prf_status_t prf_energy_measure(prf_meter_t *meter, const prf_energy_loop_t *loop, double *out_nj, prf_error_t *err);
+/* Of one iteration. */
+typedef struct {
+    double energy_nj; /* 0: the sensor had too little to tell in that time */
+    double wall_ns;   /* likewise; whatever others had of the processor meanwhile included */
+} prf_energy_t;
+
+/* Runs it from one news of the sensor to another, so that the sensor's steps in time do not count. Errors: those of the step and of
+ * the meter; then *out is untouched. */
+PRF_CHECKED prf_status_t prf_energy_measure(prf_meter_t *meter, const prf_energy_loop_t *loop, prf_energy_t *out, prf_error_t *err);
 
 #endif

@@ -23,6 +23,7 @@
 
 enum { TIMING_NS = 20000, MAX_ITERATIONS = 100000, LOAD_WINDOW_MS = 200 };
 enum { BATCH_US = 1000, SELF_TIMED_BATCH_US = 20000 /* while energy is read */ };
+#define SHARED 1.25 /* times the latency: others had a part of the processor, and of its energy */
 
 typedef struct {
     const prf_backend_t *backend;
@@ -209,7 +210,14 @@ static prf_status_t read_energy(run_t *run, prf_sample_t *out, prf_error_t *err)
         state = prf_meter_open(&meter, "", NULL) ? ABSENT : OPEN;
     if (state == ABSENT || (run->self_timed && run->protocol->cache != PRF_CACHE_WARM))
         return PRF_OK;
-    return prf_energy_measure(&meter, &loop, &out->energy_nj, err);
+    prf_energy_t told;
+    prf_status_t status = prf_energy_measure(&meter, &loop, &told, err);
+    if (status)
+        return status;
+    out->energy_nj = told.energy_nj;
+    if (told.wall_ns > SHARED * out->latency_ns)
+        out->taint |= PRF_TAINT_LOADED;
+    return PRF_OK;
 }
 
 /* Load by others while measuring. The system's accounts are too coarse for one short measurement, so the window spans the
