@@ -191,8 +191,7 @@ static size_t count_unruled(const answer_t *a)
 
 static json_t *nj_to_json(const char *what, double nj, double low_nj, double high_nj)
 {
-    return isnan(nj) ? json_null()
-                     : json_pack("{s:f, s:f, s:f}", what, nj, "low_nj", low_nj, "high_nj", high_nj);
+    return isnan(nj) ? json_null() : json_pack("{s:f, s:f, s:f}", what, nj, "low_nj", low_nj, "high_nj", high_nj);
 }
 
 /* Null where the model does not know it. */
@@ -252,8 +251,8 @@ static json_t *to_json(const answer_t *a)
         if (!n->unknown)
             json_array_append_new(notes, json_pack("{s:s, s:s, s:s}", "op", n->op, "name", n->name, "treatment", n->treatment));
     }
-    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "network", a->network.name, "kind",
-                     prf_model_kind(a->model), "dtype", prf_dtype_name(a->network.blocks[0].block.dtype), "batch",
+    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "network", a->network.name,
+                     "kind", prf_model_kind(a->model), "dtype", prf_dtype_name(a->network.blocks[0].block.dtype), "batch",
                      (json_int_t)a->request->batch, "total_ns", a->sum.total_ns, "low_ns", a->sum.low_ns, "high_ns", a->sum.high_ns,
                      "between_ns", a->sum.between_ns, "total_macs", macs_to_json(a->network.total_macs), "covered",
                      (json_int_t)a->sum.covered, "without_rule", (json_int_t)count_unruled(a), "layers", layers, "unsupported",

@@ -224,9 +224,9 @@ static prf_status_t explain(const subject_t *subject, int kind, bool json, json_
     prf_status_t status = explain_layers(subject, kind, &terminal, layers, err);
     prf_layer_kind_t lead = kind >= 0 ? (prf_layer_kind_t)kind : PRF_LAYER_KINDS;
     if (json) {
-        *document = json_pack("{s:s, s:s, s:I, s:o, s:o, s:f}", "kind", prf_model_kind(model), "digest", file->digest, "layers_drawn",
-                              (json_int_t)PRF_EXPLAIN_LAYERS, "layers", layers, "fusion", prf_model_fusions_json(model, lead),
-                              "between_ns", prf_model_between_ns(model));
+        *document = json_pack("{s:s, s:s, s:I, s:o, s:o, s:f}", "kind", prf_model_kind(model), "digest", file->digest,
+                              "layers_drawn", (json_int_t)PRF_EXPLAIN_LAYERS, "layers", layers, "fusion",
+                              prf_model_fusions_json(model, lead), "between_ns", prf_model_between_ns(model));
         json_object_set_new(*document, "unit", json_string(subject->unit));
     } else if (!status && model == file->model) {
         prf_model_print_fusions(model, lead, &terminal);

@@ -137,7 +137,8 @@ static json_t *why_not(const prf_model_t *model, const prf_block_t *block)
     prf_estimate_t none;
     prf_error_t err = {0};
     (void)!prf_model_estimate(model, block, NULL, &none, &err);
-    return json_pack("{s:n, s:n, s:n, s:b, s:s, s:n}", "latency_ns", "low_ns", "high_ns", "outside", 0, "why", err.text, "energy_nj");
+    return json_pack("{s:n, s:n, s:n, s:b, s:s, s:n}", "latency_ns", "low_ns", "high_ns", "outside", 0, "why", err.text,
+                     "energy_nj");
 }
 
 /* A network on one kind of board; energy has no blocks where the model knows none. */
@@ -168,19 +169,18 @@ static json_t *total(const prf_network_estimate_t *sum, double ns)
     return sum->covered ? prf_json_real(ns) : json_null();
 }
 
-static json_t *board_json(const estimate_t *self, const prf_model_version_t *version, const prf_model_t *model,
-                          const sums_t *sums)
+static json_t *board_json(const estimate_t *self, const prf_model_version_t *version, const prf_model_t *model, const sums_t *sums)
 {
     size_t outside = 0;
     const prf_network_estimate_t *sum = &sums->latency, *energy = &sums->energy;
     json_t *rows = rows_json(self, model, sums, &outside);
-    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "kind", version->kind, "version",
-                     (json_int_t)version->version, "dtype", prf_dtype_name(self->network.blocks[0].block.dtype), "latency_ns",
-                     total(sum, sum->total_ns), "low_ns", total(sum, sum->low_ns), "high_ns", total(sum, sum->high_ns), "blocks",
-                     (json_int_t)sum->block_count, "covered", (json_int_t)sum->covered, "outside", (json_int_t)outside,
-                     "between_ns", total(sum, sum->between_ns), "layers", rows, "energy_nj", total(energy, energy->total_ns),
-                     "energy_low_nj", total(energy, energy->low_ns), "energy_high_nj", total(energy, energy->high_ns),
-                     "energy_covered", (json_int_t)energy->covered);
+    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "kind", version->kind,
+                     "version", (json_int_t)version->version, "dtype", prf_dtype_name(self->network.blocks[0].block.dtype),
+                     "latency_ns", total(sum, sum->total_ns), "low_ns", total(sum, sum->low_ns), "high_ns",
+                     total(sum, sum->high_ns), "blocks", (json_int_t)sum->block_count, "covered", (json_int_t)sum->covered,
+                     "outside", (json_int_t)outside, "between_ns", total(sum, sum->between_ns), "layers", rows, "energy_nj",
+                     total(energy, energy->total_ns), "energy_low_nj", total(energy, energy->low_ns), "energy_high_nj",
+                     total(energy, energy->high_ns), "energy_covered", (json_int_t)energy->covered);
 }
 
 static prf_status_t ask_boards(estimate_t *self, json_t *boards, prf_error_t *err)

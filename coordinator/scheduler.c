@@ -237,8 +237,8 @@ static uint32_t deadline_of(const job_t *job, double ns_per_work)
 {
     const prf_protocol_t *p = &job->job.protocol;
     double runs = (double)p->warmup_runs + p->min_repeats;
-    double ms = DEADLINE_MS + ((double)p->limit_ms + (double)p->energy_ms) * DEADLINE_LIMITS + (double)job->job.block_count * DEADLINE_BLOCK_MS +
-                DEADLINE_PACES * runs * job->work * ns_per_work / 1e6;
+    double ms = DEADLINE_MS + ((double)p->limit_ms + (double)p->energy_ms) * DEADLINE_LIMITS +
+                (double)job->job.block_count * DEADLINE_BLOCK_MS + DEADLINE_PACES * runs * job->work * ns_per_work / 1e6;
     uint32_t setbacks = job->tries + job->expiries;
     ms *= 1u << (setbacks < DEADLINE_DOUBLINGS ? setbacks : DEADLINE_DOUBLINGS);
     return ms < DEADLINE_MOST_MS ? (uint32_t)ms : DEADLINE_MOST_MS;

@@ -70,18 +70,16 @@ static void put_head(FILE *out, const prf_model_t *model, const char *digest)
         put_word(out, model->extras[i]);
         fputc('\n', out);
     }
-    fputs(
-        " *\n"
-        " *   int prfarm_estimate(const char *block, double *latency_ns, double *low_ns, double *high_ns);\n"
-        " *\n"
-        " * block: as after 'prfarm estimate --layer', \"conv2d c=64 k=64 h=56 r=3 pad=1\". Returns 0 and sets the latency and "
-        "its\n"
-        " * 90 % interval in nanoseconds; 1: the same, but the layer lies outside the range that was trained on; -1: the text is "
-        "no\n"
-        " * layer; -2: the model knows no such layer. No state, no allocation: any thread.\n"
-        " *\n"
-        ,
-        out);
+    fputs(" *\n"
+          " *   int prfarm_estimate(const char *block, double *latency_ns, double *low_ns, double *high_ns);\n"
+          " *\n"
+          " * block: as after 'prfarm estimate --layer', \"conv2d c=64 k=64 h=56 r=3 pad=1\". Returns 0 and sets the latency and "
+          "its\n"
+          " * 90 % interval in nanoseconds; 1: the same, but the layer lies outside the range that was trained on; -1: the text is "
+          "no\n"
+          " * layer; -2: the model knows no such layer. No state, no allocation: any thread.\n"
+          " *\n",
+          out);
     if (model->energy)
         fputs(" *   int prfarm_energy(const char *block, double *energy_nj, double *low_nj, double *high_nj);\n"
               " *\n"
@@ -325,15 +323,14 @@ static const char calls[] =
     "#endif\n";
 
 /* Where the model knows the energy. */
-static const char energy_call[] =
-    "\n#ifndef PRFARM_ENERGY\n"
-    "#define PRFARM_ENERGY prfarm_energy\n"
-    "#endif\n\n"
-    "int PRFARM_ENERGY(const char *block, double *energy_nj, double *low_nj, double *high_nj);\n\n"
-    "int PRFARM_ENERGY(const char *block, double *energy_nj, double *low_nj, double *high_nj)\n"
-    "{\n"
-    "    return prfarm_numbers(&prfarm_energy_model, block, energy_nj, low_nj, high_nj);\n"
-    "}\n";
+static const char energy_call[] = "\n#ifndef PRFARM_ENERGY\n"
+                                  "#define PRFARM_ENERGY prfarm_energy\n"
+                                  "#endif\n\n"
+                                  "int PRFARM_ENERGY(const char *block, double *energy_nj, double *low_nj, double *high_nj);\n\n"
+                                  "int PRFARM_ENERGY(const char *block, double *energy_nj, double *low_nj, double *high_nj)\n"
+                                  "{\n"
+                                  "    return prfarm_numbers(&prfarm_energy_model, block, energy_nj, low_nj, high_nj);\n"
+                                  "}\n";
 
 static prf_status_t check_known(const prf_model_t *model, prf_error_t *err)
 {

@@ -94,6 +94,6 @@ json_t *prf_model_json(const prf_model_t *model, const char *digest, size_t byte
                      "samples", (json_int_t)p->samples, "sweep_samples", (json_int_t)p->sweep_samples, "repeatability_percent",
                      prf_json_real(p->repeatability_percent), "random_baseline_mape_percent",
                      prf_json_real(p->random_baseline_percent), "validation", prf_model_metrics_json(&p->validation), "extras",
-                     extras, "layers", layers_to_json(model), "fusion", prf_model_fusions_json(model, PRF_LAYER_KINDS), "between_ns",
-                     prf_model_between_ns(model), "energy", energy_to_json(prf_model_energy(model)));
+                     extras, "layers", layers_to_json(model), "fusion", prf_model_fusions_json(model, PRF_LAYER_KINDS),
+                     "between_ns", prf_model_between_ns(model), "energy", energy_to_json(prf_model_energy(model)));
 }

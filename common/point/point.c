@@ -83,6 +83,6 @@ void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, 
 bool prf_sample_plausible(const prf_sample_t *s)
 {
     return isfinite(s->latency_ns) && s->latency_ns > 0 && s->latency_ns < 3.6e12 && isfinite(s->min_ns) && s->min_ns > 0 &&
-           s->min_ns <= s->latency_ns * (1 + 1e-9) && s->ci_percent >= 0 && s->ci_percent <= PRF_CI_MOST &&
-           s->energy_nj >= 0 && s->energy_nj <= 1e6 * s->latency_ns;
+           s->min_ns <= s->latency_ns * (1 + 1e-9) && s->ci_percent >= 0 && s->ci_percent <= PRF_CI_MOST && s->energy_nj >= 0 &&
+           s->energy_nj <= 1e6 * s->latency_ns;
 }

@@ -32,7 +32,7 @@ typedef struct {
     prf_cache_t cache;
     uint32_t warmup_runs;
     uint32_t min_repeats, max_repeats;
-    double ci_percent; /* stop when the 95 % confidence interval of the median is within this share of it */
+    double ci_percent;  /* stop when the 95 % confidence interval of the median is within this share of it */
     uint32_t limit_ms;  /* or when this much time has gone by */
     uint32_t energy_ms; /* how long it is run again for its energy, where the worker reads that; 0: energy is not asked for */
 } prf_protocol_t;

@@ -291,9 +291,7 @@ static prf_status_t unpack_energy(prf_model_t *model, const Prf__Model__Energy *
     energy->provenance.repeatability_percent = from->repeatability_percent;
     energy->provenance.random_baseline_percent = (double)NAN;
     unpack_metrics(&energy->provenance.validation, from->validation);
-    return unpack_target(
-        energy, &(target_t){from->n_layers, from->layers, from->n_fusions, from->fusions, from->between_ns},
-        err);
+    return unpack_target(energy, &(target_t){from->n_layers, from->layers, from->n_fusions, from->fusions, from->between_ns}, err);
 }
 
 static prf_status_t unpack_model(prf_model_t *model, const Prf__Model__Model *from, prf_error_t *err)
@@ -308,9 +306,8 @@ static prf_status_t unpack_model(prf_model_t *model, const Prf__Model__Model *fr
         model->extra_count++;
     }
     if (!status)
-        status = unpack_target(
-            model,
-            &(target_t){from->n_layers, from->layers, from->n_fusions, from->fusions, from->between_ns}, err);
+        status =
+            unpack_target(model, &(target_t){from->n_layers, from->layers, from->n_fusions, from->fusions, from->between_ns}, err);
     return status || !from->energy ? status : unpack_energy(model, from->energy, err);
 }
 

@@ -151,7 +151,8 @@ Test(energy_campaign, a_board_that_tells_its_energy_ends_with_a_model_of_it_and_
     json_t *estimate = printed((const char *const[]){"prfarm", "estimate", "--model", model, NETWORK, "--json", NULL});
     cr_expect_float_eq(number(json_object_get(estimate, "energy"), "total_nj"), number(network, "estimated_nj"), 1e-3);
     json_decref(estimate);
-    estimate = printed((const char *const[]){"prfarm", "estimate", "--model", model, "--layer", "fc in=100 out=100", "--json", NULL});
+    estimate =
+        printed((const char *const[]){"prfarm", "estimate", "--model", model, "--layer", "fc in=100 out=100", "--json", NULL});
     const json_t *layer = json_array_get(json_object_get(estimate, "layers"), 0);
     double nj = formula_nj("fc in=100 out=100", number(layer, "estimate_ns"));
     cr_expect_float_eq(number(json_object_get(layer, "energy"), "estimate_nj"), nj, 0.01 * nj);

@@ -44,7 +44,12 @@ static void answer(prf_engine_t *e, world_t *w, const going_t *g)
         memcpy(&latency_ns, &bits, sizeof latency_ns);
     else
         memcpy(&bits, &latency_ns, sizeof bits);
-    prf_sample_t s = {.latency_ns = latency_ns, .min_ns = latency_ns, .repeats = 1, .busy_ns = 40000000, .taint = g->taint, .energy_nj = g->energy_nj};
+    prf_sample_t s = {.latency_ns = latency_ns,
+                      .min_ns = latency_ns,
+                      .repeats = 1,
+                      .busy_ns = 40000000,
+                      .taint = g->taint,
+                      .energy_nj = g->energy_nj};
     bool failed = w->poison && g->want.point.bytes[0] < 8;
     if (!reused) {
         w->fresh++;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Energy of this machine's processor: the sensors from a folder that looks like /, and the loop that reads them. The files are real,
- * what moves them is the step that is being measured. */
+/* Energy of this machine's processor: the sensors from a folder that looks like /, and the loop that reads them. The files are
+ * real, what moves them is the step that is being measured. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>

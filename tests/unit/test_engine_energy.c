@@ -129,8 +129,8 @@ Test(engine_energy, too_few_measurements_that_tell_it_make_no_model_and_are_coun
 
 Test(engine_energy, a_campaign_that_does_not_ask_does_not_look_at_it)
 {
-    static const char silent[] = "campaign: power\nseed: 7\n" WORLD_LAYERS
-                                 "budget: {samples: 64}\nvalidation: {layers: 10, repeats: 1}\nbaseline: false\n";
+    static const char silent[] =
+        "campaign: power\nseed: 7\n" WORLD_LAYERS "budget: {samples: 64}\nvalidation: {layers: 10, repeats: 1}\nbaseline: false\n";
     json_t *summary = summary_of(silent, &(world_t){.energy = energy});
     cr_expect(json_is_null(energy_in(summary)));
     cr_expect(json_is_null(json_object_get(json_array_get(json_object_get(summary, "networks"), 0), "measured_nj")));

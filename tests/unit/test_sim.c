@@ -340,8 +340,9 @@ Test(sim, a_layer_of_hours_is_refused)
 
 Test(sim, options_that_cannot_be_are_refused_with_what_would_be_right)
 {
-    refuses_options("rows=8", "unknown option 'rows=8': use KEY=VALUE with one of board, noise, slow, pace, crash, hang, wrong, "
-                              "seed, speed, drift, drift_after, activation_ns, activation_ns_per_element, between_ns, pj_per_mac, static_w, n");
+    refuses_options(
+        "rows=8", "unknown option 'rows=8': use KEY=VALUE with one of board, noise, slow, pace, crash, hang, wrong, "
+                  "seed, speed, drift, drift_after, activation_ns, activation_ns_per_element, between_ns, pj_per_mac, static_w, n");
     refuses_options("noise", "unknown option 'noise'");
     refuses_options("noise=lots", "noise=lots: use a number from 0 to 50");
     refuses_options("noise=nan", "use a number from 0 to 50");

@@ -65,8 +65,9 @@ static prf_status_t open_rapl(prf_meter_t *out, const char *root, prf_error_t *e
             out->count++;
     }
     if (refused)
-        return prf_fail(err, PRF_EIO, "RAPL is there, but its counters cannot be read (%s): run the worker as root, or let its group "
-                                      "read /sys/class/powercap/intel-rapl:*/energy_uj",
+        return prf_fail(err, PRF_EIO,
+                        "RAPL is there, but its counters cannot be read (%s): run the worker as root, or let its group "
+                        "read /sys/class/powercap/intel-rapl:*/energy_uj",
                         strerror(refused));
     out->kind = PRF_METER_COUNTER;
     snprintf(out->name, sizeof out->name, "rapl, %zu package%s", out->count, out->count == 1 ? "" : "s");
@@ -147,8 +148,9 @@ prf_status_t prf_meter_open(prf_meter_t *out, const char *root, prf_error_t *err
     if (self.count == 0)
         open_ina(&self, root);
     if (self.count == 0)
-        return prf_fail(err, PRF_ENOTFOUND, "this machine tells no energy: it needs RAPL (/sys/class/powercap) or an INA sensor "
-                                            "(/sys/class/hwmon)");
+        return prf_fail(err, PRF_ENOTFOUND,
+                        "this machine tells no energy: it needs RAPL (/sys/class/powercap) or an INA sensor "
+                        "(/sys/class/hwmon)");
     *out = self;
     return PRF_OK;
 }
