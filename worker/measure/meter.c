@@ -31,7 +31,7 @@ static int read_line(const char *path, char *line, int cap)
 
 static int read_number(const char *path, uint64_t *out)
 {
-    char line[64], *end;
+    char line[64] = "", *end;
     int error = read_line(path, line, sizeof line);
     if (error)
         return error;
