@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "backends/backend.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "measure/energy.h"
 
@@ -181,6 +180,13 @@ Test(energy, a_sensor_that_vanishes_is_an_error)
     cr_expect_eq(prf_meter_read(&meter, 1, &nj, &moved, &err), PRF_EIO);
 }
 
+static uint64_t clock_ns; /* of the layer, which alone lets time go by */
+
+static uint64_t now_ns(void)
+{
+    return clock_ns;
+}
+
 /* A layer that takes 3 uJ and 20 us, beneath a counter that moves every so often. */
 typedef struct {
     double uj;
@@ -191,7 +197,7 @@ typedef struct {
 static prf_status_t step(void *arg, uint32_t iterations, prf_error_t *err)
 {
     layer_t *layer = arg;
-    uint64_t end = prf_clock_mono_ns() + 20000 * (uint64_t)iterations, before = layer->runs;
+    uint64_t before = layer->runs;
     if (layer->status)
         return prf_fail(err, layer->status, "it broke");
     layer->runs += iterations;
@@ -200,8 +206,7 @@ static prf_status_t step(void *arg, uint32_t iterations, prf_error_t *err)
         put_number("powercap/intel-rapl:0/energy_uj", 262143320000.0 + layer->uj > 262143328850.0
                                                           ? layer->uj + 262143320000.0 - 262143328850.0
                                                           : layer->uj + 262143320000.0);
-    while (prf_clock_mono_ns() < end)
-        continue;
+    clock_ns += 20000 * (uint64_t)iterations;
     return PRF_OK;
 }
 
@@ -210,9 +215,9 @@ static prf_status_t measured(layer_t *layer, uint32_t ms, double *nj, prf_error_
     prf_energy_t told = {*nj, NAN};
     put_package(0, "package-0\n", 262143320000.0);
     prf_meter_t meter = opened();
-    prf_status_t status = prf_energy_measure(&meter, &(prf_energy_loop_t){step, layer, ms, 1000}, &told, err);
+    prf_status_t status = prf_energy_measure(&meter, &(prf_energy_loop_t){step, layer, now_ns, ms, 1000}, &told, err);
     *nj = told.energy_nj;
-    cr_expect(status || told.energy_nj == 0 || told.wall_ns >= 20000, "%g ns", told.wall_ns);
+    cr_expect(status || told.energy_nj == 0 || told.wall_ns == 20000, "%g ns", told.wall_ns);
     return status;
 }
 
@@ -223,7 +228,7 @@ Test(energy, of_a_layer_far_below_the_sensors_step_is_that_of_many_runs)
     prf_error_t err = {0};
     cr_assert_eq(measured(&layer, 50, &nj, &err), PRF_OK, "%s", err.text);
     cr_expect_float_eq(nj, 3000, 1e-6, "%g", nj);
-    cr_expect_gt(layer.runs, 20);
+    cr_expect_gt(layer.runs, 2500, "50 ms");
 }
 
 Test(energy, steps_of_the_sensor_in_time_do_not_count)

@@ -14,9 +14,10 @@ void prf_energy_words(uint32_t flags, const char *root, char text[PRF_ENERGY_WOR
 
 typedef struct {
     prf_energy_step_t *step;
-    void *arg;         /* borrowed */
-    uint32_t ms;       /* how long */
-    uint32_t batch_us; /* so many iterations at a time, at most, as take half of that or one */
+    void *arg;                /* borrowed */
+    uint64_t (*now_ns)(void); /* monotonic */
+    uint32_t ms;              /* how long */
+    uint32_t batch_us;        /* so many iterations at a time, at most, as take half of that or one */
 } prf_energy_loop_t;
 
 /* Of one iteration. */

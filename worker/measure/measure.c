@@ -203,7 +203,8 @@ static prf_status_t step(void *arg, uint32_t iterations, prf_error_t *err)
  * board on one thread, so its meter is kept here. */
 static prf_status_t read_energy(run_t *run, prf_sample_t *out, prf_error_t *err)
 {
-    const prf_energy_loop_t loop = {step, run, run->protocol->energy_ms, run->self_timed ? SELF_TIMED_BATCH_US : BATCH_US};
+    const prf_energy_loop_t loop = {step, run, prf_clock_mono_ns, run->protocol->energy_ms,
+                                    run->self_timed ? SELF_TIMED_BATCH_US : BATCH_US};
     static prf_meter_t meter;
     static enum { UNKNOWN = 0, ABSENT, OPEN } state;
     if (state == UNKNOWN)
