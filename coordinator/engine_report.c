@@ -293,11 +293,12 @@ static json_t *network_json(const prf_engine_t *self, const kind_t *kind, const 
 {
     double ns = estimated(kind->model, chain), measured_ns = measured(self, kind, chain, TARGET_LATENCY);
     double nj = estimated(energy_of(kind), chain), measured_nj = measured(self, kind, chain, TARGET_ENERGY);
-    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "name", chain->network->name, "kind", board, "blocks",
-                     (json_int_t)chain->network->block_count, "modelled_blocks", (json_int_t)chain->count, "estimated_ns",
-                     prf_json_real(ns), "measured_ns", prf_json_real(measured_ns), "error_percent",
-                     prf_json_real(100 * (ns - measured_ns) / measured_ns), "estimated_nj", prf_json_real(nj), "measured_nj",
-                     prf_json_real(measured_nj), "energy_error_percent", prf_json_real(100 * (nj - measured_nj) / measured_nj));
+    return json_pack("{s:s, s:s, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "name", chain->network->name, "kind", board,
+                     "blocks", (json_int_t)chain->network->block_count, "modelled_blocks", (json_int_t)chain->count, "whole",
+                     chain->edge_count > 0, "estimated_ns", prf_json_real(ns), "measured_ns", prf_json_real(measured_ns),
+                     "error_percent", prf_json_real(100 * (ns - measured_ns) / measured_ns), "estimated_nj", prf_json_real(nj),
+                     "measured_nj", prf_json_real(measured_nj), "energy_error_percent",
+                     prf_json_real(100 * (nj - measured_nj) / measured_nj));
 }
 
 json_t *prf_engine_summary(const prf_engine_t *self)
