@@ -191,6 +191,7 @@ static uint64_t now_ns(void)
 typedef struct {
     double uj;
     uint64_t every, runs; /* iterations between moves; 0: it never moves */
+    uint64_t last;        /* run after which it moves no more; 0: none */
     prf_status_t status;
 } layer_t;
 
@@ -202,7 +203,7 @@ static prf_status_t step(void *arg, uint32_t iterations, prf_error_t *err)
         return prf_fail(err, layer->status, "it broke");
     layer->runs += iterations;
     layer->uj += 3.0 * iterations;
-    if (layer->every && layer->runs / layer->every != before / layer->every)
+    if (layer->every && (!layer->last || layer->runs <= layer->last) && layer->runs / layer->every != before / layer->every)
         put_number("powercap/intel-rapl:0/energy_uj", 262143320000.0 + layer->uj > 262143328850.0
                                                           ? layer->uj + 262143320000.0 - 262143328850.0
                                                           : layer->uj + 262143320000.0);
@@ -238,6 +239,17 @@ Test(energy, steps_of_the_sensor_in_time_do_not_count)
     prf_error_t err = {0};
     cr_assert_eq(measured(&layer, 50, &nj, &err), PRF_OK, "%s", err.text);
     cr_expect_float_eq(nj, 3000, 1e-6, "between two moves, not from the beginning to the end: %g", nj);
+}
+
+Test(energy, of_a_sensor_that_stops_what_it_told_before_counts_if_that_was_enough)
+{
+    layer_t enough = {.every = 1, .last = 1700}, too_little = {.every = 1, .last = 900};
+    double nj = NAN;
+    prf_error_t err = {0};
+    cr_assert_eq(measured(&enough, 50, &nj, &err), PRF_OK, "%s", err.text);
+    cr_expect_float_eq(nj, 3000, 1e-6, "%g", nj);
+    cr_assert_eq(measured(&too_little, 50, &nj, &err), PRF_OK, "%s", err.text);
+    cr_expect_eq(nj, 0);
 }
 
 Test(energy, of_a_sensor_that_does_not_move_is_not_told)

@@ -278,7 +278,7 @@ static prf_model_t *train_with_energy(board_t *b)
 
 Test(model, energy_survives_the_file_and_leaves_the_latency_alone)
 {
-    board_t *b = board(120, 60, 0.01), *same = board(120, 60, 0.01);
+    board_t *b = board(60, 30, 0), *same = board(60, 30, 0);
     prf_model_t *plain = train(same), *m = train_with_energy(b), *again = NULL, *none = NULL;
     size_t len, len2, plain_len;
     uint8_t *bytes = encode(m, &len), *plain_bytes = encode(plain, &plain_len);
@@ -288,10 +288,10 @@ Test(model, energy_survives_the_file_and_leaves_the_latency_alone)
     cr_assert_not_null(energy);
     cr_assert_null(prf_model_energy(plain));
     cr_expect_str_eq(prf_model_kind(energy), "stairs");
-    cr_expect_eq(prf_model_provenance(energy)->samples, 120);
+    cr_expect_eq(prf_model_provenance(energy)->samples, 60);
     cr_expect_eq(prf_model_provenance(energy)->validation.mape_percent,
                  prf_model_provenance(prf_model_energy(m))->validation.mape_percent);
-    for (size_t i = 0; i < 60; i++) {
+    for (size_t i = 0; i < 30; i++) {
         cr_expect_eq(estimate(energy, &b->validation[i]).latency_ns, estimate(prf_model_energy(m), &b->validation[i]).latency_ns);
         cr_expect_eq(estimate(again, &b->validation[i]).latency_ns, estimate(plain, &b->validation[i]).latency_ns);
         cr_expect_float_eq(estimate(energy, &b->validation[i]).latency_ns / estimate(again, &b->validation[i]).latency_ns, 3, 0.1);
