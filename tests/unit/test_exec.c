@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backends/exec_answer.h"
 #include "backends/registry.h"
 #include "base/file.h"
 
