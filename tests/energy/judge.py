@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""judge.py SENSOR WATTS <rows - whether exported measurements took that power: nine of ten tell their energy (the sensor of a busy machine
-may stand still for long), and the middle one of energy / latency is within a fifth of it. Of a sensor that draws it all the time (ina) it may be more, where others had the processor meanwhile."""
+"""judge.py SENSOR WATTS <rows - whether exported measurements took that power: nine of ten tell their energy (on a busy machine a sensor of
+ours may stand still for long), and the middle one of energy / latency is within a fifth of it. Of a sensor that draws it all the time
+(ina) it may be more, where others had the processor meanwhile."""
 
 import json
 import statistics
