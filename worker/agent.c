@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backoff.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "host.h"

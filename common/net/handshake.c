@@ -67,29 +67,32 @@ static bool next_event(void *monitor, uint16_t *event)
 static prf_status_t explain(const prf_socket_t *self, unsigned event, prf_error_t *err)
 {
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-        return prf_fail(
-            err, PRF_EDENIED,
-            "the farm at %s does not let this key in: its operator has to add the public key to the coordinator's --allow list",
-            self->endpoint);
+        return prf_fail(err, PRF_EDENIED,
+                        "the farm at %s does not let this key in: its operator has to add the public key to the --allow list there",
+                        self->endpoint);
     /* Where the mechanisms differ, either side may notice first and hang up. */
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || !self->keyed)
         return prf_fail(
             err, PRF_EDENIED,
             "%s and this program do not agree about keys: a farm with keys needs --key and --server, one without takes neither",
             self->endpoint);
-    return prf_fail(
-        err, PRF_EDENIED,
-        "%s hangs up before it says who it is: is --server the public key of the coordinator that runs there, and has it keys?",
-        self->endpoint);
+    return prf_fail(err, PRF_EDENIED,
+                    "%s hangs up before it says who it is: is --server the public key of what runs there, and has it keys?",
+                    self->endpoint);
+}
+
+void prf_socket_redial(prf_socket_t *self)
+{
+    self->again_ms = 0;
+    zmq_disconnect(prf_socket_handle(self), self->endpoint); /* may be gone already */
+    zmq_connect(prf_socket_handle(self), self->endpoint);
 }
 
 static void connect_again(prf_socket_t *self)
 {
     if (!self->again_ms || prf_clock_mono_ms() < self->again_ms)
         return;
-    self->again_ms = 0;
-    zmq_disconnect(prf_socket_handle(self), self->endpoint); /* may be gone already */
-    zmq_connect(prf_socket_handle(self), self->endpoint);
+    prf_socket_redial(self);
 }
 
 static uint64_t delay_ms(unsigned failures)
