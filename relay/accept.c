@@ -266,7 +266,7 @@ static void tick_site(accept_t *self, site_t *site, uint64_t now)
         prf_end_down(&site->end);
     }
     prf_end_log_traffic(&site->end, site->name, now);
-    if (!site->end.up && now - site->end.down_ms > PRF_END_HOLD_MS)
+    if (!site->end.up && now > site->end.down_ms + PRF_END_HOLD_MS)
         drop_site(self, site, "the link was down for too long");
 }
 
@@ -276,14 +276,14 @@ static void probe(accept_t *self, uint64_t now)
     if (self->probe >= 0) {
         struct pollfd fd = {.fd = self->probe, .events = POLLOUT};
         bool settled = poll(&fd, 1, 0) > 0;
-        if (!settled && now - self->probed_ms < PRF_END_SILENT_MS)
+        if (!settled && now < self->probed_ms + PRF_END_SILENT_MS)
             return;
         if (settled && prf_address_failed(self->probe) == 0)
             self->reached = true;
         close(self->probe);
         self->probe = -1;
     }
-    if (self->reached || now - self->probed_ms < PROBE_MS)
+    if (self->reached || now < self->probed_ms + PROBE_MS)
         return;
     self->probed_ms = now;
     self->probe = prf_address_dial(&self->farm[0]);
@@ -305,7 +305,7 @@ static void judge_sites(accept_t *self)
 
 static void follow_list(accept_t *self, uint64_t now)
 {
-    if (now - self->access_ms < ACCESS_MS)
+    if (now < self->access_ms + ACCESS_MS)
         return;
     self->access_ms = now;
     char last[PRF_KEY_TEXT];

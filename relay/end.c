@@ -157,13 +157,13 @@ prf_status_t prf_end_tick(prf_end_t *self, uint64_t now_ms, prf_error_t *err)
 {
     prf_streams_tick(self->streams, now_ms);
     pump(self);
-    if (self->up && now_ms - self->told_ms >= PRF_END_BEAT_MS)
+    if (self->up && now_ms >= self->told_ms + PRF_END_BEAT_MS)
         prf_end_beat(self);
     if (self->broken.text[0]) {
         *err = self->broken;
         return err->code;
     }
-    if (self->up && now_ms - self->heard_ms > PRF_END_SILENT_MS)
+    if (self->up && now_ms > self->heard_ms + PRF_END_SILENT_MS)
         return prf_fail(err, PRF_ETIMEOUT, "nothing was heard of the other relay for %d s", PRF_END_SILENT_MS / 1000);
     return PRF_OK;
 }
@@ -177,7 +177,7 @@ void prf_end_log_traffic(prf_end_t *self, const char *who, uint64_t now_ms)
                 who, stats->refused - self->logged_refused);
         self->logged_refused = stats->refused;
     }
-    if (now_ms - self->traffic_ms < PRF_END_TRAFFIC_MS ||
+    if (now_ms < self->traffic_ms + PRF_END_TRAFFIC_MS ||
         (stats->carried == self->logged_carried && stats->sent + stats->arrived == self->logged_bytes))
         return;
     self->traffic_ms = now_ms;

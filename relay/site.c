@@ -163,8 +163,8 @@ static void on_refusal(site_t *self, const prf_frame_t *frame)
         end_session(self, text);
     else if (frame->u.refusal.status != PRF_EPEER) /* that it does not know this connection is no fault */
         complain(self, text);
-    if (self->end.up)
-        lose_link(self, text);
+    if (self->end.up) /* ZeroMQ has made another connection by itself */
+        lose_link(self, frame->u.refusal.status == PRF_EPEER ? "its connection ended" : text);
 }
 
 static void on_frame(site_t *self, const prf_frame_t *frame)
@@ -233,6 +233,8 @@ static void tend_link(site_t *self, uint64_t now)
     if (prf_socket_tend(self->dealer, &why)) {
         complain(self, why.text);
         self->dialled_ms = now; /* it dials again by itself */
+        if (self->end.up)
+            lose_link(self, why.text);
     }
     prf_status_t status = prf_end_tick(&self->end, now, &why);
     if (status == PRF_ETIMEOUT)
@@ -241,9 +243,9 @@ static void tend_link(site_t *self, uint64_t now)
         break_session(self, why.text);
     if (self->end.up)
         return;
-    if (self->resume && now - self->end.down_ms > PRF_END_HOLD_MS)
+    if (self->resume && now > self->end.down_ms + PRF_END_HOLD_MS)
         end_session(self, "the link was down for too long");
-    if (now - self->dialled_ms >= REDIAL_MS) {
+    if (now >= self->dialled_ms + REDIAL_MS) {
         prf_socket_redial(self->dealer);
         self->dialled_ms = now;
     }

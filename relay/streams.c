@@ -21,8 +21,7 @@
 
 enum {
     EVENTS = 64,
-    GREETING_MS = 5000, /* for a whole greeting, or a connection to the coordinator */
-    FLUSH_MS = 5000     /* for what is left to be written when the other end is gone */
+    PATIENCE_MS = 5000 /* for a whole greeting; a connection to the coordinator; what is left when the other end is gone */
 };
 
 typedef struct stream {
@@ -404,12 +403,13 @@ void prf_streams_tick(prf_streams_t *self, uint64_t now_ms)
 {
     for (size_t i = self->stats.open; i > 0; i--) { /* the last one takes the place of one that ends */
         stream_t *stream = self->all[i - 1];
-        uint64_t age_ms = now_ms - stream->since_ms;
-        if (stream->ended && age_ms > FLUSH_MS)
+        if (now_ms <= stream->since_ms + PATIENCE_MS)
+            continue;
+        if (stream->ended)
             close_stream(self, stream);
-        else if (stream->connecting && age_ms > GREETING_MS)
+        else if (stream->connecting)
             settle_dial(self, stream, false);
-        else if (!stream->ended && !stream->connecting && age_ms > GREETING_MS && !prf_greeting_whole(&stream->greeting))
+        else if (!prf_greeting_whole(&stream->greeting))
             refuse(self, stream);
     }
     bury(self);

@@ -113,7 +113,7 @@ Test(manual, manual_pages_are_clean_and_whole, .timeout = 300)
 {
     char *names[COMMANDS];
     size_t count = list_commands(names);
-    static const char *const programs[] = {"prfarm", "prfarm-coordinator", "prfarm-worker"};
+    static const char *const programs[] = {"prfarm", "prfarm-coordinator", "prfarm-worker", "prfarm-relay"};
     for (size_t i = 0; i < count; i++) {
         char *page = PRINTED("prfarm", names[i], "--help=man"), title[64];
         snprintf(title, sizeof title, ".TH PRFARM-%s 1 ", names[i]);
