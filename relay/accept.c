@@ -108,9 +108,10 @@ static void drop_site(accept_t *self, site_t *site, const char *why)
 {
     prf_log(PRF_LOG_INFO, "site_gone site=%s session=%016" PRIx64 " why=\"%s\" connections=%zu", site->name, site->session, why,
             prf_streams_stats(site->end.streams)->open);
-    for (size_t i = 0; i < self->count; i++)
-        if (self->sites[i] == site)
-            self->sites[i] = self->sites[--self->count];
+    size_t place = 0;
+    while (self->sites[place] != site)
+        place++;
+    self->sites[place] = self->sites[--self->count];
     prf_end_release(&site->end);
     free(site);
 }

@@ -138,9 +138,11 @@ static void note_port(prf_listener_t *self)
     socklen_t len = sizeof bytes;
     if (getsockname(self->fd, (struct sockaddr *)&bytes, &len) != 0)
         return;
-    const void *bound = &bytes;
-    in_port_t port = bytes.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)bound)->sin6_port
-                                                 : ((const struct sockaddr_in *)bound)->sin_port;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    memcpy(&v4, &bytes, sizeof v4);
+    memcpy(&v6, &bytes, sizeof v6);
+    in_port_t port = bytes.ss_family == AF_INET6 ? v6.sin6_port : v4.sin_port;
     self->address.bytes = bytes;
     char *colon = strrchr(self->address.text, ':');
     snprintf(colon + 1, sizeof self->address.text - (size_t)(colon + 1 - self->address.text), "%u", ntohs(port));

@@ -35,7 +35,8 @@ prf_status_t prf_link_new(prf_link_t **out, size_t limit, prf_error_t *err)
 
 static item_t *at(const prf_link_t *self, size_t i)
 {
-    return &self->ring[(self->head + i) % self->cap];
+    size_t place = self->head + i;
+    return &self->ring[place < self->cap ? place : place - self->cap];
 }
 
 static void drop_first(prf_link_t *self)
@@ -47,7 +48,8 @@ static void drop_first(prf_link_t *self)
         self->sent_bytes -= item->len;
     }
     free(item->bytes);
-    self->head = (self->head + 1) % self->cap;
+    item->bytes = NULL;
+    self->head = self->head + 1 < self->cap ? self->head + 1 : 0;
     self->count--;
     self->confirmed++;
 }

@@ -291,7 +291,8 @@ void prf_streams_destroy(prf_streams_t **self)
     if (!*self)
         return;
     prf_loop_remove_fd((*self)->loop, (*self)->epoll);
-    prf_streams_end(*self);
+    if ((*self)->all)
+        prf_streams_end(*self);
     if ((*self)->epoll >= 0)
         close((*self)->epoll);
     prf_map_release(&(*self)->by_id);
