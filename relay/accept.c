@@ -36,6 +36,7 @@ typedef struct {
     char name[PRF_NAME];
     uint64_t session;
     unsigned broken;
+    bool here; /* it has a connection, as far as the log tells */
     prf_end_t end;
 } site_t;
 
@@ -183,6 +184,7 @@ static void on_open(accept_t *self, const prf_peer_t *peer, const prf_frame_t *o
             site->session, open->u.link.resume ? "true" : "false", prf_streams_stats(site->end.streams)->open,
             prf_link_bytes(site->end.link));
     site->end.outages += open->u.link.resume;
+    site->here = true;
     if (prf_end_up(&site->end, peer, open->u.link.received, &err)) {
         refuse(self, peer, PRF_EPEER, err.text);
         drop_site(self, site, err.text);
@@ -253,18 +255,18 @@ static void on_router(void *arg)
 static void tick_site(accept_t *self, site_t *site, uint64_t now)
 {
     prf_error_t err = {0};
-    bool was_up = site->end.up;
     prf_status_t status = prf_end_tick(&site->end, now, &err);
     if (status && status != PRF_ETIMEOUT) {
         refuse(self, &site->end.peer, PRF_EPEER, err.text);
         drop_site(self, site, err.text);
         return;
     }
-    if (status || (was_up && !site->end.up)) {
+    if (status || (site->here && !site->end.up)) {
         prf_log(PRF_LOG_WARN, "site_lost site=%s why=\"%s\" connections=%zu held_bytes=%zu next=\"kept for %d s\"", site->name,
                 status ? err.text : "its connection ended", prf_streams_stats(site->end.streams)->open,
                 prf_link_bytes(site->end.link), PRF_END_HOLD_MS / 1000);
         prf_end_down(&site->end);
+        site->here = false;
     }
     prf_end_log_traffic(&site->end, site->name, now);
     if (!site->end.up && now > site->end.down_ms + PRF_END_HOLD_MS)
