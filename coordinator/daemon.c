@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "clients.h"
 #include "health.h"
 #include "http.h"
@@ -397,18 +397,6 @@ static void demolish(daemon_t *d)
     prf_auth_destroy(&d->hub.auth);
 }
 
-/* Each connection takes a descriptor, and strangers may hold some for the seconds that a handshake may take. */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        getrlimit(RLIMIT_NOFILE, &limit);
-    prf_log(PRF_LOG_INFO, "descriptors limit=%llu", (unsigned long long)limit.rlim_cur);
-}
-
 static prf_status_t serve(daemon_t *d, const prf_daemon_options_t *options, const prf_endpoints_t *wanted, prf_error_t *err)
 {
     prf_hook_list_t hooks = {.count = 0};
@@ -456,7 +444,8 @@ prf_status_t prf_daemon_run(const prf_daemon_options_t *options, prf_error_t *er
             "other machines could reach %s, and whoever can reach it can use the farm: give it keys (--key, --allow), bind "
             "tcp://127.0.0.1:PORT or ipc://PATH, or add --insecure when the network is trusted",
             options->farm);
-    raise_descriptors();
+    /* Each connection takes one, and strangers may hold some for the seconds that a handshake may take. */
+    prf_log(PRF_LOG_INFO, "descriptors limit=%llu", prf_process_raise_descriptors(DESCRIPTORS));
     daemon_t d = {.hub = {.dir = options->store,
                           .heartbeat_ms = options->heartbeat_ms,
                           .started_ms = prf_clock_mono_ms(),

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backoff.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "host.h"
@@ -329,7 +329,7 @@ static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
     self->denied_ms = 0;
     size_t dropped = prf_waiting_drop_until(&self->waiting, frame->u.welcome.first_epoch);
     if (dropped > 0)
-        prf_log(PRF_LOG_INFO, "jobs_dropped count=%zu why=\"they had not begun, and this coordinator does not know of them\"",
+        prf_log(PRF_LOG_INFO, "jobs_dropped count=%zu why=\"they had not begun, and the coordinator gives them to others\"",
                 dropped);
     prf_backoff_reset(&self->backoff);
     self->session = frame->u.welcome.session;

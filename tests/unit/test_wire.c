@@ -329,8 +329,8 @@ Test(wire, frames_of_another_version_or_without_a_body_are_refused)
     uint8_t *large = calloc(1, PRF_FRAME_BYTES + 1);
     expect_status(large, PRF_FRAME_BYTES + 1, PRF_EPEER, "are allowed");
     free(large);
-    /* A body of a number that a later version may give: version 1, field 31, an empty message. */
-    expect_status((const uint8_t *)"\x08\x01\xfa\x01\x00", 5, PRF_EPEER, "without a body");
+    /* A body of a number that a later version may give: version 1, field 63, an empty message. */
+    expect_status((const uint8_t *)"\x08\x01\xfa\x03\x00", 5, PRF_EPEER, "without a body");
 }
 
 Test(wire, a_hello_with_bad_names_or_texts_is_refused)
