@@ -87,7 +87,7 @@ static prf_status_t open_board(server_t *self, const prf_serve_t *what, prf_erro
 }
 
 /* A plug-in's facts are as little to be trusted as its board. */
-static prf_status_t check_facts(const prf_board_facts_t *facts, prf_error_t *err)
+static prf_status_t check_facts(const prf_backend_t *backend, const prf_board_facts_t *facts, prf_error_t *err)
 {
     const char *print = facts->fingerprint;
     bool ok = print[0] != '\0' && memchr(print, '\0', sizeof facts->fingerprint);
@@ -101,6 +101,11 @@ static prf_status_t check_facts(const prf_board_facts_t *facts, prf_error_t *err
             err, PRF_EPEER,
             "the board tells layer kinds %#x and data types %#x: let its backend tell at least one of each, and known ones",
             facts->kinds, facts->dtypes);
+    if (facts->flags & ~(uint32_t)PRF_BOARD_FLAGS || (facts->flags & PRF_BOARD_NETWORKS && !backend->prepare_network))
+        return prf_fail(
+            err, PRF_EPEER,
+            "the board tells flags %#x: let its backend tell those of backend.h, and networks only with a prepare_network",
+            facts->flags);
     return PRF_OK;
 }
 
@@ -108,7 +113,7 @@ static prf_status_t say_hello(server_t *self, const prf_serve_t *what, prf_error
 {
     prf_board_facts_t facts = {0};
     self->backend->describe(self->board, &facts);
-    prf_status_t status = check_facts(&facts, err);
+    prf_status_t status = check_facts(self->backend, &facts, err);
     if (status)
         return status;
     prf_frame_t frame = {.type = PRF_FRAME_HELLO};

@@ -10,9 +10,10 @@
 #include "layer/layer.h"
 
 enum {
-    PRF_NAME = 64,          /* a board kind, a campaign, a board: [A-Za-z0-9._-], NUL included */
-    PRF_FINGERPRINT = 192,  /* a runtime fingerprint: printable text, NUL included */
-    PRF_CHAIN_BLOCKS = 1024 /* blocks of a network at most */
+    PRF_NAME = 64,           /* a board kind, a campaign, a board: [A-Za-z0-9._-], NUL included */
+    PRF_FINGERPRINT = 192,   /* a runtime fingerprint: printable text, NUL included */
+    PRF_CHAIN_BLOCKS = 1024, /* blocks of a network at most */
+    PRF_CHAIN_EDGES = 16384  /* inputs of all its blocks at most */
 };
 
 /* Letters, digits, '.', '_', '-', 1 to PRF_NAME - 1 of them, not beginning with '.' or '-'. Errors: PRF_EINVAL. */
@@ -38,6 +39,20 @@ PRF_CHECKED prf_status_t prf_protocol_check(const prf_protocol_t *protocol, prf_
 const char *prf_cache_name(prf_cache_t cache); /* "warm", "semi-cold" */
 /* `what` is the name's place, for the message. Errors: PRF_EINVAL. */
 PRF_CHECKED prf_status_t prf_cache_parse(prf_cache_t *out, const char *what, const char *name, prf_error_t *err);
+
+/* One input of a block in a network: what block `from` puts out; -1: what goes into the network. Positions count from 0. */
+typedef struct {
+    int32_t to, from; /* from < to */
+} prf_edge_t;
+
+/* What a point measures: one block, or the blocks of a network in an order in which they can run. */
+typedef struct {
+    const prf_block_t *blocks; /* borrowed, as are the edges */
+    size_t count;              /* 1 .. PRF_CHAIN_BLOCKS */
+    const prf_edge_t *edges;   /* ascending by `to`, each block's in the order of its inputs, one for each block at least; NULL: not
+                                  told, each block follows the one before */
+    size_t edge_count;         /* at most PRF_CHAIN_EDGES */
+} prf_chain_t;
 
 /* Identity of a point. `kind` and `fingerprint` are those of the board; `count` blocks, 1 unless it is a chain. */
 void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, const prf_protocol_t *protocol,

@@ -6,7 +6,7 @@
 
 #include "backends/backend.h"
 
-enum { nothing, old_abi, incomplete, no_entry, crash_on_load, crash_on_open, garbage_on_open, mute, no_facts };
+enum { nothing, old_abi, incomplete, no_entry, crash_on_load, crash_on_open, garbage_on_open, mute, no_facts, no_networks };
 
 struct prf_board {
     int dummy;
@@ -32,6 +32,8 @@ static void board_describe(const prf_board_t *board, prf_board_facts_t *out)
 {
     (void)board;
     memset(out, BREAK == no_facts ? 0xff : 0, sizeof *out);
+    if (BREAK == no_networks)
+        *out = (prf_board_facts_t){.fingerprint = "bad", .kinds = 1, .dtypes = 1, .flags = PRF_BOARD_NETWORKS};
 }
 
 static prf_status_t board_prepare(prf_board_t *board, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
@@ -45,11 +47,11 @@ static prf_status_t board_prepare(prf_board_t *board, const prf_block_t *block, 
     return PRF_EUNSUPPORTED;
 }
 
-static prf_status_t kernel_run(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err)
+static prf_status_t kernel_run(prf_kernel_t *kernel, const prf_run_t *how, prf_reading_t *out, prf_error_t *err)
 {
     (void)kernel;
-    (void)iterations;
-    (void)latency_ns;
+    (void)how;
+    (void)out;
     (void)err;
     return PRF_OK;
 }
@@ -65,7 +67,7 @@ static void board_close(prf_board_t **board)
 }
 
 static const prf_backend_t backend = {
-    .abi = BREAK == old_abi ? PRF_BACKEND_ABI + 1 : PRF_BACKEND_ABI,
+    .abi = BREAK == old_abi ? PRF_BACKEND_ABI - 1 : PRF_BACKEND_ABI,
     .name = "bad",
     .options = "",
     .open = board_open,

@@ -48,10 +48,12 @@ static prf_status_t measure(prf_board_t *board, const char *text, double *ns, pr
 {
     prf_block_t block;
     prf_kernel_t *kernel = NULL;
+    prf_reading_t told = {.latency_ns = *ns};
     cr_assert_eq(prf_block_parse(&block, text, err), PRF_OK, "%s", err->text);
-    prf_status_t status = exec_backend()->prepare(board, &block, &(prf_place_t){0, 1}, &kernel, err);
+    prf_status_t status = exec_backend()->prepare(board, &block, &(prf_place_t){.length = 1}, &kernel, err);
     if (!status)
-        status = exec_backend()->run(kernel, 3, ns, err);
+        status = exec_backend()->run(kernel, &(prf_run_t){.iterations = 3}, &told, err);
+    *ns = told.latency_ns;
     exec_backend()->release(&kernel);
     return status;
 }

@@ -259,12 +259,13 @@ Test(host, plugins_that_break_a_promise_are_refused_with_one_clear_message)
         {"path=" PRF_SOURCE_DIR "/LICENSE", PRF_EPARSE, "plug-in cannot be loaded"},
         {"path=" PRF_TEST_DIR "/plugin_nothing.so", PRF_EPARSE, "prf_backend() returned nothing"},
         {"path=" PRF_TEST_DIR "/plugin_no_entry.so", PRF_EPARSE, "does not export prf_backend"},
-        {"path=" PRF_TEST_DIR "/plugin_old_abi.so", PRF_EVERSION, "made for ABI 2, this prfarm has ABI 1"},
+        {"path=" PRF_TEST_DIR "/plugin_old_abi.so", PRF_EVERSION, "made for ABI 1, this prfarm has ABI 2"},
         {"path=" PRF_TEST_DIR "/plugin_incomplete.so", PRF_EPARSE, "open, describe, prepare, run"},
         {"path=" PRF_TEST_DIR "/plugin_crash_on_load.so", PRF_ECRASH, "ended while the board was opened: signal 6"},
         {"path=" PRF_TEST_DIR "/plugin_crash_on_open.so", PRF_ECRASH, "ended while the board was opened: signal 6"},
         {"path=" PRF_TEST_DIR "/plugin_garbage_on_open.so", PRF_EPEER, "sent what is no answer while the board was opened"},
         {"path=" PRF_TEST_DIR "/plugin_no_facts.so", PRF_EPEER, "fingerprint must be 1 to 191 printable characters"},
+        {"path=" PRF_TEST_DIR "/plugin_no_networks.so", PRF_EPEER, "networks only with a prepare_network"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         event_count = event_next = 0;

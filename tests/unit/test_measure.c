@@ -53,18 +53,18 @@ static prf_status_t fake_prepare(prf_board_t *board, const prf_block_t *block, c
     return PRF_OK;
 }
 
-static prf_status_t fake_run(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err)
+static prf_status_t fake_run(prf_kernel_t *kernel, const prf_run_t *how, prf_reading_t *out, prf_error_t *err)
 {
     prf_board_t *board = kernel->board;
     size_t used = strlen(board->order);
     if (used + 1 < sizeof board->order)
         board->order[used] = (char)('0' + kernel->position);
     if (board->latency_count)
-        *latency_ns = board->latencies[board->runs % board->latency_count];
+        out->latency_ns = board->latencies[board->runs % board->latency_count];
     board->runs++;
-    board->iterations += iterations;
-    if (iterations > board->most_iterations)
-        board->most_iterations = iterations;
+    board->iterations += how->iterations;
+    if (how->iterations > board->most_iterations)
+        board->most_iterations = how->iterations;
     return board->run_status ? prf_fail(err, board->run_status, "the board broke") : PRF_OK;
 }
 

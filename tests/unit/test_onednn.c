@@ -46,7 +46,7 @@ static prf_block_t parse(const char *text)
 static prf_kernel_t *prepare(const char *text, uint32_t position, uint32_t length)
 {
     prf_block_t block = parse(text);
-    const prf_place_t place = {position, length};
+    const prf_place_t place = {.position = position, .length = length};
     prf_kernel_t *kernel = NULL;
     prf_error_t err = {0};
     cr_assert_eq(backend->prepare(board, &block, &place, &kernel, &err), PRF_OK, "%s: %s", text, err.text);
@@ -56,8 +56,8 @@ static prf_kernel_t *prepare(const char *text, uint32_t position, uint32_t lengt
 static void run(prf_kernel_t *kernel)
 {
     prf_error_t err = {0};
-    double unused;
-    cr_assert_eq(backend->run(kernel, 1, &unused, &err), PRF_OK, "%s", err.text);
+    prf_reading_t unused = {0};
+    cr_assert_eq(backend->run(kernel, &(prf_run_t){.iterations = 1}, &unused, &err), PRF_OK, "%s", err.text);
 }
 
 static float *tensor(const prf_kernel_t *kernel, prf_tensor_t which, double count)
@@ -356,7 +356,7 @@ Test(onednn, many_chains_on_one_board_leave_no_memory_behind)
 Test(onednn, what_does_not_fit_is_refused_with_its_size)
 {
     prf_block_t block = parse("conv2d n=1000 c=512 k=512 h=512 w=512 r=3 s=3 stride=1 pad=1 dtype=f32");
-    const prf_place_t alone = {0, 1};
+    const prf_place_t alone = {.length = 1};
     prf_kernel_t *kernel = NULL;
     prf_error_t err = {0};
     cr_assert_eq(backend->prepare(board, &block, &alone, &kernel, &err), PRF_EUNSUPPORTED);
@@ -366,7 +366,7 @@ Test(onednn, what_does_not_fit_is_refused_with_its_size)
     cr_assert_eq(backend->prepare(board, &block, &alone, &kernel, &err), PRF_EUNSUPPORTED);
     block = parse("softmax n=1 features=8 dtype=f16");
     cr_assert_eq(backend->prepare(board, &block, &alone, &kernel, &err), PRF_EUNSUPPORTED);
-    const prf_place_t outside = {3, 3};
+    const prf_place_t outside = {.position = 3, .length = 3};
     block = parse("softmax n=1 features=8 dtype=f32");
     cr_assert_eq(backend->prepare(board, &block, &outside, &kernel, &err), PRF_EINVAL);
 }
@@ -375,7 +375,7 @@ Test(onednn, a_chain_of_two_data_types_is_refused)
 {
     prf_kernel_t *first = prepare("fc n=1 in=64 out=64 dtype=f32", 0, 2);
     prf_block_t block = parse("fc n=1 in=64 out=64 dtype=i8");
-    const prf_place_t second = {1, 2};
+    const prf_place_t second = {.position = 1, .length = 2};
     prf_kernel_t *kernel = NULL;
     prf_error_t err = {0};
     cr_expect_eq(backend->prepare(board, &block, &second, &kernel, &err), PRF_EUNSUPPORTED);

@@ -68,16 +68,16 @@ static double run_nth(prf_board_t *board, const char *text, int runs)
     prf_block_t block;
     prf_kernel_t *kernel = NULL;
     prf_error_t err = {0};
-    double ns = 0;
+    prf_reading_t told = {0};
     cr_assert_eq(prf_block_parse(&block, text, &err), PRF_OK, "%s: %s", text, err.text);
-    prf_status_t status = backend->prepare(board, &block, &(prf_place_t){0, 1}, &kernel, &err);
+    prf_status_t status = backend->prepare(board, &block, &(prf_place_t){.length = 1}, &kernel, &err);
     if (status == PRF_EUNSUPPORTED && strstr(err.text, "not recorded"))
         return -1;
     cr_assert_eq(status, PRF_OK, "%s", err.text);
     while (runs-- > 0)
-        cr_assert_eq(backend->run(kernel, 1, &ns, &err), PRF_OK, "%s", err.text);
+        cr_assert_eq(backend->run(kernel, &(prf_run_t){.iterations = 1}, &told, &err), PRF_OK, "%s", err.text);
     backend->release(&kernel);
-    return ns;
+    return told.latency_ns;
 }
 
 Test(replay, a_table_with_our_own_column_names_needs_no_options)

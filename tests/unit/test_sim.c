@@ -28,9 +28,11 @@ static prf_status_t try_run(prf_board_t *board, const char *text, double *ns, pr
     prf_block_t block;
     cr_assert_eq(prf_block_parse(&block, text, err), PRF_OK, "%s: %s", text, err->text);
     prf_kernel_t *kernel = NULL;
-    prf_status_t status = sim()->prepare(board, &block, &(prf_place_t){0, 1}, &kernel, err);
+    prf_reading_t told = {.latency_ns = *ns};
+    prf_status_t status = sim()->prepare(board, &block, &(prf_place_t){.length = 1}, &kernel, err);
     if (!status)
-        status = sim()->run(kernel, 1, ns, err);
+        status = sim()->run(kernel, &(prf_run_t){.iterations = 1}, &told, err);
+    *ns = told.latency_ns;
     sim()->release(&kernel);
     return status;
 }
@@ -267,12 +269,12 @@ static double prepared(prf_board_t *board, const char *text, prf_place_t place)
 {
     prf_block_t block;
     prf_kernel_t *kernel;
-    double ns;
+    prf_reading_t told;
     cr_assert_eq(prf_block_parse(&block, text, NULL), PRF_OK);
     cr_assert_eq(sim()->prepare(board, &block, &place, &kernel, NULL), PRF_OK);
-    cr_assert_eq(sim()->run(kernel, 1, &ns, NULL), PRF_OK);
+    cr_assert_eq(sim()->run(kernel, &(prf_run_t){.iterations = 1}, &told, NULL), PRF_OK);
     sim()->release(&kernel);
-    return ns;
+    return told.latency_ns;
 }
 
 Test(sim, a_block_behind_another_one_costs_what_was_set_besides)

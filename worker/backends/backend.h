@@ -9,7 +9,7 @@
 
 #include "point/point.h"
 
-#define PRF_BACKEND_ABI 1
+#define PRF_BACKEND_ABI 2
 #define PRF_BACKEND_SYMBOL "prf_backend"
 
 typedef struct prf_board prf_board_t;   /* an opened board; defined by the backend */
@@ -17,7 +17,12 @@ typedef struct prf_kernel prf_kernel_t; /* a block made ready to run; defined by
 
 enum {
     PRF_BOARD_SELF_TIMED = 1 << 0, /* run() tells the latency; else the worker takes the time around run() */
-    PRF_BOARD_EXACT = 1 << 1       /* the same block always has the same latency: one repeat is enough */
+    PRF_BOARD_EXACT = 1 << 1,      /* the same block always has the same latency: one repeat is enough */
+    PRF_BOARD_NETWORKS = 1 << 2,   /* a whole network is built and run as one: prepare_network is there */
+    PRF_BOARD_HOST = 1 << 3,       /* the board is this machine's own processor: its clock, temperature and load are this system's,
+                                      and boards of one machine take turns */
+    PRF_BOARD_ENERGY = 1 << 4,     /* run() tells the energy too */
+    PRF_BOARD_FLAGS = (1 << 5) - 1 /* all that there are */
 };
 
 typedef struct {
@@ -31,7 +36,21 @@ typedef struct {
 typedef struct {
     uint32_t position; /* 0 .. length - 1 */
     uint32_t length;   /* 1: the block alone */
+    prf_cache_t cache; /* the state of the caches that it is going to be run in */
 } prf_place_t;
+
+/* How a prepared block or network is run once. */
+typedef struct {
+    uint32_t iterations; /* so many times, one after the other */
+    prf_cache_t cache;   /* as it was prepared for; boards that time themselves arrange it themselves, or ignore it */
+} prf_run_t;
+
+/* What a board tells about that, for one of the iterations. All is 0 when run() is called. */
+typedef struct {
+    double latency_ns; /* SELF_TIMED boards */
+    double energy_nj;  /* ENERGY boards; 0: not told */
+    bool disturbed;    /* SELF_TIMED boards: something interrupted the timing, so that it counts only if others are too few */
+} prf_reading_t;
 
 typedef struct {
     uint32_t abi;        /* PRF_BACKEND_ABI */
@@ -45,8 +64,13 @@ typedef struct {
      * PRF_EUNSUPPORTED: this block cannot run here, and never will. */
     prf_status_t (*prepare)(prf_board_t *board, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
                             prf_error_t *err);
-    /* Executes it `iterations` times and returns when all are done. SELF_TIMED boards set *latency_ns to the time of one. */
-    prf_status_t (*run)(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err);
+    /* Executes it how->iterations times and returns when all are done. */
+    prf_status_t (*run)(prf_kernel_t *kernel, const prf_run_t *how, prf_reading_t *out, prf_error_t *err);
+    /* NETWORKS boards only, else NULL: builds all blocks of a network, connected by its edges, as one kernel, with whatever the
+     * runtime makes of it. An input of a block that has several and is no add or matmul is all of them, joined along the channels.
+     * Errors as of prepare. */
+    prf_status_t (*prepare_network)(prf_board_t *board, const prf_chain_t *network, prf_cache_t cache, prf_kernel_t **out,
+                                    prf_error_t *err);
     /* These three arrange the cache state of a network before a semi-cold timing; each may be NULL. */
     /* Bytes of the prepared weights, so that the worker knows how much to stream over where flush_weights is missing. */
     size_t (*weight_bytes)(const prf_kernel_t *kernel);

@@ -272,16 +272,17 @@ static prf_status_t exec_prepare(prf_board_t *self, const prf_block_t *block, co
     return PRF_OK;
 }
 
-static prf_status_t exec_run(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err)
+static prf_status_t exec_run(prf_kernel_t *kernel, const prf_run_t *how, prf_reading_t *out, prf_error_t *err)
 {
     prf_board_t *self = kernel->board;
     json_t *answer = NULL;
-    json_t *request = json_pack("{s:s, s:I, s:I}", "op", "run", "id", (json_int_t)kernel->id, "iterations", (json_int_t)iterations);
+    json_t *request =
+        json_pack("{s:s, s:I, s:I}", "op", "run", "id", (json_int_t)kernel->id, "iterations", (json_int_t)how->iterations);
     prf_status_t status = ask(self, "run", request, &answer, err);
     if (status)
         return status;
     prf_error_t why;
-    status = prf_exec_answer_latency(latency_ns, answer, &why);
+    status = prf_exec_answer_latency(&out->latency_ns, answer, &why);
     json_decref(answer);
     if (status == PRF_EIMPLAUSIBLE)
         return prf_fail(err, status, "exec: the program told %s: print nanoseconds", why.text);

@@ -103,6 +103,7 @@ static void learn_facts(prf_board_t *board, const options_t *options)
     snprintf(facts->fingerprint, sizeof facts->fingerprint, "onednn %d.%d.%d %s %s threads=%d", v->major, v->minor, v->patch,
              processor, isa_name(), (int)options->threads);
     facts->kinds = (1U << PRF_LAYER_KINDS) - 1;
+    facts->flags = PRF_BOARD_HOST;
     facts->dtypes = 1U << PRF_F32 | 1U << PRF_I8;
     if ((dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16)
         facts->dtypes |= 1U << PRF_BF16;

@@ -390,12 +390,12 @@ void prf_onednn_neighbour_destroy(prf_board_t *board)
 
 /* ---- running ---- */
 
-prf_status_t prf_onednn_run(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err)
+prf_status_t prf_onednn_run(prf_kernel_t *kernel, const prf_run_t *how, prf_reading_t *out, prf_error_t *err)
 {
-    (void)latency_ns; /* the worker's clock tells */
+    (void)out; /* the worker's clock tells */
     dnnl_stream_t stream = kernel->board->stream;
     dnnl_status_t s = dnnl_success;
-    for (uint32_t n = 0; !s && n < iterations; n++)
+    for (uint32_t n = 0; !s && n < how->iterations; n++)
         for (size_t i = 0; !s && i < kernel->step_count; i++)
             s = dnnl_primitive_execute(kernel->steps[i].primitive, stream, kernel->steps[i].arg_count, kernel->steps[i].args);
     if (!s)
@@ -420,8 +420,9 @@ void prf_onednn_touch_input(prf_kernel_t *kernel)
     for (int arg = 0; arg <= WEIGHTS; arg++)
         if (arg == SRC || is_operand(&kernel->steps[0], arg))
             read_lines(&kernel->slots[0][arg], SIZE_MAX);
-    double unused;
-    (void)!prf_onednn_run(kernel->board->neighbour, 1, &unused, NULL); /* what it computes is of no interest */
+    prf_reading_t unused;
+    (void)!prf_onednn_run(kernel->board->neighbour, &(prf_run_t){.iterations = 1}, &unused,
+                          NULL); /* what it computes is of no interest */
 }
 
 static void flush_line(const unsigned char *line)

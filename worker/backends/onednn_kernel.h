@@ -28,7 +28,7 @@ prf_status_t prf_onednn_neighbour_new(prf_board_t *board, prf_error_t *err);
 void prf_onednn_neighbour_destroy(prf_board_t *board); /* fine without one */
 prf_status_t prf_onednn_prepare(prf_board_t *board, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
                                 prf_error_t *err);
-prf_status_t prf_onednn_run(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err);
+prf_status_t prf_onednn_run(prf_kernel_t *kernel, const prf_run_t *how, prf_reading_t *out, prf_error_t *err);
 void prf_onednn_flush_weights(prf_kernel_t *kernel);
 void prf_onednn_touch_input(prf_kernel_t *kernel);
 size_t prf_onednn_weight_bytes(const prf_kernel_t *kernel);

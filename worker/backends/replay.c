@@ -379,11 +379,11 @@ static prf_status_t replay_prepare(prf_board_t *self, const prf_block_t *block, 
     return PRF_OK;
 }
 
-static prf_status_t replay_run(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err)
+static prf_status_t replay_run(prf_kernel_t *kernel, const prf_run_t *how, prf_reading_t *out, prf_error_t *err)
 {
-    (void)iterations;
+    (void)how;
     (void)err;
-    *latency_ns = kernel->first[kernel->next++ % kernel->count].latency_ns;
+    out->latency_ns = kernel->first[kernel->next++ % kernel->count].latency_ns;
     return PRF_OK;
 }
 

@@ -304,7 +304,7 @@ static double nonsense(prf_rng_t *rng, double latency_ns)
     return answers[prf_rng_below(rng, sizeof answers / sizeof *answers)];
 }
 
-static prf_status_t sim_run(prf_kernel_t *kernel, uint32_t iterations, double *latency_ns, prf_error_t *err)
+static prf_status_t sim_run(prf_kernel_t *kernel, const prf_run_t *how, prf_reading_t *out, prf_error_t *err)
 {
     (void)err;
     prf_board_t *board = kernel->board;
@@ -320,8 +320,8 @@ static prf_status_t sim_run(prf_kernel_t *kernel, uint32_t iterations, double *l
     if (board->noise > 0)
         ns *= exp(board->noise * prf_rng_normal(&kernel->noise));
     if (board->real_pace)
-        sleep_ns(ns * iterations);
-    *latency_ns = prf_rng_double(&faults) < board->wrong ? nonsense(&faults, ns) : ns;
+        sleep_ns(ns * how->iterations);
+    out->latency_ns = prf_rng_double(&faults) < board->wrong ? nonsense(&faults, ns) : ns;
     return PRF_OK;
 }
 

@@ -52,7 +52,7 @@ static prf_status_t prepare(run_t *run, prf_board_t *board, const prf_block_t *b
         return prf_fail(err, PRF_ENOMEM, "%zu kernels", run->count);
     size_t weights = 0;
     for (size_t i = 0; i < run->count; i++) {
-        const prf_place_t place = {.position = (uint32_t)i, .length = (uint32_t)run->count};
+        const prf_place_t place = {.position = (uint32_t)i, .length = (uint32_t)run->count, .cache = run->protocol->cache};
         prf_status_t status = run->backend->prepare(board, &blocks[i], &place, &run->kernels[i], err);
         if (status) {
             char text[PRF_BLOCK_TEXT];
@@ -72,17 +72,19 @@ static prf_status_t prepare(run_t *run, prf_board_t *board, const prf_block_t *b
     return status;
 }
 
-/* Runs everything `iterations` times; *sum_ns gets what self-timed boards tell. */
-static prf_status_t execute(const run_t *run, uint32_t iterations, double *sum_ns, prf_error_t *err)
+/* Runs everything `iterations` times; *sum gets what the board tells about it. */
+static prf_status_t execute(const run_t *run, uint32_t iterations, prf_reading_t *sum, prf_error_t *err)
 {
-    *sum_ns = 0;
+    const prf_run_t how = {.iterations = run->count > 1 ? 1 : iterations, .cache = run->protocol->cache};
+    *sum = (prf_reading_t){0};
     for (uint32_t n = 0; n < (run->count > 1 ? iterations : 1); n++)
         for (size_t i = 0; i < run->count; i++) {
-            double latency_ns = 0;
-            prf_status_t status = run->backend->run(run->kernels[i], run->count > 1 ? 1 : iterations, &latency_ns, err);
+            prf_reading_t reading = {0};
+            prf_status_t status = run->backend->run(run->kernels[i], &how, &reading, err);
             if (status)
                 return status;
-            *sum_ns += latency_ns;
+            sum->latency_ns += reading.latency_ns;
+            sum->disturbed = sum->disturbed || reading.disturbed;
         }
     return PRF_OK;
 }
@@ -97,25 +99,25 @@ static void cool(const run_t *run)
         run->backend->touch_input(run->kernels[0]);
 }
 
-/* One timing; *ns is that of one iteration. */
-static prf_status_t timing(const run_t *run, uint32_t iterations, double *ns, prf_error_t *err)
+/* One timing: the time of one iteration, and whether something interrupted it. */
+static prf_status_t timing(const run_t *run, uint32_t iterations, prf_reading_t *out, prf_error_t *err)
 {
     if (run->cold.bytes)
         cool(run);
-    double told_ns;
+    uint64_t switches = run->self_timed ? 0 : prf_involuntary_switches();
     uint64_t begin = prf_clock_mono_ns();
-    prf_status_t status = execute(run, iterations, &told_ns, err);
+    prf_status_t status = execute(run, iterations, out, err);
     uint64_t end = prf_clock_mono_ns();
     if (status)
         return status;
     if (!run->self_timed) {
-        *ns = (double)(end > begin ? end - begin : 1) / iterations;
+        out->latency_ns = (double)(end > begin ? end - begin : 1) / iterations;
+        out->disturbed = prf_involuntary_switches() != switches;
         return PRF_OK;
     }
-    if (!isfinite(told_ns) || told_ns <= 0)
+    if (!isfinite(out->latency_ns) || out->latency_ns <= 0)
         return prf_fail(err, PRF_EIMPLAUSIBLE,
-                        "the board reports a latency of %g ns, where one above 0 is possible: mend its backend", told_ns);
-    *ns = told_ns;
+                        "the board reports a latency of %g ns, where one above 0 is possible: mend its backend", out->latency_ns);
     return PRF_OK;
 }
 
@@ -135,11 +137,11 @@ static prf_status_t warm_up(run_t *run, prf_error_t *err)
     uint32_t runs = run->protocol->warmup_runs;
     double fastest = INFINITY;
     for (uint32_t i = 0; i < runs || (calibrate && i == 0); i++) {
-        double ns;
-        prf_status_t status = timing(run, run->iterations, &ns, err);
+        prf_reading_t told;
+        prf_status_t status = timing(run, run->iterations, &told, err);
         if (status)
             return status;
-        fastest = ns < fastest ? ns : fastest;
+        fastest = fmin(told.latency_ns, fastest);
         if (calibrate && fastest < TIMING_NS)
             run->iterations = (uint32_t)fmin(ceil(TIMING_NS / fastest), MAX_ITERATIONS);
         if (time_is_up(run, run->protocol->limit_ms / 2))
@@ -152,13 +154,11 @@ static prf_status_t repeat(run_t *run, prf_error_t *err)
 {
     const prf_protocol_t *p = run->protocol;
     for (;;) {
-        double ns;
-        uint64_t switches = run->self_timed ? 0 : prf_involuntary_switches();
-        prf_status_t status = timing(run, run->iterations, &ns, err);
+        prf_reading_t told;
+        prf_status_t status = timing(run, run->iterations, &told, err);
         if (status)
             return status;
-        bool disturbed = !run->self_timed && prf_involuntary_switches() != switches;
-        prf_series_add(disturbed ? &run->disturbed : &run->clean, ns);
+        prf_series_add(told.disturbed ? &run->disturbed : &run->clean, told.latency_ns);
         if (run->exact || (run->clean.count >= p->min_repeats && prf_series_ci_percent(&run->clean) <= p->ci_percent))
             return PRF_OK;
         if (run->clean.count >= p->max_repeats || run->disturbed.count >= p->max_repeats || time_is_up(run, p->limit_ms))

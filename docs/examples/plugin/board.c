@@ -87,11 +87,11 @@ static float dot(const float *a, const float *b, int count, int unroll)
     return sum[0] + sum[1] + sum[2] + sum[3];
 }
 
-static prf_status_t kernel_run(prf_kernel_t *k, uint32_t iterations, double *latency_ns, prf_error_t *err)
+static prf_status_t kernel_run(prf_kernel_t *k, const prf_run_t *how, prf_reading_t *out, prf_error_t *err)
 {
-    (void)latency_ns; /* not PRF_BOARD_SELF_TIMED: the worker takes the time */
+    (void)out; /* not PRF_BOARD_SELF_TIMED: the worker takes the time */
     (void)err;
-    for (uint32_t i = 0; i < iterations; i++)
+    for (uint32_t i = 0; i < how->iterations; i++)
         for (int row = 0; row < k->out; row++)
             *(volatile float *)&k->y[row] = dot(k->weights + (size_t)row * (size_t)k->in, k->x, k->in, k->unroll);
     return PRF_OK;
