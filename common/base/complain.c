@@ -29,10 +29,7 @@ bool prf_stream_has_color(FILE *stream)
 
 void prf_complain(const char *program, const char *text)
 {
-    if (prf_stream_is_journal(stderr)) {
-        fprintf(stderr, "<3>%s\n", text);
-        return;
-    }
     bool color = prf_stream_has_color(stderr);
-    fprintf(stderr, "%s%s:%s %s\n", color ? "\033[1;31m" : "", program, color ? "\033[0m" : "", text);
+    const char *begin = prf_stream_is_journal(stderr) ? "<3>" : (color ? "\033[1;31m" : "");
+    fprintf(stderr, "%s%s:%s %s\n", begin, program, color ? "\033[0m" : "", text);
 }

@@ -208,7 +208,7 @@ Test(notify, journal_is_told_levels_and_no_time)
     waitpid(farm.coordinator.pid, &status, 0);
     farm.coordinator.pid = 0;
     cr_assert_eq(prf_file_read(log, 1 << 20, &text, &len, &err), PRF_OK, "%s", err.text);
-    cr_assert(strstr(text, "\n<3>--kind is missing"), "%s", text);
+    cr_assert(strstr(text, "\n<3>prfarm-worker: --kind is missing"), "%s", text);
     free(text);
 }
 
