@@ -16,7 +16,7 @@ void prf_sentinel_init(prf_sentinel_t *out, const prf_backend_t *backend, prf_bo
 {
     prf_board_facts_t facts = {.flags = 0};
     backend->describe(board, &facts);
-    *out = (prf_sentinel_t){.backend = backend, .board = board, .off = (facts.flags & PRF_BOARD_SELF_TIMED) != 0};
+    *out = (prf_sentinel_t){.backend = backend, .board = board, .off = !prf_measured_here(facts.flags)};
 }
 
 bool prf_sentinel_judge(prf_sentinel_t *self, size_t which, double ns)
@@ -37,7 +37,7 @@ static void look(prf_sentinel_t *self)
         prf_sample_t sample;
         prf_error_t err;
         self->off = prf_block_parse(&block, layers[i], &err) ||
-                    prf_measure(self->backend, self->board, &protocol, &block, 1, &sample, &err);
+                    prf_measure(self->backend, self->board, &protocol, &(prf_chain_t){.blocks = &block, .count = 1}, &sample, &err);
         if (!self->off)
             self->slow = prf_sentinel_judge(self, i, sample.min_ns) || self->slow;
     }
