@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/notify.h"
 #include "clients.h"
 #include "health.h"
 #include "http.h"
@@ -171,6 +172,7 @@ static void on_stop(void *arg)
     if (d->hub.stopping)
         return;
     prf_log(PRF_LOG_INFO, "stopping writes_open=%zu", prf_commits_pending(d->hub.commits));
+    prf_notify(PRF_NOTIFY_STOPPING, "waits for what is on its way to the store");
     d->hub.stopping = true;
     d->stop_by_ms = prf_clock_mono_ms() + STOP_MS;
     settle(d);
@@ -362,6 +364,8 @@ static prf_status_t listen_to_all(daemon_t *d, prf_error_t *err)
         status = prf_loop_add_timer(d->loop, d->hub.heartbeat_ms / 2, on_beat, d, NULL, err);
     if (!status)
         status = prf_loop_add_timer(d->loop, SECOND_MS, on_second, d, NULL, err);
+    if (!status)
+        status = prf_loop_add_watchdog(d->loop, err);
     return status;
 }
 
@@ -425,6 +429,7 @@ static prf_status_t serve(daemon_t *d, const prf_daemon_options_t *options, cons
             d->first >> INCARNATION_SHIFT, prf_index_count(d->hub.index), http ? http : "off");
     printf("ready farm=%s%s%s\n", farm, http ? " http=" : "", http ? http : "");
     fflush(stdout);
+    prf_notify(PRF_NOTIFY_READY, "listens at %s%s%s", farm, http ? ", serves " : "", http ? http : "");
     prf_room_look(&d->hub.room);
     settle(d);
     return prf_loop_run(d->loop, err);
