@@ -17,6 +17,7 @@
 #include "address.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "end.h"
 #include "net/access.h"
 #include "net/frames.h"
@@ -355,6 +356,7 @@ static void on_signal(void *arg)
         return;
     }
     prf_log(PRF_LOG_INFO, "stopping sites=%zu", self->count);
+    prf_notify(PRF_NOTIFY_STOPPING, "lets out what is under way");
     self->farewell_ms = prf_clock_mono_ms() + PRF_END_DRAIN_MS;
     for (size_t i = 0; i < self->count; i++)
         prf_end_drain(&self->sites[i]->end);
@@ -372,6 +374,8 @@ static prf_status_t set_up(accept_t *self, char bound[PRF_ENDPOINT], prf_error_t
         status = prf_loop_new(&self->loop, err);
     if (!status)
         status = prf_loop_on_signals(self->loop, on_signal, self, err);
+    if (!status)
+        status = prf_loop_add_watchdog(self->loop, err);
     if (!status)
         status = prf_access_new(&self->access, options->key_file, options->list_file, 1U << PRF_ROLE_RELAY, err);
     if (!status)
@@ -421,6 +425,7 @@ prf_status_t prf_accept_run(const prf_accept_options_t *options, prf_error_t *er
     if (!status) {
         printf("ready accept=%s\n", bound);
         fflush(stdout);
+        prf_notify(PRF_NOTIFY_READY, "sites dial %s", bound);
         status = prf_loop_run(self->loop, err);
     }
     tear_down(self);

@@ -5,6 +5,7 @@
 #include "accept.h"
 #include "base/complain.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/options.h"
 #include "base/process.h"
 #include "site.h"
@@ -127,6 +128,7 @@ static prf_status_t run(const args_t *args, prf_error_t *err)
     if (status)
         return status;
     prf_log_init("prfarm-relay", level);
+    prf_notify_init();
     prf_log(PRF_LOG_INFO, "descriptors limit=%llu", prf_process_raise_descriptors(DESCRIPTORS));
     if (args->link)
         return run_site(args, &farm, err);

@@ -18,6 +18,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "end.h"
 #include "net/frames.h"
 
@@ -274,6 +275,7 @@ static void on_signal(void *arg)
     }
     prf_log(PRF_LOG_INFO, "stopping connections=%zu held_bytes=%zu", prf_streams_stats(self->end.streams)->open,
             prf_link_bytes(self->end.link));
+    prf_notify(PRF_NOTIFY_STOPPING, "lets out what is under way");
     self->farewell_ms = prf_clock_mono_ms() + PRF_END_DRAIN_MS;
     prf_end_drain(&self->end);
     on_tick(self);
@@ -312,6 +314,8 @@ static prf_status_t set_up(site_t *self, prf_site_options_t *options, prf_error_
     if (!status)
         status = prf_loop_on_signals(self->loop, on_signal, self, err);
     if (!status)
+        status = prf_loop_add_watchdog(self->loop, err);
+    if (!status)
         status = open_doors(self, err);
     if (!status)
         status = dial(self, options, err);
@@ -348,6 +352,7 @@ prf_status_t prf_site_run(prf_site_options_t *options, prf_error_t *err)
         printf("ready farm=%s,%s,%s\n", self->doors[0].listener.address.text, self->doors[1].listener.address.text,
                self->doors[2].listener.address.text);
         fflush(stdout);
+        prf_notify(PRF_NOTIFY_READY, "the site's programs dial %s", self->doors[0].listener.address.text);
         status = prf_loop_run(self->loop, err);
     }
     tear_down(self);

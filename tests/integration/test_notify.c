@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the daemons tell a service manager, of which the test plays systemd's part: a datagram socket, and the journal's name of a
  * file. */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <poll.h>
 #include <signal.h>
@@ -174,6 +175,37 @@ Test(notify, worker_is_ready_with_its_board_and_no_child_speaks_for_it)
     farm_kill_coordinator(&farm);
     wait_for("STATUS=keeps its results", NULL);
     kill(pid, SIGTERM);
+    wait_for("STOPPING=1\n", NULL);
+}
+
+/* The port that it says sites dial. */
+static bool site_connects(const char *message)
+{
+    const char *at = strstr(message, "STATUS=sites dial tcp://127.0.0.1:");
+    cr_assert(at, "%s", message);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    to.sin_port = htons((uint16_t)atoi(strrchr(at, ':') + 1));
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool connected = connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+    close(fd);
+    return connected;
+}
+
+Test(notify, relay_is_ready_once_sites_can_dial_and_its_loop_is_watched)
+{
+    char key[FARM_PATH + 32], allow[FARM_PATH + 32];
+    farm_start_keyed(&farm, NULL, NULL);
+    listen_as_manager(true);
+    snprintf(key, sizeof key, "%s/coordinator.key", farm.dir);
+    snprintf(allow, sizeof allow, "%s/allow", farm.dir);
+    const char *argv[] = {
+        PRF_BIN_DIR "/prfarm-relay", "--accept", "tcp://127.0.0.1:*", "--farm", farm.name, "--key", key, "--allow", allow, NULL};
+    prf_process_t relay;
+    prf_error_t err;
+    cr_assert_eq(prf_process_start(&relay, argv, &(prf_process_options_t){.pipes = true}, &err), PRF_OK);
+    cr_assert(site_connects(next_message(FARM_WAIT_MS)));
+    watchdog_follows(relay.pid);
+    prf_process_stop(&relay, FARM_WAIT_MS);
     wait_for("STOPPING=1\n", NULL);
 }
 
