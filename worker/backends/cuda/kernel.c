@@ -51,7 +51,7 @@ static void add_source(prf_kernel_t *kernel, node_t *node, int source)
     node->source_count++;
 }
 
-/* The nodes of a block, of which the first one has no sources yet. */
+/* The nodes of a block, of which the first one has its sources already. */
 static prf_status_t add_block(prf_kernel_t *kernel, const prf_block_t *block, prf_error_t *err)
 {
     for (uint32_t i = 0; i < block->count; i++) {
@@ -62,9 +62,10 @@ static prf_status_t add_block(prf_kernel_t *kernel, const prf_block_t *block, pr
         if (status)
             return status;
         node->joined = NONE;
-        node->first_source = kernel->source_count;
-        if (i > 0)
+        if (i > 0) {
+            node->first_source = kernel->source_count;
             add_source(kernel, node, (int)kernel->node_count - 1);
+        }
         kernel->node_count++;
         i += took;
     }
@@ -358,6 +359,8 @@ prf_status_t prf_cuda_run(prf_kernel_t *kernel, const prf_run_t *how, prf_readin
     out->latency_ns = sum / how->iterations;
     out->energy_nj = kernel->energy_nj;
     out->disturbed = look.throttled;
+    out->temperature_mc = look.temperature_mc;
+    out->clock_khz = look.clock_khz;
     return PRF_OK;
 }
 
