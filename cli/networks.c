@@ -108,12 +108,17 @@ void prf_network_left_out_warn(const prf_network_t *network, const char *path)
 static json_t *to_json(const prf_network_t *network, const char *name)
 {
     json_t *blocks = json_array();
-    for (size_t i = 0; i < network->block_count; i++) {
+    for (size_t i = 0, edge = 0; i < network->block_count; i++) {
         char text[PRF_BLOCK_TEXT];
         prf_block_format(&network->blocks[i].block, text);
         json_t *block = json_pack("{s:s}", "block", text);
         json_t *title = json_stringn_nocheck(network->blocks[i].name, strlen(network->blocks[i].name));
         json_object_set_new(block, "name", title);
+        json_t *inputs = network->edge_count > 0 ? json_array() : NULL;
+        for (; edge < network->edge_count && (size_t)network->edges[edge].to == i; edge++)
+            json_array_append_new(inputs, json_integer(network->edges[edge].from));
+        if (inputs)
+            json_object_set_new(block, "inputs", inputs);
         json_array_append_new(blocks, block);
     }
     return json_pack("{s:s, s:o}", "name", name, "blocks", blocks);

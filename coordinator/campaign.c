@@ -50,7 +50,7 @@ typedef struct {
     handle_t *handle;
     size_t board;
     char fingerprint[PRF_FINGERPRINT];
-    uint32_t kinds, dtypes;
+    uint32_t kinds, dtypes, flags;
     const char *decision; /* its name */
     char *text;           /* owned; of the decision */
 } errand_t;
@@ -84,7 +84,7 @@ static const prf_campaign_t *campaign_of(const prf_running_t *self)
     return prf_engine_campaign(self->engine);
 }
 
-static void pin(prf_running_t *self, size_t board, const char *fingerprint, uint32_t kinds, uint32_t dtypes)
+static void pin(prf_running_t *self, size_t board, const char *fingerprint, uint32_t kinds, uint32_t dtypes, uint32_t flags)
 {
     const char *kind = campaign_of(self)->boards[board].kind;
     prf_error_t err = {0};
@@ -95,7 +95,7 @@ static void pin(prf_running_t *self, size_t board, const char *fingerprint, uint
         return;
     }
     side->pinned = true;
-    status = prf_engine_pin(self->engine, board, fingerprint, kinds, dtypes, &err);
+    status = prf_engine_pin(self->engine, board, fingerprint, kinds, dtypes, flags, &err);
     if (status)
         prf_log(PRF_LOG_ERROR, "kind_failed campaign=%s kind=%s error=\"%s\"", campaign_of(self)->name, kind, err.text);
     else
@@ -154,7 +154,8 @@ static prf_status_t load(prf_running_t *self, prf_error_t *err)
         const char *fingerprint = json_string_value(json_object_get(json, "fingerprint"));
         if (fingerprint)
             pin(self, i, fingerprint, (uint32_t)json_integer_value(json_object_get(json, "kinds")),
-                (uint32_t)json_integer_value(json_object_get(json, "dtypes")));
+                (uint32_t)json_integer_value(json_object_get(json, "dtypes")),
+                (uint32_t)json_integer_value(json_object_get(json, "flags"))); /* earlier versions told none */
         json_decref(json);
     }
     return PRF_OK;
@@ -227,7 +228,7 @@ static void pin_stored(void *arg, prf_status_t status)
     errand_t *e = arg;
     if (status == PRF_OK && e->handle->running) {
         e->handle->running->sides[e->board].pinning = false;
-        pin(e->handle->running, e->board, e->fingerprint, e->kinds, e->dtypes);
+        pin(e->handle->running, e->board, e->fingerprint, e->kinds, e->dtypes, e->flags);
     }
     errand_free(e);
 }
@@ -236,8 +237,8 @@ static void pin_stored(void *arg, prf_status_t status)
 static void pin_to(prf_running_t *self, size_t board, const prf_hello_t *facts)
 {
     errand_t *e = errand_new(self, board);
-    json_t *json = json_pack("{s:s, s:I, s:I}", "fingerprint", facts->fingerprint, "kinds", (json_int_t)facts->kinds, "dtypes",
-                             (json_int_t)facts->dtypes);
+    json_t *json = json_pack("{s:s, s:I, s:I, s:I}", "fingerprint", facts->fingerprint, "kinds", (json_int_t)facts->kinds, "dtypes",
+                             (json_int_t)facts->dtypes, "flags", (json_int_t)facts->flags);
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     if (e && text) {
@@ -246,6 +247,7 @@ static void pin_to(prf_running_t *self, size_t board, const prf_hello_t *facts)
         memcpy(e->fingerprint, facts->fingerprint, sizeof e->fingerprint);
         e->kinds = facts->kinds;
         e->dtypes = facts->dtypes;
+        e->flags = facts->flags;
         if (prf_commits_value(self->hub->commits, PRF_TABLE_DECISION, key, text, strlen(text), PRF_COMMIT_KEEP, pin_stored, e,
                               NULL) == PRF_OK) {
             self->sides[board].pinning = true;
@@ -348,7 +350,9 @@ static void fetch(prf_running_t *self, const prf_want_t *want)
     }
     prf_job_t job = {.protocol = want->protocol,
                      .blocks = (prf_block_t *)want->blocks, /* only read */
-                     .block_count = want->block_count};
+                     .block_count = want->block_count,
+                     .edges = (prf_edge_t *)want->edges,
+                     .edge_count = want->edge_count};
     if (prf_sched_add(self->hub->sched, self->sides[want->board].klass, self->owner, entry, &job, &err))
         answer(self, entry, NULL, false, err.text);
 }

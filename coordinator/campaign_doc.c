@@ -17,6 +17,30 @@ const char *prf_campaign_doc_text(const json_t *doc, const char *key)
     return text ? text : "";
 }
 
+/* "inputs" of all blocks, or of none: an earlier prfarm's. */
+static prf_status_t parse_edges(prf_engine_network_t *out, const json_t *blocks, prf_error_t *err)
+{
+    size_t i, k, count = 0;
+    const json_t *block, *input;
+    json_array_foreach(blocks, i, block) count += json_array_size(json_object_get(block, "inputs"));
+    if (count == 0)
+        return PRF_OK;
+    if (count > PRF_CHAIN_EDGES)
+        return prf_fail(err, PRF_EINVAL, "%zu inputs of its blocks: use at most %d", count, PRF_CHAIN_EDGES);
+    out->edges = calloc(count, sizeof *out->edges);
+    if (!out->edges)
+        return prf_fail(err, PRF_ENOMEM, "%zu inputs", count);
+    json_array_foreach(blocks, i, block) json_array_foreach(json_object_get(block, "inputs"), k, input)
+    {
+        json_int_t from = json_is_integer(input) ? json_integer_value(input) : INT32_MAX;
+        out->edges[out->edge_count++] =
+            (prf_edge_t){.to = (int32_t)i, .from = from < -1 || from > INT32_MAX ? INT32_MAX : (int32_t)from};
+    }
+    const prf_chain_t chain = {
+        .blocks = out->blocks, .count = out->block_count, .edges = out->edges, .edge_count = out->edge_count};
+    return prf_chain_check(&chain, err);
+}
+
 static prf_status_t parse_network(prf_engine_network_t *out, const json_t *json, prf_error_t *err)
 {
     const char *name = prf_campaign_doc_text(json, "name");
@@ -36,7 +60,8 @@ static prf_status_t parse_network(prf_engine_network_t *out, const json_t *json,
         if (status)
             return prf_fail_prefix(err, status, "network %s, block %zu", name, i + 1);
     }
-    return PRF_OK;
+    prf_status_t status = parse_edges(out, blocks, err);
+    return status ? prf_fail_prefix(err, status, "network %s", name) : PRF_OK;
 }
 
 static prf_status_t parse_networks(const json_t *json, prf_engine_network_t **out, size_t *count, prf_error_t *err)
@@ -188,10 +213,37 @@ static bool same_models(const json_t *a, const json_t *b)
     return (json_array_size(a) == 0 && json_array_size(b) == 0) || json_equal(a, b);
 }
 
+/* Without what each block reads, which documents of earlier versions do not tell. New reference. */
+static json_t *without_inputs(const json_t *networks)
+{
+    json_t *copy = json_deep_copy(networks), *network, *block;
+    size_t i, k;
+    json_array_foreach(copy, i, network) json_array_foreach(json_object_get(network, "blocks"), k, block)
+        json_object_del(block, "inputs");
+    return copy;
+}
+
+static bool tells_inputs(const json_t *networks)
+{
+    const json_t *blocks = json_object_get(json_array_get(networks, 0), "blocks");
+    return json_object_get(json_array_get(blocks, 0), "inputs") != NULL;
+}
+
+static bool same_networks(const json_t *a, const json_t *b)
+{
+    if (tells_inputs(a) == tells_inputs(b))
+        return json_equal(a, b);
+    json_t *x = without_inputs(a), *y = without_inputs(b);
+    bool same = json_equal(x, y);
+    json_decref(x);
+    json_decref(y);
+    return same;
+}
+
 bool prf_campaign_doc_same(const json_t *a, const json_t *b)
 {
     return strcmp(prf_campaign_doc_text(a, "text"), prf_campaign_doc_text(b, "text")) == 0 &&
-           json_equal(json_object_get(a, "networks"), json_object_get(b, "networks")) &&
+           same_networks(json_object_get(a, "networks"), json_object_get(b, "networks")) &&
            same_models(json_object_get(a, "models"), json_object_get(b, "models"));
 }
 

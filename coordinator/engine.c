@@ -30,8 +30,10 @@ prf_status_t list_add(list_t *list, size_t item, prf_error_t *err)
 
 void prf_engine_networks_free(prf_engine_network_t *networks, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         free(networks[i].blocks);
+        free(networks[i].edges);
+    }
     free(networks);
 }
 
@@ -124,7 +126,7 @@ void kind_fail(kind_t *kind, const char *why)
 }
 
 prf_status_t prf_engine_pin(prf_engine_t *self, size_t board, const char *fingerprint, uint32_t kinds, uint32_t dtypes,
-                            prf_error_t *err)
+                            uint32_t flags, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
     if (kind->stage != PRF_STAGE_WAITING)
@@ -132,6 +134,7 @@ prf_status_t prf_engine_pin(prf_engine_t *self, size_t board, const char *finger
     snprintf(kind->fingerprint, sizeof kind->fingerprint, "%s", fingerprint);
     kind->kinds = kinds;
     kind->dtypes = dtypes;
+    kind->builds = (flags & PRF_BOARD_NETWORKS) != 0;
     prf_status_t status = plan_begin(self, board, err);
     if (status)
         kind_fail(kind, err ? err->text : prf_status_name(status));
@@ -205,6 +208,12 @@ static double order_of(const prf_digest_t *point, role_t role, uint32_t attempt)
     return role == ROLE_SWEEP ? shuffled - 2 : shuffled + 0.5 * (attempt % PRF_GENERATION_ATTEMPTS);
 }
 
+static prf_chain_t chain_of(const kind_t *kind, size_t chain)
+{
+    const chain_t *c = &kind->chains[chain];
+    return (prf_chain_t){.blocks = c->blocks, .count = c->count, .edges = c->edges, .edge_count = c->edge_count};
+}
+
 /* Networks are timed as they run, one block behind the other: their own blocks leave the cache in a network's state. */
 static prf_protocol_t chain_protocol(const prf_campaign_t *campaign)
 {
@@ -266,13 +275,12 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
     kind_t *kind = &self->kinds[board];
     probe_t p = {.attempt = attempt, .role = role, .chain = chain};
     prf_protocol_t protocol = self->campaign.protocol;
-    size_t count = 1;
+    prf_chain_t measured = {.blocks = block, .count = 1};
     if (chain != NO_CHAIN) {
         protocol = chain_protocol(&self->campaign);
-        block = kind->chains[chain].blocks;
-        count = kind->chains[chain].count;
+        measured = chain_of(kind, chain);
     }
-    prf_point_id(&p.point, self->campaign.boards[board].kind, kind->fingerprint, &protocol, block, count);
+    prf_point_id(&p.point, self->campaign.boards[board].kind, kind->fingerprint, &protocol, &measured);
     uint64_t known;
     if (prf_map_get(&self->index, &p.point, attempt, &known)) {
         *probe = probe_at(known);
@@ -357,8 +365,11 @@ bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
                         .block_count = 1,
                         .role = role_name(probe->role)};
     if (probe->chain != NO_CHAIN) {
-        out->blocks = kind->chains[probe->chain].blocks;
-        out->block_count = kind->chains[probe->chain].count;
+        prf_chain_t measured = chain_of(kind, probe->chain);
+        out->blocks = measured.blocks;
+        out->block_count = measured.count;
+        out->edges = measured.edges;
+        out->edge_count = measured.edge_count;
         out->protocol = chain_protocol(&self->campaign);
     } else {
         out->protocol = self->campaign.protocol;

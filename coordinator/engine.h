@@ -23,6 +23,8 @@ typedef struct {
     char name[PRF_NAME];
     prf_block_t *blocks; /* owned */
     size_t block_count;
+    prf_edge_t *edges; /* owned; what each block reads (prf_chain_t); NULL: the client did not tell */
+    size_t edge_count;
 } prf_engine_network_t;
 
 /* NULL-safe. */
@@ -48,8 +50,10 @@ typedef struct {
     prf_protocol_t protocol; /* chains are timed in the cache state that they leave themselves, layers in the campaign's */
     const prf_block_t *blocks;
     size_t block_count;
-    const char *role; /* what it is for, for people: "sweep", "representative", "validation", "random", "active", "network",
-                         "refresh", "fusion", "chain" */
+    const prf_edge_t *edges; /* borrowed likewise */
+    size_t edge_count;       /* 0 unless the board is to build the blocks as one network */
+    const char *role;        /* what it is for, for people: "sweep", "representative", "validation", "random", "active", "network",
+                                "refresh", "fusion", "chain" */
 } prf_want_t;
 
 /* Takes the campaign and the networks over (also on failure). Errors: PRF_ENOMEM. */
@@ -72,9 +76,9 @@ void prf_engine_refresh(prf_engine_t *self, const prf_refresh_t *refresh);
 
 /* The first board of a kind has joined (or a stored decision tells): from now on the kind stands for this runtime. Workers with
  * another fingerprint get no jobs of this campaign. `kinds`, `dtypes` as in backend.h; layers that the board cannot run fail the
- * kind with a message. Errors: PRF_EUNSUPPORTED, PRF_ENOMEM. */
+ * kind with a message. Of `flags`, whether it builds networks counts. Errors: PRF_EUNSUPPORTED, PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_engine_pin(prf_engine_t *self, size_t board, const char *fingerprint, uint32_t kinds, uint32_t dtypes,
-                                        prf_error_t *err);
+                                        uint32_t flags, prf_error_t *err);
 const char *prf_engine_fingerprint(const prf_engine_t *self, size_t board); /* "" until pinned */
 
 /* Hands out the next point that was not handed out yet; false when there is none for now. The caller answers each one exactly once

@@ -6,7 +6,8 @@
  * are measured by themselves in any case; all that is paid for besides is the chains. In a network a block reads what the one
  * before it wrote, so the next layer is the one that reads most of that, and no more, where there is one. Only the faster half of
  * the layers takes part: what is sought does not grow with them, and the noise of slow ones would hide it. Campaigns without
- * networks ask for none of this. */
+ * networks ask for none of this, nor do boards that build whole networks: layers that they were handed one by one would tell
+ * nothing of what their runtime makes of a network. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -114,7 +115,7 @@ static prf_status_t make_chain(const kind_t *kind, chain_t *chain, member_t *poo
 prf_status_t between_ask(prf_engine_t *self, size_t board, prf_error_t *err)
 {
     kind_t *kind = &self->kinds[board];
-    if (self->network_count == 0 || kind->between_asked)
+    if (self->network_count == 0 || kind->builds || kind->between_asked)
         return PRF_OK;
     kind->between_asked = true;
     size_t count = 0, first = kind->chain_count;

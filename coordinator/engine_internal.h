@@ -87,6 +87,8 @@ typedef struct {
     const prf_engine_network_t *network; /* borrowed from the engine; NULL: layers of the sample */
     prf_block_t *blocks;                 /* owned: those of the network that the campaign models on this board, or the layers */
     size_t count;
+    const prf_edge_t *edges; /* borrowed from the network, where the board builds it as one; else NULL */
+    size_t edge_count;
     list_t probes; /* one an attempt */
     list_t alone;  /* without a network: the layers by themselves */
 } chain_t;
@@ -111,6 +113,7 @@ enum { HELPINGS = 16 };
 typedef struct {
     char fingerprint[PRF_FINGERPRINT];
     uint32_t kinds, dtypes; /* that the pinned board runs */
+    bool builds;            /* networks as a whole */
     prf_stage_t stage;
     char error[240];
     char note[320];  /* layers that the board cannot run; else how many points were given up, and why the last one */

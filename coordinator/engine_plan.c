@@ -125,7 +125,8 @@ static bool modelled(const kind_t *kind, const prf_block_t *block)
 }
 
 /* The blocks of a network that the campaign models on this board, in the data type of its layers, and the share of the network's
- * MACs that they do. */
+ * MACs that they do. A board that builds networks does so where all is modelled: what it measured besides, the estimate would
+ * lack, and blocks that others were taken from between would not fit together. */
 static prf_status_t modelled_part(const kind_t *kind, const prf_engine_network_t *network, chain_t *chain, double *share,
                                   prf_error_t *err)
 {
@@ -142,6 +143,10 @@ static prf_status_t modelled_part(const kind_t *kind, const prf_engine_network_t
             continue;
         part += macs;
         chain->blocks[chain->count++] = block;
+    }
+    if (kind->builds && chain->count == network->block_count) {
+        chain->edges = network->edges;
+        chain->edge_count = network->edge_count;
     }
     *share = all > 0 ? part / all : 0;
     return PRF_OK;

@@ -277,10 +277,11 @@ json_t *prf_engine_summary(const prf_engine_t *self)
                 continue;
             double e = estimated(k, chain), m = measured(self, k, chain);
             json_array_append_new(networks,
-                                  json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "name", chain->network->name, "kind",
+                                  json_pack("{s:s, s:s, s:I, s:I, s:b, s:o, s:o, s:o}", "name", chain->network->name, "kind",
                                             self->campaign.boards[i].kind, "blocks", (json_int_t)chain->network->block_count,
-                                            "modelled_blocks", (json_int_t)chain->count, "estimated_ns", prf_json_real(e),
-                                            "measured_ns", prf_json_real(m), "error_percent", prf_json_real(100 * (e - m) / m)));
+                                            "modelled_blocks", (json_int_t)chain->count, "whole", chain->edge_count > 0,
+                                            "estimated_ns", prf_json_real(e), "measured_ns", prf_json_real(m), "error_percent",
+                                            prf_json_real(100 * (e - m) / m)));
         }
     }
     return json_pack("{s:s, s:o, s:o}", "campaign", self->campaign.name, "boards", boards, "networks", networks);

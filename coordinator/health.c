@@ -271,7 +271,7 @@ static void send(prf_health_t *self, prf_fleet_board_t *board, file_t *file, con
     /* No point of a campaign has this identity. */
     char name[PRF_NAME + 16];
     snprintf(name, sizeof name, "sentinel %s", board->facts.kind);
-    prf_point_id(&job.point, name, board->facts.fingerprint, &job.protocol, &block, 1);
+    prf_point_id(&job.point, name, board->facts.fingerprint, &job.protocol, &(prf_chain_t){.blocks = &block, .count = 1});
     if (!self->send(self->send_arg, board, &job))
         return;
     file->job = job.id;

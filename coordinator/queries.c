@@ -124,7 +124,8 @@ static prf_status_t want(const prf_hub_t *hub, const prf_fleet_board_t *board, p
                          prf_error_t *err)
 {
     prf_entry_t *entry;
-    prf_point_id(&job->point, board->facts.kind, board->facts.fingerprint, &job->protocol, job->blocks, job->block_count);
+    prf_point_id(&job->point, board->facts.kind, board->facts.fingerprint, &job->protocol,
+                 &(prf_chain_t){.blocks = job->blocks, .count = job->block_count});
     prf_status_t status = prf_ledger_reach(hub->ledger, &job->point, 0, &entry, err);
     bool known = !status && entry->known;
     *reused += known;

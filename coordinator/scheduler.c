@@ -21,6 +21,7 @@ enum {
     DEADLINE_MS = 5000,
     DEADLINE_LIMITS = 10,
     DEADLINE_BLOCK_MS = 200,
+    DEADLINE_BUILT_BLOCK_MS = 2000, /* of a network that a runtime optimises as a whole */
     DEADLINE_PACES = 4,
     DEADLINE_DOUBLINGS = 3,
     DEADLINE_MOST_MS = 6 * 3600 * 1000,
@@ -32,7 +33,7 @@ typedef struct prf_sched_job {
     struct prf_sched_job *prev, *next;
     prf_entry_t *entry; /* borrowed; leads here */
     prf_job_state_t state;
-    prf_job_t job; /* blocks: those behind the struct */
+    prf_job_t job; /* blocks and edges: those behind the struct */
     uint64_t owners;
     uint32_t klass, board;
     uint32_t avoid[AVOID]; /* boards that it failed on */
@@ -114,19 +115,24 @@ static void list_remove(list_t *list, job_t *job)
     list->count--;
 }
 
-static size_t size_of(size_t blocks)
+static size_t size_of(size_t blocks, size_t edges)
 {
-    return sizeof(job_t) + blocks * sizeof(prf_block_t);
+    return sizeof(job_t) + blocks * sizeof(prf_block_t) + edges * sizeof(prf_edge_t);
 }
 
-static job_t *job_new(prf_sched_t *self, size_t blocks)
+static bool is_small(size_t blocks, size_t edges)
 {
-    return blocks == 1 ? prf_pool_take(&self->pool) : malloc(size_of(blocks));
+    return blocks == 1 && edges == 0;
+}
+
+static job_t *job_new(prf_sched_t *self, size_t blocks, size_t edges)
+{
+    return is_small(blocks, edges) ? prf_pool_take(&self->pool) : malloc(size_of(blocks, edges));
 }
 
 static void job_free(prf_sched_t *self, job_t *job)
 {
-    if (job->job.block_count == 1)
+    if (is_small(job->job.block_count, job->job.edge_count))
         prf_pool_give(&self->pool, job);
     else
         free(job);
@@ -146,7 +152,7 @@ prf_status_t prf_sched_new(prf_sched_t **out, size_t cap, uint64_t first, prf_er
     prf_sched_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "scheduler");
-    prf_pool_init(&self->pool, size_of(1), KEPT);
+    prf_pool_init(&self->pool, size_of(1, 0), KEPT);
     self->cap = cap;
     self->last = first;
     *out = self;
@@ -237,7 +243,8 @@ static uint32_t deadline_of(const job_t *job, double ns_per_work)
 {
     const prf_protocol_t *p = &job->job.protocol;
     double runs = (double)p->warmup_runs + p->min_repeats;
-    double ms = DEADLINE_MS + (double)p->limit_ms * DEADLINE_LIMITS + (double)job->job.block_count * DEADLINE_BLOCK_MS +
+    double block_ms = job->job.edge_count > 0 ? DEADLINE_BUILT_BLOCK_MS : DEADLINE_BLOCK_MS;
+    double ms = DEADLINE_MS + (double)p->limit_ms * DEADLINE_LIMITS + (double)job->job.block_count * block_ms +
                 DEADLINE_PACES * runs * job->work * ns_per_work / 1e6;
     uint32_t setbacks = job->tries + job->expiries;
     ms *= 1u << (setbacks < DEADLINE_DOUBLINGS ? setbacks : DEADLINE_DOUBLINGS);
@@ -254,7 +261,7 @@ prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, pr
     }
     if (self->count >= self->cap)
         return prf_fail(err, PRF_EBUSY, "%zu jobs are waiting, no more fit: wait until some are done", self->count);
-    job = job_new(self, wanted->block_count);
+    job = job_new(self, wanted->block_count, wanted->edge_count);
     if (!job)
         return prf_fail(err, PRF_ENOMEM, "a job of %zu blocks", wanted->block_count);
     *job = (job_t){.entry = entry, .job = *wanted, .state = PRF_JOB_QUEUED};
@@ -263,6 +270,9 @@ prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, pr
     job->job.point = entry->point;
     job->job.attempt = entry->attempt;
     job->job.blocks = job->blocks;
+    job->job.edges = (prf_edge_t *)(job->blocks + wanted->block_count);
+    if (wanted->edge_count > 0)
+        memcpy(job->job.edges, wanted->edges, wanted->edge_count * sizeof *wanted->edges);
     job->work = work_of(job->blocks, wanted->block_count);
     job->job.id = job->job.epoch = 0; /* until it is leased */
     job->owners = (uint64_t)1 << owner;

@@ -46,8 +46,8 @@ size_t prf_sched_count(const prf_sched_t *self); /* jobs in any state */
 /* A number that no job, lease or session has. */
 uint64_t prf_sched_number(prf_sched_t *self);
 
-/* Wants the entry's point measured by the protocol and with the blocks (copied) of `job`, of which nothing else is taken. A job
- * that is there already only gets one more owner (0 .. PRF_SCHED_OWNERS - 1). Errors: PRF_EBUSY (full), PRF_ENOMEM. */
+/* Wants the entry's point measured by the protocol and with the blocks and edges (copied) of `job`, of which nothing else is taken.
+ * A job that is there already only gets one more owner (0 .. PRF_SCHED_OWNERS - 1). Errors: PRF_EBUSY (full), PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_sched_add(prf_sched_t *self, uint32_t klass, unsigned owner, prf_entry_t *entry, const prf_job_t *job,
                                        prf_error_t *err);
 /* A board holds a job that it need not begin any more: nobody wants it, or its lease is over. `fn` must not call the scheduler. */

@@ -16,6 +16,7 @@
 
 enum {
     FRAME_BLOCKS = 2048, /* blocks in a frame of jobs: well within its bytes */
+    EDGES_A_BLOCK = 64,  /* of a network take no more bytes than a block */
     SETTLE_BEATS = 2,    /* for known boards to come back after a start */
     LOGS_A_SECOND = 10
 };
@@ -128,8 +129,10 @@ static size_t grant_board(prf_sessions_t *self, prf_fleet_board_t *board, size_t
     prf_job_t jobs[PRF_FRAME_JOBS];
     size_t count = 0, blocks = 0;
     while (count < most && count < PRF_FRAME_JOBS && blocks < FRAME_BLOCKS - PRF_CHAIN_BLOCKS &&
-           prf_sched_next(self->hub->sched, board->number, now_ms, sessions_slack_ms(self), &jobs[count]))
-        blocks += jobs[count++].block_count;
+           prf_sched_next(self->hub->sched, board->number, now_ms, sessions_slack_ms(self), &jobs[count])) {
+        blocks += jobs[count].block_count + jobs[count].edge_count / EDGES_A_BLOCK;
+        count++;
+    }
     if (count == 0)
         return 0;
     prf_frame_t frame = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = jobs, .count = count}};

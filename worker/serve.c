@@ -145,7 +145,8 @@ static void measure(server_t *self, const prf_job_t *job, prf_result_t *result)
     prf_error_t err = {0};
     *result = (prf_result_t){.id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt};
     prf_sentinel_before(&self->sentinel);
-    result->outcome = prf_measure(self->backend, self->board, &job->protocol, job->blocks, job->block_count, &result->sample, &err);
+    const prf_chain_t chain = prf_job_chain(job);
+    result->outcome = prf_measure(self->backend, self->board, &job->protocol, &chain, &result->sample, &err);
     if (!result->outcome && prf_sentinel_after(&self->sentinel))
         result->sample.taint |= PRF_TAINT_SLOW;
     if (!result->outcome && !prf_sample_plausible(&result->sample))

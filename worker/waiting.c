@@ -10,7 +10,7 @@ bool prf_waiting_push(prf_waiting_t *self, prf_job_t *job)
         return false;
     self->jobs[self->count++] = *job;
     job->blocks = NULL;
-    job->block_count = 0;
+    job->block_count = job->edge_count = 0;
     return true;
 }
 

@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "network/edges.h"
+
 typedef struct {
     const graph_t *g;
     prf_network_t *out;
     prf_dtype_t dtype;
     clusters_t clusters;
+    edges_t edges;
     uint32_t *owner; /* by value: block whose output it is, or NO_BLOCK */
     size_t block_cap, note_cap;
 } lowering_t;
@@ -252,8 +255,17 @@ prf_status_t prf_blocks_lower(prf_network_t *out, const graph_t *g, prf_dtype_t 
         memset(l.owner, 0xff, g->value_count * sizeof *l.owner);
     else
         status = prf_fail(err, PRF_ENOMEM, "a graph of %u values", g->value_count);
-    for (uint32_t i = 0; i < g->node_count && !status; i++)
+    if (!status)
+        status = prf_edges_init(&l.edges, g, &l.clusters, err);
+    for (uint32_t i = 0; i < g->node_count && !status; i++) {
+        size_t before = out->block_count;
         status = lower_node(&l, i, err);
+        if (!status)
+            status = prf_edges_note(&l.edges, &g->nodes[i], before, out->block_count, err);
+    }
+    if (!status)
+        prf_edges_give(&l.edges, out);
+    prf_edges_release(&l.edges);
     free(l.owner);
     prf_clusters_release(&l.clusters);
     return status;

@@ -6,7 +6,7 @@
 #include "network/cluster.h"
 #include "network/network.h"
 
-/* Fills blocks, notes and total_macs of *out, which the caller releases in every case. Errors: PRF_EINVAL, PRF_ENOMEM. */
+/* Fills blocks, edges, notes and total_macs of *out, which the caller releases in every case. Errors: PRF_EINVAL, PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_blocks_lower(prf_network_t *out, const graph_t *g, prf_dtype_t dtype, prf_error_t *err);
 
 /* lower.c: one operator as one layer. `layer` comes back incomplete: prf_layer_complete judges it.

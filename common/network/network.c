@@ -131,6 +131,7 @@ void prf_network_release(prf_network_t *self)
     if (!self)
         return;
     free(self->blocks);
+    free(self->edges);
     free(self->notes);
     *self = (prf_network_t){0};
 }

@@ -5,6 +5,7 @@
 #define PRF_NETWORK_H
 
 #include "model/model.h"
+#include "point/point.h"
 
 enum { PRF_NETWORK_NAME = 128, PRF_ONNX_MAX_BYTES = 1 << 30 };
 
@@ -25,6 +26,8 @@ typedef struct {
     char name[PRF_NETWORK_NAME];
     prf_network_block_t *blocks; /* owned, in execution order */
     size_t block_count;
+    prf_edge_t *edges; /* owned; what each block reads (prf_chain_t); NULL: not known, or beyond what edges can say */
+    size_t edge_count;
     prf_network_note_t *notes; /* owned */
     size_t note_count;
     double total_macs; /* of convolutions, fully connected and matmul layers, biases not counted */

@@ -57,19 +57,47 @@ prf_status_t prf_cache_parse(prf_cache_t *out, const char *what, const char *nam
     return prf_fail(err, PRF_EINVAL, "%s '%.40s': use warm or semi-cold", what, name);
 }
 
-void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, const prf_protocol_t *p, const prf_block_t *blocks,
-                  size_t count)
+/* Each block has its edges, one behind the other. */
+static prf_status_t check_edges(const prf_chain_t *chain, prf_error_t *err)
+{
+    int32_t block = -1; /* the last one that has an edge */
+    for (size_t i = 0; i < chain->edge_count; i++) {
+        const prf_edge_t *e = &chain->edges[i];
+        if (e->to < block || e->to > block + 1 || (size_t)e->to >= chain->count || e->from < -1 || e->from >= e->to)
+            return prf_fail(err, PRF_EINVAL,
+                            "block %d cannot read block %d: let each block read the network's input (-1) or blocks before it",
+                            e->to, e->from);
+        block = e->to;
+    }
+    return (size_t)(block + 1) == chain->count
+               ? PRF_OK
+               : prf_fail(err, PRF_EINVAL, "block %d reads nothing: let it read the network's input (-1) or a block before it",
+                          block + 1);
+}
+
+prf_status_t prf_chain_check(const prf_chain_t *chain, prf_error_t *err)
+{
+    if (chain->count < 1 || chain->count > PRF_CHAIN_BLOCKS)
+        return prf_fail(err, PRF_EINVAL, "a chain of %zu blocks: use 1 to %d", chain->count, PRF_CHAIN_BLOCKS);
+    if (chain->edge_count > PRF_CHAIN_EDGES)
+        return prf_fail(err, PRF_EINVAL, "%zu inputs of a network's blocks: use at most %d", chain->edge_count, PRF_CHAIN_EDGES);
+    return chain->edge_count > 0 ? check_edges(chain, err) : PRF_OK;
+}
+
+void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, const prf_protocol_t *p, const prf_chain_t *chain)
 {
     prf_text_t text;
     prf_text_init(&text);
     prf_text_add(&text, "%s\n%s\n%s %u %u %u %.9g %u\n", kind, fingerprint, prf_cache_name(p->cache), p->warmup_runs,
                  p->min_repeats, p->max_repeats, p->ci_percent, p->limit_ms);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < chain->count; i++) {
         char line[PRF_BLOCK_TEXT];
-        size_t len = prf_block_format(&blocks[i], line);
+        size_t len = prf_block_format(&chain->blocks[i], line);
         prf_text_append(&text, line, len);
         prf_text_append(&text, "\n", 1);
     }
+    for (size_t i = 0; i < chain->edge_count; i++)
+        prf_text_add(&text, "%d reads %d\n", chain->edges[i].to, chain->edges[i].from);
     prf_digest(out, text.data, text.len);
     prf_text_release(&text);
 }

@@ -45,18 +45,31 @@ typedef struct {
     int32_t to, from; /* from < to */
 } prf_edge_t;
 
-/* What a point measures: one block, or the blocks of a network in an order in which they can run. */
+/* What a point measures: one block, or the blocks of a network in an order in which they can run. All borrowed. */
 typedef struct {
-    const prf_block_t *blocks; /* borrowed, as are the edges */
-    size_t count;              /* 1 .. PRF_CHAIN_BLOCKS */
-    const prf_edge_t *edges;   /* ascending by `to`, each block's in the order of its inputs, one for each block at least; NULL: not
-                                  told, each block follows the one before */
-    size_t edge_count;         /* at most PRF_CHAIN_EDGES */
+    const prf_block_t *blocks;
+    size_t count;            /* 1 .. PRF_CHAIN_BLOCKS */
+    const prf_edge_t *edges; /* ascending by `to`, each block's in the order of its inputs, one for each block at least */
+    size_t edge_count;       /* at most PRF_CHAIN_EDGES; 0: not told, the blocks just run one after the other */
 } prf_chain_t;
 
-/* Identity of a point. `kind` and `fingerprint` are those of the board; `count` blocks, 1 unless it is a chain. */
+/* Counts and edges; the blocks are not looked at. Errors: PRF_EINVAL. */
+PRF_CHECKED prf_status_t prf_chain_check(const prf_chain_t *chain, prf_error_t *err);
+
+/* Identity of a point. `kind` and `fingerprint` are those of the board. */
 void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, const prf_protocol_t *protocol,
-                  const prf_block_t *blocks, size_t count);
+                  const prf_chain_t *chain);
+
+/* What a board says about itself. Bits; the same in the C ABI of backends and on the wire. */
+enum {
+    PRF_BOARD_SELF_TIMED = 1 << 0, /* the board tells the latency; else the worker takes the time around its run */
+    PRF_BOARD_EXACT = 1 << 1,      /* the same block always has the same latency: one repeat is enough */
+    PRF_BOARD_NETWORKS = 1 << 2,   /* it builds and runs a whole network as one */
+    PRF_BOARD_HOST = 1 << 3,       /* the board is this machine's own processor: its clock, temperature and load are this system's,
+                                      and boards of one machine take turns */
+    PRF_BOARD_ENERGY = 1 << 4,     /* it tells the energy too */
+    PRF_BOARD_FLAGS = (1 << 5) - 1 /* all that there are */
+};
 
 /* Why a sample may be worth less; a tainted sample is measured again later. Bits. */
 enum {

@@ -66,6 +66,19 @@ static bool pack_block(Prf__Wire__Block *out, const prf_block_t *block, prf_aren
     return true;
 }
 
+/* Each block's edges stand one behind the other: its inputs. */
+static bool pack_inputs(Prf__Wire__Block *blocks, const prf_job_t *job, prf_arena_t *arena)
+{
+    int32_t *inputs = prf_arena_take(arena, job->edge_count * sizeof *inputs);
+    for (size_t i = 0; inputs && i < job->edge_count; i++) {
+        Prf__Wire__Block *block = &blocks[job->edges[i].to];
+        inputs[i] = job->edges[i].from;
+        if (block->n_inputs++ == 0)
+            block->inputs = &inputs[i];
+    }
+    return inputs != NULL;
+}
+
 static Prf__Wire__Protocol *pack_protocol(const prf_protocol_t *p, prf_arena_t *arena)
 {
     Prf__Wire__Protocol *out = prf_arena_take(arena, sizeof *out);
@@ -98,7 +111,8 @@ void prf_pack_sample(Prf__Wire__Sample *out, const prf_sample_t *s)
 
 static prf_status_t pack_job(Prf__Wire__Job *out, const prf_job_t *job, prf_arena_t *arena, prf_error_t *err)
 {
-    prf_status_t status = limit_count("blocks", job->block_count, PRF_CHAIN_BLOCKS, err);
+    const prf_chain_t chain = prf_job_chain(job);
+    prf_status_t status = prf_chain_check(&chain, err);
     for (size_t i = 0; !status && i < job->block_count; i++)
         status = prf_block_check(&job->blocks[i], err);
     if (status)
@@ -120,7 +134,7 @@ static prf_status_t pack_job(Prf__Wire__Job *out, const prf_job_t *job, prf_aren
         out->blocks[i] = &blocks[i];
     }
     out->n_blocks = job->block_count;
-    return PRF_OK;
+    return job->edge_count == 0 || pack_inputs(blocks, job, arena) ? PRF_OK : no_memory(err);
 }
 
 static prf_status_t pack_result(Prf__Wire__Result *out, const prf_result_t *result, prf_arena_t *arena, prf_error_t *err)

@@ -116,6 +116,38 @@ void prf_unpack_sample(prf_sample_t *out, const Prf__Wire__Sample *s)
                           .busy_ns = s->busy_ns};
 }
 
+static void unpack_inputs(prf_job_t *out, const Prf__Wire__Job *job)
+{
+    out->edges = (prf_edge_t *)(out->blocks + out->block_count);
+    for (size_t i = 0; i < job->n_blocks; i++)
+        for (size_t k = 0; k < job->blocks[i]->n_inputs; k++)
+            out->edges[out->edge_count++] = (prf_edge_t){.to = (int32_t)i, .from = job->blocks[i]->inputs[k]};
+}
+
+static prf_status_t unpack_blocks(prf_job_t *out, const Prf__Wire__Job *job, prf_error_t *err)
+{
+    prf_status_t status = check_count("blocks of a job", job->n_blocks, 1, PRF_CHAIN_BLOCKS, err);
+    size_t inputs = 0;
+    for (size_t i = 0; !status && i < job->n_blocks; i++)
+        inputs += job->blocks[i]->n_inputs;
+    if (!status)
+        status = check_count("inputs of a job's blocks", inputs, 0, PRF_CHAIN_EDGES, err);
+    if (status)
+        return status;
+    out->blocks = calloc(1, job->n_blocks * sizeof *out->blocks + inputs * sizeof *out->edges);
+    if (!out->blocks)
+        return prf_fail(err, PRF_ENOMEM, "a job of %zu blocks", job->n_blocks);
+    out->block_count = job->n_blocks;
+    for (size_t i = 0; !status && i < job->n_blocks; i++)
+        status = unpack_block(&out->blocks[i], job->blocks[i], err);
+    if (status || inputs == 0)
+        return status;
+    unpack_inputs(out, job);
+    const prf_chain_t chain = prf_job_chain(out);
+    prf_error_t why;
+    return prf_chain_check(&chain, &why) ? breach(err, "job", &why) : PRF_OK;
+}
+
 static prf_status_t unpack_job(prf_job_t *out, const Prf__Wire__Job *job, prf_error_t *err)
 {
     out->id = job->id;
@@ -126,15 +158,7 @@ static prf_status_t unpack_job(prf_job_t *out, const Prf__Wire__Job *job, prf_er
     if (!status)
         status = unpack_protocol(&out->protocol, job->protocol, err);
     if (!status)
-        status = check_count("blocks of a job", job->n_blocks, 1, PRF_CHAIN_BLOCKS, err);
-    if (status)
-        return status;
-    out->blocks = calloc(job->n_blocks, sizeof *out->blocks);
-    if (!out->blocks)
-        return prf_fail(err, PRF_ENOMEM, "a job of %zu blocks", job->n_blocks);
-    out->block_count = job->n_blocks;
-    for (size_t i = 0; !status && i < job->n_blocks; i++)
-        status = unpack_block(&out->blocks[i], job->blocks[i], err);
+        status = unpack_blocks(out, job, err);
     return status;
 }
 

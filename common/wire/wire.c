@@ -83,6 +83,11 @@ prf_status_t prf_frame_decode(prf_frame_t *out, const uint8_t *bytes, size_t len
     return status == PRF_EPEER ? prf_fail_remedy(err, status, "are both sides a prfarm of the same version?") : status;
 }
 
+prf_chain_t prf_job_chain(const prf_job_t *job)
+{
+    return (prf_chain_t){.blocks = job->blocks, .count = job->block_count, .edges = job->edges, .edge_count = job->edge_count};
+}
+
 void prf_frame_release(prf_frame_t *frame)
 {
     switch (frame->type) {

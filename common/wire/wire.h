@@ -33,7 +33,12 @@ typedef struct {
     uint32_t deadline_ms;
     prf_block_t *blocks; /* owned by the frame */
     size_t block_count;  /* 1 .. PRF_CHAIN_BLOCKS */
+    prf_edge_t *edges;   /* behind the blocks, in their allocation */
+    size_t edge_count;   /* 0: not a network that the board builds */
 } prf_job_t;
+
+/* What the job measures; borrows from it. */
+prf_chain_t prf_job_chain(const prf_job_t *job);
 
 typedef struct {
     uint64_t id, epoch;
@@ -46,7 +51,8 @@ typedef struct {
 
 typedef struct {
     char board[PRF_NAME], kind[PRF_NAME], fingerprint[PRF_FINGERPRINT], software[PRF_NAME];
-    uint32_t kinds, dtypes, flags; /* as in worker/backends/backend.h */
+    uint32_t kinds, dtypes; /* as in worker/backends/backend.h */
+    uint32_t flags;         /* PRF_BOARD_*; unknown ones are a newer worker's */
     prf_model_version_t model;
     uint32_t spooled; /* results that wait to be handed over, and the one of the job that runs */
 } prf_hello_t;

@@ -18,7 +18,7 @@ static void begin(prf_campaign_t *campaign, bool plan)
     campaign->samples = campaign->samples < SAMPLES ? campaign->samples : SAMPLES;
     campaign->validation = campaign->validation < VALIDATION ? campaign->validation : VALIDATION;
     MUST(prf_engine_new(&engine, campaign, NULL, 0, &err) == PRF_OK, "%s", err.text);
-    if (plan && prf_engine_pin(engine, boards - 1, "fuzz", UINT32_MAX, UINT32_MAX, &err) == PRF_OK) {
+    if (plan && prf_engine_pin(engine, boards - 1, "fuzz", UINT32_MAX, UINT32_MAX, 0, &err) == PRF_OK) {
         prf_want_t want;
         for (int i = 0; i < WANTS && prf_engine_next(engine, &want); i++) {
             prf_sample_t sample = {.latency_ns = 1000 + i, .min_ns = 1000, .repeats = 1, .busy_ns = 1000};

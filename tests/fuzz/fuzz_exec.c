@@ -10,15 +10,18 @@ bool fuzz_one(const uint8_t *bytes, size_t len)
     json_t *answer;
     prf_error_t err;
     prf_board_facts_t facts;
-    double ns;
+    prf_reading_t told;
     prf_status_t status = prf_exec_answer_read(&answer, (const char *)bytes, len, &err);
     MUST(!status || status == PRF_EPEER || status == PRF_EUNSUPPORTED || status == PRF_EIO, "%s", prf_status_name(status));
     if (status)
         return status != PRF_EPEER;
     if (prf_exec_answer_facts(&facts, answer, &err) == PRF_OK)
-        MUST(facts.kinds && facts.dtypes && strncmp(facts.fingerprint, "exec/", 5) == 0, "%s", facts.fingerprint);
-    if (prf_exec_answer_latency(&ns, answer, &err) == PRF_OK)
-        MUST(ns > 0 && ns < 3.6e12, "%g ns", ns);
+        MUST(facts.kinds && facts.dtypes && !(facts.flags & ~(uint32_t)PRF_BOARD_FLAGS) &&
+                 strncmp(facts.fingerprint, "exec/", 5) == 0,
+             "%s", facts.fingerprint);
+    if (prf_exec_answer_reading(&told, answer, &err) == PRF_OK)
+        MUST(told.latency_ns > 0 && told.latency_ns < 3.6e12 && told.energy_nj >= 0, "%g ns, %g nJ", told.latency_ns,
+             told.energy_nj);
     json_decref(answer);
     return true;
 }
@@ -28,7 +31,11 @@ void fuzz_seeds(fuzz_add_fn add, void *arg)
     static const char *const lines[] = {
         "{\"ok\": true}",
         "{\"ok\": true, \"fingerprint\": \"python 3.11\", \"kinds\": [\"fc\", \"conv2d\"], \"dtypes\": [\"f32\"], \"exact\": true}",
+        "{\"ok\": true, \"fingerprint\": \"ort 1.16\", \"kinds\": [\"add\"], \"dtypes\": [\"f32\"], \"networks\": true, \"host\": "
+        "true, "
+        "\"energy\": false}",
         "{\"ok\": true, \"latency_ns\": 1234.5}",
+        "{\"ok\": true, \"latency_ns\": 1e6, \"disturbed\": true, \"energy_nj\": 123.4}",
         "{\"ok\": false, \"unsupported\": true, \"error\": \"only \\u00fc single layers\"}",
         "{\"ok\": false}",
     };

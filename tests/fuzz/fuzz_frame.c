@@ -20,7 +20,8 @@ static void use_job(const prf_job_t *job)
             MUST(prf_layer_bytes(&block->layers[k], block->dtype) > 0 && prf_layer_ops(&block->layers[k]) >= 0, "%s", text);
     }
     prf_digest_t point;
-    prf_point_id(&point, "kind", "fingerprint", &job->protocol, job->blocks, job->block_count);
+    const prf_chain_t chain = prf_job_chain(job);
+    prf_point_id(&point, "kind", "fingerprint", &job->protocol, &chain);
 }
 
 static void encode_again(const prf_frame_t *frame)

@@ -22,7 +22,7 @@ static prf_engine_t *campaign(const char *name)
              name);
     MUST(prf_campaign_parse(&parsed, text, strlen(text), name, &err) == PRF_OK, "%s", err.text);
     MUST(prf_engine_new(&engine, &parsed, NULL, 0, &err) == PRF_OK, "%s", err.text);
-    MUST(prf_engine_pin(engine, 0, "race", UINT32_MAX, UINT32_MAX, &err) == PRF_OK, "%s", err.text);
+    MUST(prf_engine_pin(engine, 0, "race", UINT32_MAX, UINT32_MAX, 0, &err) == PRF_OK, "%s", err.text);
     return engine;
 }
 

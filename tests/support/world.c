@@ -159,7 +159,7 @@ prf_engine_t *world_engine(const world_campaign_t *campaign, const world_t *w)
     for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
         if (w->decisions[i])
             cr_assert_eq(prf_engine_decide(e, 0, prf_engine_decisions[i], w->decisions[i], &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", campaign->kinds, UINT32_MAX, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", campaign->kinds, UINT32_MAX, 0, &err), PRF_OK, "%s", err.text);
     return e;
 }
 

@@ -47,7 +47,7 @@ static prf_engine_t *engine_from_old(unsigned samples)
     prf_error_t err = {0};
     cr_assert_eq(prf_model_decode(&old, old_file, old_len, &err), PRF_OK, "%s", err.text);
     prf_engine_begin_with(e, 0, old);
-    cr_assert_eq(prf_engine_pin(e, 0, "another array", UINT32_MAX, UINT32_MAX, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_engine_pin(e, 0, "another array", UINT32_MAX, UINT32_MAX, 0, &err), PRF_OK, "%s", err.text);
     return e;
 }
 
@@ -57,7 +57,7 @@ static void set_up(void)
     world_init(&w, 1);
     w.latency = swinging;
     prf_engine_t *e = engine_of(150, "");
-    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", UINT32_MAX, UINT32_MAX, NULL), PRF_OK);
+    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", UINT32_MAX, UINT32_MAX, 0, NULL), PRF_OK);
     cr_assert(world_run(e, &w));
     old_file = world_model(e, &old_len);
     prf_engine_destroy(&e);

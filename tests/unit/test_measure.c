@@ -113,7 +113,7 @@ static prf_status_t measure(prf_board_t *board, const prf_protocol_t *protocol, 
     prf_block_t blocks[9];
     for (size_t i = 0; i < count; i++)
         blocks[i] = some_block();
-    return prf_measure(&fake, board, protocol, blocks, count, out, err);
+    return prf_measure(&fake, board, protocol, &(prf_chain_t){.blocks = blocks, .count = count}, out, err);
 }
 
 static prf_sample_t must_measure(prf_board_t *board, const prf_protocol_t *protocol, size_t count)
@@ -212,16 +212,17 @@ Test(measure, boards_that_can_flush_have_all_weights_flushed_before_each_semi_co
     prf_backend_t flushing = fake;
     flushing.flush_weights = fake_flush;
     const prf_block_t blocks[] = {some_block(), some_block()};
+    const prf_chain_t chain = {.blocks = blocks, .count = 2};
     prf_protocol_t protocol = quick(PRF_CACHE_SEMI_COLD);
     prf_sample_t sample;
     prf_error_t err = {0};
     prf_board_t board = fresh(0);
-    cr_assert_eq(prf_measure(&flushing, &board, &protocol, blocks, 2, &sample, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_measure(&flushing, &board, &protocol, &chain, &sample, &err), PRF_OK, "%s", err.text);
     cr_expect_eq(board.flushes, board.runs, "%zu flushes for %zu runs of a block", board.flushes, board.runs);
     cr_expect_eq(board.touches, board.runs / 2);
     board = fresh(0);
     protocol.cache = PRF_CACHE_WARM;
-    cr_assert_eq(prf_measure(&flushing, &board, &protocol, blocks, 2, &sample, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_measure(&flushing, &board, &protocol, &chain, &sample, &err), PRF_OK, "%s", err.text);
     cr_expect_eq(board.flushes, 0);
     cr_expect_eq(board.touches, 0);
 }
@@ -279,10 +280,12 @@ Test(measure, protocols_and_counts_are_checked)
     prf_block_t block = some_block();
     prf_sample_t sample;
     prf_error_t err = {0};
-    cr_expect_eq(prf_measure(&fake, &board, &protocol, &block, 0, &sample, &err), PRF_EINVAL);
-    cr_expect_eq(prf_measure(&fake, &board, &protocol, &block, PRF_CHAIN_BLOCKS + 1, &sample, &err), PRF_EINVAL);
+    cr_expect_eq(prf_measure(&fake, &board, &protocol, &(prf_chain_t){.blocks = &block, .count = 0}, &sample, &err), PRF_EINVAL);
+    cr_expect_eq(
+        prf_measure(&fake, &board, &protocol, &(prf_chain_t){.blocks = &block, .count = PRF_CHAIN_BLOCKS + 1}, &sample, &err),
+        PRF_EINVAL);
     protocol.max_repeats = 1;
-    cr_expect_eq(prf_measure(&fake, &board, &protocol, &block, 1, &sample, &err), PRF_EINVAL);
+    cr_expect_eq(prf_measure(&fake, &board, &protocol, &(prf_chain_t){.blocks = &block, .count = 1}, &sample, &err), PRF_EINVAL);
     cr_expect_eq(board.prepared, 0);
 }
 

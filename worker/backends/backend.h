@@ -15,21 +15,11 @@
 typedef struct prf_board prf_board_t;   /* an opened board; defined by the backend */
 typedef struct prf_kernel prf_kernel_t; /* a block made ready to run; defined by the backend */
 
-enum {
-    PRF_BOARD_SELF_TIMED = 1 << 0, /* run() tells the latency; else the worker takes the time around run() */
-    PRF_BOARD_EXACT = 1 << 1,      /* the same block always has the same latency: one repeat is enough */
-    PRF_BOARD_NETWORKS = 1 << 2,   /* a whole network is built and run as one: prepare_network is there */
-    PRF_BOARD_HOST = 1 << 3,       /* the board is this machine's own processor: its clock, temperature and load are this system's,
-                                      and boards of one machine take turns */
-    PRF_BOARD_ENERGY = 1 << 4,     /* run() tells the energy too */
-    PRF_BOARD_FLAGS = (1 << 5) - 1 /* all that there are */
-};
-
 typedef struct {
     char fingerprint[PRF_FINGERPRINT]; /* runtime, version, device, threads: what makes two boards of a kind comparable */
     uint32_t kinds;                    /* bit 1 << prf_layer_kind_t for each kind that can lead a block */
     uint32_t dtypes;                   /* bit 1 << prf_dtype_t */
-    uint32_t flags;                    /* PRF_BOARD_* */
+    uint32_t flags;                    /* PRF_BOARD_*, of point.h */
 } prf_board_facts_t;
 
 /* A block's place in what is measured: chains let a backend pass one block's output on as the next one's input. */

@@ -249,20 +249,40 @@ static json_t *layer_json(const prf_layer_t *layer)
     return out;
 }
 
-static prf_status_t exec_prepare(prf_board_t *self, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
-                                 prf_error_t *err)
+static json_t *layers_json(const prf_block_t *block)
+{
+    json_t *layers = json_array();
+    for (uint32_t i = 0; layers && i < block->count; i++)
+        json_array_append_new(layers, layer_json(&block->layers[i]));
+    return layers;
+}
+
+/* Each block with what it reads. */
+static json_t *network_json(const prf_chain_t *network)
+{
+    json_t *blocks = json_array();
+    for (size_t i = 0, edge = 0; blocks && i < network->count; i++) {
+        json_t *inputs = json_array();
+        for (; inputs && edge < network->edge_count && (size_t)network->edges[edge].to == i; edge++)
+            json_array_append_new(inputs, json_integer(network->edges[edge].from));
+        json_array_append_new(blocks, json_pack("{s:o, s:o}", "layers", layers_json(&network->blocks[i]), "inputs", inputs));
+    }
+    return blocks;
+}
+
+/* Has the program build what `request` tells, to which the operation and an id are added. Takes `request` over. */
+static prf_status_t build(prf_board_t *self, const char *op, json_t *request, prf_kernel_t **out, prf_error_t *err)
 {
     prf_kernel_t *kernel = calloc(1, sizeof *kernel);
-    if (!kernel)
+    if (!kernel) {
+        json_decref(request);
         return prf_fail(err, PRF_ENOMEM, "exec: kernel");
+    }
     *kernel = (prf_kernel_t){.board = self, .id = ++self->next_id};
-    json_t *layers = json_array(), *answer = NULL;
-    for (uint32_t i = 0; i < block->count; i++)
-        json_array_append_new(layers, layer_json(&block->layers[i]));
-    json_t *request = json_pack("{s:s, s:I, s:s, s:o, s:I, s:I}", "op", "prepare", "id", (json_int_t)kernel->id, "dtype",
-                                prf_dtype_name(block->dtype), "layers", layers, "position", (json_int_t)place->position, "length",
-                                (json_int_t)place->length);
-    prf_status_t status = ask(self, "prepare", request, &answer, err);
+    json_object_set_new(request, "op", json_string(op));
+    json_object_set_new(request, "id", json_integer((json_int_t)kernel->id));
+    json_t *answer = NULL;
+    prf_status_t status = ask(self, op, request, &answer, err);
     json_decref(answer);
     if (status) {
         free(kernel);
@@ -270,6 +290,26 @@ static prf_status_t exec_prepare(prf_board_t *self, const prf_block_t *block, co
     }
     *out = kernel;
     return PRF_OK;
+}
+
+static prf_status_t exec_prepare(prf_board_t *self, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
+                                 prf_error_t *err)
+{
+    json_t *request =
+        json_pack("{s:s, s:s, s:o, s:I, s:I}", "dtype", prf_dtype_name(block->dtype), "cache", prf_cache_name(place->cache),
+                  "layers", layers_json(block), "position", (json_int_t)place->position, "length", (json_int_t)place->length);
+    return build(self, "prepare", request, out, err);
+}
+
+static prf_status_t exec_prepare_network(prf_board_t *self, const prf_chain_t *network, prf_cache_t cache, prf_kernel_t **out,
+                                         prf_error_t *err)
+{
+    if (!(self->facts.flags & PRF_BOARD_NETWORKS))
+        return prf_fail(err, PRF_EUNSUPPORTED, "exec: %s builds no networks: let it answer describe with \"networks\": true",
+                        self->command);
+    json_t *request = json_pack("{s:s, s:s, s:o}", "dtype", prf_dtype_name(network->blocks[0].dtype), "cache",
+                                prf_cache_name(cache), "blocks", network_json(network));
+    return build(self, "network", request, out, err);
 }
 
 static prf_status_t exec_run(prf_kernel_t *kernel, const prf_run_t *how, prf_reading_t *out, prf_error_t *err)
@@ -282,10 +322,10 @@ static prf_status_t exec_run(prf_kernel_t *kernel, const prf_run_t *how, prf_rea
     if (status)
         return status;
     prf_error_t why;
-    status = prf_exec_answer_latency(&out->latency_ns, answer, &why);
+    status = prf_exec_answer_reading(out, answer, &why);
     json_decref(answer);
     if (status == PRF_EIMPLAUSIBLE)
-        return prf_fail(err, status, "exec: the program told %s: print nanoseconds", why.text);
+        return prf_fail(err, status, "exec: the program told %s: mend its clock, or the unit that it counts in", why.text);
     return status ? garbage(self, "run", why.text, err) : PRF_OK;
 }
 
@@ -310,6 +350,7 @@ const prf_backend_t prf_backend_exec = {
     .open = exec_open,
     .describe = exec_describe,
     .prepare = exec_prepare,
+    .prepare_network = exec_prepare_network,
     .run = exec_run,
     .release = exec_release,
     .close = exec_close,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const double most_nj = 3.6e15; /* an hour at a kilowatt */
+
 prf_status_t prf_exec_answer_read(json_t **out, const char *line, size_t len, prf_error_t *err)
 {
     json_error_t why;
@@ -63,6 +65,33 @@ static prf_status_t read_names(const json_t *answer, const char *key, name_parse
     return PRF_OK;
 }
 
+/* Left out means no. */
+static prf_status_t read_bool(const json_t *answer, const char *key, bool *out, prf_error_t *err)
+{
+    const json_t *told = json_object_get(answer, key);
+    if (told && !json_is_boolean(told))
+        return prf_fail(err, PRF_EPEER, "\"%s\" must be true or false", key);
+    *out = json_is_true(told);
+    return PRF_OK;
+}
+
+static prf_status_t read_flags(const json_t *answer, uint32_t *flags, prf_error_t *err)
+{
+    static const struct {
+        const char *key;
+        uint32_t flag;
+    } known[] = {
+        {"exact", PRF_BOARD_EXACT}, {"networks", PRF_BOARD_NETWORKS}, {"host", PRF_BOARD_HOST}, {"energy", PRF_BOARD_ENERGY}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        bool set;
+        prf_status_t status = read_bool(answer, known[i].key, &set, err);
+        if (status)
+            return status;
+        *flags |= set ? known[i].flag : 0;
+    }
+    return PRF_OK;
+}
+
 prf_status_t prf_exec_answer_facts(prf_board_facts_t *out, const json_t *answer, prf_error_t *err)
 {
     prf_board_facts_t facts = {.flags = PRF_BOARD_SELF_TIMED};
@@ -80,13 +109,26 @@ prf_status_t prf_exec_answer_facts(prf_board_facts_t *out, const json_t *answer,
         status = read_names(answer, "dtypes", dtype_bit, &facts.dtypes, err);
     if (status)
         return status;
-    if (json_is_true(json_object_get(answer, "exact")))
-        facts.flags |= PRF_BOARD_EXACT;
-    *out = facts;
+    status = read_flags(answer, &facts.flags, err);
+    if (!status)
+        *out = facts;
+    return status;
+}
+
+/* Left out means that it was not told. */
+static prf_status_t read_energy(const json_t *answer, double *out_nj, prf_error_t *err)
+{
+    const json_t *told = json_object_get(answer, "energy_nj");
+    double nj = json_number_value(told);
+    if (told && !json_is_number(told))
+        return prf_fail(err, PRF_EPEER, "\"energy_nj\" must be a number above 0");
+    if (told && !(nj > 0 && nj < most_nj))
+        return prf_fail(err, PRF_EIMPLAUSIBLE, "an energy of %.6g nJ, where above 0 and below %g is possible", nj, most_nj);
+    *out_nj = nj;
     return PRF_OK;
 }
 
-prf_status_t prf_exec_answer_latency(double *out_ns, const json_t *answer, prf_error_t *err)
+prf_status_t prf_exec_answer_reading(prf_reading_t *out, const json_t *answer, prf_error_t *err)
 {
     const json_t *told = json_object_get(answer, "latency_ns");
     double ns = json_number_value(told);
@@ -95,6 +137,11 @@ prf_status_t prf_exec_answer_latency(double *out_ns, const json_t *answer, prf_e
         return prf_fail(err, PRF_EPEER, "\"latency_ns\" must be a number above 0 and below an hour");
     if (!prf_sample_plausible(&sample))
         return prf_fail(err, PRF_EIMPLAUSIBLE, "a latency of %.6g ns, where above 0 and below an hour is possible", ns);
-    *out_ns = ns;
-    return PRF_OK;
+    prf_reading_t reading = {.latency_ns = ns};
+    prf_status_t status = read_bool(answer, "disturbed", &reading.disturbed, err);
+    if (!status)
+        status = read_energy(answer, &reading.energy_nj, err);
+    if (!status)
+        *out = reading;
+    return status;
 }

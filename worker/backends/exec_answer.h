@@ -13,7 +13,8 @@
 PRF_CHECKED prf_status_t prf_exec_answer_read(json_t **out, const char *line, size_t len, prf_error_t *err);
 /* The answer to "describe". *out is untouched on failure. Errors: PRF_EPEER, PRF_ENOTFOUND (a kind or data type unknown here). */
 PRF_CHECKED prf_status_t prf_exec_answer_facts(prf_board_facts_t *out, const json_t *answer, prf_error_t *err);
-/* The answer to "run". Errors: PRF_EPEER, PRF_EIMPLAUSIBLE (a number that cannot be a latency). */
-PRF_CHECKED prf_status_t prf_exec_answer_latency(double *out_ns, const json_t *answer, prf_error_t *err);
+/* The answer to "run". *out is untouched on failure. Errors: PRF_EPEER, PRF_EIMPLAUSIBLE (a number that cannot be a latency, or an
+ * energy). */
+PRF_CHECKED prf_status_t prf_exec_answer_reading(prf_reading_t *out, const json_t *answer, prf_error_t *err);
 
 #endif

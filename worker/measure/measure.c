@@ -26,7 +26,7 @@ typedef struct {
     const prf_backend_t *backend;
     const prf_protocol_t *protocol;
     prf_kernel_t **kernels; /* owned, `count` of them */
-    size_t count;
+    size_t count;           /* one a block, or one for the whole network */
     bool self_timed, exact;
     uint32_t iterations;
     prf_cold_t cold;
@@ -45,12 +45,16 @@ static void release(run_t *run)
     prf_series_release(&run->disturbed);
 }
 
-static prf_status_t prepare(run_t *run, prf_board_t *board, const prf_block_t *blocks, prf_error_t *err)
+static prf_status_t prepare_network(run_t *run, prf_board_t *board, const prf_chain_t *chain, prf_error_t *err)
 {
-    run->kernels = calloc(run->count, sizeof(prf_kernel_t *));
-    if (!run->kernels)
-        return prf_fail(err, PRF_ENOMEM, "%zu kernels", run->count);
-    size_t weights = 0;
+    if (!run->backend->prepare_network)
+        return prf_fail(err, PRF_EUNSUPPORTED, "this board builds no networks: let a board measure it that does");
+    prf_status_t status = run->backend->prepare_network(board, chain, run->protocol->cache, &run->kernels[0], err);
+    return status ? prf_fail_prefix(err, status, "a network of %zu blocks", chain->count) : PRF_OK;
+}
+
+static prf_status_t prepare_blocks(run_t *run, prf_board_t *board, const prf_block_t *blocks, prf_error_t *err)
+{
     for (size_t i = 0; i < run->count; i++) {
         const prf_place_t place = {.position = (uint32_t)i, .length = (uint32_t)run->count, .cache = run->protocol->cache};
         prf_status_t status = run->backend->prepare(board, &blocks[i], &place, &run->kernels[i], err);
@@ -59,11 +63,22 @@ static prf_status_t prepare(run_t *run, prf_board_t *board, const prf_block_t *b
             prf_block_format(&blocks[i], text);
             return prf_fail_prefix(err, status, "%.300s", text);
         }
-        if (run->backend->weight_bytes)
-            weights += run->backend->weight_bytes(run->kernels[i]);
     }
-    prf_status_t status = PRF_OK;
-    if (run->protocol->cache == PRF_CACHE_SEMI_COLD && !run->self_timed)
+    return PRF_OK;
+}
+
+static prf_status_t prepare(run_t *run, prf_board_t *board, const prf_chain_t *chain, prf_error_t *err)
+{
+    run->count = chain->edge_count > 0 ? 1 : chain->count;
+    run->kernels = calloc(run->count, sizeof(prf_kernel_t *));
+    if (!run->kernels)
+        return prf_fail(err, PRF_ENOMEM, "%zu kernels", run->count);
+    prf_status_t status =
+        chain->edge_count > 0 ? prepare_network(run, board, chain, err) : prepare_blocks(run, board, chain->blocks, err);
+    size_t weights = 0;
+    for (size_t i = 0; !status && run->backend->weight_bytes && i < run->count; i++)
+        weights += run->backend->weight_bytes(run->kernels[i]);
+    if (!status && run->protocol->cache == PRF_CACHE_SEMI_COLD && !run->self_timed)
         status = prf_cold_init(&run->cold, run->backend->flush_weights != NULL, weights, err);
     if (!status)
         status = prf_series_init(&run->clean, 2 * (size_t)run->protocol->max_repeats, err);
@@ -229,29 +244,24 @@ static void stamp(const prf_environment_t *before, prf_sample_t *out)
         out->taint |= PRF_TAINT_LOADED;
 }
 
-static prf_status_t check(const prf_protocol_t *protocol, size_t count, prf_error_t *err)
+prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const prf_protocol_t *protocol, const prf_chain_t *chain,
+                         prf_sample_t *out, prf_error_t *err)
 {
-    if (count < 1 || count > PRF_CHAIN_BLOCKS)
-        return prf_fail(err, PRF_EINVAL, "a chain of %zu blocks: use 1 to %d", count, PRF_CHAIN_BLOCKS);
-    return prf_protocol_check(protocol, err);
-}
-
-prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const prf_protocol_t *protocol,
-                         const prf_block_t *blocks, size_t count, prf_sample_t *out, prf_error_t *err)
-{
-    prf_status_t status = check(protocol, count, err);
+    prf_status_t status = prf_chain_check(chain, err);
+    if (!status)
+        status = prf_protocol_check(protocol, err);
     if (status)
         return status;
     prf_board_facts_t facts = {.flags = 0};
     backend->describe(board, &facts);
-    run_t run = {.backend = backend, .protocol = protocol, .count = count, .begin_ns = prf_clock_mono_ns()};
+    run_t run = {.backend = backend, .protocol = protocol, .begin_ns = prf_clock_mono_ns()};
     run.self_timed = (facts.flags & PRF_BOARD_SELF_TIMED) != 0;
     run.exact = (facts.flags & PRF_BOARD_EXACT) != 0;
     prf_sample_t sample = {.taint = 0};
     prf_environment_t before = {0};
     if (!run.self_timed)
         load_begin();
-    status = prepare(&run, board, blocks, err);
+    status = prepare(&run, board, chain, err);
     if (!status)
         status = warm_up(&run, err);
     if (!status && !run.self_timed)

@@ -7,9 +7,10 @@
 #include "backends/backend.h"
 
 /* Prepares the blocks, warms up, repeats until the median's 95 % interval is within protocol->ci_percent or limit_ms is over,
- * stamps the environment. A chain (count > 1) is timed as a whole, back to back. *out is untouched on failure.
- * Errors: PRF_EUNSUPPORTED, PRF_ENOMEM and whatever the backend reports, prefixed with the block's text. */
+ * stamps the environment. A chain of several blocks is timed as a whole: back to back, or, where its edges are told, as the one
+ * network that the backend builds of it. *out is untouched on failure. Errors: PRF_EUNSUPPORTED (also edges, on a board that builds
+ * no networks), PRF_ENOMEM and whatever the backend reports, prefixed with the block's text. */
 PRF_CHECKED prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const prf_protocol_t *protocol,
-                                     const prf_block_t *blocks, size_t count, prf_sample_t *out, prf_error_t *err);
+                                     const prf_chain_t *chain, prf_sample_t *out, prf_error_t *err);
 
 #endif

@@ -37,7 +37,7 @@ static void look(prf_sentinel_t *self)
         prf_sample_t sample;
         prf_error_t err;
         self->off = prf_block_parse(&block, layers[i], &err) ||
-                    prf_measure(self->backend, self->board, &protocol, &block, 1, &sample, &err);
+                    prf_measure(self->backend, self->board, &protocol, &(prf_chain_t){.blocks = &block, .count = 1}, &sample, &err);
         if (!self->off)
             self->slow = prf_sentinel_judge(self, i, sample.min_ns) || self->slow;
     }

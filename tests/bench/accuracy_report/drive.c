@@ -52,7 +52,8 @@ void device_close(device_t *self)
 
 static bool measure_all(device_t *self, const prf_block_t *blocks, size_t count, prf_sample_t *sample, prf_error_t *err)
 {
-    prf_status_t status = prf_measure(&prf_backend_sim, self->board, &self->protocol, blocks, count, sample, err);
+    prf_status_t status =
+        prf_measure(&prf_backend_sim, self->board, &self->protocol, &(prf_chain_t){.blocks = blocks, .count = count}, sample, err);
     if (status && status != PRF_EUNSUPPORTED)
         die(err, "measuring");
     return !status;
@@ -131,7 +132,7 @@ static void begin(drive_t *self, const case_t *which, uint32_t budget, uint64_t 
     prf_board_facts_t facts;
     prf_backend_sim.describe(self->device.board, &facts);
     if (prf_engine_new(&self->engine, &campaign, NULL, 0, &err) ||
-        prf_engine_pin(self->engine, 0, facts.fingerprint, facts.kinds, facts.dtypes, &err))
+        prf_engine_pin(self->engine, 0, facts.fingerprint, facts.kinds, facts.dtypes, facts.flags, &err))
         die(&err, path);
     self->campaign = prf_engine_campaign(self->engine);
 }

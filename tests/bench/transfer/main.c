@@ -89,7 +89,7 @@ static void measure(prf_observation_t *out, size_t count, const char *const *opt
         if (prf_space_draw(&space, &rng, &out[i].layer, &err))
             die(&err);
         block.layers[0] = out[i].layer;
-        if (prf_measure(&prf_backend_sim, board, &protocol, &block, 1, &sample, &err))
+        if (prf_measure(&prf_backend_sim, board, &protocol, &(prf_chain_t){.blocks = &block, .count = 1}, &sample, &err))
             die(&err);
         out[i].latency_ns = sample.latency_ns;
     }
