@@ -10,6 +10,7 @@
 
 #include "backends/cuda/kernel.h"
 #include "backends/registry.h"
+#include "measure/measure.h"
 
 static const prf_backend_t *backend;
 static prf_board_t *board;
@@ -526,25 +527,35 @@ Test(cuda, a_context_that_is_lost_is_a_crash)
     cr_expect(strstr(err.text, "illegal memory access"), "%s", err.text);
 }
 
-Test(cuda, heat_disturbs_a_timing_and_idleness_does_not)
+static prf_sample_t measure(const char *text)
 {
-    needs_imitation("hot");
-    prf_kernel_t *kernel = prepare("add n=1 c=4 h=8", PRF_F32);
-    cr_expect(run(kernel, PRF_CACHE_WARM).disturbed);
-    setenv("PRF_IMITATION", "idle", 1);
-    cr_expect(!run(kernel, PRF_CACHE_WARM).disturbed);
-    backend->release(&kernel);
+    prf_protocol_t protocol;
+    prf_protocol_default(&protocol);
+    protocol.cache = PRF_CACHE_SEMI_COLD;
+    prf_block_t block = parse(text, PRF_F32);
+    const prf_chain_t chain = {.blocks = &block, .count = 1};
+    prf_sample_t sample = {0};
+    prf_error_t err = {0};
+    cr_assert_eq(prf_measure(backend, board, &protocol, &chain, &sample, &err), PRF_OK, "%s", err.text);
+    cr_assert(prf_sample_plausible(&sample));
+    return sample;
 }
 
-Test(cuda, a_reading_has_the_cards_clock_and_temperature)
+Test(cuda, heat_taints_a_sample_and_idleness_does_not)
 {
+    needs_imitation("hot");
+    cr_expect(measure("add n=1 c=4 h=8").taint & PRF_TAINT_THROTTLED);
+    setenv("PRF_IMITATION", "idle", 1);
+    cr_expect(!(measure("add n=1 c=4 h=8").taint & PRF_TAINT_THROTTLED));
+}
+
+Test(cuda, a_sample_has_the_cards_clock_and_temperature)
+{
+    prf_sample_t sample = measure("add n=1 c=64 h=56");
+    cr_expect(sample.repeats >= 5);
     needs_imitation("none");
-    prf_kernel_t *kernel = prepare("add n=1 c=4 h=8", PRF_F32);
-    prf_reading_t reading = run(kernel, PRF_CACHE_SEMI_COLD);
-    cr_expect_eq(reading.clock_khz, 1410000);
-    cr_expect_eq(reading.temperature_mc, 55000);
-    cr_expect_eq(reading.energy_nj, 0);
-    backend->release(&kernel);
+    cr_expect_eq(sample.clock_khz, 1410000);
+    cr_expect_eq(sample.temperature_mc, 55000);
 }
 
 Test(cuda_open, energy_is_the_cards_account_over_the_runs)

@@ -43,6 +43,7 @@ typedef struct {
     /* SELF_TIMED boards with sensors of their own, right behind the timing; 0: not told */
     uint32_t temperature_mc; /* thousandths of a degree Celsius */
     uint32_t clock_khz;
+    bool throttled; /* heat or a power limit slowed the board down */
 } prf_reading_t;
 
 typedef struct {

@@ -31,6 +31,7 @@ typedef struct {
     uint32_t iterations;
     prf_cold_t cold;
     prf_series_t clean, disturbed;
+    prf_reading_t sensors;        /* of a board's own: those of the last timing, and whether any was throttled */
     uint64_t begin_ns, timing_ns; /* when preparation and when timing began */
 } run_t;
 
@@ -100,6 +101,9 @@ static prf_status_t execute(const run_t *run, uint32_t iterations, prf_reading_t
                 return status;
             sum->latency_ns += reading.latency_ns;
             sum->disturbed = sum->disturbed || reading.disturbed;
+            sum->throttled = sum->throttled || reading.throttled;
+            sum->temperature_mc = reading.temperature_mc;
+            sum->clock_khz = reading.clock_khz;
         }
     return PRF_OK;
 }
@@ -165,6 +169,15 @@ static prf_status_t warm_up(run_t *run, prf_error_t *err)
     return PRF_OK;
 }
 
+/* What a board with sensors of its own told. */
+static void stamp_sensors(const prf_reading_t *told, prf_sample_t *out)
+{
+    out->temperature_mc = told->temperature_mc;
+    out->clock_khz = told->clock_khz;
+    if (told->throttled)
+        out->taint |= PRF_TAINT_THROTTLED;
+}
+
 static prf_status_t repeat(run_t *run, prf_error_t *err)
 {
     const prf_protocol_t *p = run->protocol;
@@ -174,6 +187,8 @@ static prf_status_t repeat(run_t *run, prf_error_t *err)
         if (status)
             return status;
         prf_series_add(told.disturbed ? &run->disturbed : &run->clean, told.latency_ns);
+        told.throttled = told.throttled || run->sensors.throttled;
+        run->sensors = told;
         if (run->exact || (run->clean.count >= p->min_repeats && prf_series_ci_percent(&run->clean) <= p->ci_percent))
             return PRF_OK;
         if (run->clean.count >= p->max_repeats || run->disturbed.count >= p->max_repeats || time_is_up(run, p->limit_ms))
@@ -270,7 +285,9 @@ prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const
         status = repeat(&run, err);
     if (!status) {
         conclude(&run, &sample);
-        if (!run.self_timed)
+        if (run.self_timed)
+            stamp_sensors(&run.sensors, &sample);
+        else
             stamp(&before, &sample);
     }
     release(&run);

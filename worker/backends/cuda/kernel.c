@@ -358,7 +358,7 @@ prf_status_t prf_cuda_run(prf_kernel_t *kernel, const prf_run_t *how, prf_readin
     prf_cuda_monitor_look(&kernel->board->monitor, &look);
     out->latency_ns = sum / how->iterations;
     out->energy_nj = kernel->energy_nj;
-    out->disturbed = look.throttled;
+    out->throttled = look.throttled;
     out->temperature_mc = look.temperature_mc;
     out->clock_khz = look.clock_khz;
     return PRF_OK;
