@@ -169,15 +169,6 @@ static prf_status_t warm_up(run_t *run, prf_error_t *err)
     return PRF_OK;
 }
 
-/* What a board with sensors of its own told. */
-static void stamp_sensors(const prf_reading_t *told, prf_sample_t *out)
-{
-    out->temperature_mc = told->temperature_mc;
-    out->clock_khz = told->clock_khz;
-    if (told->throttled)
-        out->taint |= PRF_TAINT_THROTTLED;
-}
-
 static prf_status_t repeat(run_t *run, prf_error_t *err)
 {
     const prf_protocol_t *p = run->protocol;
@@ -257,6 +248,15 @@ static void stamp(const prf_environment_t *before, prf_sample_t *out)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (prf_load_disturbs(out->load_percent, processors > 0 ? (unsigned)processors : 1, 1))
         out->taint |= PRF_TAINT_LOADED;
+}
+
+/* What a board with sensors of its own told. */
+static void stamp_sensors(const prf_reading_t *told, prf_sample_t *out)
+{
+    out->temperature_mc = told->temperature_mc;
+    out->clock_khz = told->clock_khz;
+    if (told->throttled)
+        out->taint |= PRF_TAINT_THROTTLED;
 }
 
 prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const prf_protocol_t *protocol, const prf_chain_t *chain,
