@@ -69,7 +69,7 @@ prf_status_t prf_cuda_lib_load(prf_cuda_lib_t *out, prf_error_t *err)
     return PRF_OK;
 }
 
-prf_status_t prf_cuda_fail(const prf_cuda_lib_t *lib, cudaError_t s, const char *what, prf_error_t *err)
+prf_status_t(prf_cuda_fail)(const prf_cuda_lib_t *lib, cudaError_t s, const char *what, prf_error_t *err)
 {
     const char *name = lib->cudaGetErrorName(s), *text = lib->cudaGetErrorString(s);
     switch (s) {
@@ -89,7 +89,7 @@ prf_status_t prf_cuda_fail(const prf_cuda_lib_t *lib, cudaError_t s, const char 
     }
 }
 
-prf_status_t prf_cudnn_fail(const prf_cuda_lib_t *lib, cudnnStatus_t s, const char *what, prf_error_t *err)
+prf_status_t(prf_cudnn_fail)(const prf_cuda_lib_t *lib, cudnnStatus_t s, const char *what, prf_error_t *err)
 {
     const char *text = lib->cudnnGetErrorString(s);
     switch (CUDNN_STATUS_CATEGORY((int)s)) {
@@ -105,7 +105,7 @@ prf_status_t prf_cudnn_fail(const prf_cuda_lib_t *lib, cudnnStatus_t s, const ch
     return prf_fail(err, PRF_ECRASH, "%s: cuDNN: %s: look for the GPU's own messages in the system's log (dmesg, Xid)", what, text);
 }
 
-prf_status_t prf_cublas_fail(const prf_cuda_lib_t *lib, cublasStatus_t s, const char *what, prf_error_t *err)
+prf_status_t(prf_cublas_fail)(const prf_cuda_lib_t *lib, cublasStatus_t s, const char *what, prf_error_t *err)
 {
     const char *name = lib->cublasLtGetStatusName(s);
     switch (s) {

@@ -103,7 +103,7 @@
     X(nvmlSystemGetDriverVersion)
 
 typedef struct {
-#define PRF_CUDA_MEMBER(name) __typeof__(name) *name;
+#define PRF_CUDA_MEMBER(name) __typeof__(name) *name; /* NOLINT(bugprone-macro-parentheses): it declares */
     PRF_CUDA_RUNTIME(PRF_CUDA_MEMBER)
     PRF_CUDA_BLAS(PRF_CUDA_MEMBER)
     PRF_CUDA_DNN(PRF_CUDA_MEMBER)
@@ -122,5 +122,11 @@ PRF_CHECKED prf_status_t prf_cuda_lib_load(prf_cuda_lib_t *out, prf_error_t *err
 PRF_CHECKED prf_status_t prf_cuda_fail(const prf_cuda_lib_t *lib, cudaError_t s, const char *what, prf_error_t *err);
 PRF_CHECKED prf_status_t prf_cudnn_fail(const prf_cuda_lib_t *lib, cudnnStatus_t s, const char *what, prf_error_t *err);
 PRF_CHECKED prf_status_t prf_cublas_fail(const prf_cuda_lib_t *lib, cublasStatus_t s, const char *what, prf_error_t *err);
+
+#ifdef __clang_analyzer__ /* as in base/status.h: whatever it becomes, it is a failure */
+#define prf_cuda_fail(lib, s, what, err) ((void)(prf_cuda_fail)(lib, s, what, err), PRF_ECRASH)
+#define prf_cudnn_fail(lib, s, what, err) ((void)(prf_cudnn_fail)(lib, s, what, err), PRF_ECRASH)
+#define prf_cublas_fail(lib, s, what, err) ((void)(prf_cublas_fail)(lib, s, what, err), PRF_ECRASH)
+#endif
 
 #endif
