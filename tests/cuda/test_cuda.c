@@ -407,6 +407,22 @@ Test(cuda, a_network_hands_on_what_its_edges_say)
     check_residual(PRF_F16);
 }
 
+Test(cuda, an_activation_overwrites_only_what_nobody_else_reads)
+{
+    static const char *const texts[] = {"conv2d c=8 k=16 h=8 r=1", "activation c=16 h=8 fn=2", "add c=16 h=8"};
+    static const prf_edge_t edges[] = {{0, -1}, {1, 0}, {2, 1}, {2, 0}};
+    prf_kernel_t *kernel = network(texts, 3, edges, 4, PRF_F32);
+    float *in = tensor(prf_cuda_step(kernel, 0), PRF_CUDA_INPUT);
+    run(kernel, PRF_CACHE_WARM);
+    float *first = expected(prf_cuda_step(kernel, 0), in, NULL), *second = expected(prf_cuda_step(kernel, 1), first, NULL);
+    float *wanted = expected(prf_cuda_step(kernel, 2), second, first), *got = tensor(prf_cuda_step(kernel, 2), PRF_CUDA_OUTPUT);
+    compare("sum of a layer and its activation", PRF_F32, got, wanted, 16 * 8 * 8);
+    float *all[] = {in, first, second, wanted, got};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+    backend->release(&kernel);
+}
+
 static void check_joined(prf_dtype_t dtype)
 {
     static const char *const texts[] = {"conv2d n=2 c=8 k=4 h=6 r=1", "conv2d n=2 c=8 k=12 h=6 r=3 pad=1",
