@@ -2,6 +2,7 @@
 """prfarm-adapter NAME [OPTION...]: one runtime as a board of prfarm's, driven by prfarm-worker's `exec` backend."""
 import argparse
 import importlib
+import sys
 
 from . import protocol
 
@@ -15,15 +16,20 @@ ADAPTERS = {
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="prfarm-adapter", description=__doc__)
-    commands = parser.add_subparsers(dest="adapter", required=True, metavar="NAME")
-    for name, what in ADAPTERS.items():
-        commands.add_parser(name, help=what, add_help=False)
-    arguments, rest = parser.parse_known_args()
-    adapter = importlib.import_module("." + arguments.adapter, __package__)
-    options = argparse.ArgumentParser(prog=f"prfarm-adapter {arguments.adapter}", description=ADAPTERS[arguments.adapter])
+    parser = argparse.ArgumentParser(prog="prfarm-adapter", description=__doc__, add_help=False,
+                                     epilog="prfarm-adapter NAME --help tells the options of one")
+    parser.add_argument("adapter", choices=ADAPTERS, metavar="NAME", help="; ".join(f"{name}: {what}" for name, what in ADAPTERS.items()))
+    if sys.argv[1:] in ([], ["--help"], ["-h"]):
+        parser.print_help()
+        return
+    name = parser.parse_args(sys.argv[1:2]).adapter
+    try:
+        adapter = importlib.import_module("." + name, __package__)
+    except ModuleNotFoundError as why:
+        sys.exit(f"prfarm-adapter: {name}: {why} in {sys.prefix}: run deploy/setup --adapters, or set PRFARM_ADAPTERS to the environment's folder")
+    options = argparse.ArgumentParser(prog=f"prfarm-adapter {name}", description=ADAPTERS[name])
     adapter.options(options)
-    chosen = options.parse_args(rest)
+    chosen = options.parse_args(sys.argv[2:])
     protocol.serve(lambda: adapter.Board(chosen))
 
 

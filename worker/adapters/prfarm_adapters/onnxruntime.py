@@ -99,7 +99,7 @@ def trim(model, made, block):
 
 
 class Board:
-    kinds, dtypes, host = KINDS, ("f32",), True
+    kinds, dtypes, networks, host = KINDS, ("f32",), True, True
 
     def __init__(self, arguments):
         system.pin(arguments)

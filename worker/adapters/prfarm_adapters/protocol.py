@@ -8,6 +8,7 @@ A board, as an adapter makes it, has
     fingerprint   what distinguishes its numbers from other boards': runtime, version, device, threads (ASCII, 186 characters)
     kinds         layer kinds that it can run
     dtypes        data types
+    networks      true: it builds whole networks
     host          true: it runs on this machine's processor
     empty()       a kernel that does next to nothing, to tell what a call costs
     load(net)     a kernel for it. Raises Unsupported or Failed, or whatever the runtime does
@@ -58,12 +59,12 @@ class Conversation:
 
     def describe(self, _ask):
         return {"fingerprint": self.board.fingerprint[:FINGERPRINT], "kinds": sorted(self.board.kinds), "dtypes": list(self.board.dtypes),
-                "exact": False, "networks": True, "host": self.board.host}
+                "exact": False, "networks": self.board.networks, "host": self.board.host}
 
     def _load(self, ask, net):
         if net.dtype not in self.board.dtypes:
             raise layers.Unsupported(f"data type {net.dtype}: this board has {', '.join(self.board.dtypes)}")
-        strange = net.kinds - set(self.board.kinds)
+        strange = net.kinds - set(self.board.kinds) - {"activation"}
         if strange:
             raise layers.Unsupported(f"{min(strange)}: this board has {', '.join(sorted(self.board.kinds))}")
         big = _too_big(net)

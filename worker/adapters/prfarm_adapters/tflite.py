@@ -39,7 +39,7 @@ class Kernel:
 
 
 class Board:
-    kinds, dtypes, host = KINDS, ("f32",), True
+    kinds, dtypes, networks, host = KINDS, ("f32",), True, True
 
     def __init__(self, arguments):
         system.pin(arguments)

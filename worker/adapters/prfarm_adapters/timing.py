@@ -19,12 +19,10 @@ import resource
 import statistics
 import time
 
-import numpy
-
 from . import layers
 
 LAST_CACHE = 32 << 20  # where the system does not tell
-TOUCHES = 5  # reads of what is to be in the cache: after a stream, the last cache soon drops what was read only once
+TOUCHES = 4  # reads of what is to be in the cache: after a stream, the last cache soon drops what was read only once
 CALLS = 101  # so many calls of the empty model tell what one takes
 LEAST_SHARE = 0.05  # of the raw time remains, should a layer seem faster than the empty model
 
@@ -73,6 +71,8 @@ class Stopwatch:
         if not hasattr(kernel, "told_ns") and not self.call:
             self.code, self.call = self.board.empty(), self.board.empty()
         if cold and self.other_data is None:
+            import numpy  # here, since linux_command does without
+
             self.other_data = numpy.ones(2 * _last_cache_bytes() // 8, numpy.uint64)
             tiny = _tiny(self.board.kinds)
             self.companion = self.board.load(tiny) if tiny else self.code
