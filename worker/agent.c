@@ -206,12 +206,25 @@ static bool open_outbox(agent_t *self, const prf_hello_t *facts)
     return true;
 }
 
+/* Somebody who measures this machine through several runtimes wants to know that they do not disturb one another. */
+static void say_turns(const prf_agent_options_t *options)
+{
+    if (options->serve.turns)
+        prf_log(PRF_LOG_INFO, "turns file=\"%s\" why=\"boards of this machine's processor measure one at a time\"",
+                options->serve.turns);
+    else if (options->turns_missing.code)
+        prf_log(PRF_LOG_WARN, "no_turns error=\"%s\" next=\"measures whenever it likes; --turns names another file\"",
+                options->turns_missing.text);
+}
+
 static void on_board_ready(void *arg, const prf_hello_t *facts)
 {
     agent_t *self = arg;
     bool other = strcmp(facts->fingerprint, self->facts.fingerprint) != 0, changed = other || facts->kinds != self->facts.kinds;
     prf_log(self->was_ready && !changed ? PRF_LOG_DEBUG : PRF_LOG_INFO, "board_open backend=%s fingerprint=\"%s\"",
             self->options->serve.backend, facts->fingerprint);
+    if ((changed || !self->was_ready) && (facts->flags & PRF_BOARD_HOST))
+        say_turns(self->options);
     if (other && !open_outbox(self, facts))
         return;
     self->facts = *facts;

@@ -17,7 +17,8 @@ typedef struct {
     prf_serve_t serve; /* the board, its name and kind */
     const char *program;
     const char *state_dir;
-    unsigned credit; /* jobs that it wants to hold, 1 .. PRF_AGENT_MAX_CREDIT */
+    prf_error_t turns_missing; /* why boards of this host do not take turns although nobody said that they should not; or nothing */
+    unsigned credit;           /* jobs that it wants to hold, 1 .. PRF_AGENT_MAX_CREDIT */
 } prf_agent_options_t;
 
 /* Runs until a signal ends it (PRF_OK), the board cannot be opened because of how it was asked for, or the coordinator refuses it

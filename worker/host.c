@@ -27,7 +27,8 @@ enum {
     LAST_DELAY_MS = 30000,
     CLOSE_MS = 2000,
     END_MS = 200,
-    ARGS = 10
+    TURN_MS = 12 * 3600 * 1000, /* others may hold theirs for as long as their jobs may take */
+    ARGS = 12
 };
 
 typedef enum { DOWN, OPENING, IDLE, BUSY } host_state_t;
@@ -44,6 +45,9 @@ struct prf_host {
     uint64_t due_ms; /* DOWN: when to start; OPENING, BUSY: when patience ends */
     unsigned open_ms, delay_ms, job_ms;
     prf_result_t asked; /* BUSY: the job's identity */
+    bool turns;         /* boards of this host take turns, */
+    bool waits;         /* and this one is one of them; */
+    bool begun;         /* BUSY: its turn has come, or it needs none */
 };
 
 bool prf_host_idle(const prf_host_t *self)
@@ -103,7 +107,10 @@ static void fall(prf_host_t *self, const prf_error_t *why)
 
 static const char *doing(const prf_host_t *self)
 {
-    return self->state == OPENING ? "while the board was opened" : self->state == BUSY ? "while it measured" : "while it was idle";
+    return self->state == OPENING ? "while the board was opened"
+           : self->state != BUSY  ? "while it was idle"
+           : self->begun          ? "while it measured"
+                                  : "while it waited for its turn";
 }
 
 /* The socket is closed: the process has ended or is about to. Its wait status says more than the socket does. */
@@ -123,7 +130,10 @@ static void fall_late(prf_host_t *self)
     prf_error_t why;
     prf_fail(&why, PRF_EHANG,
              "no answer within %u ms %s: the backend's process was killed: see the worker's log, it is started again",
-             self->state == OPENING ? self->open_ms : self->job_ms, doing(self));
+             self->state == OPENING ? self->open_ms
+             : self->begun          ? self->job_ms
+                                    : TURN_MS,
+             doing(self));
     fall(self, &why);
 }
 
@@ -146,6 +156,7 @@ static void on_frame(prf_host_t *self, const prf_frame_t *frame)
     if (self->state == OPENING && frame->type == PRF_FRAME_HELLO) {
         self->state = IDLE;
         self->delay_ms = 0;
+        self->waits = self->turns && (frame->u.hello.flags & PRF_BOARD_HOST);
         self->handler.ready(self->handler.arg, &frame->u.hello);
         return;
     }
@@ -153,6 +164,11 @@ static void on_frame(prf_host_t *self, const prf_frame_t *frame)
         prf_error_t why;
         prf_fail(&why, frame->u.refusal.status, "%s", frame->u.refusal.text);
         fall(self, &why);
+        return;
+    }
+    if (self->state == BUSY && !self->begun && frame->type == PRF_FRAME_HEARTBEAT) {
+        self->begun = true;
+        self->due_ms = prf_clock_mono_ms() + self->job_ms;
         return;
     }
     bool is_answer = self->state == BUSY && frame->type == PRF_FRAME_RESULT_BATCH && frame->u.results.count == 1 &&
@@ -229,7 +245,8 @@ prf_status_t prf_host_submit(prf_host_t *self, const prf_job_t *job, prf_error_t
     /* A process that is gone already shows on its socket at the loop's next turn, and answers for the job there. */
     self->asked = (prf_result_t){.id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt};
     self->job_ms = job->deadline_ms ? job->deadline_ms : JOB_MS;
-    self->due_ms = prf_clock_mono_ms() + self->job_ms;
+    self->begun = !self->waits;
+    self->due_ms = prf_clock_mono_ms() + (self->begun ? self->job_ms : TURN_MS);
     self->state = BUSY;
     return PRF_OK;
 }
@@ -246,6 +263,8 @@ static bool fill_argv(prf_host_t *self, const char *program, const prf_serve_t *
     bool ok = self->argv && push(self, program) && push(self, "--backend-host") && push(self, "--backend") &&
               push(self, what->backend) && push(self, "--board") && push(self, what->board) && push(self, "--kind") &&
               push(self, what->kind);
+    if (ok && what->turns)
+        ok = push(self, "--turns") && push(self, what->turns);
     for (size_t i = 0; ok && i < what->option_count; i++)
         ok = push(self, "--option") && push(self, what->options[i]);
     return ok;
@@ -257,8 +276,12 @@ prf_status_t prf_host_new(prf_host_t **out, prf_loop_t *loop, const char *progra
     prf_host_t *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "backend's process");
-    *self = (prf_host_t){
-        .loop = loop, .open_ms = open_ms, .handler = *handler, .timer = -1, .process = {.fd = -1, .in = -1, .out = -1}};
+    *self = (prf_host_t){.loop = loop,
+                         .open_ms = open_ms,
+                         .handler = *handler,
+                         .timer = -1,
+                         .process = {.fd = -1, .in = -1, .out = -1},
+                         .turns = what->turns != NULL};
     prf_status_t status = PRF_OK;
     if (!fill_argv(self, program, what))
         status = prf_fail(err, PRF_ENOMEM, "backend's process");

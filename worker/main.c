@@ -14,11 +14,12 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "base/process.h"
+#include "turns.h"
 
 enum { HOST_FD = 3 };
 
 typedef struct {
-    const char *farm, *board, *kind, *backend, *plugin, *state, *log, *key, *server; /* borrowed */
+    const char *farm, *board, *kind, *backend, *plugin, *state, *log, *key, *server, *turns; /* borrowed */
     prf_words_t options;
     uint64_t credit;
     bool host, list;
@@ -29,6 +30,7 @@ static const prf_word_t environment[] = {
     {"PRFARM_FARM", "stands for --farm where that is not given"},
     {"PRFARM_KEY", "stands for --key: the file's name, never the key itself"},
     {"PRFARM_SERVER", "stands for --server"},
+    {"PRFARM_TURNS", "stands for --turns"},
     {"STATE_DIRECTORY", "stands for --state; systemd sets it"},
     {NULL, NULL},
 };
@@ -93,6 +95,12 @@ static bool parse(int argc, char **argv, args_t *args, int *code)
          .number = &args->credit,
          .lo = 1,
          .hi = PRF_AGENT_MAX_CREDIT},
+        {.name = "turns",
+         .value = "FILE",
+         .help =
+             "where this machine's own processor is measured through several runtimes, their workers measure one at a time; they "
+             "meet at this file (default: /run/lock/prfarm-host); off: whenever they like",
+         .text = &args->turns},
         {.name = "log",
          .value = "LEVEL",
          .help = "error, warn, info or debug (default info); the log goes to standard error",
@@ -163,13 +171,56 @@ static prf_status_t check_names(const args_t *args, prf_error_t *err)
     return status ? status : prf_name_check("--board", args->board, err);
 }
 
-static prf_status_t run(const args_t *args, prf_error_t *err)
+static prf_serve_t serve_of(const args_t *args)
+{
+    return (prf_serve_t){.backend = args->backend,
+                         .options = args->options.items,
+                         .option_count = args->options.count,
+                         .board = args->board,
+                         .kind = args->kind,
+                         .turns = args->turns};
+}
+
+static int host(const args_t *args)
+{
+    const prf_serve_t what = serve_of(args);
+    return prf_serve(&what, HOST_FD);
+}
+
+/* A place that was asked for must do; without the usual one the board is measured all the same, and its worker says so. */
+static prf_status_t find_turns(args_t *args, prf_error_t *missing, prf_error_t *err)
+{
+    const char *here = getenv("PRFARM_TURNS");
+    if (!args->turns && here && *here)
+        args->turns = here;
+    bool asked = args->turns != NULL;
+    if (asked && strcmp(args->turns, "off") == 0) {
+        args->turns = NULL;
+        return PRF_OK;
+    }
+    prf_turns_t turns;
+    const char *place = asked ? args->turns : prf_turns_place();
+    prf_status_t status = prf_turns_open(&turns, place, missing);
+    args->turns = status ? NULL : place;
+    if (!status) {
+        prf_turns_close(&turns);
+        return PRF_OK;
+    }
+    if (!asked)
+        return PRF_OK;
+    *err = *missing;
+    return prf_fail_prefix(err, status, "--turns");
+}
+
+static prf_status_t run(args_t *args, prf_error_t *err)
 {
     char program[PATH_MAX], state[PATH_MAX];
     prf_agent_options_t options = {.program = program, .state_dir = args->state, .credit = (unsigned)args->credit};
-    options.serve = (prf_serve_t){args->backend, args->options.items, args->options.count, args->board, args->kind};
     prf_process_sibling("prfarm-worker", program, sizeof program);
-    prf_status_t status = prf_endpoints_parse(&options.farm, prf_farm_or_default(args->farm), err);
+    prf_status_t status = find_turns(args, &options.turns_missing, err);
+    options.serve = serve_of(args);
+    if (!status)
+        status = prf_endpoints_parse(&options.farm, prf_farm_or_default(args->farm), err);
     if (!status && !args->state) {
         status = default_state(args->board, state, err);
         options.state_dir = state;
@@ -204,7 +255,7 @@ int main(int argc, char **argv)
     if (!status)
         status = check_names(&args, &err);
     if (!status && args.host)
-        return prf_serve(&(prf_serve_t){args.backend, args.options.items, args.options.count, args.board, args.kind}, HOST_FD);
+        return host(&args);
     prf_log_init("prfarm-worker", level);
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no reason to die */
     if (!status)

@@ -16,12 +16,14 @@
 #include "measure/measure.h"
 #include "measure/sentinel.h"
 #include "pipe.h"
+#include "turns.h"
 
 typedef struct {
     prf_pipe_t pipe;
     const prf_backend_t *backend;
     prf_board_t *board;
     prf_sentinel_t sentinel;
+    prf_turns_t turns;
     bool broken;
 } server_t;
 
@@ -125,7 +127,9 @@ static prf_status_t say_hello(server_t *self, const prf_serve_t *what, prf_error
     hello->kinds = facts.kinds;
     hello->dtypes = facts.dtypes;
     hello->flags = facts.flags;
-    return tell(&self->pipe, &frame);
+    if (what->turns && (facts.flags & PRF_BOARD_HOST))
+        status = prf_turns_open(&self->turns, what->turns, err);
+    return status ? status : tell(&self->pipe, &frame);
 }
 
 static int refuse(server_t *self, const prf_error_t *why)
@@ -140,33 +144,46 @@ bool prf_outcome_breaks(prf_status_t outcome)
     return outcome == PRF_ECRASH || outcome == PRF_EHANG || outcome == PRF_EPEER || outcome == PRF_EIMPLAUSIBLE;
 }
 
-static void measure(server_t *self, const prf_job_t *job, prf_result_t *result)
+static prf_status_t measure(server_t *self, const prf_job_t *job, prf_sample_t *out, prf_error_t *err)
 {
-    prf_error_t err = {0};
-    *result = (prf_result_t){.id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt};
-    prf_sentinel_before(&self->sentinel);
     const prf_chain_t chain = prf_job_chain(job);
-    result->outcome = prf_measure(self->backend, self->board, &job->protocol, &chain, &result->sample, &err);
-    if (!result->outcome && prf_sentinel_after(&self->sentinel))
-        result->sample.taint |= PRF_TAINT_SLOW;
-    if (!result->outcome && !prf_sample_plausible(&result->sample))
-        result->outcome = prf_fail(&err, PRF_EIMPLAUSIBLE,
-                                   "the board answered with a latency of %.6g ns: values above 0 and below an hour "
-                                   "are possible",
-                                   result->sample.latency_ns);
-    if (!result->outcome)
-        return;
-    result->sample = (prf_sample_t){0};
-    snprintf(result->error, sizeof result->error, "%.*s", PRF_ERROR_TEXT - 1, err.text);
-    self->broken = prf_outcome_breaks(result->outcome);
+    prf_sentinel_before(&self->sentinel);
+    prf_status_t status = prf_measure(self->backend, self->board, &job->protocol, &chain, out, err);
+    if (!status && prf_sentinel_after(&self->sentinel))
+        out->taint |= PRF_TAINT_SLOW;
+    if (!status && !prf_sample_plausible(out))
+        status = prf_fail(err, PRF_EIMPLAUSIBLE,
+                          "the board answered with a latency of %.6g ns: values above 0 and below an hour are possible",
+                          out->latency_ns);
+    return status;
+}
+
+/* The whole job is one turn, the compiling of a runtime included: it would disturb whoever measures. */
+static prf_status_t take_turn(server_t *self, const prf_job_t *job, prf_error_t *err)
+{
+    if (self->turns.fd < 0)
+        return PRF_OK;
+    uint64_t id = job->id;
+    prf_status_t status = prf_turns_take(&self->turns, err);
+    return status ? status : tell(&self->pipe, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids = {.items = &id, .count = 1}});
 }
 
 static prf_status_t answer(server_t *self, const prf_frame_t *frame)
 {
     if (frame->type != PRF_FRAME_JOB_BATCH || frame->u.jobs.count != 1)
         return PRF_EPEER;
-    prf_result_t result;
-    measure(self, &frame->u.jobs.items[0], &result);
+    const prf_job_t *job = &frame->u.jobs.items[0];
+    prf_result_t result = {.id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt};
+    prf_error_t err = {0};
+    result.outcome = take_turn(self, job, &err);
+    if (!result.outcome)
+        result.outcome = measure(self, job, &result.sample, &err);
+    prf_turns_give(&self->turns);
+    if (result.outcome) {
+        result.sample = (prf_sample_t){0};
+        snprintf(result.error, sizeof result.error, "%.*s", PRF_ERROR_TEXT - 1, err.text);
+        self->broken = prf_outcome_breaks(result.outcome);
+    }
     return tell(&self->pipe, &(prf_frame_t){.type = PRF_FRAME_RESULT_BATCH, .u.results = {.items = &result, .count = 1}});
 }
 
@@ -191,7 +208,7 @@ int prf_serve(const prf_serve_t *what, int fd)
 {
     signal(SIGPIPE, SIG_IGN);
     dup2(STDERR_FILENO, STDOUT_FILENO);
-    server_t self = {.broken = false};
+    server_t self = {.turns = {.fd = -1}};
     prf_error_t err = {0};
     prf_pipe_init(&self.pipe, fd);
     int exit_code = 0;
@@ -206,6 +223,7 @@ int prf_serve(const prf_serve_t *what, int fd)
     }
     if (self.board)
         self.backend->close(&self.board);
+    prf_turns_close(&self.turns);
     prf_pipe_release(&self.pipe);
     return exit_code;
 }

@@ -142,6 +142,10 @@ static void add_network(const world_campaign_t *campaign, prf_engine_network_t *
         net->blocks = calloc(campaign->block_count, sizeof *net->blocks);
     for (size_t i = 0; net && i < campaign->block_count; i++)
         cr_assert_eq(prf_block_parse(&net->blocks[i], campaign->network[i], &err), PRF_OK, "%s", err.text);
+    if (net)
+        net->edges = calloc(campaign->block_count, sizeof *net->edges);
+    for (size_t i = 0; net && i < campaign->block_count; i++) /* each block reads the one before it */
+        net->edges[net->edge_count++] = (prf_edge_t){.to = (int32_t)i, .from = (int32_t)i - 1};
     *out = net;
 }
 
@@ -159,7 +163,7 @@ prf_engine_t *world_engine(const world_campaign_t *campaign, const world_t *w)
     for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)
         if (w->decisions[i])
             cr_assert_eq(prf_engine_decide(e, 0, prf_engine_decisions[i], w->decisions[i], &err), PRF_OK, "%s", err.text);
-    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", campaign->kinds, UINT32_MAX, 0, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", campaign->kinds, UINT32_MAX, campaign->flags, &err), PRF_OK, "%s", err.text);
     return e;
 }
 

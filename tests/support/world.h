@@ -48,6 +48,7 @@ typedef struct {
     size_t block_count;
     uint32_t kinds;               /* that the board runs */
     const prf_refresh_t *refresh; /* NULL: none */
+    uint32_t flags;               /* of the board; its network's blocks read one another in turn */
 } world_campaign_t;
 
 /* An engine as a coordinator that starts on this store would build it. */

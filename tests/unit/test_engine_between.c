@@ -22,7 +22,7 @@ static const world_campaign_t *campaign(const char *budget, bool with_network)
     static world_campaign_t c;
     snprintf(text, sizeof text, "campaign: between\nseed: 3\n" WORLD_LAYERS "budget: {%s}\nvalidation: {layers: 30, repeats: 2}\n",
              budget);
-    c = (world_campaign_t){text, with_network ? network : NULL, NETWORK, UINT32_MAX, NULL};
+    c = (world_campaign_t){.text = text, .network = with_network ? network : NULL, .block_count = NETWORK, .kinds = UINT32_MAX};
     return &c;
 }
 
@@ -136,6 +136,57 @@ Test(engine_between, without_networks_or_with_too_few_layers_no_chain_is_measure
         json_decref(board);
         world_release(&w);
     }
+}
+
+/* What the engine wants of its network, first of all: with the digest and what is told of edges. */
+static prf_want_t network_wanted(uint32_t flags, uint32_t kinds, size_t *chains)
+{
+    world_t w;
+    begin(&w, 6, 150);
+    world_campaign_t c = *campaign("samples: 400", true);
+    c.flags = flags;
+    c.kinds = kinds;
+    prf_engine_t *e = world_engine(&c, &w);
+    prf_want_t want, found = {.block_count = 0};
+    while (prf_engine_next(e, &want)) {
+        prf_sample_t s = {.latency_ns = 1000, .min_ns = 1000, .repeats = 1, .busy_ns = 1};
+        bool network_itself = strcmp(want.role, "network") == 0;
+        *chains += strcmp(want.role, "chain") == 0;
+        cr_expect(network_itself || want.edge_count == 0, "a %s with edges", want.role);
+        for (size_t i = 0; network_itself && i < want.edge_count; i++)
+            cr_expect(want.edges[i].to == (int32_t)i && want.edges[i].from == (int32_t)i - 1);
+        found = network_itself ? want : found;
+        cr_assert_eq(prf_engine_answer(e, &want.point, want.attempt, &s, false, NULL, NULL), PRF_OK);
+    }
+    json_t *net = only(e, "networks");
+    cr_expect_eq(json_is_true(json_object_get(net, "whole")), found.edge_count > 0);
+    cr_expect_eq(number(net, "modelled_blocks"), (double)found.block_count);
+    json_decref(net);
+    prf_engine_destroy(&e);
+    world_release(&w);
+    return found;
+}
+
+Test(engine_between, a_board_that_builds_networks_gets_a_whole_one_with_its_edges_and_no_chains)
+{
+    size_t chains = 0;
+    prf_want_t chain = network_wanted(0, UINT32_MAX, &chains), whole;
+    cr_expect_eq(chain.edge_count, 0);
+    cr_expect_eq(chains, CHAINS);
+    chains = 0;
+    whole = network_wanted(PRF_BOARD_NETWORKS, UINT32_MAX, &chains);
+    cr_expect_eq(whole.edge_count, NETWORK);
+    cr_expect_eq(whole.block_count, NETWORK);
+    cr_expect_eq(chains, 0, "they would tell nothing of what a runtime makes of a network");
+    cr_expect_neq(prf_digest_compare(&chain.point, &whole.point), 0, "they are different measurements");
+}
+
+Test(engine_between, a_network_of_which_a_part_is_not_modelled_is_a_chain_also_where_networks_are_built)
+{
+    size_t chains = 0;
+    prf_want_t part = network_wanted(PRF_BOARD_NETWORKS, 1u << PRF_CONV1D, &chains);
+    cr_expect_eq(part.block_count, 2);
+    cr_expect_eq(part.edge_count, 0);
 }
 
 Test(engine_between, what_two_measurements_of_a_layer_differ_by_hides_it)

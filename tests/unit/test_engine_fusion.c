@@ -41,7 +41,7 @@ static const world_campaign_t *campaign(const char *budget, uint32_t kinds, bool
     static world_campaign_t c;
     snprintf(text, sizeof text, "campaign: pairs\nseed: 3\n" WORLD_LAYERS "budget: {%s}\nvalidation: {layers: 30, repeats: 2}\n",
              budget);
-    c = (world_campaign_t){text, with_network ? network : NULL, NETWORK, kinds, NULL};
+    c = (world_campaign_t){.text = text, .network = with_network ? network : NULL, .block_count = NETWORK, .kinds = kinds};
     return &c;
 }
 

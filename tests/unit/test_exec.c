@@ -150,3 +150,76 @@ Test(exec, a_program_that_does_not_exist_or_is_not_named_is_told)
     cr_assert(strstr(err.text, "command=PATH"), "%s", err.text);
     cr_assert_null(board);
 }
+
+#define BUILDS                                                                                                                     \
+    "read l; echo "                                                                                                                \
+    "'{\"ok\":true,\"fingerprint\":\"x\",\"kinds\":[\"fc\"],\"dtypes\":[\"f32\"],\"networks\":true,\"host\":true,\"energy\":true}" \
+    "'; "
+
+/* The program keeps what it was asked in a file. */
+Test(exec, a_network_is_told_as_blocks_with_their_inputs_and_run_under_its_id)
+{
+    char file[] = "/tmp/prf-exec-XXXXXX", script[1000], *asked = NULL;
+    int fd = mkstemp(file);
+    cr_assert(fd >= 0 && close(fd) == 0);
+    snprintf(script, sizeof script,
+             BUILDS "read l; echo \"$l\" >%s; echo '{\"ok\":true}'; read l; echo \"$l\" >>%s; "
+                    "echo '{\"ok\":true,\"latency_ns\":5e6,\"disturbed\":true,\"energy_nj\":7.5}'; " OK "read l",
+             file, file);
+    prf_board_t *board = NULL;
+    prf_error_t err = {0};
+    cr_assert_eq(open_script(script, "timeout_ms=10000", &board, &err), PRF_OK, "%s", err.text);
+    prf_board_facts_t facts;
+    exec_backend()->describe(board, &facts);
+    cr_expect_eq(facts.flags, (uint32_t)(PRF_BOARD_SELF_TIMED | PRF_BOARD_NETWORKS | PRF_BOARD_HOST | PRF_BOARD_ENERGY));
+    prf_block_t blocks[2];
+    const prf_edge_t edges[] = {{0, -1}, {1, 0}, {1, -1}};
+    cr_assert_eq(prf_block_parse(&blocks[0], "fc in=4 out=8", &err), PRF_OK);
+    cr_assert_eq(prf_block_parse(&blocks[1], "add c=8 h=1 + activation c=8 h=1", &err), PRF_OK);
+    const prf_chain_t network = {.blocks = blocks, .count = 2, .edges = edges, .edge_count = 3};
+    prf_kernel_t *kernel = NULL;
+    prf_reading_t told = {0};
+    cr_assert_eq(exec_backend()->prepare_network(board, &network, PRF_CACHE_SEMI_COLD, &kernel, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(exec_backend()->run(kernel, &(prf_run_t){.iterations = 2}, &told, &err), PRF_OK, "%s", err.text);
+    cr_expect(told.latency_ns == 5e6 && told.disturbed && told.energy_nj == 7.5);
+    exec_backend()->release(&kernel);
+    exec_backend()->close(&board);
+    size_t len;
+    cr_assert_eq(prf_file_read(file, 1 << 16, &asked, &len, &err), PRF_OK, "%s", err.text);
+    cr_expect_str_eq(
+        asked,
+        "{\"dtype\":\"f32\",\"cache\":\"semi-cold\",\"blocks\":[{\"layers\":[{\"kind\":\"fc\",\"n\":1,\"in\":4,\"out\":8}],"
+        "\"inputs\":[-1]},{\"layers\":[{\"kind\":\"add\",\"n\":1,\"c\":8,\"h\":1,\"w\":1},{\"kind\":\"activation\",\"n\":1,\"c\":8,"
+        "\"h\":1,\"w\":1,\"fn\":0}],\"inputs\":[0,-1]}],\"op\":\"network\",\"id\":1}\n{\"op\":\"run\",\"id\":1,\"iterations\":2}"
+        "\n");
+    free(asked);
+    unlink(file);
+}
+
+Test(exec, what_a_program_tells_besides_is_checked_too)
+{
+    breaks_at_run(FACTS OK "read l; echo '{\"ok\":true,\"latency_ns\":5,\"disturbed\":1}'; read l", PRF_EPEER,
+                  "\"disturbed\" must be true or false");
+    breaks_at_run(FACTS OK "read l; echo '{\"ok\":true,\"latency_ns\":5,\"energy_nj\":\"much\"}'; read l", PRF_EPEER,
+                  "\"energy_nj\" must be a number");
+    breaks_at_run(FACTS OK "read l; echo '{\"ok\":true,\"latency_ns\":5,\"energy_nj\":-3}'; read l", PRF_EIMPLAUSIBLE,
+                  "an energy of -3 nJ");
+    refuses_script(
+        "read l; echo '{\"ok\":true,\"fingerprint\":\"x\",\"kinds\":[\"fc\"],\"dtypes\":[\"f32\"],\"host\":\"yes\"}'; read l",
+        "timeout_ms=10000", PRF_EPEER, "\"host\" must be true or false");
+}
+
+Test(exec, a_program_that_builds_no_networks_is_not_asked_for_one)
+{
+    prf_board_t *board = NULL;
+    prf_error_t err = {0};
+    prf_kernel_t *kernel = NULL;
+    prf_block_t block;
+    const prf_edge_t edge = {0, -1};
+    cr_assert_eq(open_script(FACTS "read l", "timeout_ms=10000", &board, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_block_parse(&block, "fc in=4 out=8", &err), PRF_OK);
+    const prf_chain_t network = {.blocks = &block, .count = 1, .edges = &edge, .edge_count = 1};
+    cr_expect_eq(exec_backend()->prepare_network(board, &network, PRF_CACHE_WARM, &kernel, &err), PRF_EUNSUPPORTED);
+    cr_expect(strstr(err.text, "builds no networks"), "%s", err.text);
+    exec_backend()->close(&board);
+}

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "worker/host.h"
+#include "worker/turns.h"
 
 enum { EVENTS = 32 };
 typedef enum { READY, REFUSED, RESULT, TIMED_OUT } event_kind_t;
@@ -24,6 +25,7 @@ static prf_loop_t *loop;
 static prf_host_t *host;
 static event_t events[EVENTS];
 static size_t event_count, event_next;
+static const char *turns; /* file of the next host */
 
 static event_t *record(event_kind_t kind)
 {
@@ -75,7 +77,8 @@ TestSuite(host, .init = set_up, .fini = tear_down);
 
 static void start_as(const char *backend, const char *const *options, size_t count, unsigned open_ms)
 {
-    const prf_serve_t what = {backend, options, count, "board-1", "kind-1"};
+    const prf_serve_t what = {
+        .backend = backend, .options = options, .option_count = count, .board = "board-1", .kind = "kind-1", .turns = turns};
     const prf_host_handler_t handler = {NULL, on_ready, on_refused, on_result};
     prf_error_t err;
     cr_assert_eq(prf_host_new(&host, loop, PRF_BIN_DIR "/prfarm-worker", &what, open_ms, &handler, &err), PRF_OK, "%s", err.text);
@@ -225,7 +228,7 @@ Test(host, boards_that_cannot_be_opened_say_why)
 
 Test(host, a_missing_program_is_told)
 {
-    const prf_serve_t what = {"sim", NULL, 0, "b", "k"};
+    const prf_serve_t what = {.backend = "sim", .board = "b", .kind = "k"};
     const prf_host_handler_t handler = {NULL, on_ready, on_refused, on_result};
     prf_error_t err;
     cr_assert_eq(prf_host_new(&host, loop, "/nowhere/prfarm-worker", &what, 1000, &handler, &err), PRF_OK);
@@ -303,4 +306,36 @@ Test(host, an_exec_program_that_dies_hangs_or_babbles_is_started_anew)
         prf_host_destroy(&host);
         event_count = event_next = 0;
     }
+}
+
+/* Gives its turn to the board that waits for it. */
+static void on_long_enough(void *arg)
+{
+    cr_expect_eq(event_count, event_next, "the job was answered while another board had the turn");
+    prf_turns_give(arg);
+}
+
+Test(host, a_board_of_this_host_waits_for_its_turn_which_costs_its_job_no_time)
+{
+    char file[] = "/tmp/prf-turns-XXXXXX";
+    prf_turns_t others;
+    prf_error_t err;
+    int fd = mkstemp(file);
+    cr_assert_geq(fd, 0);
+    close(fd);
+    cr_assert_eq(prf_turns_open(&others, file, &err), PRF_OK, "%s", err.text);
+    turns = file;
+    START("exec", "command=/bin/sh", "arg=-c",
+          "arg=read l; echo '{\"ok\":true,\"fingerprint\":\"x\",\"kinds\":[\"fc\"],\"dtypes\":[\"f32\"],\"host\":true}'; "
+          "while read l; do echo '{\"ok\":true,\"latency_ns\":1000}'; done");
+    cr_assert(next(READY)->facts.flags & PRF_BOARD_HOST);
+    cr_assert_eq(prf_turns_take(&others, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(prf_loop_add_timer(loop, 2500, on_long_enough, &others, NULL, &err), PRF_OK);
+    submit("fc in=4 out=4", 2000, 1);
+    const event_t *event = next(RESULT);
+    cr_expect_eq(event->result.outcome, PRF_OK, "%s", event->result.error);
+    cr_expect_eq(event->result.sample.latency_ns, 1000);
+    cr_expect_lt(event->result.sample.busy_ns, 2000000000.0, "waiting is no work");
+    prf_turns_close(&others);
+    unlink(file);
 }

@@ -23,6 +23,7 @@ struct prf_board {
     size_t latency_count;
     uint32_t fail_at; /* this position cannot be prepared; UINT32_MAX: all can */
     prf_status_t run_status;
+    double disturbed_ns; /* 0: never; else it calls timings that took so long disturbed */
     size_t runs, iterations, most_iterations, touches, flushes, prepared, released;
     char order[64]; /* positions as they ran: "012012" */
     uint32_t length;
@@ -62,6 +63,7 @@ static prf_status_t fake_run(prf_kernel_t *kernel, const prf_run_t *how, prf_rea
         board->order[used] = (char)('0' + kernel->position);
     if (board->latency_count)
         out->latency_ns = board->latencies[board->runs % board->latency_count];
+    out->disturbed = out->latency_ns >= board->disturbed_ns && board->disturbed_ns > 0;
     board->runs++;
     if (board->hot_at) {
         out->clock_khz = (uint32_t)(1000 * board->runs);
@@ -84,6 +86,13 @@ static void fake_flush(prf_kernel_t *kernel)
     cr_expect_eq(kernel->board->touches, kernel->board->runs / kernel->board->length,
                  "weights are flushed after the input came in");
     kernel->board->flushes++;
+}
+
+static prf_status_t fake_network(prf_board_t *board, const prf_chain_t *network, prf_cache_t cache, prf_kernel_t **out,
+                                 prf_error_t *err)
+{
+    cr_expect_eq(network->edges[network->edge_count - 1].from, 0);
+    return fake_prepare(board, &network->blocks[0], &(prf_place_t){.length = 1, .cache = cache}, out, err);
 }
 
 static void fake_release(prf_kernel_t **kernel)
@@ -261,6 +270,58 @@ Test(measure, a_chain_runs_its_blocks_in_order_and_adds_up)
     cr_expect_eq(board.length, 3);
 }
 
+Test(measure, a_network_is_built_and_run_as_one_and_only_where_the_board_builds_networks)
+{
+    prf_backend_t building = fake;
+    building.prepare_network = fake_network;
+    const prf_block_t blocks[] = {some_block(), some_block(), some_block()};
+    const prf_edge_t edges[] = {{0, -1}, {1, 0}, {2, 1}, {2, 0}};
+    const prf_chain_t chain = {.blocks = blocks, .count = 3, .edges = edges, .edge_count = 4};
+    prf_protocol_t protocol = quick(PRF_CACHE_WARM);
+    prf_sample_t sample = {0};
+    prf_error_t err = {0};
+    prf_board_t board = fresh(PRF_BOARD_SELF_TIMED | PRF_BOARD_EXACT | PRF_BOARD_NETWORKS);
+    board.latencies[0] = 77;
+    board.latency_count = 1;
+    cr_assert_eq(prf_measure(&building, &board, &protocol, &chain, &sample, &err), PRF_OK, "%s", err.text);
+    cr_expect_eq(sample.latency_ns, 77, "one kernel for all: %g", sample.latency_ns);
+    cr_expect_eq(board.prepared, 1);
+    cr_expect_eq(board.released, 1);
+    cr_expect_eq(prf_measure(&fake, &board, &protocol, &chain, &sample, &err), PRF_EUNSUPPORTED);
+    cr_expect(strstr(err.text, "builds no networks"), "%s", err.text);
+    const prf_edge_t wrong[][3] = {
+        {{0, -1}, {1, 0}, {1, 0}}, {{0, 0}, {1, 0}, {2, 1}}, {{0, -1}, {2, 1}, {1, 0}}, {{0, -1}, {1, -2}, {2, 0}}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const prf_chain_t bad = {.blocks = blocks, .count = 3, .edges = wrong[i], .edge_count = 3};
+        cr_expect_eq(prf_measure(&building, &board, &protocol, &bad, &sample, &err), PRF_EINVAL, "edges %zu", i);
+    }
+}
+
+Test(measure, a_board_of_this_host_is_stamped_and_tells_itself_which_timings_were_interrupted)
+{
+    prf_board_t board = fresh(PRF_BOARD_SELF_TIMED | PRF_BOARD_HOST);
+    const double told[] = {1000, 1000, 9000, 1000, 1000, 9000, 1000, 1000};
+    memcpy(board.latencies, told, sizeof told);
+    board.latency_count = 8;
+    board.disturbed_ns = 5000;
+    prf_protocol_t protocol = quick(PRF_CACHE_SEMI_COLD);
+    prf_sample_t sample = must_measure(&board, &protocol, 1);
+    prf_environment_t here;
+    prf_environment_read("", &here);
+    cr_expect_eq(sample.latency_ns, 1000);
+    cr_expect_eq(board.touches, 0, "it arranges its caches itself");
+    cr_expect_eq(sample.taint & PRF_TAINT_SWITCHED, 0, "the others are enough");
+    cr_expect_eq(sample.clock_khz > 0, here.clock_khz > 0);
+    board = fresh(PRF_BOARD_SELF_TIMED | PRF_BOARD_HOST);
+    board.latencies[0] = 9000;
+    board.latency_count = 1;
+    board.disturbed_ns = 5000;
+    protocol.max_repeats = 20;
+    sample = must_measure(&board, &protocol, 1);
+    cr_expect(sample.taint & PRF_TAINT_SWITCHED, "all were interrupted");
+    cr_expect_eq(sample.latency_ns, 9000);
+}
+
 Test(measure, what_cannot_be_prepared_names_the_block_and_leaves_nothing_behind)
 {
     prf_board_t board = fresh(PRF_BOARD_SELF_TIMED | PRF_BOARD_EXACT);
@@ -341,7 +402,7 @@ Test(sentinel, a_slow_state_is_told_by_a_layer_that_was_faster_before)
     cr_expect(looks > 20 && looks < 200, "a board that stays slower is believed in the end: %d looks", looks);
 }
 
-Test(sentinel, it_is_timed_beside_a_measurement_unless_the_board_tells_its_time_itself)
+Test(sentinel, it_is_timed_beside_a_measurement_unless_the_board_is_not_this_host)
 {
     prf_board_t board = fresh(0), exact = fresh(PRF_BOARD_SELF_TIMED | PRF_BOARD_EXACT), unable = fresh(0);
     prf_sentinel_t sentinel;
@@ -356,6 +417,12 @@ Test(sentinel, it_is_timed_beside_a_measurement_unless_the_board_tells_its_time_
     prf_sentinel_before(&sentinel);
     cr_expect_not(prf_sentinel_after(&sentinel));
     cr_expect_eq(exact.prepared, 0);
+    prf_board_t host = fresh(PRF_BOARD_SELF_TIMED | PRF_BOARD_HOST);
+    host.latencies[0] = 1000;
+    host.latency_count = 1;
+    prf_sentinel_init(&sentinel, &fake, &host);
+    prf_sentinel_before(&sentinel);
+    cr_expect_eq(host.prepared, PRF_SENTINELS, "a program that drives this processor has one");
     unable.fail_at = 0;
     prf_sentinel_init(&sentinel, &fake, &unable);
     prf_sentinel_before(&sentinel);

@@ -508,3 +508,114 @@ Test(network, batch_and_data_type_are_checked)
     cr_assert(strstr(err.text, "batch = 0: use 1 to 65536"), "%s", err.text);
     cr_assert_eq(prf_network_decode(&net, "", 0, "net", (prf_dtype_t)99, 1, &err), PRF_EINVAL);
 }
+
+/* ---- edges ---- */
+
+/* "-1; 0; 0 1": what each block reads. */
+static void edges_are(const prf_network_t *net, const char *wanted)
+{
+    char got[1024] = "";
+    size_t edge = 0;
+    for (size_t b = 0; b < net->block_count; b++) {
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s", b ? ";" : "");
+        for (; edge < net->edge_count && (size_t)net->edges[edge].to == b; edge++)
+            snprintf(got + strlen(got), sizeof got - strlen(got), " %d", net->edges[edge].from);
+    }
+    cr_expect_eq(edge, net->edge_count);
+    cr_expect_str_eq(got, wanted);
+}
+
+static prf_network_t example(const char *name)
+{
+    char path[4096];
+    prf_network_t net;
+    prf_error_t err = {0};
+    snprintf(path, sizeof path, "%s/docs/examples/networks/%s.onnx", PRF_SOURCE_DIR, name);
+    cr_assert_eq(prf_network_load(&net, path, PRF_F32, 1, &err), PRF_OK, "%s", err.text);
+    return net;
+}
+
+Test(network, edges_tell_of_shortcuts_heads_and_what_a_layer_norm_in_pieces_reads)
+{
+    prf_network_t net = example("tcresnet8");
+    edges_are(&net, " -1; 0; 1; 0; 2 3; 4; 5; 4; 6 7; 8; 9; 8; 10 11; 12; 13");
+    prf_network_release(&net);
+    net = example("transformer_block");
+    edges_are(&net, " -1; 0; 0; 1 2; 3; 0; 4 5; 6; -1 7; 8; 9; 10; 8 11");
+    prf_network_release(&net);
+}
+
+Test(network, what_is_concatenated_is_read_by_the_next_block_in_its_order)
+{
+    onnx_builder_t b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", 1, 4, 8, 8, 0);
+    onnx_weight(&b, "w", 4, 4, 1, 1, 0);
+    onnx_weight(&b, "v", 4, 12, 1, 1, 0);
+    onnx_node(&b, "Conv", "x w", "p");
+    onnx_node(&b, "Conv", "p w", "q");
+    onnx_node(&b, "Identity", "q", "r");
+    onnx_node(&b, "Concat", "r p r", "s");
+    onnx_attr(&b, "axis", 1);
+    onnx_node(&b, "Conv", "s v", "y");
+    prf_network_t net = read_network(&b, 1);
+    edges_are(&net, " -1; 0; 1 0 1");
+    prf_network_release(&net);
+}
+
+Test(network, a_sum_of_three_is_two_additions_one_behind_the_other)
+{
+    onnx_builder_t b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", 1, 4, 8, 8, 0);
+    onnx_weight(&b, "w", 4, 4, 1, 1, 0);
+    onnx_node(&b, "Conv", "x w", "p");
+    onnx_node(&b, "Conv", "p w", "q");
+    onnx_node(&b, "Sum", "x p q", "s");
+    onnx_node(&b, "Conv", "s w", "y");
+    prf_network_t net = read_network(&b, 1);
+    edges_are(&net, " -1; 0; -1 0; 2 1; 3");
+    prf_network_release(&net);
+}
+
+Test(network, an_addition_of_what_was_joined_before_has_no_edges_since_they_could_not_say_it)
+{
+    onnx_builder_t b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", 1, 4, 8, 8, 0);
+    onnx_weight(&b, "w", 4, 4, 1, 1, 0);
+    onnx_weight(&b, "v", 8, 4, 1, 1, 0);
+    onnx_node(&b, "Conv", "x w", "p");
+    onnx_node(&b, "Conv", "x w", "q");
+    onnx_node(&b, "Conv", "x v", "r");
+    onnx_node(&b, "Concat", "p q", "s");
+    onnx_attr(&b, "axis", 1);
+    onnx_node(&b, "Add", "s r", "y");
+    prf_network_t net = read_network(&b, 1);
+    cr_expect_eq(net.block_count, 4);
+    cr_expect_null(net.edges);
+    cr_expect_eq(net.edge_count, 0);
+    prf_network_release(&net);
+}
+
+/* Each concatenation doubles what there is to read. */
+Test(network, concatenations_of_concatenations_end_at_a_limit)
+{
+    onnx_builder_t b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", 1, 1, 1, 1, 0);
+    onnx_weight(&b, "w", 1, 1, 1, 1, 0);
+    onnx_node(&b, "Conv", "x w", "c0");
+    for (int i = 0; i < 16; i++) {
+        char in[32], out[16];
+        snprintf(in, sizeof in, "c%d c%d", i, i);
+        snprintf(out, sizeof out, "c%d", i + 1);
+        onnx_node(&b, "Concat", in, out);
+        onnx_attr(&b, "axis", 1);
+    }
+    onnx_node(&b, "Relu", "c16", "y");
+    prf_network_t net = read_network(&b, 1);
+    cr_expect_eq(net.block_count, 2);
+    cr_expect_eq(net.edge_count, 0);
+    prf_network_release(&net);
+}

@@ -139,6 +139,27 @@ Test(scheduler, a_job_goes_out_with_the_blocks_that_were_wanted)
     }
 }
 
+Test(scheduler, a_network_goes_out_with_its_edges_and_has_time_to_be_built)
+{
+    prf_block_t blocks[2];
+    prf_edge_t edges[] = {{0, -1}, {1, 0}, {1, -1}};
+    for (size_t i = 0; i < 2; i++)
+        cr_assert_eq(prf_block_parse(&blocks[i], "fc in=64 out=64", NULL), PRF_OK);
+    prf_job_t chain = {.blocks = blocks, .block_count = 2}, network = chain, job;
+    network.edges = edges;
+    network.edge_count = 3;
+    join(0);
+    cr_assert_eq(prf_sched_add(sched, klass, 0, entry(1), &chain, NULL), PRF_OK);
+    cr_assert_eq(prf_sched_add(sched, klass, 0, entry(2), &network, NULL), PRF_OK);
+    cr_assert(next(0, 0, &job));
+    cr_expect_eq(job.edge_count, 0);
+    uint32_t chain_ms = job.deadline_ms;
+    cr_assert(next(0, 0, &job));
+    cr_assert_eq(job.edge_count, 3);
+    cr_expect_eq(memcmp(job.edges, edges, sizeof edges), 0);
+    cr_expect_geq(job.deadline_ms, chain_ms + 2 * 1000, "a second more a block at least");
+}
+
 Test(scheduler, a_point_wanted_twice_is_one_job)
 {
     want(0, 1);

@@ -143,6 +143,26 @@ Test(wire, jobs_come_back_as_they_were)
     prf_frame_release(&back);
 }
 
+Test(wire, the_edges_of_a_network_come_back_as_they_were)
+{
+    prf_block_t blocks[] = {block_of("fc in=10 out=20"), block_of("fc in=20 out=20"), block_of("add c=20 h=1")};
+    prf_edge_t edges[] = {{0, -1}, {1, 0}, {2, 1}, {2, 0}, {2, -1}};
+    prf_job_t job = {.point = digest_of("a"), .blocks = blocks, .block_count = 3, .edges = edges, .edge_count = 5};
+    prf_protocol_default(&job.protocol);
+    prf_frame_t f = {.type = PRF_FRAME_JOB_BATCH, .u.jobs = {.items = &job, .count = 1}};
+    prf_frame_t back = there_and_back(&f);
+    const prf_job_t *got = &back.u.jobs.items[0];
+    cr_assert_eq(got->block_count, 3);
+    cr_assert_eq(got->edge_count, 5);
+    cr_expect_eq(memcmp(got->edges, edges, sizeof edges), 0);
+    prf_frame_release(&back);
+    edges[1].from = 1;
+    uint8_t *bytes;
+    size_t len;
+    cr_expect_eq(prf_frame_encode(&f, &bytes, &len, &err), PRF_EINVAL);
+    cr_expect(strstr(err.text, "block 1 cannot read block 1"), "%s", err.text);
+}
+
 Test(wire, results_come_back_and_implausible_samples_pass)
 {
     prf_result_t results[3] = {
@@ -397,6 +417,23 @@ Test(wire, jobs_out_of_range_are_refused)
     protocol.cache = 0;
     protocol.ci_percent = NAN;
     refuse(&f, "confidence interval");
+    protocol.ci_percent = 1;
+    int32_t *inputs = calloc(PRF_CHAIN_EDGES + 1, sizeof *inputs);
+    block.inputs = inputs;
+    block.n_inputs = 1;
+    refuse(&f, "block 0 cannot read block 0");
+    inputs[0] = -2;
+    refuse(&f, "block 0 cannot read block -2");
+    block.n_inputs = PRF_CHAIN_EDGES + 1;
+    refuse(&f, "16385 inputs");
+    Prf__Wire__Block silent = block;
+    inputs[0] = -1;
+    block.n_inputs = 1;
+    silent.n_inputs = 0;
+    blocks[1] = &silent;
+    job.n_blocks = 2;
+    refuse(&f, "block 1 reads nothing");
+    free(inputs);
     free(blocks);
 }
 

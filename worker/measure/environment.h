@@ -23,7 +23,7 @@ bool prf_environment_throttled(const prf_environment_t *before, const prf_enviro
 typedef struct {
     uint64_t busy, total; /* ticks of all processors; time that a hypervisor gave to others is busy */
     uint64_t tick_ns;
-    uint64_t own_ns; /* processor time of this process */
+    uint64_t own_ns; /* processor time of this process and those below it */
 } prf_load_t;
 
 void prf_load_read(const char *root, prf_load_t *out);

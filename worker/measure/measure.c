@@ -7,8 +7,9 @@
  * and then the sample says so. Repeats end as soon as the median is known well enough, so that quiet boards are fast and noisy
  * ones careful. Wall clock, not processor time: the latter looks steadier on a shared machine and hides what waiting costs.
  *
- * Boards that tell their latency themselves are believed: the state of this machine's caches and processors is not theirs, so
- * it is neither arranged nor stamped. Exact ones are asked once. */
+ * Boards that tell their latency themselves are believed, and arrange their caches themselves. The state of this machine's
+ * processors is stamped only where it is the board's too: where the worker takes the time, and on boards that say that they are
+ * this host; these tell themselves which timings were interrupted. Exact ones are asked once. */
 #include "measure/measure.h"
 
 #include <math.h>
@@ -28,12 +29,18 @@ typedef struct {
     prf_kernel_t **kernels; /* owned, `count` of them */
     size_t count;           /* one a block, or one for the whole network */
     bool self_timed, exact;
+    bool here; /* on this machine's processor */
     uint32_t iterations;
     prf_cold_t cold;
     prf_series_t clean, disturbed;
     prf_reading_t sensors;        /* of a board's own: those of the last timing, and whether any was throttled */
     uint64_t begin_ns, timing_ns; /* when preparation and when timing began */
 } run_t;
+
+bool prf_measured_here(uint32_t flags)
+{
+    return !(flags & PRF_BOARD_SELF_TIMED) || ((flags & PRF_BOARD_HOST) && !(flags & PRF_BOARD_EXACT));
+}
 
 static void release(run_t *run)
 {
@@ -272,22 +279,27 @@ prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const
     run_t run = {.backend = backend, .protocol = protocol, .begin_ns = prf_clock_mono_ns()};
     run.self_timed = (facts.flags & PRF_BOARD_SELF_TIMED) != 0;
     run.exact = (facts.flags & PRF_BOARD_EXACT) != 0;
+    run.here = prf_measured_here(facts.flags);
     prf_sample_t sample = {.taint = 0};
     prf_environment_t before = {0};
-    if (!run.self_timed)
+    if (run.here)
         load_begin();
     status = prepare(&run, board, chain, err);
     if (!status)
         status = warm_up(&run, err);
-    if (!status && !run.self_timed)
+    if (!status && run.here)
         prf_environment_read("", &before);
     if (!status)
         status = repeat(&run, err);
     if (!status) {
         conclude(&run, &sample);
+<<<<<<< HEAD
         if (run.self_timed)
             stamp_sensors(&run.sensors, &sample);
         else
+=======
+        if (run.here)
+>>>>>>> core
             stamp(&before, &sample);
     }
     release(&run);

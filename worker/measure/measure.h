@@ -6,6 +6,9 @@
 
 #include "backends/backend.h"
 
+/* Whether the state of this machine's processors bears on what a board of these flags measures. */
+bool prf_measured_here(uint32_t flags);
+
 /* Prepares the blocks, warms up, repeats until the median's 95 % interval is within protocol->ci_percent or limit_ms is over,
  * stamps the environment. A chain of several blocks is timed as a whole: back to back, or, where its edges are told, as the one
  * network that the backend builds of it. *out is untouched on failure. Errors: PRF_EUNSUPPORTED (also edges, on a board that builds

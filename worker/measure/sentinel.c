@@ -16,7 +16,7 @@ void prf_sentinel_init(prf_sentinel_t *out, const prf_backend_t *backend, prf_bo
 {
     prf_board_facts_t facts = {.flags = 0};
     backend->describe(board, &facts);
-    *out = (prf_sentinel_t){.backend = backend, .board = board, .off = (facts.flags & PRF_BOARD_SELF_TIMED) != 0};
+    *out = (prf_sentinel_t){.backend = backend, .board = board, .off = !prf_measured_here(facts.flags)};
 }
 
 bool prf_sentinel_judge(prf_sentinel_t *self, size_t which, double ns)

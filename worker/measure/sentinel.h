@@ -13,7 +13,7 @@ enum { PRF_SENTINELS = 2 };
 typedef struct {
     const prf_backend_t *backend; /* borrowed, and the board */
     prf_board_t *board;
-    bool off;                      /* the board tells its latency itself, or cannot run the layers */
+    bool off;                      /* the board is not this machine's processor, or cannot run the layers */
     double calm_ns[PRF_SENTINELS]; /* what each layer takes when nothing slows it down; 0: not timed yet */
     bool slow;                     /* at the last look */
     uint64_t last_ms;              /* when that was */
