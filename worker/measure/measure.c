@@ -293,14 +293,10 @@ prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const
         status = repeat(&run, err);
     if (!status) {
         conclude(&run, &sample);
-<<<<<<< HEAD
-        if (run.self_timed)
-            stamp_sensors(&run.sensors, &sample);
-        else
-=======
         if (run.here)
->>>>>>> core
             stamp(&before, &sample);
+        else
+            stamp_sensors(&run.sensors, &sample);
     }
     release(&run);
     if (status)
