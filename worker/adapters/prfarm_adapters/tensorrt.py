@@ -110,14 +110,17 @@ def _gpu(device):
 
 
 class Board:
-    kinds, host = KINDS, False
+    kinds, networks, host = KINDS, True, False
     dtypes = tuple(PRECISION)
 
     def __init__(self, arguments):
         self.program = shutil.which(arguments.trtexec) or arguments.trtexec
         self.device = arguments.device
         self.tf32 = arguments.tf32 == "on"
-        self.fingerprint = f"tensorrt {_version(self.program)} trtexec, {_gpu(self.device)}, tf32={arguments.tf32}"
+        try:
+            self.fingerprint = f"tensorrt {_version(self.program)} trtexec, {_gpu(self.device)}, tf32={arguments.tf32}"
+        except layers.Failed as why:
+            raise SystemExit(f"tensorrt: {why}") from None
 
     def load(self, net):
         return Kernel(self, net)
