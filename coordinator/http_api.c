@@ -122,8 +122,10 @@ static void health(prf_http_request_t *request, const prf_hub_t *hub)
     bool granting = prf_hub_granting(hub, &note);
     if (!granting && !*note)
         note = "the coordinator ends";
+    const char *status = granting ? "ok" : "not granting";
     answer_json(request, granting ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
-                json_pack("{s:s, s:s, s:s}", "status", granting ? "ok" : "not granting", "note", note, "version", PRF_VERSION));
+                request->stranger ? json_pack("{s:s}", "status", status)
+                                  : json_pack("{s:s, s:s, s:s}", "status", status, "note", note, "version", PRF_VERSION));
 }
 
 static void metrics(prf_http_request_t *request, const prf_http_means_t *means)

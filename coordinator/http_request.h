@@ -34,6 +34,7 @@ typedef struct prf_http_request {
     const char *type;  /* its media type */
     const char *allow; /* method to use instead; NULL: that is not the trouble */
     bool challenge;    /* a token would help */
+    bool stranger;     /* who asks has not shown the token: is told no more than /healthz tells everybody */
     prf_text_t answer;
     prf_viewer_t *viewer;          /* owned: it is answered for as long as it lasts; NULL: once */
     struct prf_http *server;       /* borrowed */
