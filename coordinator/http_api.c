@@ -91,7 +91,8 @@ bool prf_http_route(prf_http_request_t *request, const char *method, const char 
     static const struct {
         const char *path;
         prf_http_what_t what;
-    } places[] = {{"/healthz", PRF_HTTP_HEALTH},
+    } places[] = {{"/livez", PRF_HTTP_ALIVE},
+                  {"/healthz", PRF_HTTP_HEALTH},
                   {"/metrics", PRF_HTTP_METRICS},
                   {API "openapi.yaml", PRF_HTTP_DESCRIPTION},
                   {API "live", PRF_HTTP_LIVE}};
@@ -269,6 +270,9 @@ static void operation(prf_http_request_t *request, prf_ops_t *ops)
 void prf_http_perform(prf_http_request_t *request, const prf_http_means_t *means)
 {
     switch (request->what) {
+    case PRF_HTTP_ALIVE: /* this loop's turn came: that is all there is to tell */
+        answer_json(request, MHD_HTTP_OK, json_pack("{s:s}", "status", "ok"));
+        break;
     case PRF_HTTP_HEALTH:
         health(request, means->queries.hub);
         break;

@@ -12,7 +12,14 @@
 
 enum { PRF_HTTP_BODY = 1 << 20 /* bytes at most */ };
 
-typedef enum { PRF_HTTP_HEALTH, PRF_HTTP_METRICS, PRF_HTTP_DESCRIPTION, PRF_HTTP_LIVE, PRF_HTTP_OP } prf_http_what_t;
+typedef enum {
+    PRF_HTTP_ALIVE,
+    PRF_HTTP_HEALTH,
+    PRF_HTTP_METRICS,
+    PRF_HTTP_DESCRIPTION,
+    PRF_HTTP_LIVE,
+    PRF_HTTP_OP
+} prf_http_what_t;
 
 /* What requests are done with; borrowed. */
 typedef struct {
