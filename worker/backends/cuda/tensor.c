@@ -132,7 +132,8 @@ prf_status_t prf_cuda_read(const prf_cuda_lib_t *lib, cudaStream_t stream, const
     const prf_shape_t *s = &tensor->shape;
     size_t size = types[tensor->dtype].bytes, n = (size_t)s->n, c = (size_t)s->c, image = (size_t)(s->h * s->w);
     if (n * c * image != count)
-        return prf_fail(err, PRF_EINVAL, "room for %zu numbers: the tensor has %zu: give room for all of them", count, n * c * image);
+        return prf_fail(err, PRF_EINVAL, "room for %zu numbers: the tensor has %zu: give room for all of them", count,
+                        n * c * image);
     unsigned char *raw = malloc(count * size);
     if (!raw)
         return prf_fail(err, PRF_ENOMEM, "a copy of a tensor");
