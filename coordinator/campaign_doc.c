@@ -22,7 +22,10 @@ static prf_status_t parse_edges(prf_engine_network_t *out, const json_t *blocks,
 {
     size_t i, k, count = 0;
     const json_t *block, *input;
-    json_array_foreach(blocks, i, block) count += json_array_size(json_object_get(block, "inputs"));
+    json_array_foreach(blocks, i, block)
+    {
+        count += json_array_size(json_object_get(block, "inputs"));
+    }
     if (count == 0)
         return PRF_OK;
     if (count > PRF_CHAIN_EDGES)
@@ -30,11 +33,14 @@ static prf_status_t parse_edges(prf_engine_network_t *out, const json_t *blocks,
     out->edges = calloc(count, sizeof *out->edges);
     if (!out->edges)
         return prf_fail(err, PRF_ENOMEM, "%zu inputs", count);
-    json_array_foreach(blocks, i, block) json_array_foreach(json_object_get(block, "inputs"), k, input)
+    json_array_foreach(blocks, i, block)
     {
-        json_int_t from = json_is_integer(input) ? json_integer_value(input) : INT32_MAX;
-        out->edges[out->edge_count++] =
-            (prf_edge_t){.to = (int32_t)i, .from = from < -1 || from > INT32_MAX ? INT32_MAX : (int32_t)from};
+        json_array_foreach(json_object_get(block, "inputs"), k, input)
+        {
+            json_int_t from = json_is_integer(input) ? json_integer_value(input) : INT32_MAX;
+            out->edges[out->edge_count++] =
+                (prf_edge_t){.to = (int32_t)i, .from = from < -1 || from > INT32_MAX ? INT32_MAX : (int32_t)from};
+        }
     }
     const prf_chain_t chain = {
         .blocks = out->blocks, .count = out->block_count, .edges = out->edges, .edge_count = out->edge_count};
@@ -218,8 +224,13 @@ static json_t *without_inputs(const json_t *networks)
 {
     json_t *copy = json_deep_copy(networks), *network, *block;
     size_t i, k;
-    json_array_foreach(copy, i, network) json_array_foreach(json_object_get(network, "blocks"), k, block)
-        json_object_del(block, "inputs");
+    json_array_foreach(copy, i, network)
+    {
+        json_array_foreach(json_object_get(network, "blocks"), k, block)
+        {
+            json_object_del(block, "inputs");
+        }
+    }
     return copy;
 }
 

@@ -64,6 +64,7 @@ typedef struct {
     uint64_t denied_ms;   /* when it was last logged that the farm does not let us in; 0: not since it did */
     bool disk_full;       /* results are kept in memory only */
     uint64_t farewell_ms; /* 0, or when to end whatever is unconfirmed */
+    uint64_t worked_ms;   /* when it last had something to do; opening the board is that, too */
     prf_status_t end;     /* why it ended */
     prf_error_t why;
     prf_result_t batch[PRF_FRAME_JOBS];
@@ -267,6 +268,10 @@ static void on_board_result(void *arg, const prf_result_t *result)
 {
     agent_t *self = arg;
     self->busy = false;
+    /* Whoever ends a whole group of processes, as Slurm does, ends the board's as well: that says nothing about the job, which the
+     * coordinator gives to another board once we are gone. */
+    if (self->farewell_ms && result->outcome == PRF_ECRASH)
+        return;
     if (result->outcome)
         prf_log(result->outcome == PRF_EUNSUPPORTED ? PRF_LOG_INFO : PRF_LOG_WARN,
                 "job_failed job=%llu outcome=\"%s\" error=\"%s\"", (unsigned long long)result->id, prf_status_name(result->outcome),
@@ -499,6 +504,22 @@ static void save_outbox(agent_t *self, uint64_t now)
     self->disk_full = failed;
 }
 
+static void bid_farewell(agent_t *self, const char *why)
+{
+    prf_log(PRF_LOG_INFO, "stopping why=\"%s\" unconfirmed=%zu", why, prf_outbox_count(self->outbox));
+    self->farewell_ms = prf_clock_mono_ms() + FAREWELL_MS;
+}
+
+/* A worker that is paid for, in a queue where others wait, goes when there is nothing for it to do. Results that nobody has taken
+ * are something to do: so are those of a coordinator that is away. */
+static void watch_idleness(agent_t *self, uint64_t now)
+{
+    if (!self->was_ready || held_jobs(self) > 0 || prf_outbox_count(self->outbox) > 0)
+        self->worked_ms = now;
+    if (self->options->idle_exit_ms && !self->farewell_ms && now - self->worked_ms >= self->options->idle_exit_ms)
+        bid_farewell(self, "there was nothing to do");
+}
+
 static void on_tick(void *arg)
 {
     agent_t *self = arg;
@@ -506,6 +527,7 @@ static void on_tick(void *arg)
     prf_error_t why = {0};
     if (prf_socket_tend(self->dealer, &why) || prf_socket_tend(self->sub, &why))
         on_denied(self, why.text, now);
+    watch_idleness(self, now);
     if (self->farewell_ms && (now >= self->farewell_ms || !self->session || prf_outbox_count(self->outbox) == 0)) {
         prf_loop_stop(self->loop);
         return;
@@ -534,8 +556,7 @@ static void on_signal(void *arg)
         prf_loop_stop(self->loop);
         return;
     }
-    prf_log(PRF_LOG_INFO, "stopping unconfirmed=%zu", prf_outbox_count(self->outbox));
-    self->farewell_ms = prf_clock_mono_ms() + FAREWELL_MS;
+    bid_farewell(self, "a signal came");
     on_tick(self);
 }
 
@@ -609,6 +630,7 @@ prf_status_t prf_agent_run(const prf_agent_options_t *options, prf_error_t *err)
     self->lock = -1;
     prf_backoff_init(&self->backoff, prf_clock_mono_ns() ^ prf_rng_stream(options->serve.board), FIRST_HELLO_MS, LAST_HELLO_MS);
     self->heartbeat_ms = DEFAULT_HEARTBEAT_MS;
+    self->worked_ms = prf_clock_mono_ms();
     prf_status_t status = set_up(self, err);
     if (!status)
         status = prf_loop_run(self->loop, err);

@@ -22,6 +22,7 @@ typedef struct {
     const char *farm, *board, *kind, *backend, *plugin, *state, *log, *key, *server, *turns; /* borrowed */
     prf_words_t options;
     uint64_t credit;
+    double idle_exit_s;
     bool host, list;
     char path[PATH_MAX + 8]; /* "path=FILE": --plugin as an option of its backend */
 } args_t;
@@ -95,6 +96,12 @@ static bool parse(int argc, char **argv, args_t *args, int *code)
          .number = &args->credit,
          .lo = 1,
          .hi = PRF_AGENT_MAX_CREDIT},
+        {.name = "idle-exit",
+         .value = "SECONDS",
+         .help = "end, with exit code 0, when there was nothing to do for so long, 1 to 604800 (default: stay)",
+         .real = &args->idle_exit_s,
+         .lo = 1,
+         .hi = 604800},
         {.name = "turns",
          .value = "FILE",
          .help =
@@ -215,7 +222,10 @@ static prf_status_t find_turns(args_t *args, prf_error_t *missing, prf_error_t *
 static prf_status_t run(args_t *args, prf_error_t *err)
 {
     char program[PATH_MAX], state[PATH_MAX];
-    prf_agent_options_t options = {.program = program, .state_dir = args->state, .credit = (unsigned)args->credit};
+    prf_agent_options_t options = {.program = program,
+                                   .state_dir = args->state,
+                                   .credit = (unsigned)args->credit,
+                                   .idle_exit_ms = (uint64_t)(args->idle_exit_s * 1000)};
     prf_process_sibling("prfarm-worker", program, sizeof program);
     prf_status_t status = find_turns(args, &options.turns_missing, err);
     options.serve = serve_of(args);

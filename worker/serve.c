@@ -207,6 +207,7 @@ static void serve_jobs(server_t *self)
 int prf_serve(const prf_serve_t *what, int fd)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, SIG_IGN); /* the worker says when: who ends all of a job's processes means it first, and it may need us still */
     dup2(STDERR_FILENO, STDOUT_FILENO);
     server_t self = {.turns = {.fd = -1}};
     prf_error_t err = {0};

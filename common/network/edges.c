@@ -85,8 +85,10 @@ static prf_status_t gather(edges_t *self, const node_t *n, origin_t *out, prf_er
     size_t first = self->source_count, inputs = 0;
     for (uint32_t i = 0; i < n->input_count; i++) {
         uint32_t value = live_input(self, n, i);
-        origin_t from = value == VALUE_NONE ? (origin_t){0} : self->origin[value];
-        inputs += value != VALUE_NONE;
+        if (value == VALUE_NONE)
+            continue;
+        origin_t from = self->origin[value];
+        inputs++;
         if (self->source_count - first + from.count > PRF_CHAIN_EDGES) {
             self->untold = true;
             return PRF_OK;

@@ -69,7 +69,7 @@ static prf_status_t check_edges(const prf_chain_t *chain, prf_error_t *err)
                             e->to, e->from);
         block = e->to;
     }
-    return (size_t)(block + 1) == chain->count
+    return (size_t)block + 1 == chain->count
                ? PRF_OK
                : prf_fail(err, PRF_EINVAL, "block %d reads nothing: let it read the network's input (-1) or a block before it",
                           block + 1);

@@ -164,22 +164,20 @@ int farm_end_coordinator(farm_t *farm)
 }
 
 /* `identity` NULL: without keys. */
-static size_t start_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option,
+static size_t start_worker(farm_t *farm, const char *name, const char *kind, const char *backend, const char *option,
                            const char *identity)
 {
     cr_assert_lt(farm->worker_count, FARM_WORKERS);
     char state[FARM_PATH + PRF_NAME], log[FARM_PATH + PRF_NAME], key[FARM_PATH + PRF_NAME], server[FARM_PATH + PRF_NAME];
-    char board_option[PRF_NAME + 8];
     snprintf(state, sizeof state, "%s/%s", farm->dir, name);
     snprintf(log, sizeof log, "%s/%s.log", farm->dir, name);
     snprintf(key, sizeof key, "%s/%s.key", farm->dir, identity ? identity : "-");
     snprintf(server, sizeof server, "%s/coordinator.pub", farm->dir);
-    snprintf(board_option, sizeof board_option, "board=%s", board);
-    const char *argv[ARGS] = {worker_path, "--farm", farm->name, "--board", name,       "--kind",    kind,
-                              "--backend", "sim",    "--state",  state,     "--option", board_option};
-    size_t count = 13;
+    const char *argv[ARGS] = {worker_path, "--farm",    farm->name, "--board", name, "--kind",
+                              kind,        "--backend", backend,    "--state", state};
+    size_t count = 11;
     char words[FARM_PATH], *rest = words;
-    snprintf(words, sizeof words, "%s", option ? option : "");
+    snprintf(words, sizeof words, "%s", option);
     for (char *word = strtok_r(rest, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         argv[count++] = "--option";
         argv[count++] = word;
@@ -194,17 +192,26 @@ static size_t start_worker(farm_t *farm, const char *name, const char *kind, con
     return place;
 }
 
-size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option)
+size_t farm_add_board(farm_t *farm, const char *name, const char *kind, const char *backend, const char *options)
 {
     char rest[READY];
-    size_t place = start_worker(farm, name, kind, board, option, farm->keyed ? "worker" : NULL);
+    size_t place = start_worker(farm, name, kind, backend, options, farm->keyed ? "worker" : NULL);
     wait_ready(&farm->workers[place], "ready board=", name, rest);
     return place;
 }
 
+size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option)
+{
+    char options[FARM_PATH];
+    snprintf(options, sizeof options, "board=%s %s", board, option ? option : "");
+    return farm_add_board(farm, name, kind, "sim", options);
+}
+
 size_t farm_start_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *identity)
 {
-    return start_worker(farm, name, kind, board, NULL, identity);
+    char option[PRF_NAME + 8];
+    snprintf(option, sizeof option, "board=%s", board);
+    return start_worker(farm, name, kind, "sim", option, identity);
 }
 
 void farm_kill_worker(farm_t *farm, size_t place)

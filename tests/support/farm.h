@@ -58,7 +58,9 @@ void farm_make(farm_t *farm);
 /* A prfarm-worker with the sim backend of this board, `option` (may be NULL) further ones of the backend, apart by spaces. Returns
  * its place. */
 size_t farm_add_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *option);
-/* The same with the key of `identity`, not waiting until it is welcome. */
+/* With another backend, and its options. */
+size_t farm_add_board(farm_t *farm, const char *name, const char *kind, const char *backend, const char *options);
+/* The first with the key of `identity`, not waiting until it is welcome. */
 size_t farm_start_worker(farm_t *farm, const char *name, const char *kind, const char *board, const char *identity);
 void farm_kill_worker(farm_t *farm, size_t place);
 

@@ -188,10 +188,10 @@ Test(exec, a_network_is_told_as_blocks_with_their_inputs_and_run_under_its_id)
     cr_assert_eq(prf_file_read(file, 1 << 16, &asked, &len, &err), PRF_OK, "%s", err.text);
     cr_expect_str_eq(
         asked,
-        "{\"dtype\":\"f32\",\"cache\":\"semi-cold\",\"blocks\":[{\"layers\":[{\"kind\":\"fc\",\"n\":1,\"in\":4,\"out\":8}],"
+        "{\"op\":\"network\",\"id\":1,\"dtype\":\"f32\",\"cache\":\"semi-cold\",\"blocks\":[{\"layers\":[{\"kind\":\"fc\",\"n\":1,"
+        "\"in\":4,\"out\":8}],"
         "\"inputs\":[-1]},{\"layers\":[{\"kind\":\"add\",\"n\":1,\"c\":8,\"h\":1,\"w\":1},{\"kind\":\"activation\",\"n\":1,\"c\":8,"
-        "\"h\":1,\"w\":1,\"fn\":0}],\"inputs\":[0,-1]}],\"op\":\"network\",\"id\":1}\n{\"op\":\"run\",\"id\":1,\"iterations\":2}"
-        "\n");
+        "\"h\":1,\"w\":1,\"fn\":0}],\"inputs\":[0,-1]}]}\n{\"op\":\"run\",\"id\":1,\"iterations\":2}\n");
     free(asked);
     unlink(file);
 }

@@ -276,18 +276,20 @@ static json_t *network_json(const prf_chain_t *network)
     return blocks;
 }
 
-/* Has the program build what `request` tells, to which the operation and an id are added. Takes `request` over. */
-static prf_status_t build(prf_board_t *self, const char *op, json_t *request, prf_kernel_t **out, prf_error_t *err)
+/* Has the program build `what`, which the rest of the request tells. Takes it over. */
+static prf_status_t build(prf_board_t *self, const char *op, prf_dtype_t dtype, prf_cache_t cache, json_t *what, prf_kernel_t **out,
+                          prf_error_t *err)
 {
     prf_kernel_t *kernel = calloc(1, sizeof *kernel);
     if (!kernel) {
-        json_decref(request);
+        json_decref(what);
         return prf_fail(err, PRF_ENOMEM, "exec: kernel");
     }
     *kernel = (prf_kernel_t){.board = self, .id = ++self->next_id};
-    json_object_set_new(request, "op", json_string(op));
-    json_object_set_new(request, "id", json_integer((json_int_t)kernel->id));
-    json_t *answer = NULL;
+    json_t *answer = NULL, *request = json_pack("{s:s, s:I, s:s, s:s}", "op", op, "id", (json_int_t)kernel->id, "dtype",
+                                                prf_dtype_name(dtype), "cache", prf_cache_name(cache));
+    json_object_update(request, what);
+    json_decref(what);
     prf_status_t status = ask(self, op, request, &answer, err);
     json_decref(answer);
     if (status) {
@@ -301,10 +303,9 @@ static prf_status_t build(prf_board_t *self, const char *op, json_t *request, pr
 static prf_status_t exec_prepare(prf_board_t *self, const prf_block_t *block, const prf_place_t *place, prf_kernel_t **out,
                                  prf_error_t *err)
 {
-    json_t *request =
-        json_pack("{s:s, s:s, s:o, s:I, s:I}", "dtype", prf_dtype_name(block->dtype), "cache", prf_cache_name(place->cache),
-                  "layers", layers_json(block), "position", (json_int_t)place->position, "length", (json_int_t)place->length);
-    return build(self, "prepare", request, out, err);
+    json_t *what = json_pack("{s:o, s:I, s:I}", "layers", layers_json(block), "position", (json_int_t)place->position, "length",
+                             (json_int_t)place->length);
+    return build(self, "prepare", block->dtype, place->cache, what, out, err);
 }
 
 static prf_status_t exec_prepare_network(prf_board_t *self, const prf_chain_t *network, prf_cache_t cache, prf_kernel_t **out,
@@ -313,9 +314,8 @@ static prf_status_t exec_prepare_network(prf_board_t *self, const prf_chain_t *n
     if (!(self->facts.flags & PRF_BOARD_NETWORKS))
         return prf_fail(err, PRF_EUNSUPPORTED, "exec: %s builds no networks: let it answer describe with \"networks\": true",
                         self->command);
-    json_t *request = json_pack("{s:s, s:s, s:o}", "dtype", prf_dtype_name(network->blocks[0].dtype), "cache",
-                                prf_cache_name(cache), "blocks", network_json(network));
-    return build(self, "network", request, out, err);
+    json_t *what = json_pack("{s:o}", "blocks", network_json(network));
+    return build(self, "network", network->blocks[0].dtype, cache, what, out, err);
 }
 
 static prf_status_t exec_run(prf_kernel_t *kernel, const prf_run_t *how, prf_reading_t *out, prf_error_t *err)
