@@ -26,7 +26,8 @@ def main():
     try:
         adapter = importlib.import_module("." + name, __package__)
     except ModuleNotFoundError as why:
-        sys.exit(f"prfarm-adapter: {name}: {why} in {sys.prefix}: run deploy/setup --adapters, or set PRFARM_ADAPTERS to the environment's folder")
+        sys.exit(f"prfarm-adapter: {name}: {why} in {sys.prefix}: run deploy/setup --adapters, "
+                 "or set PRFARM_ADAPTERS to the environment's folder")
     options = argparse.ArgumentParser(prog=f"prfarm-adapter {name}", description=ADAPTERS[name])
     adapter.options(options)
     chosen = options.parse_args(sys.argv[2:])

@@ -15,6 +15,8 @@ class Failed(Exception):
     """It did not work this time; the text says why."""
 
 
+KINDS = ("conv1d", "conv2d", "dwconv2d", "convtranspose2d", "fc", "matmul", "maxpool2d", "avgpool2d", "add", "activation", "softmax",
+         "layernorm")
 ACTIVATIONS = ("relu", "relu6", "sigmoid", "tanh", "gelu", "hardswish", "swish", "hardsigmoid")
 BYTES = {"f32": 4, "f16": 2, "bf16": 2, "i8": 1}
 BLOCK_LAYERS = 4  # a block has at most so many
@@ -106,6 +108,8 @@ class Net:
     def __init__(self, steps, dtype):
         self.steps = list(steps)
         self.dtype = dtype
+        if not self.steps:
+            raise Failed("there are no layers: name at least one")
         read = {place for step in self.steps for place in step.inputs}
         self.outputs = [place for place in range(len(self.steps)) if place not in read]
 
@@ -132,8 +136,15 @@ class Net:
 
 
 def read_layer(told):
-    params = {name: int(value) for name, value in told.items() if name != "kind"}
-    return Layer(str(told["kind"]), params)
+    if told["kind"] not in KINDS:
+        raise Unsupported(f"{told['kind']}: there are {', '.join(KINDS)}")
+    layer = Layer(told["kind"], {name: int(value) for name, value in told.items() if name != "kind"})
+    try:
+        if min(layer.in_shape() + layer.out_shape()) < 1:
+            raise Failed(f"{layer}: there is no output: use a larger input or a smaller kernel")
+    except KeyError as why:
+        raise Failed(f"{layer}: {why} is missing: tell every parameter of the kind") from None
+    return layer
 
 
 def read_block(layers, dtype):
@@ -163,16 +174,20 @@ def assemble(net, model):
     the follower is the activation that alone reads its output, if there is one. Returns the tensors that nobody reads."""
     made, outer = [], {}
 
-    def source(place, shape, kind):
+    def source(place, shape, kind, joined):
         if place != INPUT:
             return made[place]
+        if joined and outer:  # the layer's shape is that of all that it joins
+            return next(iter(outer.values()))
         if shape not in outer:
             outer[shape] = model.input(shape, kind)
         return outer[shape]
 
     for place, (layer, inputs) in enumerate((step.layer, step.inputs) for step in net.steps):
-        operands = [source(from_, layer.in_shape(min(number, layer.operands - 1)), layer.kind) for number, from_ in enumerate(inputs)]
-        if layer.operands == 1 and len(operands) > 1:
+        joined = layer.operands == 1 and len(inputs) > 1
+        operands = [source(from_, layer.in_shape(min(number, layer.operands - 1)), layer.kind, joined)
+                    for number, from_ in enumerate(inputs)]
+        if joined:
             operands = [model.concat(operands)]
         while len(operands) < layer.operands:  # a second operand that nobody in the net makes
             operands.append(model.input(layer.in_shape(len(operands)), layer.kind))
@@ -190,6 +205,8 @@ def _fit(model, layer, tensor, number):
         return tensor
     if math.prod(have) == math.prod(wanted):
         return model.reshape(tensor, wanted)
+    if layer.kind == "add" and have == wanted[:len(have)]:
+        return model.reshape(tensor, have + (1,) * (len(wanted) - len(have)))
     if layer.kind == "add" and len(have) == len(wanted) and all(h in (1, w) for h, w in zip(have, wanted)):
         return tensor  # one number a channel, say
     raise Unsupported(f"{layer.kind} reads {'x'.join(map(str, wanted))}, but the layer before it makes {'x'.join(map(str, have))}: "

@@ -24,7 +24,8 @@ def options(parser):
     parser.add_argument("--pattern", default=NUMBER, metavar="REGEX",
                         help="finds the latency in the output, as its first group; the last match counts (the last number)")
     parser.add_argument("--unit", choices=UNITS, default="us", help="of the latency (us)")
-    parser.add_argument("--fingerprint", required=True, metavar="TEXT", help="what distinguishes this board: program, version, device, clock")
+    parser.add_argument("--fingerprint", required=True, metavar="TEXT",
+                        help="what distinguishes this board: program, version, device, clock")
     parser.add_argument("--dtype", action="append", choices=list(layers.BYTES), help="a data type it can run; may be repeated (f32)")
     parser.add_argument("--unsupported", type=int, metavar="CODE", help="exit code with which the program refuses a layer for good")
     parser.add_argument("--timeout", type=float, default=50, metavar="SECONDS", help="for each run (50)")

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """onnx_model - a net as an ONNX model, for every runtime that reads ONNX. Needs onnx and numpy.
 
-Weights are random numbers as wide as keeps values neither growing nor decaying through a deep network; convolutions and fully
-connected layers have a bias. Eight bits are written as QuantizeLinear and DequantizeLinear around each layer, which runtimes fold
-into integer kernels."""
+Convolutions and fully connected layers have a bias. Batch norms are taken as folded into the weights, as every runtime does."""
 import itertools
 import math
 from dataclasses import dataclass
 
 import numpy
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
-from . import layers
+from . import layers, values
 
 OPSET, IR = 20, 9  # what TensorRT, OpenVINO and ONNX Runtime of two years back read
 MOST_BYTES = (2 << 30) - (1 << 20)  # of a protobuf message
@@ -30,8 +27,8 @@ class Model:
     """Collects nodes for layers.assemble."""
 
     def __init__(self, dtype="f32"):
-        self.numbers = numpy.random.default_rng(7)
         self.element = {"f32": numpy.float32, "f16": numpy.float16}[dtype]
+        self.values = values.Values(self.element)
         self.nodes, self.inputs, self.constants = [], [], []
         self.names = (f"t{number}" for number in itertools.count())
 
@@ -46,12 +43,11 @@ class Model:
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
-    def weights(self, shape, fan_in, gain):
-        reach = gain * math.sqrt(3 / fan_in)
-        return self.constant((self.numbers.random(shape, numpy.float32) * (2 * reach) - reach).astype(self.element))
+    def weights(self, shape, fan_in, follower=None):
+        return self.constant(self.values.weights(shape, fan_in, follower))
 
     def bias(self, count):
-        return self.weights((count,), 3e4, 1.0)  # within 0.01
+        return self.constant(self.values.bias(count))
 
     def input(self, shape, _kind):
         name = next(self.names)
@@ -68,29 +64,28 @@ class Model:
         return self.node("Concat", tensors, (first[0], sum(t.shape[1] for t in tensors), *first[2:]), axis=1)
 
     def layer(self, layer, operands, follower):
-        gain = math.sqrt(2) if follower in ("relu", "relu6") else 1.0  # half of the values become 0
-        return getattr(self, "_" + layer.kind)(layer, operands, gain)
+        return getattr(self, "_" + layer.kind)(layer, operands, follower)
 
-    def _conv(self, layer, operands, gain, op="Conv"):
+    def _conv(self, layer, operands, follower, op="Conv"):
         kernel = [layer["f"]] if layer.kind == "conv1d" else [layer["r"], layer["s"]]
         axes = len(kernel)
         shape = layer.weight_shape()
         fan_in = math.prod(shape[1:]) if op == "Conv" else math.prod(shape) / layer["k"]
-        weights = self.weights(shape, fan_in, gain)
+        weights = self.weights(shape, fan_in, follower)
         return self.node(op, [*operands, weights, self.bias(layer["k"])], layer.out_shape(), kernel_shape=kernel,
                          strides=[layer["stride"]] * axes, pads=[layer["pad"]] * 2 * axes,
                          dilations=[layer.params.get("dilation", 1)] * axes, group=layer.params.get("groups", 1))
 
     _conv1d = _conv2d = _dwconv2d = _conv
 
-    def _convtranspose2d(self, layer, operands, gain):
-        return self._conv(layer, operands, gain, "ConvTranspose")
+    def _convtranspose2d(self, layer, operands, follower):
+        return self._conv(layer, operands, follower, "ConvTranspose")
 
-    def _fc(self, layer, operands, gain):
-        weights = self.weights(layer.weight_shape(), layer["in"], gain)
+    def _fc(self, layer, operands, follower):
+        weights = self.weights(layer.weight_shape(), layer["in"], follower)
         return self.node("Gemm", [*operands, weights, self.bias(layer["out"])], layer.out_shape(), transB=1)
 
-    def _matmul(self, layer, operands, _gain):
+    def _matmul(self, layer, operands, _follower):
         return self.node("MatMul", operands, layer.out_shape())
 
     def _pool(self, op, layer, operands, **attributes):
@@ -99,16 +94,16 @@ class Model:
         return self.node(op, operands, layer.out_shape(), kernel_shape=[layer["r"], layer["s"]], strides=[layer["stride"]] * 2,
                          pads=[layer["pad"]] * 4, **attributes)
 
-    def _maxpool2d(self, layer, operands, _gain):
+    def _maxpool2d(self, layer, operands, _follower):
         return self._pool("MaxPool", layer, operands)
 
-    def _avgpool2d(self, layer, operands, _gain):
+    def _avgpool2d(self, layer, operands, _follower):
         return self._pool("AveragePool", layer, operands, **({"count_include_pad": 1} if layer["pad"] else {}))
 
-    def _add(self, layer, operands, _gain):
+    def _add(self, layer, operands, _follower):
         return self.node("Add", operands, layer.out_shape())
 
-    def _activation(self, layer, operands, _gain):
+    def _activation(self, layer, operands, _follower):
         if layer.function == "relu6":
             bounds = [self.constant(numpy.array(bound, self.element)) for bound in (0, 6)]
             return self.node("Clip", [*operands, *bounds], layer.out_shape())
@@ -117,11 +112,11 @@ class Model:
         op, attributes = ACTIVATIONS[layer.function]
         return self.node(op, operands, layer.out_shape(), **attributes)
 
-    def _softmax(self, layer, operands, _gain):
+    def _softmax(self, layer, operands, _follower):
         return self.node("Softmax", operands, layer.out_shape(), axis=-1)
 
-    def _layernorm(self, layer, operands, _gain):
-        scale = self.weights((layer["features"],), 1, 1.0)
+    def _layernorm(self, layer, operands, _follower):
+        scale = self.weights((layer["features"],), 1)
         return self.node("LayerNormalization", [*operands, scale, self.bias(layer["features"])], layer.out_shape(), axis=-1)
 
     def proto(self, outputs):

@@ -2,22 +2,18 @@
 """onnxruntime - ONNX Runtime on this machine's processor.
 
 ONNX Runtime computes convolutions in blocked layouts (NCHWc). A network changes the layout at its ends only, while a model of one
-layer does so around that layer, which can take as long as the layer itself. So a block is optimised as within a network, its optimised
-model written to a file and trimmed: the changes of layout at its ends are cut off, and what remains, which reads and writes blocked
+layer does so around that layer, which can take as long as the layer itself. So a block is optimised as within a network, and what the
+optimiser made of it trimmed: the changes of layout at its ends are cut off, and what remains, which reads and writes blocked
 tensors, is loaded as it is. Layers that take over the layout of what is before them (pooling, addition, activations) are optimised
 behind convolutions, which are cut off, too. Whole networks are loaded like anybody's."""
 import os
-import tempfile
 
-import numpy
 import onnx
 import onnxruntime as ort
 from onnx import helper
 
-from . import layers, onnx_model, system
+from . import layers, onnx_model, system, values
 
-KINDS = ("conv1d", "conv2d", "dwconv2d", "convtranspose2d", "fc", "matmul", "maxpool2d", "avgpool2d", "add", "activation", "softmax",
-         "layernorm")
 ADOPTS_LAYOUT = ("maxpool2d", "avgpool2d", "add", "activation")
 options = system.options
 
@@ -28,10 +24,9 @@ class Kernel:
     def __init__(self, model, session_options):
         self.session = ort.InferenceSession(model.SerializeToString(), session_options, providers=["CPUExecutionProvider"])
         self.binding = self.session.io_binding()
-        numbers = numpy.random.default_rng(11)
         self.inputs, self.outputs = [], []
         for tensor in self.session.get_inputs():
-            self.inputs.append(numbers.standard_normal(tensor.shape, numpy.float32))
+            self.inputs.append(values.activations(tensor.shape))
             self.binding.bind_cpu_input(tensor.name, self.inputs[-1])
         names = [tensor.name for tensor in self.session.get_outputs()]
         for name in names:
@@ -99,13 +94,12 @@ def trim(model, made, block):
 
 
 class Board:
-    kinds, dtypes, networks, host = KINDS, ("f32",), True, True
+    kinds, dtypes, networks, host = layers.KINDS, ("f32",), True, True
 
     def __init__(self, arguments):
         system.pin(arguments)
         self.threads = arguments.threads
         self.fingerprint = f"onnxruntime {ort.__version__} CPU, {system.processor()}, {system.threads(self.threads)}"
-        self.folder = tempfile.TemporaryDirectory(prefix="prfarm-onnxruntime-")
         probe = {"n": 1, "c": 16, "k": 1, "h": 4, "w": 4, "r": 1, "s": 1, "stride": 1, "pad": 0, "dilation": 1, "groups": 1}
         net = layers.Net([layers.Step(layers.Layer("conv2d", probe), (layers.INPUT,))], "f32")
         constants = self._optimised(onnx_model.build(net)).graph.initializer
@@ -122,10 +116,15 @@ class Board:
         return options
 
     def _optimised(self, model):
+        """What the optimiser makes of it. It writes to a file only: to one in memory, of which nothing is left should we be killed."""
         options = self._options(ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
-        options.optimized_model_filepath = os.path.join(self.folder.name, "optimised.onnx")
-        ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return onnx.load(options.optimized_model_filepath)
+        file = os.memfd_create("optimised.onnx")
+        try:
+            options.optimized_model_filepath = f"/proc/self/fd/{file}"
+            ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+            return onnx.load(options.optimized_model_filepath)
+        finally:
+            os.close(file)
 
     def load(self, net):
         if len(net.steps) > layers.BLOCK_LAYERS:

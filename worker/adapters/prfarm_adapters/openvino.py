@@ -13,10 +13,8 @@ import io
 import numpy
 import openvino
 
-from . import layers, onnx_model, system
+from . import layers, onnx_model, system, values
 
-KINDS = ("conv1d", "conv2d", "dwconv2d", "convtranspose2d", "fc", "matmul", "maxpool2d", "avgpool2d", "add", "activation", "softmax",
-         "layernorm")
 ELEMENTWISE, POOLING = {"add", "activation"}, {"maxpool2d", "avgpool2d"}
 CAPABILITIES = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}  # what a device says that can compute in a data type
 
@@ -58,10 +56,9 @@ class Context(Model):
 class Kernel:
     def __init__(self, compiled):
         self.request = compiled.create_infer_request()
-        numbers = numpy.random.default_rng(11)
         self.inputs, self.outputs = [], []
         for number, port in enumerate(compiled.inputs):
-            array = numbers.standard_normal(tuple(port.shape), numpy.float32)
+            array = values.activations(tuple(port.shape))
             self.request.set_input_tensor(number, openvino.Tensor(array, shared_memory=True))
             self.inputs.append(array)
         for number, port in enumerate(compiled.outputs):
@@ -75,7 +72,7 @@ class Kernel:
 
 
 class Board:
-    kinds, networks = KINDS, True
+    kinds, networks = layers.KINDS, True
 
     def __init__(self, arguments):
         system.pin(arguments)
@@ -110,5 +107,4 @@ class Board:
         return kernel
 
     def empty(self):
-        model = Context()  # with the folded changes of layout that a block has, too
-        return self._compile(model.proto([model.output(model.input((1, 16, 1, 1), "activation"))]), "f32")
+        return self._compile(onnx_model.empty(), "f32")

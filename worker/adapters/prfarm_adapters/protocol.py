@@ -21,12 +21,15 @@ or, where it times itself (a device's timer, a program that prints its latency),
 import gc
 import json
 import os
+import resource
 import sys
 
 from . import layers, timing
 
 FINGERPRINT = 186
 ERROR = 200  # the worker cuts what is longer
+KEPT, KEPT_BYTES = 4, 64 << 20  # kernels that are kept after their release, and how large one may be
+COPIES = 4  # of the weights, while a model is built: ours, the model's text, the runtime's, and those in its own layout
 
 
 def _claim_output():
@@ -44,9 +47,15 @@ def _reason(error):
     return text if len(text) <= ERROR else text[:ERROR - 3] + "..."
 
 
-def _too_big(net):
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"it needs {net.bytes() >> 20} MiB, more than half of this machine's memory" if net.bytes() > memory // 2 else None
+def _memory():
+    """Bytes that this process may have."""
+    allowed = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), resource.getrlimit(resource.RLIMIT_AS)[0]]
+    try:
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
+            allowed.append(int(file.read()))
+    except (OSError, ValueError):
+        pass  # no control group, or one without a limit
+    return min(bytes_ for bytes_ in allowed if bytes_ != resource.RLIM_INFINITY)
 
 
 class Conversation:
@@ -55,36 +64,50 @@ class Conversation:
     def __init__(self, board):
         self.board = board
         self.stopwatch = timing.Stopwatch(board)
-        self.kernels = {}
+        self.kernels = {}  # by id: what was asked for, and the kernel
+        self.kept = {}  # kernels of what was released last: the worker asks for two layers again and again (docs/measuring.md, sentinel)
 
     def describe(self, _ask):
         return {"fingerprint": self.board.fingerprint[:FINGERPRINT], "kinds": sorted(self.board.kinds), "dtypes": list(self.board.dtypes),
                 "exact": False, "networks": self.board.networks, "host": self.board.host}
 
-    def _load(self, ask, net):
+    def _build(self, net, cold):
         if net.dtype not in self.board.dtypes:
             raise layers.Unsupported(f"data type {net.dtype}: this board has {', '.join(self.board.dtypes)}")
         strange = net.kinds - set(self.board.kinds) - {"activation"}
         if strange:
             raise layers.Unsupported(f"{min(strange)}: this board has {', '.join(sorted(self.board.kinds))}")
-        big = _too_big(net)
-        if big:
-            raise layers.Unsupported(big)
-        self.kernels[ask["id"]] = self.stopwatch.ready(self.board.load(net), ask.get("cache") == "semi-cold")
-        return {}
+        if COPIES * net.bytes() > _memory():
+            raise layers.Unsupported(f"a model of {net.bytes() >> 20} MiB, which takes {COPIES} times as much to build: this process may "
+                                     f"have {_memory() >> 20} MiB of memory")
+        return self.stopwatch.ready(self.board.load(net), cold)
 
     def prepare(self, ask):
-        return self._load(ask, layers.read_block(ask["layers"], ask["dtype"]))
+        key = json.dumps([ask["layers"], ask["dtype"], ask.get("cache")])
+        kernel = self.kept.pop(key, None)
+        if not kernel:
+            net = layers.read_block(ask["layers"], ask["dtype"])
+            kernel = self._build(net, ask.get("cache") == "semi-cold")
+            key = key if net.bytes() <= KEPT_BYTES else None
+        self.kernels[ask["id"]] = key, kernel
+        return {}
 
     def network(self, ask):
-        return self._load(ask, layers.read_network(ask["blocks"], ask["dtype"]))
+        net = layers.read_network(ask["blocks"], ask["dtype"])
+        self.kernels[ask["id"]] = None, self._build(net, ask.get("cache") == "semi-cold")
+        return {}
 
     def run(self, ask):
-        latency_ns, disturbed = self.stopwatch.time(self.kernels[ask["id"]], int(ask["iterations"]))
+        latency_ns, disturbed = self.stopwatch.time(self.kernels[ask["id"]][1], int(ask["iterations"]))
         return {"latency_ns": latency_ns, **({"disturbed": True} if disturbed else {})}
 
     def release(self, ask):
-        self.kernels.pop(ask["id"], None)
+        key, kernel = self.kernels.pop(ask["id"], (None, None))
+        if key:
+            self.kept[key] = kernel
+        while len(self.kept) > KEPT:
+            del self.kept[next(iter(self.kept))]
+        del kernel
         gc.collect()
         return {}
 
@@ -109,5 +132,6 @@ def serve(open_board):
     answers = _claim_output()
     conversation = Conversation(open_board())
     gc.disable()  # a collection within a timing would count as the layer's
+    gc.freeze()  # those after a release look only at what is new
     for line in sys.stdin:
         answers.write(json.dumps(conversation.answer(line)) + "\n")

@@ -24,8 +24,8 @@ def _cpuinfo(key):
 def processor():
     """Its name and the widest instruction set that runtimes look for."""
     flags = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
-    widest = next((name for name in ("amx_tile", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "sve", "asimddp", "asimd") if name in flags),
-                  "plain")
+    sets = ("amx_tile", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "sve", "asimddp", "asimd")
+    widest = next((name for name in sets if name in flags), "plain")
     name = _cpuinfo("model name") or os.uname().machine
     return f"{name} {widest}"
 

@@ -5,13 +5,10 @@ Tensors lie as the layers need them, channels last, and XNNPACK works in the int
 costs in a network but for the call."""
 import importlib.metadata
 
-import numpy
 from ai_edge_litert import interpreter
 
-from . import system, tflite_model
+from . import layers, system, tflite_model, values
 
-KINDS = ("conv1d", "conv2d", "dwconv2d", "convtranspose2d", "fc", "matmul", "maxpool2d", "avgpool2d", "add", "activation", "softmax",
-         "layernorm")
 options = system.options
 
 
@@ -19,10 +16,9 @@ class Kernel:
     def __init__(self, model, threads):
         self.interpreter = interpreter.Interpreter(model_content=model, num_threads=threads)
         self.interpreter.allocate_tensors()
-        numbers = numpy.random.default_rng(11)
         inputs = self.interpreter.get_input_details()
         for tensor in inputs:
-            self.interpreter.set_tensor(tensor["index"], numbers.standard_normal(tensor["shape"], numpy.float32))
+            self.interpreter.set_tensor(tensor["index"], values.activations(tensor["shape"]))
         self.run = self.interpreter.invoke
         self.run()
         self._inputs = [self.interpreter.tensor(tensor["index"]) for tensor in inputs]
@@ -39,7 +35,7 @@ class Kernel:
 
 
 class Board:
-    kinds, dtypes, networks, host = KINDS, ("f32",), True, True
+    kinds, dtypes, networks, host = layers.KINDS, ("f32",), True, True
 
     def __init__(self, arguments):
         system.pin(arguments)

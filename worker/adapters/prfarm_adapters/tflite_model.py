@@ -12,7 +12,7 @@ import flatbuffers
 import numpy
 from ai_edge_litert import schema_py_generated as schema
 
-from . import layers
+from . import layers, values
 
 FUSED = {"relu": schema.ActivationFunctionType.RELU, "relu6": schema.ActivationFunctionType.RELU6}
 PLAIN = {"relu": "RELU", "relu6": "RELU6", "sigmoid": "LOGISTIC", "tanh": "TANH", "gelu": "GELU", "hardswish": "HARD_SWISH"}
@@ -45,7 +45,7 @@ class Model:
     """Collects operators for layers.assemble."""
 
     def __init__(self):
-        self.numbers = numpy.random.default_rng(7)
+        self.values = values.Values()
         self.buffers, self.tensors, self.operators, self.codes, self.inputs = [schema.BufferT()], [], [], [], []
 
     def _tensor(self, stored, buffer=0, element=schema.TensorType.FLOAT32):
@@ -65,12 +65,11 @@ class Model:
     def number(self, value):
         return self.constant(numpy.array([value], numpy.float32))
 
-    def weights(self, shape, fan_in, gain=1.0):
-        reach = gain * math.sqrt(3 / fan_in)
-        return self.constant(self.numbers.random(shape, numpy.float32) * numpy.float32(2 * reach) - numpy.float32(reach))
+    def weights(self, shape, fan_in, follower=None):
+        return self.constant(self.values.weights(shape, fan_in, follower))
 
     def bias(self, count):
-        return self.weights((count,), 3e4)  # within 0.01
+        return self.constant(self.values.bias(count))
 
     def input(self, shape, kind):
         stored = _stored(kind, shape)
@@ -97,7 +96,7 @@ class Model:
         return Tensor(tensor.index, tuple(shape), tensor.stored, tensor.activated)  # `layer` moves what lies otherwise
 
     def _arranged(self, tensor, stored):
-        if tensor.stored == stored or len(tensor.stored) == len(stored) and 1 in tensor.stored:  # equal, or to be broadcast
+        if tensor.stored == stored or math.prod(tensor.stored) != math.prod(stored):  # the same, or to be broadcast
             return tensor.index
         wanted = numpy.array(stored, numpy.int32)
         return self.operator("RESHAPE", [tensor.index, self.constant(wanted)], stored, "ReshapeOptions", newShape=list(stored))
@@ -118,7 +117,7 @@ class Model:
         indices = [self._arranged(tensor, _stored(layer.kind, layer.in_shape(number))) for number, tensor in enumerate(operands)]
         fusable = layer.kind not in ("activation", "softmax", "layernorm", "matmul", "convtranspose2d") and not self._is_mean(layer)
         fused = follower if fusable and follower in FUSED else ""
-        index = getattr(self, "_" + layer.kind)(layer, indices, stored, FUSED.get(fused, 0), math.sqrt(2) if follower in FUSED else 1.0)
+        index = getattr(self, "_" + layer.kind)(layer, indices, stored, FUSED.get(fused, 0), follower)
         return Tensor(index, layer.out_shape(), stored, fused)
 
     def _padded(self, layer, index):
@@ -134,33 +133,33 @@ class Model:
         zeros = self.constant(numpy.array([[0, 0], [pad, pad], [pad, pad], [0, 0]], numpy.int32))
         return self.operator("PAD", [index, zeros], stored, "PadOptions"), schema.Padding.VALID
 
-    def _conv2d(self, layer, operands, stored, fused, gain):
+    def _conv2d(self, layer, operands, stored, fused, follower):
         source, padding = self._padded(layer, operands[0])
         k, c, r, s = layer.weight_shape()
-        return self.operator("CONV_2D", [source, self.weights((k, r, s, c), c * r * s, gain), self.bias(k)], stored, "Conv2DOptions",
+        return self.operator("CONV_2D", [source, self.weights((k, r, s, c), c * r * s, follower), self.bias(k)], stored, "Conv2DOptions",
                              padding=padding, strideW=layer["stride"], strideH=layer["stride"], dilationWFactor=layer["dilation"],
                              dilationHFactor=layer["dilation"], fusedActivationFunction=fused)
 
-    def _conv1d(self, layer, operands, stored, fused, gain):
+    def _conv1d(self, layer, operands, stored, fused, follower):
         if layer["pad"]:  # in two dimensions, the other one is not padded
             pad = layer["pad"]
             zeros = self.constant(numpy.array([[0, 0], [0, 0], [pad, pad], [0, 0]], numpy.int32))
             operands = [self.operator("PAD", [operands[0], zeros], (layer["n"], 1, layer["w"] + 2 * pad, layer["c"]), "PadOptions")]
         plane = {"n": layer["n"], "c": layer["c"], "k": layer["k"], "h": 1, "w": layer["w"] + 2 * layer["pad"], "r": 1, "s": layer["f"],
                  "stride": layer["stride"], "pad": 0, "dilation": 1, "groups": 1}
-        return self._conv2d(layers.Layer("conv2d", plane), operands, stored, fused, gain)
+        return self._conv2d(layers.Layer("conv2d", plane), operands, stored, fused, follower)
 
-    def _dwconv2d(self, layer, operands, stored, fused, gain):
+    def _dwconv2d(self, layer, operands, stored, fused, follower):
         if layer["groups"] != layer["c"]:
-            return self._conv2d(layer, operands, stored, fused, gain)
+            return self._conv2d(layer, operands, stored, fused, follower)
         source, padding = self._padded(layer, operands[0])
         k, _, r, s = layer.weight_shape()
-        return self.operator("DEPTHWISE_CONV_2D", [source, self.weights((1, r, s, k), r * s, gain), self.bias(k)], stored,
+        return self.operator("DEPTHWISE_CONV_2D", [source, self.weights((1, r, s, k), r * s, follower), self.bias(k)], stored,
                              "DepthwiseConv2DOptions", padding=padding, strideW=layer["stride"], strideH=layer["stride"],
                              depthMultiplier=k // layer["c"], dilationWFactor=layer["dilation"], dilationHFactor=layer["dilation"],
                              fusedActivationFunction=fused)
 
-    def _convtranspose2d(self, layer, operands, stored, _fused, gain):
+    def _convtranspose2d(self, layer, operands, stored, _fused, follower):
         if layer["groups"] != 1 or layer["dilation"] != 1:
             raise layers.Unsupported("a transposed convolution with groups or dilation: TensorFlow Lite has none")
         whole = tuple((layer[size] - 1) * layer["stride"] + layer[kernel] for size, kernel in (("h", "r"), ("w", "s")))
@@ -169,16 +168,17 @@ class Model:
             raise layers.Unsupported("a transposed convolution whose output is neither the input's size by the stride nor unpadded: "
                                      "TensorFlow Lite has none")
         c, k, r, s = layer.weight_shape()
-        weights = self.weights((k, r, s, c), c * r * s / layer["stride"] ** 2, gain)
-        return self.operator("TRANSPOSE_CONV", [self.constant(numpy.array(stored, numpy.int32)), weights, operands[0], self.bias(k)], stored,
-                             "TransposeConvOptions", padding=padding, strideW=layer["stride"], strideH=layer["stride"])
+        weights = self.weights((k, r, s, c), c * r * s / layer["stride"] ** 2, follower)
+        size = self.constant(numpy.array(stored, numpy.int32))
+        return self.operator("TRANSPOSE_CONV", [size, weights, operands[0], self.bias(k)], stored, "TransposeConvOptions",
+                             padding=padding, strideW=layer["stride"], strideH=layer["stride"])
 
-    def _fc(self, layer, operands, stored, fused, gain):
-        weights = self.weights(layer.weight_shape(), layer["in"], gain)
+    def _fc(self, layer, operands, stored, fused, follower):
+        weights = self.weights(layer.weight_shape(), layer["in"], follower)
         return self.operator("FULLY_CONNECTED", [*operands, weights, self.bias(layer["out"])], stored, "FullyConnectedOptions",
                              fusedActivationFunction=fused)
 
-    def _matmul(self, _layer, operands, stored, _fused, _gain):
+    def _matmul(self, _layer, operands, stored, _fused, _follower):
         return self.operator("BATCH_MATMUL", operands, stored, "BatchMatMulOptions")
 
     @staticmethod
@@ -194,10 +194,10 @@ class Model:
                              strideW=layer["stride"], strideH=layer["stride"], filterWidth=layer["s"], filterHeight=layer["r"],
                              fusedActivationFunction=fused)
 
-    def _maxpool2d(self, layer, operands, stored, fused, _gain):
+    def _maxpool2d(self, layer, operands, stored, fused, _follower):
         return self._pool("MAX_POOL_2D", layer, operands, stored, fused)
 
-    def _avgpool2d(self, layer, operands, stored, fused, _gain):
+    def _avgpool2d(self, layer, operands, stored, fused, _follower):
         if self._is_mean(layer):
             return self._mean(operands[0], stored, [1, 2])
         return self._pool("AVERAGE_POOL_2D", layer, operands, stored, fused)
@@ -205,13 +205,13 @@ class Model:
     def _mean(self, index, stored, axes):
         return self.operator("MEAN", [index, self.constant(numpy.array(axes, numpy.int32))], stored, "ReducerOptions", keepDims=True)
 
-    def _add(self, _layer, operands, stored, fused, _gain):
+    def _add(self, _layer, operands, stored, fused, _follower):
         return self.operator("ADD", operands, stored, "AddOptions", fusedActivationFunction=fused)
 
     def _multiply(self, left, right, stored):
         return self.operator("MUL", [left, right], stored, "MulOptions")
 
-    def _activation(self, layer, operands, stored, _fused, _gain):
+    def _activation(self, layer, operands, stored, _fused, _follower):
         if layer.function == "swish":
             return self._multiply(operands[0], self.operator("LOGISTIC", operands, stored), stored)
         if layer.function == "hardsigmoid":
@@ -220,10 +220,10 @@ class Model:
         options = {"gelu": "GeluOptions", "hardswish": "HardSwishOptions"}.get(layer.function)
         return self.operator(PLAIN[layer.function], operands, stored, options)
 
-    def _softmax(self, _layer, operands, stored, _fused, _gain):
+    def _softmax(self, _layer, operands, stored, _fused, _follower):
         return self.operator("SOFTMAX", operands, stored, "SoftmaxOptions", beta=1.0)
 
-    def _layernorm(self, layer, operands, stored, _fused, _gain):
+    def _layernorm(self, layer, operands, stored, _fused, _follower):
         narrow = (layer["n"], 1)
         centred = self.operator("SUB", [operands[0], self._mean(operands[0], narrow, [1])], stored, "SubOptions")
         variance = self._mean(self._multiply(centred, centred, stored), narrow, [1])

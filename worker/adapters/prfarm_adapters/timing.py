@@ -23,7 +23,7 @@ from . import layers
 
 LAST_CACHE = 32 << 20  # where the system does not tell
 TOUCHES = 4  # reads of what is to be in the cache: after a stream, the last cache soon drops what was read only once
-CALLS = 101  # so many calls of the empty model tell what one takes
+CALLS = 31  # of the empty model tell what one takes: about those of one measurement, since it changes with the machine's state
 LEAST_SHARE = 0.05  # of the raw time remains, should a layer seem faster than the empty model
 
 
