@@ -36,6 +36,7 @@ typedef struct {
     uint32_t iterations;
     prf_cold_t cold;
     prf_series_t clean, disturbed, energy;
+    prf_reading_t sensors;        /* of a board's own: those of the last timing, and whether any was throttled */
     uint64_t begin_ns, timing_ns; /* when preparation and when timing began */
 } run_t;
 
@@ -113,6 +114,9 @@ static prf_status_t execute(const run_t *run, uint32_t iterations, prf_reading_t
                 return status;
             sum->latency_ns += reading.latency_ns;
             sum->disturbed = sum->disturbed || reading.disturbed;
+            sum->throttled = sum->throttled || reading.throttled;
+            sum->temperature_mc = reading.temperature_mc;
+            sum->clock_khz = reading.clock_khz;
             sum->energy_nj += reading.energy_nj > 0 ? reading.energy_nj : (double)NAN; /* of all kernels, or of none */
         }
     return PRF_OK;
@@ -188,6 +192,8 @@ static prf_status_t repeat(run_t *run, prf_error_t *err)
         if (status)
             return status;
         prf_series_add(told.disturbed ? &run->disturbed : &run->clean, told.latency_ns);
+        told.throttled = told.throttled || run->sensors.throttled;
+        run->sensors = told;
         if (run->protocol->energy_ms && told.energy_nj > 0)
             prf_series_add(&run->energy, told.energy_nj);
         if (run->exact || (run->clean.count >= p->min_repeats && prf_series_ci_percent(&run->clean) <= p->ci_percent))
@@ -290,6 +296,15 @@ static void stamp(const prf_environment_t *before, prf_sample_t *out)
         out->taint |= PRF_TAINT_LOADED;
 }
 
+/* What a board with sensors of its own told. */
+static void stamp_sensors(const prf_reading_t *told, prf_sample_t *out)
+{
+    out->temperature_mc = told->temperature_mc;
+    out->clock_khz = told->clock_khz;
+    if (told->throttled)
+        out->taint |= PRF_TAINT_THROTTLED;
+}
+
 prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const prf_protocol_t *protocol, const prf_chain_t *chain,
                          prf_sample_t *out, prf_error_t *err)
 {
@@ -319,6 +334,8 @@ prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const
         conclude(&run, &sample);
         if (run.here)
             stamp(&before, &sample);
+        else
+            stamp_sensors(&run.sensors, &sample);
     }
     if (!status && protocol->energy_ms && (facts.flags & PRF_BOARD_HOST) && !(facts.flags & PRF_BOARD_ENERGY))
         status = read_energy(&run, &sample, err);

@@ -10,6 +10,7 @@ ADAPTERS = {
     "onnxruntime": "ONNX Runtime on this processor",
     "tflite": "TensorFlow Lite (LiteRT) with XNNPACK on this processor",
     "openvino": "OpenVINO on a device of its",
+    "tensorrt": "TensorRT on a GPU of NVIDIA's, through trtexec",
     "linux_command": "any program that prints a latency",
 }
 
