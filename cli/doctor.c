@@ -248,6 +248,29 @@ static void check_onednn(doctor_t *d)
 #endif
 }
 
+/* Where prfarm-adapter looks for its runtimes, too. */
+static void check_adapters(doctor_t *d)
+{
+    const char *named = getenv("PRFARM_ADAPTERS"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    char folders[3][TEXT] = {"", "", "/var/lib/prfarm/adapters"};
+    snprintf(folders[0], TEXT, "%.150s", named ? named : "");
+    snprintf(folders[1], TEXT, "%.150s%s/prfarm/adapters",
+             data && *data ? data
+             : home        ? home
+                           : "",
+             data && *data ? "" : "/.local/share");
+    for (size_t i = 0; i < 3; i++) {
+        char python[TEXT + 16];
+        snprintf(python, sizeof python, "%s/bin/python3", folders[i]);
+        if (folders[i][0] && access(python, X_OK) == 0) {
+            add(d, "adapters", GOOD, "", "runtimes in %.180s", folders[i]);
+            return;
+        }
+    }
+    add(d, "adapters", NOTE, "boards of ONNX Runtime, TensorFlow Lite and OpenVINO need them: deploy/setup --adapters",
+        "no runtimes are installed");
+}
+
 static json_t *to_json(const doctor_t *d, state_t worst)
 {
     json_t *checks = json_array();
@@ -304,9 +327,9 @@ int prf_cmd_doctor(int argc, char **argv)
     int code;
     if (!prf_options_parse(&usage, options, argc, argv, NULL, &code))
         return code;
-    static void (*const checks[])(doctor_t *) = {check_processor, check_governor, check_load,   check_clock,
-                                                 check_virtual,   check_noise,    check_memory, check_files,
-                                                 check_programs,  check_onednn,   check_disk};
+    static void (*const checks[])(doctor_t *) = {check_processor, check_governor, check_load,     check_clock,
+                                                 check_virtual,   check_noise,    check_memory,   check_files,
+                                                 check_programs,  check_onednn,   check_adapters, check_disk};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         checks[i](&d);
     state_t worst = GOOD;

@@ -18,7 +18,7 @@ function(prf_man_page page program)
   set(MAN_PAGES ${MAN_PAGES} ${MAN_DIR}/${page}.1 PARENT_SCOPE)
 endfunction()
 
-foreach(program prfarm prfarm-coordinator prfarm-worker)
+foreach(program prfarm prfarm-coordinator prfarm-worker prfarm-relay)
   if(TARGET ${program})
     prf_man_page(${program} ${program})
   endif()

@@ -91,7 +91,8 @@ bool prf_http_route(prf_http_request_t *request, const char *method, const char 
     static const struct {
         const char *path;
         prf_http_what_t what;
-    } places[] = {{"/healthz", PRF_HTTP_HEALTH},
+    } places[] = {{"/livez", PRF_HTTP_ALIVE},
+                  {"/healthz", PRF_HTTP_HEALTH},
                   {"/metrics", PRF_HTTP_METRICS},
                   {API "openapi.yaml", PRF_HTTP_DESCRIPTION},
                   {API "live", PRF_HTTP_LIVE}};
@@ -122,8 +123,10 @@ static void health(prf_http_request_t *request, const prf_hub_t *hub)
     bool granting = prf_hub_granting(hub, &note);
     if (!granting && !*note)
         note = "the coordinator ends";
+    const char *status = granting ? "ok" : "not granting";
     answer_json(request, granting ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
-                json_pack("{s:s, s:s, s:s}", "status", granting ? "ok" : "not granting", "note", note, "version", PRF_VERSION));
+                request->stranger ? json_pack("{s:s}", "status", status)
+                                  : json_pack("{s:s, s:s, s:s}", "status", status, "note", note, "version", PRF_VERSION));
 }
 
 static void metrics(prf_http_request_t *request, const prf_http_means_t *means)
@@ -267,6 +270,9 @@ static void operation(prf_http_request_t *request, prf_ops_t *ops)
 void prf_http_perform(prf_http_request_t *request, const prf_http_means_t *means)
 {
     switch (request->what) {
+    case PRF_HTTP_ALIVE: /* this loop's turn came: that is all there is to tell */
+        answer_json(request, MHD_HTTP_OK, json_pack("{s:s}", "status", "ok"));
+        break;
     case PRF_HTTP_HEALTH:
         health(request, means->queries.hub);
         break;

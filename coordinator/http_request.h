@@ -12,7 +12,14 @@
 
 enum { PRF_HTTP_BODY = 1 << 20 /* bytes at most */ };
 
-typedef enum { PRF_HTTP_HEALTH, PRF_HTTP_METRICS, PRF_HTTP_DESCRIPTION, PRF_HTTP_LIVE, PRF_HTTP_OP } prf_http_what_t;
+typedef enum {
+    PRF_HTTP_ALIVE,
+    PRF_HTTP_HEALTH,
+    PRF_HTTP_METRICS,
+    PRF_HTTP_DESCRIPTION,
+    PRF_HTTP_LIVE,
+    PRF_HTTP_OP
+} prf_http_what_t;
 
 /* What requests are done with; borrowed. */
 typedef struct {
@@ -34,6 +41,7 @@ typedef struct prf_http_request {
     const char *type;  /* its media type */
     const char *allow; /* method to use instead; NULL: that is not the trouble */
     bool challenge;    /* a token would help */
+    bool stranger;     /* who asks has not shown the token: is told no more than /healthz tells everybody */
     prf_text_t answer;
     prf_viewer_t *viewer;          /* owned: it is answered for as long as it lasts; NULL: once */
     struct prf_http *server;       /* borrowed */

@@ -19,10 +19,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backoff.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "host.h"
+#include "measure/energy.h"
 #include "models.h"
 #include "net/frames.h"
 #include "outbox.h"
@@ -105,6 +107,7 @@ static void lose_session(agent_t *self, const char *why)
     if (!self->session)
         return;
     prf_log(PRF_LOG_WARN, "session_lost why=\"%s\" unconfirmed=%zu next=\"says hello again\"", why, prf_outbox_count(self->outbox));
+    prf_notify(PRF_NOTIFY_STATUS, "keeps its results until the coordinator is there again");
     self->session = 0;
     self->open_credit = 0;
     self->next_hello_ms = prf_clock_mono_ms() + prf_backoff_next(&self->backoff);
@@ -222,12 +225,16 @@ static void on_board_ready(void *arg, const prf_hello_t *facts)
 {
     agent_t *self = arg;
     bool other = strcmp(facts->fingerprint, self->facts.fingerprint) != 0, changed = other || facts->kinds != self->facts.kinds;
-    prf_log(self->was_ready && !changed ? PRF_LOG_DEBUG : PRF_LOG_INFO, "board_open backend=%s fingerprint=\"%s\"",
-            self->options->serve.backend, facts->fingerprint);
+    char energy[PRF_ENERGY_WORDS];
+    prf_energy_words(facts->flags, "", energy);
+    prf_log(self->was_ready && !changed ? PRF_LOG_DEBUG : PRF_LOG_INFO, "board_open backend=%s fingerprint=\"%s\" energy=\"%s\"",
+            self->options->serve.backend, facts->fingerprint, energy);
     if ((changed || !self->was_ready) && (facts->flags & PRF_BOARD_HOST))
         say_turns(self->options);
     if (other && !open_outbox(self, facts))
         return;
+    if (!self->was_ready) /* it measures what it is given, whether or not the coordinator is there just now */
+        prf_notify(PRF_NOTIFY_READY, "has its board, looks for the coordinator");
     self->facts = *facts;
     self->board_down = false;
     if (changed && self->was_ready) {
@@ -326,16 +333,18 @@ static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
     self->denied_ms = 0;
     size_t dropped = prf_waiting_drop_until(&self->waiting, frame->u.welcome.first_epoch);
     if (dropped > 0)
-        prf_log(PRF_LOG_INFO, "jobs_dropped count=%zu why=\"they had not begun, and this coordinator does not know of them\"",
+        prf_log(PRF_LOG_INFO, "jobs_dropped count=%zu why=\"they had not begun, and the coordinator gives them to others\"",
                 dropped);
     prf_backoff_reset(&self->backoff);
     self->session = frame->u.welcome.session;
     self->heartbeat_ms = frame->u.welcome.heartbeat_ms ? frame->u.welcome.heartbeat_ms : DEFAULT_HEARTBEAT_MS;
     self->open_credit = 0;
     self->next_heartbeat_ms = now;
-    if (first)
+    if (first) {
         prf_log(PRF_LOG_INFO, "welcome session=%llu unconfirmed=%zu held=%zu", (unsigned long long)self->session,
                 prf_outbox_count(self->outbox), self->waiting.count + self->busy);
+        prf_notify(PRF_NOTIFY_STATUS, "is board %s of kind %s", self->options->serve.board, self->options->serve.kind);
+    }
     if (!self->was_welcome) {
         printf("ready board=%s kind=%s\n", self->options->serve.board, self->options->serve.kind);
         fflush(stdout);
@@ -507,6 +516,7 @@ static void save_outbox(agent_t *self, uint64_t now)
 static void bid_farewell(agent_t *self, const char *why)
 {
     prf_log(PRF_LOG_INFO, "stopping why=\"%s\" unconfirmed=%zu", why, prf_outbox_count(self->outbox));
+    prf_notify(PRF_NOTIFY_STOPPING, "hands over its last results");
     self->farewell_ms = prf_clock_mono_ms() + FAREWELL_MS;
 }
 
@@ -590,6 +600,8 @@ static prf_status_t set_up(agent_t *self, prf_error_t *err)
         status = prf_loop_new(&self->loop, err);
     if (!status)
         status = prf_loop_on_signals(self->loop, on_signal, self, err);
+    if (!status)
+        status = prf_loop_add_watchdog(self->loop, err);
     if (!status)
         status = prf_outbox_new(&self->outbox, err);
     if (!status)

@@ -12,6 +12,7 @@
 #include "backends/registry.h"
 #include "base/complain.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/options.h"
 #include "base/process.h"
 #include "turns.h"
@@ -43,7 +44,10 @@ static const prf_usage_t usage = {
     .text = "The board runs in a process of its own; when its driver crashes or hangs, that costs one job.\n"
             "A simulated board and the real processor, for the coordinator on this machine:\n\n"
             "  prfarm-worker --kind zcu102 --backend sim --option board=zcu102\n"
-            "  prfarm-worker --kind cpu --backend onednn --option threads=1\n",
+            "  prfarm-worker --kind cpu --backend onednn --option threads=1\n\n"
+            "SIGTERM ends it once its last results are handed over, or after two seconds: what is left is kept in --state.\n"
+            "As a service of systemd (Type=notify) it is ready when it has its board, also while the coordinator is away,\n"
+            "and tells a watchdog that it lives; the journal gets the level of each line.\n",
     .environment = environment,
 };
 
@@ -267,6 +271,7 @@ int main(int argc, char **argv)
     if (!status && args.host)
         return host(&args);
     prf_log_init("prfarm-worker", level);
+    prf_notify_init();
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no reason to die */
     if (!status)
         status = run(&args, &err);

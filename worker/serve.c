@@ -152,9 +152,11 @@ static prf_status_t measure(server_t *self, const prf_job_t *job, prf_sample_t *
     if (!status && prf_sentinel_after(&self->sentinel))
         out->taint |= PRF_TAINT_SLOW;
     if (!status && !prf_sample_plausible(out))
-        status = prf_fail(err, PRF_EIMPLAUSIBLE,
-                          "the board answered with a latency of %.6g ns: values above 0 and below an hour are possible",
-                          out->latency_ns);
+        status =
+            prf_fail(err, PRF_EIMPLAUSIBLE,
+                     "the board answered with a latency of %.6g ns and an energy of %.6g nJ: values above 0, below an hour and "
+                     "below a megawatt are possible",
+                     out->latency_ns, out->energy_nj);
     return status;
 }
 

@@ -83,6 +83,7 @@ Test(http, health_tells_why_no_work_is_granted)
 {
     farm_make(&farm);
     farm_start_coordinator(&farm, (const char *const[]){"--http", "127.0.0.1:0", "--low-space-mb", "1000000000", NULL});
+    json_decref(http_json(http_ask(&farm, "GET", "/livez", NULL, NULL), 200)); /* a restart would not help */
     json_t *json = http_json(http_ask(&farm, "GET", "/healthz", NULL, NULL), 503);
     cr_assert_str_eq(farm_text(json, "status"), "not granting");
     cr_assert(strstr(farm_text(json, "note"), "space"), "%s", farm_text(json, "note"));
@@ -318,9 +319,16 @@ Test(http, without_a_token_file_nothing_can_be_changed)
 Test(http, at_an_address_that_others_can_reach_reading_takes_the_token_too)
 {
     start_at("0.0.0.0:*", true);
-    static const char *const paths[] = {"/healthz", "/metrics", "/api/v1/status", "/api/v1/openapi.yaml", "/nothing"};
+    static const char *const paths[] = {"/metrics", "/api/v1/status", "/api/v1/openapi.yaml", "/nothing"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         refused(http_ask(&farm, "GET", paths[i], NULL, NULL), 401);
+    refused(http_ask(&farm, "POST", "/healthz", NULL, "{}"), 405);
+    refused(http_ask(&farm, "GET", "/healthz", "Origin: http://evil.example\r\n", NULL), 403);
+    json_t *health = http_json(http_ask(&farm, "GET", "/healthz", NULL, NULL), 200); /* a supervisor has no token */
+    cr_expect_str_eq(json_string_value(json_object_get(health, "status")), "ok");
+    cr_expect_eq(json_object_size(health), 1, "a stranger learns neither version nor reason");
+    json_decref(health);
+    json_decref(http_json(http_ask(&farm, "GET", "/livez", NULL, NULL), 200));
     json_decref(http_json(http_ask(&farm, "GET", "/api/v1/status", BEARER, NULL), 200));
 }
 

@@ -136,7 +136,7 @@ Test(manual, manual_pages_are_clean_and_whole, .timeout = 300)
 {
     page_t pages[COMMANDS];
     size_t count = list_pages(pages);
-    static const char *const programs[] = {"prfarm", "prfarm-coordinator", "prfarm-worker"};
+    static const char *const programs[] = {"prfarm", "prfarm-coordinator", "prfarm-worker", "prfarm-relay"};
     for (size_t i = 0; i < count; i++) {
         char *page = printed_page(&pages[i], "--help=man"), title[64];
         snprintf(title, sizeof title, ".TH PRFARM-%s%s%s 1 ", pages[i].above ? pages[i].above : "", pages[i].above ? "-" : "",

@@ -73,17 +73,15 @@ static void breaks_at_run(const char *script, prf_status_t code, const char *bec
     exec_backend()->close(&board);
 }
 
-Test(exec, the_documented_example_answers_with_real_latencies)
+/* A documented board, once it is started, answers as the document says. */
+static void answers_with_real_latencies(const char *const *options, size_t count, const char *print)
 {
-    if (access("/usr/bin/python3", X_OK) != 0)
-        cr_skip_test("no python3 here");
     prf_board_t *board = NULL;
     prf_error_t err = {0};
-    const char *options[] = {"command=/usr/bin/python3", "arg=" PRF_SOURCE_DIR "/docs/examples/exec/board.py"};
-    cr_assert_eq(exec_backend()->open(options, 2, &board, &err), PRF_OK, "%s", err.text);
+    cr_assert_eq(exec_backend()->open(options, count, &board, &err), PRF_OK, "%s", err.text);
     prf_board_facts_t facts;
     exec_backend()->describe(board, &facts);
-    cr_assert(strncmp(facts.fingerprint, "exec/python 3.", 14) == 0, "%s", facts.fingerprint);
+    cr_assert(strncmp(facts.fingerprint, print, strlen(print)) == 0, "%s", facts.fingerprint);
     cr_assert_eq(facts.kinds, 1u << PRF_FC);
     cr_assert_eq(facts.dtypes, 1u << PRF_F32);
     cr_assert_eq(facts.flags, (uint32_t)PRF_BOARD_SELF_TIMED);
@@ -97,16 +95,41 @@ Test(exec, the_documented_example_answers_with_real_latencies)
     exec_backend()->close(&board);
 }
 
-Test(exec, the_example_in_the_documentation_is_the_one_that_is_tested)
+Test(exec, the_documented_example_answers_with_real_latencies)
+{
+    if (access("/usr/bin/python3", X_OK) != 0)
+        cr_skip_test("no python3 here");
+    const char *options[] = {"command=/usr/bin/python3", "arg=" PRF_SOURCE_DIR "/docs/examples/exec/board.py"};
+    answers_with_real_latencies(options, 2, "exec/python 3.");
+}
+
+Test(exec, the_documented_example_in_C_answers_with_real_latencies)
+{
+    const char *options[] = {"command=" PRF_TEST_DIR "/exec_board"};
+    answers_with_real_latencies(options, 1, "exec/plain C");
+}
+
+/* `begins`: how the program begins, below its head. */
+static void is_shown_in_the_document(const char *path, const char *begins)
 {
     char *doc = NULL, *program = NULL;
     size_t len;
     cr_assert_eq(prf_file_read(PRF_SOURCE_DIR "/docs/backends.md", 1 << 20, &doc, &len, NULL), PRF_OK);
-    cr_assert_eq(prf_file_read(PRF_SOURCE_DIR "/docs/examples/exec/board.py", 1 << 20, &program, &len, NULL), PRF_OK);
-    const char *body = strstr(program, "import json");
-    cr_assert(body && strstr(doc, body), "docs/backends.md shows another program than docs/examples/exec/board.py");
+    cr_assert_eq(prf_file_read(path, 1 << 20, &program, &len, NULL), PRF_OK);
+    const char *body = strstr(program, begins);
+    cr_assert(body && strstr(doc, body), "docs/backends.md shows another program than %s", path);
+    size_t lines = 0;
+    for (const char *at = body; (at = strchr(at, '\n')); at++)
+        lines++;
+    cr_assert_leq(lines, 30, "%s has become long", path);
     free(doc);
     free(program);
+}
+
+Test(exec, the_examples_in_the_documentation_are_those_that_are_tested)
+{
+    is_shown_in_the_document(PRF_SOURCE_DIR "/docs/examples/exec/board.py", "import json");
+    is_shown_in_the_document(PRF_SOURCE_DIR "/docs/examples/exec/board.c", "#include <stdio.h>");
 }
 
 Test(exec, programs_that_cannot_be_a_board_are_refused_with_one_clear_message)

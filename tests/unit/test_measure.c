@@ -27,6 +27,7 @@ struct prf_board {
     size_t runs, iterations, most_iterations, touches, flushes, prepared, released;
     char order[64]; /* positions as they ran: "012012" */
     uint32_t length;
+    size_t hot_at; /* the run that the board's own sensors call throttled; 0: it has none */
 };
 
 struct prf_kernel {
@@ -64,6 +65,11 @@ static prf_status_t fake_run(prf_kernel_t *kernel, const prf_run_t *how, prf_rea
         out->latency_ns = board->latencies[board->runs % board->latency_count];
     out->disturbed = out->latency_ns >= board->disturbed_ns && board->disturbed_ns > 0;
     board->runs++;
+    if (board->hot_at) {
+        out->clock_khz = (uint32_t)(1000 * board->runs);
+        out->temperature_mc = 55000;
+        out->throttled = board->runs == board->hot_at;
+    }
     board->iterations += how->iterations;
     if (how->iterations > board->most_iterations)
         board->most_iterations = how->iterations;
@@ -176,6 +182,21 @@ Test(measure, repeats_end_when_the_interval_is_narrow)
     cr_expect_eq(sample.taint, 0);
     cr_expect_leq(sample.ci_percent, 1.0);
     cr_expect_float_eq(sample.latency_ns, 1000, 1.01);
+}
+
+Test(measure, a_boards_own_sensors_stamp_the_sample_and_one_throttled_timing_taints_it)
+{
+    prf_protocol_t protocol = quick(PRF_CACHE_WARM);
+    for (size_t hot_at = 5; hot_at < 100; hot_at += 94) { /* the fifth is one of the repeats, the 99th never comes */
+        prf_board_t board = fresh(PRF_BOARD_SELF_TIMED);
+        board.latencies[0] = 1000;
+        board.latency_count = 1;
+        board.hot_at = hot_at;
+        prf_sample_t sample = must_measure(&board, &protocol, 1);
+        cr_expect_eq(sample.temperature_mc, 55000);
+        cr_expect_eq(sample.clock_khz, 1000 * board.runs, "the last timing's");
+        cr_expect_eq(sample.taint, hot_at == 5 ? PRF_TAINT_THROTTLED : 0U);
+    }
 }
 
 Test(measure, a_board_that_never_settles_is_called_unsteady)

@@ -40,6 +40,10 @@ typedef struct {
     double latency_ns; /* SELF_TIMED boards */
     double energy_nj;  /* ENERGY boards; 0: not told */
     bool disturbed;    /* SELF_TIMED boards: something interrupted the timing, so that it counts only if others are too few */
+    /* SELF_TIMED boards with sensors of their own, right behind the timing; 0: not told */
+    uint32_t temperature_mc; /* thousandths of a degree Celsius */
+    uint32_t clock_khz;
+    bool throttled; /* heat or a power limit slowed the board down */
 } prf_reading_t;
 
 typedef struct {

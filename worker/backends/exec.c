@@ -7,6 +7,7 @@
  * says so with PRF_ECRASH, PRF_EHANG or PRF_EPEER, upon which the worker starts a fresh one. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,7 +184,12 @@ static prf_status_t ask_facts(prf_board_t *self, prf_error_t *err)
 
 static prf_status_t start(prf_board_t *self, const char *command, const char *const *options, size_t count, prf_error_t *err)
 {
+    char path[PATH_MAX];
     const char *argv[MAX_ARGS + 2] = {command}, *arg;
+    if (!strchr(command, '/')) { /* prfarm-adapter lies beside the worker, installed or not */
+        prf_process_sibling(command, path, sizeof path);
+        argv[0] = path;
+    }
     size_t argc = 1;
     for (size_t at = 0; (arg = prf_option_next(options, count, "arg", &at)); argv[argc++] = arg)
         if (argc > MAX_ARGS)

@@ -9,6 +9,9 @@ extern const prf_backend_t prf_backend_exec, prf_backend_replay, prf_backend_sim
 #ifdef HAVE_ONEDNN
 extern const prf_backend_t prf_backend_onednn;
 #endif
+#ifdef HAVE_CUDA
+extern const prf_backend_t prf_backend_cuda;
+#endif
 
 /* Ends with NULL, so that entries may depend on what the build found. */
 static const prf_backend_t *const builtin[] = {
@@ -17,6 +20,9 @@ static const prf_backend_t *const builtin[] = {
     &prf_backend_exec,
 #ifdef HAVE_ONEDNN
     &prf_backend_onednn,
+#endif
+#ifdef HAVE_CUDA
+    &prf_backend_cuda,
 #endif
     NULL,
 };
