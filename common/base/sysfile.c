@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { ZONES = 32, HOTTEST_MC = 150000 /* above is nonsense */ };
+
 bool prf_sysfile_line(const char *path, char *line, size_t cap)
 {
     FILE *file = fopen(path, "re");
@@ -61,6 +63,20 @@ void prf_sysfile_chosen(char *line)
         return;
     *close = '\0';
     memmove(line, open + 1, (size_t)(close - open));
+}
+
+uint32_t prf_sysfile_hottest(const char *root)
+{
+    uint64_t most = 0;
+    for (int i = 0; i < ZONES; i++) {
+        uint64_t zone = prf_sysfile_number(root, "/sys/class/thermal/thermal_zone%d/temp", i);
+        uint64_t sensor = prf_sysfile_number(root, "/sys/class/hwmon/hwmon%d/temp1_input", i);
+        if (zone > most && zone < HOTTEST_MC)
+            most = zone;
+        if (sensor > most && sensor < HOTTEST_MC)
+            most = sensor;
+    }
+    return (uint32_t)most;
 }
 
 prf_status_t prf_sysfile_write(const char *path, const char *value, prf_error_t *err)

@@ -18,6 +18,8 @@ bool prf_sysfile_read(const char *root, char *line, size_t cap, const char *fmt,
 uint64_t prf_sysfile_number(const char *root, const char *fmt, ...) PRF_PRINTF(2, 3);
 /* Of a file that lists what may be chosen, "always [madvise] never", the word that is; any other line stays as it is. */
 void prf_sysfile_chosen(char *line);
+/* The temperature of the hottest zone or sensor in thousandths of a degree Celsius; 0: none is told. */
+uint32_t prf_sysfile_hottest(const char *root);
 /* Into a file that is there. Errors: PRF_EIO (this user may not, the driver refuses the value), PRF_ENOTFOUND. */
 PRF_CHECKED prf_status_t prf_sysfile_write(const char *path, const char *value, prf_error_t *err);
 

@@ -6,15 +6,13 @@
 #include <stddef.h>
 
 #include "base/clock.h"
-#include "measure/environment.h"
+#include "base/sysfile.h"
 
 enum { LOOK_MS = 250 };
 
 static uint32_t machine_temperature(void *arg)
 {
-    prf_environment_t found;
-    prf_environment_read(*(const char **)arg, &found);
-    return found.temperature_mc;
+    return prf_sysfile_hottest(*(const char **)arg);
 }
 
 static uint64_t machine_now(void *arg)

@@ -19,7 +19,7 @@ typedef struct {
     void (*sleep_ms)(void *arg, unsigned ms);
 } prf_cool_world_t;
 
-/* *root as in environment.h; borrowed, and so is where it is kept. */
+/* *root as in base/sysfile.h; borrowed, and so is where it is kept. */
 prf_cool_world_t prf_cool_machine(const char **root);
 /* Returns once the hottest zone is below the limit; false: it was not within the time. */
 bool prf_cool_down(const prf_cool_t *self, const prf_cool_world_t *world);

@@ -15,21 +15,7 @@
 #include "base/sysfile.h"
 
 #define CPU "/sys/devices/system/cpu/cpu%d/"
-enum { ZONES = 32, HOTTEST_MC = 150000, CHILDREN_DEEP = 4 };
-
-static uint32_t hottest(const char *root)
-{
-    uint64_t most = 0;
-    for (int i = 0; i < ZONES; i++) {
-        uint64_t zone = prf_sysfile_number(root, "/sys/class/thermal/thermal_zone%d/temp", i);
-        uint64_t sensor = prf_sysfile_number(root, "/sys/class/hwmon/hwmon%d/temp1_input", i);
-        if (zone > most && zone < HOTTEST_MC)
-            most = zone;
-        if (sensor > most && sensor < HOTTEST_MC)
-            most = sensor;
-    }
-    return (uint32_t)most;
-}
+enum { CHILDREN_DEEP = 4 };
 
 /* From /proc/cpuinfo, where there is no frequency driver; "cpu MHz : 2595.124". */
 static uint32_t nominal_clock(const char *root)
@@ -50,7 +36,7 @@ static uint32_t nominal_clock(const char *root)
 
 void prf_environment_read(const char *root, prf_environment_t *out)
 {
-    *out = (prf_environment_t){.temperature_mc = hottest(root)};
+    *out = (prf_environment_t){.temperature_mc = prf_sysfile_hottest(root)};
     int cpu = root[0] ? 0 : sched_getcpu();
     cpu = cpu < 0 ? 0 : cpu;
     uint64_t khz = prf_sysfile_number(root, CPU "cpufreq/scaling_cur_freq", cpu);
