@@ -67,8 +67,7 @@ static void check_temperature(prf_doctor_t *d)
     for (unsigned i = 0; i < CPUS; i++)
         events += prf_sysfile_number(d->root, CPU "cpu%u/thermal_throttle/core_throttle_count", i);
     if (hottest == 0) {
-        prf_doctor_add(d, "temperature", PRF_NOTE,
-                       "without it --cool-below cannot be used: load the sensors' driver, if there is one",
+        prf_doctor_add(d, "temperature", PRF_NOTE, "--cool-below needs it: install the sensors' driver, if there is one",
                        "not told by this system");
         return;
     }

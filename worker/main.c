@@ -268,10 +268,16 @@ static prf_status_t put_back(const prf_care_t *care, prf_error_t *err)
     return status;
 }
 
-/* Brings the machine into the state that was asked for and back, with the agent's work in between. */
+/* Brings the machine into the state that was asked for and back, with the agent's work in between, which alone is ended by signals:
+ * one that comes before waits for it, one that comes after is no reason to leave the machine as it is. */
 static prf_status_t serve_with_care(const prf_care_t *care, const prf_agent_options_t *options, prf_error_t *err)
 {
     size_t settings = 0;
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
     prf_status_t status = prf_care_begin(care, &settings, err);
     if (status)
         return status;

@@ -305,7 +305,7 @@ Test(care, the_first_command_has_to_succeed_and_the_last_one_is_run_in_any_case)
     free(said);
     unlink(path);
     care.before = "exit 3";
-    fail(&care, PRF_ECRASH, "--before 'exit 3' failed (exit code 3)");
+    fail(&care, PRF_EIO, "--before 'exit 3' failed (exit code 3)");
     cr_expect_eq(access(path, F_OK), 0, "what the first one did by half is taken back");
     expect_as_before();
 }
@@ -317,7 +317,7 @@ Test(care, a_last_command_that_fails_is_told_once)
     prf_error_t err;
     care.after = "false";
     begin(&care, 0);
-    cr_expect_eq(prf_care_end(&care, &told, &err), PRF_ECRASH);
+    cr_expect_eq(prf_care_end(&care, &told, &err), PRF_EIO);
     cr_expect(strstr(err.text, "--after 'false' failed"), "%s", err.text);
     cr_expect_not(end().command);
 }

@@ -35,7 +35,7 @@ static prf_status_t run_command(const char *option, const char *command, prf_err
     while (!prf_process_ended(&process, &wait_status)) {
         if (prf_clock_mono_ms() >= end) {
             prf_process_stop(&process, 0);
-            return prf_fail(err, PRF_EHANG, "%s '%.200s' did not end within %d s and was killed: give a command that ends", option,
+            return prf_fail(err, PRF_EIO, "%s '%.200s' did not end within %d s and was killed: give a command that ends", option,
                             command, COMMAND_MS / 1000);
         }
         poll(NULL, 0, TICK_MS);
@@ -43,7 +43,7 @@ static prf_status_t run_command(const char *option, const char *command, prf_err
     if (wait_status == 0)
         return PRF_OK;
     prf_process_describe(wait_status, how, sizeof how);
-    return prf_fail(err, PRF_ECRASH, "%s '%.200s' failed (%s): run it by hand and mend it", option, command, how);
+    return prf_fail(err, PRF_EIO, "%s '%.200s' failed (%s): run it by hand and mend it", option, command, how);
 }
 
 static prf_status_t apply(prf_journal_t *journal, const char *setting, prf_error_t *err)

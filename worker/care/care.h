@@ -21,7 +21,7 @@ typedef struct {
 
 bool prf_care_wanted(const prf_care_t *self);
 /* Does all of it, or nothing: what was done is put back when something fails. *settings is how many were changed. prf_care_end must
- * have been called before, for what is left over. Errors: PRF_ECRASH, PRF_EHANG (the command), those of clock.h and journal.h. */
+ * have been called before, for what is left over. Errors: PRF_EIO (the command), those of clock.h and journal.h. */
 PRF_CHECKED prf_status_t prf_care_begin(const prf_care_t *self, size_t *settings, prf_error_t *err);
 
 typedef struct {
