@@ -296,7 +296,7 @@ static void expect_check(const char *name, const char *state_wanted, const char 
 Test(care, doctor_looks_at_each_and_names_the_option_that_mends_it)
 {
     put("/sys/devices/system/cpu/intel_pstate/no_turbo", "0");
-    put("/sys/devices/system/cpu/isolated", "");
+    put("/sys/devices/system/cpu/isolated", "\n");
     put("/sys/devices/system/cpu/smt/active", "1");
     put("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list", "0,4");
     put("/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "3");
