@@ -4,14 +4,8 @@
 #ifndef PRF_CLI_H
 #define PRF_CLI_H
 
-#include "base/options.h"
+#include "dispatch.h"
 #include "output.h"
-
-typedef struct {
-    const char *name;
-    const char *summary;               /* one line for `prfarm --help` */
-    int (*run)(int argc, char **argv); /* NULL: a heading */
-} prf_command_t;
 
 /* In the order in which a newcomer meets them; a NULL name ends the table. */
 extern const prf_command_t prf_commands[];
@@ -33,6 +27,7 @@ int prf_cmd_events(int argc, char **argv);
 int prf_cmd_quarantine(int argc, char **argv);
 int prf_cmd_release(int argc, char **argv);
 int prf_cmd_power_cycle(int argc, char **argv);
+int prf_cmd_fleet(int argc, char **argv);
 int prf_cmd_cancel(int argc, char **argv);
 int prf_cmd_keygen(int argc, char **argv);
 int prf_cmd_refresh(int argc, char **argv);

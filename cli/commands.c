@@ -32,6 +32,7 @@ const prf_command_t prf_commands[] = {
     {"quarantine", "give a board no more work", prf_cmd_quarantine},
     {"release", "give a board work again", prf_cmd_release},
     {"power-cycle", "run a board's power-cycle command", prf_cmd_power_cycle},
+    {"fleet", "start workers where the boards are: by Slurm", prf_cmd_fleet},
     {"Around it", NULL, NULL},
     {"doctor", "check this machine: can it measure, what would disturb it", prf_cmd_doctor},
     {"keygen", "make a key pair for a coordinator, a worker or a person", prf_cmd_keygen},

@@ -26,6 +26,7 @@ typedef struct {
     prf_dtype_t dtype;
     prf_network_t network;
     prf_network_estimate_t sum;
+    prf_network_estimate_t energy; /* nanojoules; without blocks where the model has no energy */
     const char **measured; /* owned; for each block: NULL, "" (measured), or why the board could not (borrowed from results) */
     json_t *results;       /* owned; NULL: nothing was missing */
     size_t known;          /* of these, what the farm had measured before */
@@ -36,6 +37,7 @@ static void release(answer_t *a)
     free(a->measured);
     json_decref(a->results);
     prf_network_estimate_release(&a->sum);
+    prf_network_estimate_release(&a->energy);
     prf_network_release(&a->network);
     prf_model_destroy(&a->model);
 }
@@ -138,6 +140,8 @@ static prf_status_t compute_with(answer_t *a, prf_access_t *access, prf_error_t 
         status = layers_named(r, &a->network, err);
     if (!status)
         status = prf_network_estimate(&a->sum, a->model, &a->network, err);
+    if (!status && prf_model_energy(a->model))
+        status = prf_network_estimate(&a->energy, prf_model_energy(a->model), &a->network, err);
     if (!status && r->measure_missing)
         status = measure_missing(a, access, err);
     if (!status && a->sum.covered == 0) {
@@ -185,6 +189,28 @@ static size_t count_unruled(const answer_t *a)
     return count;
 }
 
+static json_t *nj_to_json(const char *what, double nj, double low_nj, double high_nj)
+{
+    return isnan(nj) ? json_null() : json_pack("{s:f, s:f, s:f}", what, nj, "low_nj", low_nj, "high_nj", high_nj);
+}
+
+/* Null where the model does not know it. */
+static json_t *layer_energy_to_json(const answer_t *a, size_t block)
+{
+    const prf_estimate_t *e = a->energy.block_count ? &a->energy.blocks[block] : NULL;
+    return e ? nj_to_json("estimate_nj", e->latency_ns, e->low_ns, e->high_ns) : json_null();
+}
+
+static json_t *energy_to_json(const prf_network_estimate_t *energy)
+{
+    if (energy->covered == 0)
+        return json_null();
+    json_t *out = nj_to_json("total_nj", energy->total_ns, energy->low_ns, energy->high_ns);
+    json_object_set_new(out, "between_nj", prf_json_real(energy->between_ns));
+    json_object_set_new(out, "covered", json_integer((json_int_t)energy->covered));
+    return out;
+}
+
 static json_t *layer_to_json(const answer_t *a, size_t block)
 {
     const prf_network_block_t *b = &a->network.blocks[block];
@@ -196,11 +222,11 @@ static json_t *layer_to_json(const answer_t *a, size_t block)
         const char *name = activation ? prf_activation_name((prf_activation_t)l->p[PRF_P_FN]) : prf_layer_kind_name(l->kind);
         json_array_append_new(with, json_string(name));
     }
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "name", b->name, "kind",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "name", b->name, "kind",
                      prf_layer_kind_name(b->block.layers[0].kind), "params", prf_layer_params_json(&b->block.layers[0]), "with",
                      with, "macs", macs_to_json(prf_block_macs(&b->block)), "estimate_ns", prf_json_real(e->latency_ns), "low_ns",
                      prf_json_real(e->low_ns), "high_ns", prf_json_real(e->high_ns), "outside", (int)e->outside, "measured",
-                     (int)was_measured(a, block));
+                     (int)was_measured(a, block), "energy", layer_energy_to_json(a, block));
 }
 
 static json_t *unsupported_to_json(const answer_t *a)
@@ -225,12 +251,12 @@ static json_t *to_json(const answer_t *a)
         if (!n->unknown)
             json_array_append_new(notes, json_pack("{s:s, s:s, s:s}", "op", n->op, "name", n->name, "treatment", n->treatment));
     }
-    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:o, s:I, s:I, s:o, s:o, s:o}", "network", a->network.name, "kind",
-                     prf_model_kind(a->model), "dtype", prf_dtype_name(a->network.blocks[0].block.dtype), "batch",
+    return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "network", a->network.name,
+                     "kind", prf_model_kind(a->model), "dtype", prf_dtype_name(a->network.blocks[0].block.dtype), "batch",
                      (json_int_t)a->request->batch, "total_ns", a->sum.total_ns, "low_ns", a->sum.low_ns, "high_ns", a->sum.high_ns,
                      "between_ns", a->sum.between_ns, "total_macs", macs_to_json(a->network.total_macs), "covered",
                      (json_int_t)a->sum.covered, "without_rule", (json_int_t)count_unruled(a), "layers", layers, "unsupported",
-                     unsupported_to_json(a), "notes", notes);
+                     unsupported_to_json(a), "notes", notes, "energy", energy_to_json(&a->energy));
 }
 
 static bool any_outside(const prf_network_estimate_t *sum)
@@ -253,14 +279,18 @@ static void add_between_row(prf_table_t *table, const answer_t *a, bool any_outs
     prf_table_cell(table, "%s%s", prf_human_ns(a->sum.between_ns, ns), any_outside ? "  " : "");
     prf_table_cell(table, "%s", prf_human_percent(100 * a->sum.between_ns / a->sum.total_ns, share));
     prf_table_cell(table, "-");
+    if (a->energy.covered)
+        prf_table_cell(table, "%s", prf_human_nj(a->energy.between_ns, ns));
 }
 
 /* Returns whether any layer lies outside what was trained on. */
 static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
 {
     bool any = any_outside(&a->sum); /* then all numbers make room for the mark */
-    prf_table_t *table = prf_table_new(any ? "layer|kind|parameters|estimate  >|share>|90 % of cases"
-                                           : "layer|kind|parameters|estimate>|share>|90 % of cases");
+    char columns[PRF_CELL];
+    snprintf(columns, sizeof columns, "layer|kind|parameters|estimate%s>|share>|90 %% of cases%s", any ? "  " : "",
+             a->energy.covered ? "|energy>" : "");
+    prf_table_t *table = prf_table_new(columns);
     for (size_t i = 0; i < a->sum.block_count; i++) {
         const prf_network_block_t *b = &a->network.blocks[i];
         const prf_estimate_t *e = &a->sum.blocks[i];
@@ -271,16 +301,14 @@ static bool print_rows(const answer_t *a, const prf_terminal_t *terminal)
         prf_table_cell(table, "%s", kind);
         prf_table_cell(table, "%s", params);
         prf_table_cell(table, "%s%s", prf_human_ns(e->latency_ns, ns), e->outside ? " *" : any ? "  " : "");
-        if (isnan(e->latency_ns)) {
-            prf_table_cell(table, "-");
-            prf_table_cell(table, "not in the model");
-            continue;
-        }
-        prf_table_cell(table, "%s", prf_human_percent(100 * e->latency_ns / a->sum.total_ns, share));
-        if (was_measured(a, i))
-            prf_table_cell(table, "measured");
+        bool known = !isnan(e->latency_ns);
+        prf_table_cell(table, "%s", known ? prf_human_percent(100 * e->latency_ns / a->sum.total_ns, share) : "-");
+        if (!known || was_measured(a, i))
+            prf_table_cell(table, "%s", known ? "measured" : "not in the model");
         else
             prf_table_cell(table, "%s to %s", prf_human_ns(e->low_ns, low), prf_human_ns(e->high_ns, high));
+        if (a->energy.covered)
+            prf_table_cell(table, "%s", prf_human_nj(a->energy.blocks[i].latency_ns, ns));
     }
     add_between_row(table, a, any);
     prf_table_print(&table, terminal);
@@ -346,6 +374,10 @@ static int print_table(const answer_t *a)
     printf("\n%s%s on %s: %s%s (%s to %s), %.0f MACs, %zu of %zu layers estimated\n", prf_bold(&terminal), a->network.name,
            prf_model_kind(a->model), prf_human_ns(a->sum.total_ns, ns), prf_plain(&terminal), prf_human_ns(a->sum.low_ns, low),
            prf_human_ns(a->sum.high_ns, high), a->network.total_macs, a->sum.covered, a->sum.block_count);
+    if (a->energy.covered)
+        printf("energy: %s (%s to %s), %zu of %zu layers estimated\n", prf_human_nj(a->energy.total_ns, ns),
+               prf_human_nj(a->energy.low_ns, low), prf_human_nj(a->energy.high_ns, high), a->energy.covered,
+               a->energy.block_count);
     size_t unruled = count_unruled(a);
     if (unruled)
         printf("%zu layer%s an activation behind %s that the model has no rule for: taken as free\n", unruled,

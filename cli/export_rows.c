@@ -7,9 +7,9 @@
 
 static const char *const results_before[] = {"sequence", "campaign", "kind",  "board", "point", "attempt",
                                              "role",     "layer",    "dtype", "block", NULL};
-static const char *const results_after[] = {"outcome",        "latency_ns", "min_ns",       "ci_percent", "repeats", "taint",
-                                            "temperature_mc", "clock_khz",  "load_percent", "wall_ms",    "busy_ns", "duplicate",
-                                            "error",          NULL};
+static const char *const results_after[] = {"outcome", "latency_ns",     "min_ns",    "ci_percent",   "repeats",
+                                            "taint",   "temperature_mc", "clock_khz", "load_percent", "wall_ms",
+                                            "busy_ns", "duplicate",      "error",     "energy_nj",    NULL};
 static const char *const sweeps_before[] = {"campaign", "kind", "layer", "dtype", "block", NULL};
 static const char *const sweeps_after[] = {"latency_ns", NULL};
 static const char *const evaluation_before[] = {"campaign", "kind", "model_version", "layer", "dtype", "block", NULL};

@@ -23,13 +23,13 @@ static void format_steps(const prf_model_layer_t *l, char text[PRF_CELL])
         snprintf(text, PRF_CELL, "none");
 }
 
-static void print_layers(const prf_model_file_t *s, const prf_terminal_t *terminal)
+static void print_layers(const prf_model_t *model, const prf_terminal_t *terminal)
 {
     prf_table_t *table = prf_table_new("layer|dtype|samples>|MAPE>|within 10 %>|steps|model|trained on");
-    for (size_t i = 0; i < prf_model_layer_count(s->model); i++) {
+    for (size_t i = 0; i < prf_model_layer_count(model); i++) {
         prf_model_layer_t l;
         char mape[PRF_HUMAN], within[PRF_HUMAN], steps[PRF_CELL], range[PRF_CELL];
-        prf_model_layer(s->model, i, &l);
+        prf_model_layer(model, i, &l);
         format_steps(&l, steps);
         prf_model_range_text(&l, range, sizeof range);
         prf_table_cell(table, "%s", prf_layer_kind_name(l.kind));
@@ -42,6 +42,18 @@ static void print_layers(const prf_model_file_t *s, const prf_terminal_t *termin
         prf_table_cell(table, "%s", range);
     }
     prf_table_print(&table, terminal);
+}
+
+static void print_energy(const prf_model_t *energy, const prf_terminal_t *terminal)
+{
+    char mape[PRF_HUMAN], repeat[PRF_HUMAN];
+    if (!energy)
+        return;
+    const prf_provenance_t *p = prf_model_provenance(energy);
+    printf("\nEnergy: MAPE %s on %u layers never trained on; two measurements of one layer differ by %s\n\n",
+           prf_human_percent(p->validation.mape_percent, mape), p->validation.count,
+           prf_human_percent(p->repeatability_percent, repeat));
+    print_layers(energy, terminal);
 }
 
 static void print_model(const prf_model_file_t *s)
@@ -59,9 +71,10 @@ static void print_model(const prf_model_file_t *s)
     printf("MAPE %s on %u layers never trained on; two measurements of one layer differ by %s; random sampling: %s\n\n",
            prf_human_percent(p->validation.mape_percent, mape), p->validation.count,
            prf_human_percent(p->repeatability_percent, repeat), prf_human_percent(p->random_baseline_percent, random));
-    print_layers(s, &terminal);
+    print_layers(s->model, &terminal);
     prf_model_print_fusions(s->model, PRF_LAYER_KINDS, &terminal);
     prf_model_print_between(s->model);
+    print_energy(prf_model_energy(s->model), &terminal);
 }
 
 /* For shells; those of layer.c. */
@@ -69,7 +82,7 @@ static void print_model(const prf_model_file_t *s)
 
 static const prf_usage_t usage = {
     .name = "model",
-    .synopsis = "show FILE.prfm | explain FILE.prfm [--layer KIND] | export FILE.prfm --c OUT.c | "
+    .synopsis = "show FILE.prfm | explain FILE.prfm [--layer KIND] [--energy] | export FILE.prfm --c OUT.c | "
                 "list [KIND] [--farm FARM | --dir DIR]",
     .purpose = "Shows what a model file knows and why it says what it says, writes it as C; lists a farm's versions.",
     .text = "show: for each kind of layer how many were measured, the error on layers that the model\n"
@@ -81,8 +94,9 @@ static const prf_usage_t usage = {
             "explain: what drives the latency of the board: the steps with their evidence, the terms\n"
             "that estimates are sums of with their shares, and the features that trees listen to.\n\n"
             "  prfarm model explain first/models/cpu.prfm --layer conv2d\n\n"
+            "With --energy it is about the energy of a layer, where the model knows that, in nanojoules.\n\n"
             "export: the model as one C source that needs no prfarm and gives the same numbers; its\n"
-            "head tells how to compile and call it.\n\n"
+            "head tells how to compile and call it. Where the model knows the energy, so does the source.\n\n"
             "  prfarm model export first/models/cpu.prfm --c cpu.c\n"
             "  cc -std=c11 -O2 -DPRFARM_MAIN cpu.c -o cpu -lm && ./cpu 'fc in=512 out=1000'\n\n"
             "list: every version of a kind's model, where it comes from and which boards run it; the\n"
@@ -111,7 +125,7 @@ static int show(const char *path, bool json)
 /* What follows `prfarm model` on the command line. Borrowed. */
 typedef struct {
     const char *layer, *c_path;
-    bool json;
+    bool energy, json;
     prf_where_t where;
 } request_t;
 
@@ -127,7 +141,7 @@ static int show_file(const char *path, const request_t *r)
 
 static int explain_file(const char *path, const request_t *r)
 {
-    return prf_model_explain_file(path, r->layer, r->json);
+    return prf_model_explain_file(path, r->layer, r->energy, r->json);
 }
 
 static int export_file(const char *path, const request_t *r)
@@ -164,6 +178,8 @@ static bool is_misplaced(const char *name, const request_t *r)
     prf_error_t err = {0};
     if (r->layer && strcmp(name, "explain") != 0)
         prf_fail(&err, PRF_EUSAGE, "--layer belongs to 'model explain', not to 'model %s'", name);
+    else if (r->energy && strcmp(name, "explain") != 0)
+        prf_fail(&err, PRF_EUSAGE, "--energy belongs to 'model explain', not to 'model %s'", name);
     else if (r->c_path && strcmp(name, "export") != 0)
         prf_fail(&err, PRF_EUSAGE, "--c belongs to 'model export', not to 'model %s'", name);
     else
@@ -177,6 +193,7 @@ int prf_cmd_model(int argc, char **argv)
     request_t r = {0};
     const prf_option_t options[] = {
         {.name = "layer", .value = "KIND", .help = "explain: only this kind of layer", .complete = LAYER_KINDS, .text = &r.layer},
+        {.name = "energy", .help = "explain: what the energy is made of, not the latency", .flag = &r.energy},
         {.name = "c", .value = "OUT.c", .help = "export: the C source to write; - is standard output", .text = &r.c_path},
         {.name = "json", .help = "print JSON", .flag = &r.json},
         {.name = NULL}};

@@ -124,7 +124,7 @@ static bool is_shown(const prf_explanation_t *why, uint32_t index)
     return before < MOST_TERMS / why->sum_count;
 }
 
-static void print_terms(const prf_explanation_t *why, const prf_terminal_t *terminal)
+static void print_terms(const prf_explanation_t *why, const char *unit, const prf_terminal_t *terminal)
 {
     char text[PRF_HUMAN], other[PRF_HUMAN];
     bool two = why->sum_count > 1;
@@ -139,7 +139,7 @@ static void print_terms(const prf_explanation_t *why, const prf_terminal_t *term
             continue;
         }
         prf_table_cell(table, "%s", prf_human_percent(t->share_percent, text));
-        prf_table_cell(table, "%.6g ns", t->coefficient_ns);
+        prf_table_cell(table, "%.6g %s", t->coefficient_ns, unit);
         if (two)
             prf_table_cell(table, "%c", t->sum < PRF_TERM_SUMS ? '1' + (int)t->sum : '-');
         prf_table_cell(table, "%s", t->text);
@@ -166,18 +166,25 @@ static void print_features(const prf_explanation_t *why, const prf_terminal_t *t
     prf_table_print(&table, terminal);
 }
 
-static void print_explained(const explained_t *e, const prf_terminal_t *terminal)
+static void print_explained(const explained_t *e, const char *unit, const prf_terminal_t *terminal)
 {
     print_heading(e, terminal);
     print_steps(e, terminal);
     if (e->why.term_count)
-        print_terms(&e->why, terminal);
+        print_terms(&e->why, unit, terminal);
     if (e->why.feature_count)
         print_features(&e->why, terminal);
 }
 
+/* What is explained: a file's model, or what that knows of energy. Borrowed. */
+typedef struct {
+    const prf_model_file_t *file;
+    const prf_model_t *model;
+    const char *unit; /* of its numbers */
+} subject_t;
+
 /* Prints the layer kinds that are wanted, or gathers them in `layers`. */
-static prf_status_t explain_layers(const prf_model_file_t *file, int kind, const prf_terminal_t *terminal, json_t *layers,
+static prf_status_t explain_layers(const subject_t *subject, int kind, const prf_terminal_t *terminal, json_t *layers,
                                    prf_error_t *err)
 {
     explained_t *e = malloc(sizeof *e);
@@ -185,26 +192,28 @@ static prf_status_t explain_layers(const prf_model_file_t *file, int kind, const
         return prf_fail(err, PRF_ENOMEM, "an explanation");
     prf_status_t status = PRF_OK;
     size_t found = 0;
-    for (size_t i = 0; i < prf_model_layer_count(file->model) && !status; i++) {
-        prf_model_layer(file->model, i, &e->layer);
+    for (size_t i = 0; i < prf_model_layer_count(subject->model) && !status; i++) {
+        prf_model_layer(subject->model, i, &e->layer);
         if (kind >= 0 && e->layer.kind != (prf_layer_kind_t)kind)
             continue;
         found++;
-        status = prf_model_explain(&e->why, file->model, i, err);
+        status = prf_model_explain(&e->why, subject->model, i, err);
         if (!status && layers)
             json_array_append_new(layers, explained_json(e));
         else if (!status)
-            print_explained(e, terminal);
+            print_explained(e, subject->unit, terminal);
     }
     free(e);
     if (!status && kind >= 0 && !found)
         return prf_fail(err, PRF_EUNSUPPORTED, "the model of '%s' knows no %s: 'prfarm model show' lists what it knows",
-                        prf_model_kind(file->model), prf_layer_kind_name((prf_layer_kind_t)kind));
+                        prf_model_kind(subject->model), prf_layer_kind_name((prf_layer_kind_t)kind));
     return status;
 }
 
-static prf_status_t explain(const prf_model_file_t *file, int kind, bool json, json_t **document, prf_error_t *err)
+static prf_status_t explain(const subject_t *subject, int kind, bool json, json_t **document, prf_error_t *err)
 {
+    const prf_model_file_t *file = subject->file;
+    const prf_model_t *model = subject->model;
     prf_terminal_t terminal;
     prf_terminal_init(&terminal, stdout);
     json_t *layers = json ? json_array() : NULL;
@@ -212,20 +221,21 @@ static prf_status_t explain(const prf_model_file_t *file, int kind, bool json, j
         prf_model_print_head(file, &terminal);
         printf("shares and effects are means over %d layers drawn from the trained range\n", PRF_EXPLAIN_LAYERS);
     }
-    prf_status_t status = explain_layers(file, kind, &terminal, layers, err);
+    prf_status_t status = explain_layers(subject, kind, &terminal, layers, err);
     prf_layer_kind_t lead = kind >= 0 ? (prf_layer_kind_t)kind : PRF_LAYER_KINDS;
     if (json) {
-        *document = json_pack("{s:s, s:s, s:I, s:o, s:o, s:f}", "kind", prf_model_kind(file->model), "digest", file->digest,
+        *document = json_pack("{s:s, s:s, s:I, s:o, s:o, s:f}", "kind", prf_model_kind(model), "digest", file->digest,
                               "layers_drawn", (json_int_t)PRF_EXPLAIN_LAYERS, "layers", layers, "fusion",
-                              prf_model_fusions_json(file->model, lead), "between_ns", prf_model_between_ns(file->model));
-    } else if (!status) {
-        prf_model_print_fusions(file->model, lead, &terminal);
-        prf_model_print_between(file->model);
+                              prf_model_fusions_json(model, lead), "between_ns", prf_model_between_ns(model));
+        json_object_set_new(*document, "unit", json_string(subject->unit));
+    } else if (!status && model == file->model) {
+        prf_model_print_fusions(model, lead, &terminal);
+        prf_model_print_between(model);
     }
     return status;
 }
 
-int prf_model_explain_file(const char *path, const char *layer, bool json)
+int prf_model_explain_file(const char *path, const char *layer, bool energy, bool json)
 {
     prf_error_t err = {0};
     prf_layer_kind_t kind = PRF_LAYER_KINDS;
@@ -234,8 +244,14 @@ int prf_model_explain_file(const char *path, const char *layer, bool json)
     prf_status_t status = layer ? prf_layer_kind_parse(layer, &kind, &err) : PRF_OK;
     if (!status)
         status = prf_model_file_open(&file, path, &err);
+    subject_t subject = {&file, file.model, "ns"};
+    if (!status && energy)
+        subject = (subject_t){&file, prf_model_energy(file.model), "nJ"};
+    if (!status && !subject.model)
+        status = prf_fail(&err, PRF_EUNSUPPORTED,
+                          "%s: no energy in this model: measure some on a board that tells it (docs/energy.md)", path);
     if (!status)
-        status = explain(&file, layer ? (int)kind : -1, json, &document, &err);
+        status = explain(&subject, layer ? (int)kind : -1, json, &document, &err);
     prf_model_file_release(&file);
     if (!status)
         return json ? prf_print_json(document) : prf_finish_stdout();

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* `layer`: only this kind; NULL: all. Returns the exit code. */
-int prf_model_explain_file(const char *path, const char *layer, bool json);
+/* `layer`: only this kind; NULL: all. `energy`: instead of the latency. Returns the exit code. */
+int prf_model_explain_file(const char *path, const char *layer, bool energy, bool json);
 
 #endif

@@ -196,20 +196,32 @@ static int decimals(double value)
     return size < 9.995 ? 2 : size < 99.95 ? 1 : 0;
 }
 
-char *prf_human_ns(double ns, char text[PRF_HUMAN])
+/* A number of billionths. */
+static char *human_nano(double value, const char *const units[4], char text[PRF_HUMAN])
 {
-    static const char *const units[] = {"ns", "us", "ms", "s"};
     size_t unit = 0;
-    if (!isfinite(ns)) {
+    if (!isfinite(value)) {
         snprintf(text, PRF_HUMAN, "-");
         return text;
     }
-    while (fabs(ns) >= 999.5 && unit < 3) {
-        ns /= 1000;
+    while (fabs(value) >= 999.5 && unit < 3) {
+        value /= 1000;
         unit++;
     }
-    snprintf(text, PRF_HUMAN, "%.*f %s", decimals(ns), ns, units[unit]);
+    snprintf(text, PRF_HUMAN, "%.*f %s", decimals(value), value, units[unit]);
     return text;
+}
+
+char *prf_human_ns(double ns, char text[PRF_HUMAN])
+{
+    static const char *const units[] = {"ns", "us", "ms", "s"};
+    return human_nano(ns, units, text);
+}
+
+char *prf_human_nj(double nj, char text[PRF_HUMAN])
+{
+    static const char *const units[] = {"nJ", "uJ", "mJ", "J"};
+    return human_nano(nj, units, text);
 }
 
 char *prf_human_seconds(double seconds, char text[PRF_HUMAN])

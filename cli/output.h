@@ -52,6 +52,7 @@ void prf_table_destroy(prf_table_t **self);
 /* Numbers for people: "12.3 us", "4m10s", "1.25 %", "1.2 GB"; "-" for NaN. `text` has PRF_HUMAN bytes and is returned. */
 enum { PRF_HUMAN = 32 };
 char *prf_human_ns(double ns, char text[PRF_HUMAN]);
+char *prf_human_nj(double nj, char text[PRF_HUMAN]); /* "1.25 mJ" */
 char *prf_human_seconds(double seconds, char text[PRF_HUMAN]);
 char *prf_human_percent(double percent, char text[PRF_HUMAN]);
 char *prf_human_bytes(double bytes, char text[PRF_HUMAN]);

@@ -357,6 +357,50 @@ static void put_networks(prf_text_t *out, const json_t *doc)
     }
 }
 
+static void nj_cell(prf_text_t *out, const json_t *object, const char *key)
+{
+    char text[PRF_HUMAN];
+    cell(out, "%s", prf_human_nj(prf_json_number(object, key, NAN), text));
+}
+
+/* Only where the campaign asked for it. */
+static void put_energy(prf_text_t *out, const json_t *doc)
+{
+    size_t i, rows = 0;
+    json_t *b, *n;
+    json_array_foreach(boards_of(doc), i, b)
+    {
+        const json_t *energy = json_object_get(b, "energy");
+        if (!json_is_object(energy))
+            continue;
+        if (rows++ == 0) {
+            prf_text_add(out, "\n## Energy\n\n");
+            head(out, "board|measurements that tell it>|MAPE>|repeatability>");
+        }
+        begin_row(out);
+        cell(out, "%s", prf_json_text(b, "kind", "?"));
+        cell(out, "%.0f of %.0f", prf_json_number(energy, "told", 0), prf_json_number(energy, "of", 0));
+        percent_cell(out, energy, "mape_percent");
+        percent_cell(out, energy, "repeatability_percent");
+        end_row(out);
+    }
+    const json_t *networks = json_object_get(json_object_get(doc, "summary"), "networks");
+    if (rows == 0 || json_array_size(networks) == 0)
+        return;
+    prf_text_add(out, "\n");
+    head(out, "network|board|energy estimated>|measured>|error>");
+    json_array_foreach(networks, i, n)
+    {
+        begin_row(out);
+        cell(out, "%s", prf_json_text(n, "name", "?"));
+        cell(out, "%s", prf_json_text(n, "kind", "?"));
+        nj_cell(out, n, "estimated_nj");
+        nj_cell(out, n, "measured_nj");
+        percent_cell(out, n, "energy_error_percent");
+        end_row(out);
+    }
+}
+
 static void put_costs(prf_text_t *out, const json_t *doc)
 {
     static const char *const counts[] = {
@@ -482,6 +526,7 @@ prf_status_t prf_report_md(const json_t *doc, prf_text_t *out, prf_error_t *err)
     put_history(out, doc);
     put_fusion(out, doc);
     put_networks(out, doc);
+    put_energy(out, doc);
     put_costs(out, doc);
     put_failures(out, doc);
     put_recipe(out, doc);

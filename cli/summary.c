@@ -151,6 +151,59 @@ static void print_networks(const json_t *networks, const prf_terminal_t *t)
     prf_table_print(&table, t);
 }
 
+static void nj_cell(prf_table_t *table, const json_t *object, const char *key)
+{
+    char text[PRF_HUMAN];
+    prf_table_cell(table, "%s", prf_human_nj(prf_json_number(object, key, NAN), text));
+}
+
+/* Where the campaign asked for energy: how good each model is at it, and that a board does not tell. */
+static void print_energy(const json_t *boards, const prf_terminal_t *t)
+{
+    prf_table_t *table = prf_table_new("board|measurements that tell it>|MAPE>|repeatability>");
+    size_t i, rows = 0;
+    json_t *b;
+    json_array_foreach(boards, i, b)
+    {
+        const json_t *energy = json_object_get(b, "energy");
+        if (!json_is_object(energy))
+            continue;
+        prf_table_cell(table, "%s", prf_json_text(b, "kind", "?"));
+        prf_table_cell(table, "%.0f of %.0f", prf_json_number(energy, "told", 0), prf_json_number(energy, "of", 0));
+        percent_cell(table, energy, "mape_percent");
+        percent_cell(table, energy, "repeatability_percent");
+        rows++;
+    }
+    if (rows) {
+        heading(t, "Energy");
+        prf_table_print(&table, t);
+    }
+    prf_table_destroy(&table);
+}
+
+static void print_network_energy(const json_t *networks, const prf_terminal_t *t)
+{
+    prf_table_t *table = prf_table_new("network|board|energy estimated>|measured>|error>");
+    size_t i, rows = 0;
+    json_t *n;
+    json_array_foreach(networks, i, n)
+    {
+        if (!json_is_number(json_object_get(n, "estimated_nj")) && !json_is_number(json_object_get(n, "measured_nj")))
+            continue;
+        prf_table_cell(table, "%s", prf_json_text(n, "name", "?"));
+        prf_table_cell(table, "%s", prf_json_text(n, "kind", "?"));
+        nj_cell(table, n, "estimated_nj");
+        nj_cell(table, n, "measured_nj");
+        percent_cell(table, n, "energy_error_percent");
+        rows++;
+    }
+    if (rows) {
+        fputc('\n', t->stream);
+        prf_table_print(&table, t);
+    }
+    prf_table_destroy(&table);
+}
+
 /* "zcu: 30 of 30 layers measured again take 1.20 of the time, spread 0.4 %: the model drifted, this is a new one" */
 static void print_refresh(const char *kind, const json_t *refresh, const prf_terminal_t *t)
 {
@@ -215,5 +268,7 @@ void prf_summary_print(const json_t *summary, const prf_terminal_t *terminal)
     print_fusion(boards, terminal);
     print_between(boards, terminal);
     print_networks(json_object_get(summary, "networks"), terminal);
+    print_energy(boards, terminal);
+    print_network_energy(json_object_get(summary, "networks"), terminal);
     fflush(terminal->stream);
 }

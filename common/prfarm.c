@@ -46,17 +46,32 @@ int prfarm_abi(void)
     return PRFARM_ABI;
 }
 
+static prf_status_t collect(prfarm_model *self, prf_error_t *err)
+{
+    const prf_model_t *energy = prf_model_energy(self->model);
+    prf_status_t status = prfarm_collect_facts(self, err);
+    if (status || !energy)
+        return status;
+    self->energy = calloc(1, sizeof *self->energy);
+    if (!self->energy)
+        return prf_fail(err, PRF_ENOMEM, "model of energy");
+    self->energy->model = energy;
+    memcpy(self->energy->digest, self->digest, sizeof self->digest);
+    return prfarm_collect_facts(self->energy, err);
+}
+
 static prf_status_t decode(prfarm_model **out, const void *bytes, size_t len, prf_error_t *err)
 {
     prf_digest_t digest;
     prfarm_model *self = calloc(1, sizeof *self);
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "model");
-    prf_status_t status = prf_model_decode(&self->model, bytes, len, err);
+    prf_status_t status = prf_model_decode(&self->owned, bytes, len, err);
+    self->model = self->owned;
     if (!status) {
         prf_digest(&digest, bytes, len);
         prf_digest_hex(&digest, self->digest);
-        status = prfarm_collect_facts(self, err);
+        status = collect(self, err);
     }
     if (status)
         prfarm_model_free(self);
@@ -91,9 +106,15 @@ void prfarm_model_free(prfarm_model *model)
 {
     if (!model)
         return;
-    prf_model_destroy(&model->model);
+    prfarm_model_free(model->energy);
+    prf_model_destroy(&model->owned);
     free(model->layers);
     free(model);
+}
+
+const prfarm_model *prfarm_model_energy(const prfarm_model *model)
+{
+    return model->energy;
 }
 
 int prfarm_layer_parse(prfarm_layer *out, const char *text, char *error)

@@ -131,6 +131,9 @@ typedef struct {
 } prfarm_model_parameter;
 
 PRFARM_API const char *prfarm_model_board(const prfarm_model *model);
+/* What the model knows of the energy of the same layers, as a model that every function takes and answers in nanojoules wherever a
+ * name says nanoseconds; borrowed, do not free it. NULL: nothing. */
+PRFARM_API const prfarm_model *prfarm_model_energy(const prfarm_model *model);
 PRFARM_API const prfarm_model_facts *prfarm_model_get_facts(const prfarm_model *model);
 /* The index-th kind of layer, NULL behind the last. */
 PRFARM_API const prfarm_model_layer *prfarm_model_get_layer(const prfarm_model *model, size_t index);

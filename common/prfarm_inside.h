@@ -15,7 +15,9 @@ typedef struct {
 } prfarm_known_layer;
 
 struct prfarm_model {
-    prf_model_t *model; /* owned */
+    prf_model_t *owned; /* NULL in a model's model of energy */
+    const prf_model_t *model;
+    prfarm_model *energy; /* owned; NULL: none */
     char digest[PRF_DIGEST_HEX];
     prfarm_model_facts facts; /* points into model and digest */
     size_t layer_count;

@@ -6,8 +6,7 @@
 #ifndef PRF_AUTH_H
 #define PRF_AUTH_H
 
-#include "allow_list.h"
-#include "net/gate.h"
+#include "net/allow_list.h"
 #include "net/net.h"
 
 typedef struct prf_auth prf_auth_t;

@@ -13,10 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
+#include "base/process.h"
 #include "clients.h"
 #include "health.h"
 #include "http.h"
@@ -171,6 +172,7 @@ static void on_stop(void *arg)
     if (d->hub.stopping)
         return;
     prf_log(PRF_LOG_INFO, "stopping writes_open=%zu", prf_commits_pending(d->hub.commits));
+    prf_notify(PRF_NOTIFY_STOPPING, "waits for what is on its way to the store");
     d->hub.stopping = true;
     d->stop_by_ms = prf_clock_mono_ms() + STOP_MS;
     settle(d);
@@ -362,6 +364,8 @@ static prf_status_t listen_to_all(daemon_t *d, prf_error_t *err)
         status = prf_loop_add_timer(d->loop, d->hub.heartbeat_ms / 2, on_beat, d, NULL, err);
     if (!status)
         status = prf_loop_add_timer(d->loop, SECOND_MS, on_second, d, NULL, err);
+    if (!status)
+        status = prf_loop_add_watchdog(d->loop, err);
     return status;
 }
 
@@ -397,18 +401,6 @@ static void demolish(daemon_t *d)
     prf_auth_destroy(&d->hub.auth);
 }
 
-/* Each connection takes a descriptor, and strangers may hold some for the seconds that a handshake may take. */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        getrlimit(RLIMIT_NOFILE, &limit);
-    prf_log(PRF_LOG_INFO, "descriptors limit=%llu", (unsigned long long)limit.rlim_cur);
-}
-
 static prf_status_t serve(daemon_t *d, const prf_daemon_options_t *options, const prf_endpoints_t *wanted, prf_error_t *err)
 {
     prf_hook_list_t hooks = {.count = 0};
@@ -437,6 +429,7 @@ static prf_status_t serve(daemon_t *d, const prf_daemon_options_t *options, cons
             d->first >> INCARNATION_SHIFT, prf_index_count(d->hub.index), http ? http : "off");
     printf("ready farm=%s%s%s\n", farm, http ? " http=" : "", http ? http : "");
     fflush(stdout);
+    prf_notify(PRF_NOTIFY_READY, "listens at %s%s%s", farm, http ? ", serves " : "", http ? http : "");
     prf_room_look(&d->hub.room);
     settle(d);
     return prf_loop_run(d->loop, err);
@@ -456,7 +449,8 @@ prf_status_t prf_daemon_run(const prf_daemon_options_t *options, prf_error_t *er
             "other machines could reach %s, and whoever can reach it can use the farm: give it keys (--key, --allow), bind "
             "tcp://127.0.0.1:PORT or ipc://PATH, or add --insecure when the network is trusted",
             options->farm);
-    raise_descriptors();
+    /* Each connection takes one, and strangers may hold some for the seconds that a handshake may take. */
+    prf_log(PRF_LOG_INFO, "descriptors limit=%llu", prf_process_raise_descriptors(DESCRIPTORS));
     daemon_t d = {.hub = {.dir = options->store,
                           .heartbeat_ms = options->heartbeat_ms,
                           .started_ms = prf_clock_mono_ms(),

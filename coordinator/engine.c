@@ -407,6 +407,7 @@ prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, ui
         kind->reused += reused;
         probe->state = PROBE_MEASURED;
         probe->latency_ns = sample->latency_ns;
+        probe->energy_nj = self->campaign.protocol.energy_ms ? sample->energy_nj : 0;
         probe->busy_ns = sample->busy_ns;
         probe->disturbed = (sample->taint & ~(uint32_t)PRF_TAINT_UNSTEADY) != 0;
         kind->busy_ns += probe->role == ROLE_REFRESH ? 0 : sample->busy_ns; /* which no time budget knew of */

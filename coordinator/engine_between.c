@@ -132,17 +132,17 @@ prf_status_t between_ask(prf_engine_t *self, size_t board, prf_error_t *err)
     return status;
 }
 
-/* False for a network, and where the chain or one of its layers has no latency. */
-static bool measured(const prf_engine_t *self, const kind_t *kind, const chain_t *chain, prf_between_t *out)
+/* False for a network, and where the chain or one of its layers lacks the target. */
+static bool measured(const prf_engine_t *self, const kind_t *kind, const chain_t *chain, target_t target, prf_between_t *out)
 {
     *out = (prf_between_t){.blocks = chain->count};
-    if (chain->network || chain->probes.count == 0 || !passes_latency(self, kind, chain->probes.items[0], &out->chain_ns))
+    if (chain->network || chain->probes.count == 0 || !passes_value(self, kind, chain->probes.items[0], target, &out->chain_ns))
         return false;
     for (size_t i = 0; i < chain->alone.count; i++) {
-        double latency_ns;
-        if (!passes_latency(self, kind, chain->alone.items[i], &latency_ns))
+        double value;
+        if (!passes_value(self, kind, chain->alone.items[i], target, &value))
             return false;
-        out->sum_ns += latency_ns;
+        out->sum_ns += value;
     }
     return true;
 }
@@ -152,14 +152,14 @@ size_t between_measured(const prf_engine_t *self, const kind_t *kind)
     size_t n = 0;
     prf_between_t any;
     for (size_t i = 0; i < kind->chain_count; i++)
-        n += measured(self, kind, &kind->chains[i], &any);
+        n += measured(self, kind, &kind->chains[i], TARGET_LATENCY, &any);
     return n;
 }
 
-void between_snapshot(const prf_engine_t *self, const kind_t *kind, prf_training_t *to)
+void between_snapshot(const prf_engine_t *self, const kind_t *kind, target_t target, prf_training_t *to)
 {
     prf_between_t one;
     for (size_t i = 0; i < kind->chain_count; i++)
-        if (measured(self, kind, &kind->chains[i], &one))
+        if (measured(self, kind, &kind->chains[i], target, &one))
             to->chains[to->chain_count++] = one;
 }

@@ -180,16 +180,17 @@ prf_status_t fusion_ask(prf_engine_t *self, size_t board, size_t track, prf_erro
 }
 
 /* What was measured of a pair, its layers' order kept. */
-static size_t fused_of(const prf_engine_t *self, const kind_t *kind, const pair_t *pair, prf_fused_t items[PRF_FUSION_MOST])
+static size_t fused_of(const prf_engine_t *self, const kind_t *kind, const pair_t *pair, target_t target,
+                       prf_fused_t items[PRF_FUSION_MOST])
 {
     size_t n = 0;
     for (size_t i = 0; i < pair->both.count; i++) {
         prf_fused_t one = {.elements = prf_layer_outputs(probe_layers(kind, pair->both.items[i]) + 1), .alone_ns = NAN};
-        if (!passes_latency(self, kind, pair->lead.items[i], &one.lead_ns) ||
-            !passes_latency(self, kind, pair->both.items[i], &one.both_ns))
+        if (!passes_value(self, kind, pair->lead.items[i], target, &one.lead_ns) ||
+            !passes_value(self, kind, pair->both.items[i], target, &one.both_ns))
             continue;
         if (i < pair->alone.count)
-            (void)passes_latency(self, kind, pair->alone.items[i], &one.alone_ns); /* stays unknown if it failed */
+            (void)passes_value(self, kind, pair->alone.items[i], target, &one.alone_ns); /* stays unknown if it failed */
         items[n++] = one;
     }
     return n;
@@ -226,11 +227,11 @@ prf_status_t fusion_ask_more(prf_engine_t *self, size_t board, prf_error_t *err)
     if (kind->fusion_asked || kind->round > 0 || kind->rounds == 1)
         return PRF_OK;
     kind->fusion_asked = true;
-    double noise = prf_fusion_noise_percent(kind_repeatability(self, kind));
+    double noise = prf_fusion_noise_percent(kind_repeatability(self, kind, TARGET_LATENCY));
     prf_status_t status = PRF_OK;
     for (size_t i = 0; !status && i < kind->pair_count; i++) {
         prf_fused_t items[PRF_FUSION_MOST];
-        if (prf_fusion_adds(items, fused_of(self, kind, &kind->pairs[i], items), noise))
+        if (prf_fusion_adds(items, fused_of(self, kind, &kind->pairs[i], TARGET_LATENCY, items), noise))
             status = ask_more(self, board, &kind->pairs[i], err);
     }
     return status;
@@ -250,7 +251,7 @@ size_t fusion_measured(const prf_engine_t *self, const kind_t *kind)
     return n;
 }
 
-prf_status_t fusion_snapshot(const prf_engine_t *self, const kind_t *kind, prf_training_t *to, prf_error_t *err)
+prf_status_t fusion_snapshot(const prf_engine_t *self, const kind_t *kind, target_t target, prf_training_t *to, prf_error_t *err)
 {
     to->fusions = calloc(kind->pair_count + 1, sizeof *to->fusions);
     to->fused = calloc(kind->pair_count + 1, sizeof *to->fused);
@@ -261,7 +262,7 @@ prf_status_t fusion_snapshot(const prf_engine_t *self, const kind_t *kind, prf_t
         const pair_t *pair = &kind->pairs[i];
         const prf_space_t *space = &kind->tracks[pair->track].layer->space;
         to->fusions[i] = (prf_train_fusion_t){.lead = space->kind, .dtype = space->dtype, .fn = pair->fn, .items = to->fused[i]};
-        to->fusions[i].count = fused_of(self, kind, pair, to->fused[i]);
+        to->fusions[i].count = fused_of(self, kind, pair, target, to->fused[i]);
     }
     return PRF_OK;
 }

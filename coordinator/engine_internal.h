@@ -33,6 +33,9 @@ typedef enum {
 /* What a track's sample is made of beside its sweep. */
 typedef enum { SAMPLING_RANDOM = 0, SAMPLING_REPRESENTATIVES, SAMPLING_MIXED, SAMPLINGS } sampling_t;
 
+/* What is looked at of measurements. */
+typedef enum { TARGET_LATENCY = 0, TARGET_ENERGY } target_t;
+
 /* What a training found out about a track's sampling. */
 typedef struct {
     sampling_t sampling;
@@ -58,6 +61,7 @@ typedef struct {
     uint8_t dtype;       /* prf_dtype_t, likewise */
     uint32_t layer;      /* the first of them, index into the kind's layers */
     double latency_ns;
+    double energy_nj; /* 0: not told */
     uint64_t busy_ns;
 } probe_t;
 
@@ -191,6 +195,8 @@ PRF_CHECKED prf_status_t passes_want(prf_engine_t *self, size_t board, const prf
 PRF_CHECKED prf_status_t passes_answered(prf_engine_t *self, size_t board, size_t probe, prf_error_t *err);
 /* A listed probe's latency: the fastest of its passes. False: none of them was measured. */
 bool passes_latency(const prf_engine_t *self, const kind_t *kind, size_t first, double *latency_ns);
+/* Its latency, or the energy of that pass, in nanojoules. False: nobody told. */
+bool passes_value(const prf_engine_t *self, const kind_t *kind, size_t first, target_t target, double *value);
 
 /* engine_plan.c */
 /* The first questions to a kind that is pinned. */
@@ -218,7 +224,7 @@ void track_release(track_t *track);
 
 /* engine_train.c */
 /* Of the validation layers, percent; NaN: nothing was measured twice. */
-double kind_repeatability(const prf_engine_t *self, const kind_t *kind);
+double kind_repeatability(const prf_engine_t *self, const kind_t *kind, target_t target);
 
 /* engine_fusion.c */
 /* Which pairs there are, once the tracks are. */

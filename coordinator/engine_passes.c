@@ -28,6 +28,7 @@ typedef struct {
     uint32_t wanted, measured;
     bool open;         /* some have no outcome yet */
     double fastest[2]; /* nanoseconds */
+    double energy_nj;  /* of the fastest; 0: not told */
     bool disturbed[2];
 } passes_t;
 
@@ -37,6 +38,7 @@ static void rank(passes_t *p, const probe_t *probe)
     if (place == 0) {
         p->fastest[1] = p->fastest[0];
         p->disturbed[1] = p->disturbed[0];
+        p->energy_nj = probe->energy_nj;
     }
     if (place == 0 || p->measured < 2 || probe->latency_ns < p->fastest[1]) {
         p->fastest[place] = probe->latency_ns;
@@ -82,11 +84,17 @@ prf_status_t passes_answered(prf_engine_t *self, size_t board, size_t probe, prf
     return probe_want(self, board, &block, answered.chain, first + p.wanted, answered.role, &next, err);
 }
 
-bool passes_latency(const prf_engine_t *self, const kind_t *kind, size_t first, double *latency_ns)
+bool passes_value(const prf_engine_t *self, const kind_t *kind, size_t first, target_t target, double *value)
 {
     const probe_t *probe = &kind->probes[first];
     passes_t p = passes_of(self, kind, &probe->point, probe->attempt);
-    if (p.measured > 0)
-        *latency_ns = p.fastest[0];
-    return p.measured > 0;
+    bool told = p.measured > 0 && (target == TARGET_LATENCY || p.energy_nj > 0);
+    if (told)
+        *value = target == TARGET_LATENCY ? p.fastest[0] : p.energy_nj;
+    return told;
+}
+
+bool passes_latency(const prf_engine_t *self, const kind_t *kind, size_t first, double *latency_ns)
+{
+    return passes_value(self, kind, first, TARGET_LATENCY, latency_ns);
 }

@@ -178,18 +178,42 @@ static json_t *sampling_json(const prf_engine_t *self, const kind_t *kind)
     return layers;
 }
 
-static json_t *layers_json(const kind_t *kind)
+static json_t *layers_json(const prf_model_t *model)
 {
     json_t *layers = json_array();
-    for (size_t i = 0; kind->model && i < prf_model_layer_count(kind->model); i++) {
+    for (size_t i = 0; model && i < prf_model_layer_count(model); i++) {
         prf_model_layer_t layer;
-        prf_model_layer(kind->model, i, &layer);
+        prf_model_layer(model, i, &layer);
         json_array_append_new(layers,
                               json_pack("{s:s, s:s, s:s, s:I, s:o}", "kind", prf_layer_kind_name(layer.kind), "dtype",
                                         prf_dtype_name(layer.dtype), "regressor", layer.regressor, "samples",
                                         (json_int_t)layer.samples, "validation", prf_model_metrics_json(&layer.validation)));
     }
     return layers;
+}
+
+static const prf_model_t *energy_of(const kind_t *kind)
+{
+    return kind->model ? prf_model_energy(kind->model) : NULL;
+}
+
+/* Null unless the campaign asks for energy; without a model where the board does not tell, or of too few layers. */
+static json_t *energy_json(const prf_engine_t *self, const kind_t *kind)
+{
+    size_t told = 0, measured = 0;
+    if (!self->campaign.protocol.energy_ms)
+        return json_null();
+    for (size_t i = 0; i < kind->probe_count; i++) {
+        measured += kind->probes[i].state == PROBE_MEASURED;
+        told += kind->probes[i].state == PROBE_MEASURED && kind->probes[i].energy_nj > 0;
+    }
+    const prf_model_t *model = energy_of(kind);
+    const prf_provenance_t *p = model ? prf_model_provenance(model) : NULL;
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "told", (json_int_t)told, "of", (json_int_t)measured, "mape_percent",
+                     p ? prf_json_real(p->validation.mape_percent) : json_null(), "repeatability_percent",
+                     p ? prf_json_real(p->repeatability_percent) : json_null(), "validation",
+                     p ? prf_model_metrics_json(&p->validation) : json_null(), "layers", layers_json(model), "between_nj",
+                     p ? prf_json_real(prf_model_between_ns(model)) : json_null());
 }
 
 static json_t *board_json(const prf_engine_t *self, size_t board)
@@ -225,10 +249,11 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
     json_object_set_new(out, "workers", json_integer(k->workers));
     json_object_set_new(out, "acknowledged", json_integer(k->acknowledged));
     json_object_set_new(out, "validation", trained ? prf_model_metrics_json(&p->validation) : json_null());
-    json_object_set_new(out, "layers", layers_json(k));
+    json_object_set_new(out, "layers", layers_json(k->model));
     json_object_set_new(out, "sweeps", sweeps_json(self, k));
     json_object_set_new(out, "fusion", k->model ? prf_model_fusions_json(k->model, PRF_LAYER_KINDS) : json_array());
     json_object_set_new(out, "between_ns", trained ? prf_json_real(prf_model_between_ns(k->model)) : json_null());
+    json_object_set_new(out, "energy", energy_json(self, k));
     json_object_set_new(out, "training_seconds", json_real(k->seconds_training));
     bool refreshed = k->verdict && self->refresh.number == k->checked;
     json_object_set_new(out, "refresh", refreshed ? json_incref(k->verdict) : json_null());
@@ -239,30 +264,41 @@ static json_t *board_json(const prf_engine_t *self, size_t board)
 
 /* Sum of the estimates of the blocks that were (to be) measured, and of what lies between them; NaN without a model that covers
  * them all. */
-static double estimated(const kind_t *kind, const chain_t *chain)
+static double estimated(const prf_model_t *model, const chain_t *chain)
 {
     double total = 0;
     for (size_t i = 0; i < chain->count; i++) {
         prf_estimate_t estimate;
-        if (!kind->model || prf_model_estimate(kind->model, &chain->blocks[i], NULL, &estimate, NULL))
+        if (!model || prf_model_estimate(model, &chain->blocks[i], NULL, &estimate, NULL))
             return (double)NAN;
         total += estimate.latency_ns;
     }
-    return total + prf_model_between(kind->model, chain->count);
+    return total + prf_model_between(model, chain->count);
 }
 
-static double measured(const prf_engine_t *self, const kind_t *kind, const chain_t *chain)
+static double measured(const prf_engine_t *self, const kind_t *kind, const chain_t *chain, target_t target)
 {
-    double sum = 0;
+    double sum = 0, value;
     size_t n = 0;
-    for (size_t i = 0; i < chain->probes.count; i++) {
-        double latency_ns;
-        if (passes_latency(self, kind, chain->probes.items[i], &latency_ns)) {
-            sum += latency_ns;
+    for (size_t i = 0; i < chain->probes.count; i++)
+        if (passes_value(self, kind, chain->probes.items[i], target, &value)) {
+            sum += value;
             n++;
         }
-    }
     return n ? sum / (double)n : (double)NAN;
+}
+
+/* A network, estimated and measured. */
+static json_t *network_json(const prf_engine_t *self, const kind_t *kind, const chain_t *chain, const char *board)
+{
+    double ns = estimated(kind->model, chain), measured_ns = measured(self, kind, chain, TARGET_LATENCY);
+    double nj = estimated(energy_of(kind), chain), measured_nj = measured(self, kind, chain, TARGET_ENERGY);
+    return json_pack("{s:s, s:s, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "name", chain->network->name, "kind", board,
+                     "blocks", (json_int_t)chain->network->block_count, "modelled_blocks", (json_int_t)chain->count, "whole",
+                     chain->edge_count > 0, "estimated_ns", prf_json_real(ns), "measured_ns", prf_json_real(measured_ns),
+                     "error_percent", prf_json_real(100 * (ns - measured_ns) / measured_ns), "estimated_nj", prf_json_real(nj),
+                     "measured_nj", prf_json_real(measured_nj), "energy_error_percent",
+                     prf_json_real(100 * (nj - measured_nj) / measured_nj));
 }
 
 json_t *prf_engine_summary(const prf_engine_t *self)
@@ -273,15 +309,8 @@ json_t *prf_engine_summary(const prf_engine_t *self)
         json_array_append_new(boards, board_json(self, i));
         for (size_t c = 0; c < k->chain_count; c++) {
             const chain_t *chain = &k->chains[c];
-            if (!chain->network)
-                continue;
-            double e = estimated(k, chain), m = measured(self, k, chain);
-            json_array_append_new(networks,
-                                  json_pack("{s:s, s:s, s:I, s:I, s:b, s:o, s:o, s:o}", "name", chain->network->name, "kind",
-                                            self->campaign.boards[i].kind, "blocks", (json_int_t)chain->network->block_count,
-                                            "modelled_blocks", (json_int_t)chain->count, "whole", chain->edge_count > 0,
-                                            "estimated_ns", prf_json_real(e), "measured_ns", prf_json_real(m), "error_percent",
-                                            prf_json_real(100 * (e - m) / m)));
+            if (chain->network)
+                json_array_append_new(networks, network_json(self, k, chain, self->campaign.boards[i].kind));
         }
     }
     return json_pack("{s:s, s:o, s:o}", "campaign", self->campaign.name, "boards", boards, "networks", networks);

@@ -28,14 +28,26 @@ prf_status_t observe(observations_t *to, const prf_observation_t *one, prf_error
     return PRF_OK;
 }
 
+/* A kind's measurements, looked at for their latency or their energy. */
+typedef struct {
+    const prf_engine_t *engine; /* borrowed, as the kind */
+    const kind_t *kind;
+    target_t target;
+} view_t;
+
+static bool see(const view_t *view, size_t probe, double *value)
+{
+    return passes_value(view->engine, view->kind, probe, view->target, value);
+}
+
 /* The first `count` probes of a list, as far as they were measured and not `seen`; NULL: whether seen or not. */
-static prf_status_t collect(const prf_engine_t *self, const kind_t *kind, const list_t *list, size_t count, bool *seen,
-                            observations_t *to, observations_t *also, prf_error_t *err)
+static prf_status_t collect(const view_t *view, const list_t *list, size_t count, bool *seen, observations_t *to,
+                            observations_t *also, prf_error_t *err)
 {
     for (size_t i = 0; i < count && i < list->count; i++) {
         size_t probe = list->items[i];
-        prf_observation_t one = {.layer = *probe_layers(kind, probe)};
-        if ((seen && seen[probe]) || !passes_latency(self, kind, probe, &one.latency_ns))
+        prf_observation_t one = {.layer = *probe_layers(view->kind, probe)};
+        if ((seen && seen[probe]) || !see(view, probe, &one.latency_ns))
             continue;
         if (seen)
             seen[probe] = true;
@@ -48,23 +60,23 @@ static prf_status_t collect(const prf_engine_t *self, const kind_t *kind, const 
     return PRF_OK;
 }
 
-double kind_repeatability(const prf_engine_t *self, const kind_t *kind)
+double kind_repeatability(const prf_engine_t *self, const kind_t *kind, target_t target)
 {
     uint32_t repeats = self->campaign.repeats;
-    double spread = 0, first = 0, latency_ns;
+    double spread = 0, first = 0, value;
     size_t pairs = 0;
     for (size_t t = 0; t < kind->track_count; t++) {
         const list_t *validated = &kind->tracks[t].validated;
         for (size_t i = 0; i + repeats <= validated->count; i += repeats) {
             uint32_t n = 0;
             for (uint32_t a = 0; a < repeats; a++) {
-                if (!passes_latency(self, kind, validated->items[i + a], &latency_ns))
+                if (!passes_value(self, kind, validated->items[i + a], target, &value))
                     continue;
                 if (n++ == 0) {
-                    first = latency_ns;
+                    first = value;
                     continue;
                 }
-                spread += fabs(latency_ns - first) / first;
+                spread += fabs(value - first) / first;
                 pairs++;
             }
         }
@@ -73,20 +85,19 @@ double kind_repeatability(const prf_engine_t *self, const kind_t *kind)
 }
 
 /* A validation layer's truth is the mean of its independent measurements. */
-static prf_status_t collect_validation(const prf_engine_t *self, const kind_t *kind, const track_t *track, observations_t *to,
-                                       prf_error_t *err)
+static prf_status_t collect_validation(const view_t *view, const track_t *track, observations_t *to, prf_error_t *err)
 {
-    uint32_t repeats = self->campaign.repeats;
+    uint32_t repeats = view->engine->campaign.repeats;
     for (size_t i = 0; i + repeats <= track->validated.count; i += repeats) {
-        double sum = 0, latency_ns;
+        double sum = 0, value;
         uint32_t n = 0;
         for (uint32_t a = 0; a < repeats; a++) {
-            if (!passes_latency(self, kind, track->validated.items[i + a], &latency_ns))
+            if (!see(view, track->validated.items[i + a], &value))
                 continue;
-            sum += latency_ns;
+            sum += value;
             n++;
         }
-        prf_observation_t one = {.layer = *probe_layers(kind, track->validated.items[i]), .latency_ns = n ? sum / n : 0};
+        prf_observation_t one = {.layer = *probe_layers(view->kind, track->validated.items[i]), .latency_ns = n ? sum / n : 0};
         prf_status_t status = n ? observe(to, &one, err) : PRF_OK;
         if (status)
             return status;
@@ -106,9 +117,10 @@ static prf_status_t note_taken(const kind_t *kind, const list_t *list, size_t co
     return PRF_OK;
 }
 
-static prf_status_t snapshot_track(const prf_engine_t *self, const kind_t *kind, const track_t *track, snapshot_t *to,
-                                   prf_error_t *err)
+static prf_status_t snapshot_track(const view_t *view, const track_t *track, snapshot_t *to, prf_error_t *err)
 {
+    const prf_engine_t *self = view->engine;
+    const kind_t *kind = view->kind;
     char use[32];
     snprintf(use, sizeof use, "pick %u", kind->round);
     to->space = track->layer->space;
@@ -130,7 +142,7 @@ static prf_status_t snapshot_track(const prf_engine_t *self, const kind_t *kind,
     bool *seen = calloc(kind->probe_count + 1, sizeof *seen);
     prf_status_t status = seen ? PRF_OK : prf_fail(err, PRF_ENOMEM, "training data");
     for (size_t i = 0; !status && i < sizeof parts / sizeof *parts; i++) {
-        status = collect(self, kind, parts[i].list, parts[i].count, seen, parts[i].to, &to->all, err);
+        status = collect(view, parts[i].list, parts[i].count, seen, parts[i].to, &to->all, err);
         if (!status)
             status = note_taken(kind, parts[i].list, parts[i].count, to, err);
     }
@@ -138,9 +150,9 @@ static prf_status_t snapshot_track(const prf_engine_t *self, const kind_t *kind,
     if (!status)
         status = note_taken(kind, &track->validated, SIZE_MAX, to, err);
     if (!status && self->campaign.baseline)
-        status = collect(self, kind, &track->random, SIZE_MAX, NULL, &to->random, NULL, err);
+        status = collect(view, &track->random, SIZE_MAX, NULL, &to->random, NULL, err);
     if (!status)
-        status = collect_validation(self, kind, track, &to->validation, err);
+        status = collect_validation(view, track, &to->validation, err);
     return status;
 }
 
@@ -163,6 +175,7 @@ void prf_training_destroy(prf_training_t **task)
     free(t->tracks);
     free(t->fusions);
     free(t->fused);
+    prf_training_destroy(&t->energy);
     prf_model_destroy(&t->model);
     free(t->old_file);
     free(t->file);
@@ -188,9 +201,23 @@ static void fill_in(const prf_engine_t *self, size_t board, prf_training_t *t)
     t->provenance.seed = self->campaign.seed;
 }
 
-static prf_training_t *snapshot(const prf_engine_t *self, size_t board, prf_error_t *err)
+/* Half of a layer kind's measurements must tell its energy for it to be modelled. False: none does. */
+static bool keep_told(prf_training_t *energy, const prf_training_t *all)
+{
+    bool any = false;
+    for (size_t i = 0; i < all->track_count; i++) {
+        observations_t *told = &energy->tracks[i].all;
+        if (told->count < PRF_TRAIN_LEAST || 2 * told->count < all->tracks[i].all.count)
+            told->count = 0;
+        any = any || told->count > 0;
+    }
+    return any;
+}
+
+static prf_training_t *snapshot_target(const prf_engine_t *self, size_t board, target_t target, prf_error_t *err)
 {
     const kind_t *kind = &self->kinds[board];
+    const view_t view = {self, kind, target};
     prf_training_t *t = calloc(1, sizeof *t);
     snapshot_t *tracks = calloc(kind->track_count, sizeof *tracks);
     if (!t || !tracks) {
@@ -202,15 +229,15 @@ static prf_training_t *snapshot(const prf_engine_t *self, size_t board, prf_erro
     t->tracks = tracks;
     fill_in(self, board, t);
     /* A copy, since the engine may be gone before the task is done. */
-    if (self->olds[board] && prf_model_encode(self->olds[board], &t->old_file, &t->old_len, err)) {
+    if (target == TARGET_LATENCY && self->olds[board] && prf_model_encode(self->olds[board], &t->old_file, &t->old_len, err)) {
         prf_training_destroy(&t);
         return NULL;
     }
     prf_provenance_t *from = &t->provenance;
-    prf_status_t status = fusion_snapshot(self, kind, t, err);
-    between_snapshot(self, kind, t);
+    prf_status_t status = fusion_snapshot(self, kind, target, t, err);
+    between_snapshot(self, kind, target, t);
     for (size_t i = 0; !status && i < kind->track_count; i++) {
-        status = snapshot_track(self, kind, &kind->tracks[i], &tracks[i], err);
+        status = snapshot_track(&view, &kind->tracks[i], &tracks[i], err);
         from->sweep_samples += (uint32_t)tracks[i].swept.count;
         from->samples += (uint32_t)tracks[i].all.count;
     }
@@ -219,8 +246,21 @@ static prf_training_t *snapshot(const prf_engine_t *self, size_t board, prf_erro
         return NULL;
     }
     from->samples += (uint32_t)fusion_measured(self, kind);
-    from->repeatability_percent = kind_repeatability(self, kind);
+    from->repeatability_percent = kind_repeatability(self, kind, target);
     from->random_baseline_percent = (double)NAN;
+    return t;
+}
+
+static prf_training_t *snapshot(const prf_engine_t *self, size_t board, prf_error_t *err)
+{
+    prf_training_t *t = snapshot_target(self, board, TARGET_LATENCY, err);
+    if (!t || !self->campaign.protocol.energy_ms || t->trial)
+        return t;
+    t->energy = snapshot_target(self, board, TARGET_ENERGY, err);
+    if (!t->energy)
+        prf_training_destroy(&t);
+    else if (!keep_told(t->energy, t))
+        prf_training_destroy(&t->energy);
     return t;
 }
 
@@ -363,6 +403,27 @@ static void note_mapping(prf_training_t *t)
     }
 }
 
+/* The same training on another target. Which layers were measured follows from the latency, and so does how models see them. */
+static prf_status_t train_energy(prf_training_t *t, prf_error_t *err)
+{
+    prf_training_t *energy = t->energy;
+    if (!energy)
+        return PRF_OK;
+    for (size_t i = 0; i < t->track_count; i++)
+        energy->tracks[i].choice.sampling = t->tracks[i].choice.sampling;
+    prf_status_t status = train(energy, model_lesson, &energy->model, err);
+    if (status)
+        return prf_fail_prefix(err, status, "energy");
+    prf_model_take_energy(t->model, &energy->model);
+    return PRF_OK;
+}
+
+static prf_status_t finish(prf_training_t *t, prf_error_t *err)
+{
+    prf_status_t status = train_energy(t, err);
+    return status ? status : prf_model_encode(t->model, &t->file, &t->file_len, err);
+}
+
 static prf_status_t train_helping(prf_training_t *t, prf_error_t *err)
 {
     prf_status_t status = train_baseline(t, err);
@@ -375,7 +436,7 @@ static prf_status_t train_helping(prf_training_t *t, prf_error_t *err)
     if (!status && !t->model && t->last)
         status = prf_fail(err, PRF_EINVAL, "nothing to train on: measure at least %d layers of a kind", (int)PRF_TRAIN_LEAST);
     if (!status && t->model)
-        status = is_final(t) ? prf_model_encode(t->model, &t->file, &t->file_len, err) : choose_picks(t, err);
+        status = is_final(t) ? finish(t, err) : choose_picks(t, err);
     return status;
 }
 

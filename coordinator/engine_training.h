@@ -12,6 +12,7 @@ typedef struct {
     size_t count, cap;
 } observations_t;
 
+/* Measurements of one layer kind. In the snapshot of a task's energy, latency_ns of observations is nanojoules. */
 typedef struct {
     prf_space_t space;
     prf_steps_t steps;
@@ -46,6 +47,7 @@ struct prf_training {
     bool timed;    /* time is what the campaign is short of */
     double target_mape;
     prf_provenance_t provenance;
+    prf_training_t *energy; /* owned: the same measurements, their energy instead of latency; NULL: too few tell it */
     /* outcome */
     prf_status_t status;
     prf_error_t error;
@@ -69,10 +71,11 @@ PRF_CHECKED prf_status_t teach(const prf_training_t *t, const lesson_t *lessons,
 
 /* engine_fusion.c */
 /* Fills the task's fusions; they are released with it. Errors: PRF_ENOMEM. */
-PRF_CHECKED prf_status_t fusion_snapshot(const prf_engine_t *self, const kind_t *kind, prf_training_t *to, prf_error_t *err);
+PRF_CHECKED prf_status_t fusion_snapshot(const prf_engine_t *self, const kind_t *kind, target_t target, prf_training_t *to,
+                                         prf_error_t *err);
 
 /* engine_between.c */
-void between_snapshot(const prf_engine_t *self, const kind_t *kind, prf_training_t *to);
+void between_snapshot(const prf_engine_t *self, const kind_t *kind, target_t target, prf_training_t *to);
 
 /* engine_choose.c */
 /* How a model sees layers of such a sample. */

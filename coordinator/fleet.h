@@ -30,10 +30,11 @@ typedef struct prf_fleet_board {
     bool live;
     prf_peer_t peer; /* of the live session */
     uint64_t session;
-    uint32_t klass;    /* the scheduler's, while live */
-    uint32_t credit;   /* jobs that it would take; changed by prf_fleet_set_credit only */
-    uint64_t heard_ms; /* monotonic; 0: not since this coordinator started */
-    uint32_t owed;     /* results that its Hello told of and that have not come yet */
+    uint32_t klass;     /* the scheduler's, while live */
+    uint32_t credit;    /* jobs that it would take; changed by prf_fleet_set_credit only */
+    uint64_t heard_ms;  /* monotonic; 0: not since this coordinator started */
+    uint32_t owed;      /* results that its Hello told of and that have not come yet */
+    uint64_t silent_ms; /* when it was given up because nothing was heard of it; 0: it was not, or is back and has handed over */
     uint64_t done, failures[PRF_FAILURES];
     prf_pace_t pace; /* results.c notes it */
     unsigned broken; /* malformed frames of this session */

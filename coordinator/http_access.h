@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "allow_list.h"
 #include "base/status.h"
+#include "net/allow_list.h"
 
 enum { PRF_HTTP_TOKEN_LEAST = 16, PRF_HTTP_TOKEN = 256 };
 

@@ -5,6 +5,7 @@
 
 #include "base/complain.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/options.h"
 #include "daemon.h"
 #include "net/endpoint.h"
@@ -26,6 +27,8 @@ static const prf_usage_t usage = {
             "standard error. SIGTERM and SIGINT end it: what was measured is stored, and the next start goes on\n"
             "from there. Exit codes: 0 ended as asked, 2 usage, 3 a store made by a newer version or damaged,\n"
             "5 port or store in use, 7 input/output, 8 disk full, 13 a key or token file that others can read.\n\n"
+            "As a service of systemd (Type=notify) it tells when it is ready, when it stops, and its watchdog that it\n"
+            "lives; the journal gets the level of each line.\n\n"
             "  prfarm-coordinator --store prfarm-store --http 127.0.0.1:7780\n",
 };
 
@@ -149,6 +152,7 @@ static prf_status_t run(const prf_daemon_options_t *options, const args_t *args,
     if (status)
         return status;
     prf_log_init("prfarm-coordinator", level);
+    prf_notify_init();
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no reason to die */
     if (args->fsck)
         return prf_upkeep_fsck(options->store, args->salvage, args->json, err);

@@ -14,7 +14,8 @@ static prf_status_t protocol_of(const json_t *json, prf_protocol_t *out, prf_err
     } numbers[] = {{"warmup_runs", &out->warmup_runs},
                    {"min_repeats", &out->min_repeats},
                    {"max_repeats", &out->max_repeats},
-                   {"limit_ms", &out->limit_ms}};
+                   {"limit_ms", &out->limit_ms},
+                   {"energy_ms", &out->energy_ms}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const json_t *value = json_object_get(json, numbers[i].name);
         json_int_t number = json_integer_value(value);

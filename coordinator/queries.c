@@ -173,9 +173,10 @@ prf_status_t prf_query_measure(const prf_queries_t *self, const json_t *args, js
 
 static json_t *outcome_json(prf_status_t outcome, const char *error, const char *board, const prf_sample_t *s)
 {
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I}", "outcome", prf_status_name(outcome), "error", error, "board",
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "outcome", prf_status_name(outcome), "error", error, "board",
                      board, "latency_ns", prf_json_real(s->latency_ns), "min_ns", prf_json_real(s->min_ns), "ci_percent",
-                     prf_json_real(s->ci_percent), "repeats", (json_int_t)s->repeats, "taint", (json_int_t)s->taint);
+                     prf_json_real(s->ci_percent), "repeats", (json_int_t)s->repeats, "taint", (json_int_t)s->taint, "energy_nj",
+                     s->energy_nj > 0 ? json_real(s->energy_nj) : json_null());
 }
 
 prf_status_t prf_query_results(const prf_queries_t *self, const json_t *args, json_t **out, prf_error_t *err)

@@ -137,18 +137,27 @@ static json_t *why_not(const prf_model_t *model, const prf_block_t *block)
     prf_estimate_t none;
     prf_error_t err = {0};
     (void)!prf_model_estimate(model, block, NULL, &none, &err);
-    return json_pack("{s:n, s:n, s:n, s:b, s:s}", "latency_ns", "low_ns", "high_ns", "outside", 0, "why", err.text);
+    return json_pack("{s:n, s:n, s:n, s:b, s:s, s:n}", "latency_ns", "low_ns", "high_ns", "outside", 0, "why", err.text,
+                     "energy_nj");
 }
 
-static json_t *rows_json(const estimate_t *self, const prf_model_t *model, const prf_network_estimate_t *sum, size_t *outside)
+/* A network on one kind of board; energy has no blocks where the model knows none. */
+typedef struct {
+    prf_network_estimate_t latency, energy;
+} sums_t;
+
+static json_t *rows_json(const estimate_t *self, const prf_model_t *model, const sums_t *sums, size_t *outside)
 {
+    const prf_network_estimate_t *sum = &sums->latency;
     json_t *rows = json_array();
     for (size_t i = 0; i < sum->block_count; i++) {
         const prf_estimate_t *e = &sum->blocks[i];
         bool covered = !isnan(e->latency_ns);
         *outside += covered && e->outside;
-        json_array_append_new(rows, covered ? json_pack("{s:f, s:f, s:f, s:b, s:s}", "latency_ns", e->latency_ns, "low_ns",
-                                                        e->low_ns, "high_ns", e->high_ns, "outside", (int)e->outside, "why", "")
+        double nj = sums->energy.block_count ? sums->energy.blocks[i].latency_ns : (double)NAN;
+        json_array_append_new(rows, covered ? json_pack("{s:f, s:f, s:f, s:b, s:s, s:o}", "latency_ns", e->latency_ns, "low_ns",
+                                                        e->low_ns, "high_ns", e->high_ns, "outside", (int)e->outside, "why", "",
+                                                        "energy_nj", prf_json_real(nj))
                                             : why_not(model, &self->network.blocks[i].block));
     }
     return rows;
@@ -160,16 +169,18 @@ static json_t *total(const prf_network_estimate_t *sum, double ns)
     return sum->covered ? prf_json_real(ns) : json_null();
 }
 
-static json_t *board_json(const estimate_t *self, const prf_model_version_t *version, const prf_model_t *model,
-                          const prf_network_estimate_t *sum)
+static json_t *board_json(const estimate_t *self, const prf_model_version_t *version, const prf_model_t *model, const sums_t *sums)
 {
     size_t outside = 0;
-    json_t *rows = rows_json(self, model, sum, &outside);
-    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o}", "kind", version->kind, "version",
-                     (json_int_t)version->version, "dtype", prf_dtype_name(self->network.blocks[0].block.dtype), "latency_ns",
-                     total(sum, sum->total_ns), "low_ns", total(sum, sum->low_ns), "high_ns", total(sum, sum->high_ns), "blocks",
-                     (json_int_t)sum->block_count, "covered", (json_int_t)sum->covered, "outside", (json_int_t)outside,
-                     "between_ns", total(sum, sum->between_ns), "layers", rows);
+    const prf_network_estimate_t *sum = &sums->latency, *energy = &sums->energy;
+    json_t *rows = rows_json(self, model, sums, &outside);
+    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "kind", version->kind,
+                     "version", (json_int_t)version->version, "dtype", prf_dtype_name(self->network.blocks[0].block.dtype),
+                     "latency_ns", total(sum, sum->total_ns), "low_ns", total(sum, sum->low_ns), "high_ns",
+                     total(sum, sum->high_ns), "blocks", (json_int_t)sum->block_count, "covered", (json_int_t)sum->covered,
+                     "outside", (json_int_t)outside, "between_ns", total(sum, sum->between_ns), "layers", rows, "energy_nj",
+                     total(energy, energy->total_ns), "energy_low_nj", total(energy, energy->low_ns), "energy_high_nj",
+                     total(energy, energy->high_ns), "energy_covered", (json_int_t)energy->covered);
 }
 
 static prf_status_t ask_boards(estimate_t *self, json_t *boards, prf_error_t *err)
@@ -177,15 +188,18 @@ static prf_status_t ask_boards(estimate_t *self, json_t *boards, prf_error_t *er
     prf_status_t status = PRF_OK;
     for (size_t i = 0; !status && i < self->question.share_count; i++) {
         const prf_model_t *model;
-        prf_network_estimate_t sum = {0};
+        sums_t sums = {.latency = {0}};
         status = prf_model_share_get(self->question.shares[i], &model, err);
         if (!status)
             set_dtype(self, model);
         if (!status)
-            status = prf_network_estimate(&sum, model, &self->network, err);
+            status = prf_network_estimate(&sums.latency, model, &self->network, err);
+        if (!status && prf_model_energy(model))
+            status = prf_network_estimate(&sums.energy, prf_model_energy(model), &self->network, err);
         if (!status)
-            json_array_append_new(boards, board_json(self, prf_model_share_version(self->question.shares[i]), model, &sum));
-        prf_network_estimate_release(&sum);
+            json_array_append_new(boards, board_json(self, prf_model_share_version(self->question.shares[i]), model, &sums));
+        prf_network_estimate_release(&sums.latency);
+        prf_network_estimate_release(&sums.energy);
     }
     return status;
 }

@@ -16,7 +16,6 @@
 #include "base/pool.h"
 
 enum {
-    CLASSES = 1024,
     LOOK_AHEAD = 1000, /* jobs of a queue that are passed over before a board is told that there is nothing */
     DEADLINE_MS = 5000,
     DEADLINE_LIMITS = 10,
@@ -183,8 +182,9 @@ prf_status_t prf_sched_class(prf_sched_t *self, const char *kind, const char *fi
             *out = i;
             return PRF_OK;
         }
-    if (self->class_count == CLASSES)
-        return prf_fail(err, PRF_EBUSY, "%d kinds and runtimes of boards are known, no more fit: restart the coordinator", CLASSES);
+    if (self->class_count == PRF_SCHED_CLASSES)
+        return prf_fail(err, PRF_EBUSY, "%d kinds and runtimes of boards are known, no more fit: restart the coordinator",
+                        PRF_SCHED_CLASSES);
     class_t *classes = realloc(self->classes, (self->class_count + 1) * sizeof *classes);
     if (!classes)
         return prf_fail(err, PRF_ENOMEM, "class of boards");
@@ -244,8 +244,8 @@ static uint32_t deadline_of(const job_t *job, double ns_per_work)
     const prf_protocol_t *p = &job->job.protocol;
     double runs = (double)p->warmup_runs + p->min_repeats;
     double block_ms = job->job.edge_count > 0 ? DEADLINE_BUILT_BLOCK_MS : DEADLINE_BLOCK_MS;
-    double ms = DEADLINE_MS + (double)p->limit_ms * DEADLINE_LIMITS + (double)job->job.block_count * block_ms +
-                DEADLINE_PACES * runs * job->work * ns_per_work / 1e6;
+    double ms = DEADLINE_MS + ((double)p->limit_ms + (double)p->energy_ms) * DEADLINE_LIMITS +
+                (double)job->job.block_count * block_ms + DEADLINE_PACES * runs * job->work * ns_per_work / 1e6;
     uint32_t setbacks = job->tries + job->expiries;
     ms *= 1u << (setbacks < DEADLINE_DOUBLINGS ? setbacks : DEADLINE_DOUBLINGS);
     return ms < DEADLINE_MOST_MS ? (uint32_t)ms : DEADLINE_MOST_MS;

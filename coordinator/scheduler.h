@@ -16,6 +16,7 @@
 typedef struct prf_sched prf_sched_t;
 
 enum {
+    PRF_SCHED_CLASSES = 1024,
     PRF_SCHED_TRIES = 3,    /* failures of a job before it is given up */
     PRF_SCHED_EXPIRIES = 5, /* leases of a job that may pass while their board is alive */
     PRF_SCHED_OWNERS = 64   /* campaigns (and single requests) that may want jobs at once */

@@ -155,11 +155,12 @@ static void note_model(prf_sessions_t *self, prf_fleet_board_t *board, const prf
     board->model = known ? *told : (prf_model_version_t){0};
 }
 
-static void welcome(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_ms)
+/* One that was given up has no lease any more: what it has not begun yet, it need not begin. */
+static void welcome(prf_sessions_t *self, prf_fleet_board_t *board, bool given_up, uint64_t now_ms)
 {
-    prf_frame_t frame = {
-        .type = PRF_FRAME_WELCOME,
-        .u.welcome = {.session = board->session, .heartbeat_ms = self->hub->heartbeat_ms, .first_epoch = self->first}};
+    uint64_t first = given_up ? prf_sched_number(self->hub->sched) : self->first;
+    prf_frame_t frame = {.type = PRF_FRAME_WELCOME,
+                         .u.welcome = {.session = board->session, .heartbeat_ms = self->hub->heartbeat_ms, .first_epoch = first}};
     prf_publisher_current(self->hub->publisher, board->facts.kind, &frame.u.welcome.model);
     board->offered_ms = now_ms;
     sessions_tell(self, board, &frame);
@@ -202,6 +203,8 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     prf_fleet_board_t *before = prf_fleet_peer(self->hub->fleet, peer);
     if (before && strcmp(before->facts.board, hello->board) != 0)
         lose(self, before, PRF_SESSION_LEAVE);
+    const prf_fleet_board_t *known = prf_fleet_find(self->hub->fleet, hello->board);
+    bool given_up = !known || !known->live;
     prf_status_t status = seat(self, peer, hello, &board, &err);
     if (status) {
         sessions_refuse(self, peer, status, err.text);
@@ -213,6 +216,8 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
     board->broken = 0;
     board->unread = 0;
     board->owed = hello->spooled;
+    if (given_up && board->silent_ms > 0)
+        sessions_settle_board(self, board, now_ms);
     board->heard_ms = now_ms;
     drop_claim(board);
     prf_triage_here(self->hub->triage, board, now_ms);
@@ -222,7 +227,7 @@ static void admit(prf_sessions_t *self, const prf_peer_t *peer, const prf_hello_
         store_facts(self, board);
     prf_log(PRF_LOG_INFO, "board_here board=%s kind=%s session=%llu spooled=%u fingerprint=\"%s\"", hello->board, hello->kind,
             (unsigned long long)board->session, hello->spooled, hello->fingerprint);
-    welcome(self, board, now_ms);
+    welcome(self, board, given_up, now_ms);
 }
 
 static prf_status_t beat(prf_sessions_t *self, prf_fleet_board_t *board)
@@ -423,6 +428,7 @@ static void tick_board(prf_sessions_t *self, prf_fleet_board_t *board, bool due,
     }
     if (self->heard_all_ms >= board->heard_ms + PRF_SESSIONS_SILENT * period) {
         lose(self, board, PRF_SESSION_SILENT);
+        board->silent_ms = now_ms;
         prf_triage_lost(self->hub->triage, board, now_ms);
         return;
     }

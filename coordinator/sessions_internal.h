@@ -20,7 +20,11 @@ struct prf_sessions {
     uint64_t heard_all_ms; /* who had anything to say by then was heard since: of who was not, nothing waits that is older */
     uint64_t round_ms;     /* since when this is tried again, */
     size_t round_frames;   /* and how many frames were read since */
-    size_t chunks;         /* of models, on their way to workers */
+    uint64_t wave_ms;      /* when the boards fell silent of which the last one is back that had; */
+    uint64_t owing_ms;     /* and until when the others are waited for */
+    uint64_t looked_ms;    /* when these were looked for last; 0: they are to be */
+    bool owing[PRF_SCHED_CLASSES];
+    size_t chunks; /* of models, on their way to workers */
     uint64_t log_second;
     unsigned logged;
     prf_guard_t guard;
@@ -37,6 +41,8 @@ prf_status_t sessions_tell(prf_sessions_t *self, prf_fleet_board_t *board, const
 uint64_t sessions_slack_ms(const prf_sessions_t *self);
 /* The boards that the fleet knows now are waited for before anything is granted. */
 void sessions_settle(prf_sessions_t *self, uint64_t now_ms);
+/* A board is back that had been given up: its class is granted nothing until all that fell silent with it have handed over. */
+void sessions_settle_board(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_ms);
 
 /* sessions.c */
 void sessions_refuse(prf_sessions_t *self, const prf_peer_t *peer, prf_status_t status, const char *text);

@@ -2,7 +2,9 @@
 /* sessions_send.c - what goes out to workers: frames, which jobs are committed or may be forgotten, and jobs.
  *
  * After a start nothing is granted for up to two heartbeats, until the boards that the store knows are back and have handed over
- * what they kept: a result that only waits in somebody's spool is not to be measured again.
+ * what they kept: a result that only waits in somebody's spool is not to be measured again. The same holds for the class of a board
+ * that comes back after it was given up: a site that was cut off comes back as a whole, and its boards must not be given what their
+ * neighbours have measured meanwhile.
  *
  * Grants go round: no board gets more than its share of what is queued, so that a stage's last jobs are not all on one board. */
 #include <stdlib.h>
@@ -18,6 +20,8 @@ enum {
     FRAME_BLOCKS = 2048, /* blocks in a frame of jobs: well within its bytes */
     EDGES_A_BLOCK = 64,  /* of a network take no more bytes than a block */
     SETTLE_BEATS = 2,    /* for known boards to come back after a start */
+    QUIET_BEATS = 2,     /* without a word from a board, until it says one */
+    LOOK_MS = 10,        /* between two looks at all boards, while some of them are to hand over */
     LOGS_A_SECOND = 10
 };
 
@@ -60,6 +64,41 @@ void sessions_settle(prf_sessions_t *self, uint64_t now_ms)
     self->known = prf_fleet_count(self->hub->fleet);
     if (self->known > 0)
         self->settled_ms = now_ms + SETTLE_BEATS * (uint64_t)self->hub->heartbeat_ms;
+}
+
+void sessions_settle_board(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_ms)
+{
+    if (board->silent_ms > self->wave_ms + PRF_SESSIONS_SILENT * (uint64_t)self->hub->heartbeat_ms || now_ms >= self->owing_ms)
+        self->owing_ms = now_ms + SETTLE_BEATS * (uint64_t)self->hub->heartbeat_ms;
+    self->wave_ms = board->silent_ms;
+    self->looked_ms = 0;
+}
+
+static bool hands_over(const prf_sessions_t *self, prf_fleet_board_t *board)
+{
+    uint64_t wave = PRF_SESSIONS_SILENT * (uint64_t)self->hub->heartbeat_ms;
+    if (board->silent_ms == 0 || board->silent_ms + wave < self->wave_ms || board->silent_ms > self->wave_ms + wave)
+        return false;
+    if (board->live && board->owed == 0)
+        board->silent_ms = 0;
+    return board->silent_ms > 0;
+}
+
+/* Whether boards of the class are still to hand over. */
+static bool owing(prf_sessions_t *self, uint32_t klass, uint64_t now_ms)
+{
+    if (now_ms >= self->owing_ms)
+        return false;
+    if (now_ms >= self->looked_ms + LOOK_MS) {
+        self->looked_ms = now_ms;
+        memset(self->owing, 0, sizeof self->owing);
+        for (size_t i = 0; i < prf_fleet_count(self->hub->fleet); i++) {
+            prf_fleet_board_t *board = prf_fleet_at(self->hub->fleet, i);
+            if (hands_over(self, board))
+                self->owing[board->klass] = true;
+        }
+    }
+    return self->owing[klass];
 }
 
 /* Who finds no room asks again, or sends again, and is told then. */
@@ -145,11 +184,18 @@ static size_t grant_board(prf_sessions_t *self, prf_fleet_board_t *board, size_t
     return count;
 }
 
+/* Likely on the way to be given up. What it was granted now would be lost, and with it what others, or itself, bring of the same
+ * points under their leases before. */
+static bool falls_silent(const prf_sessions_t *self, const prf_fleet_board_t *board)
+{
+    return self->heard_all_ms >= board->heard_ms + QUIET_BEATS * (uint64_t)self->hub->heartbeat_ms;
+}
+
 /* What the board may have of its class's queue. */
 static bool grant_share(prf_sessions_t *self, prf_fleet_board_t *board, uint64_t now_ms)
 {
     size_t queued = prf_sched_queued(self->hub->sched, board->klass);
-    if (queued == 0)
+    if (queued == 0 || falls_silent(self, board) || owing(self, board->klass, now_ms))
         return false;
     size_t share = queued / prf_fleet_live(self->hub->fleet) + 1, most = prf_triage_most(self->hub->triage, board, now_ms);
     most = share < most ? share : most;

@@ -18,10 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoff.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "host.h"
+#include "measure/energy.h"
 #include "models.h"
 #include "net/frames.h"
 #include "outbox.h"
@@ -61,6 +63,7 @@ typedef struct {
     uint64_t denied_ms;   /* when it was last logged that the farm does not let us in; 0: not since it did */
     bool disk_full;       /* results are kept in memory only */
     uint64_t farewell_ms; /* 0, or when to end whatever is unconfirmed */
+    uint64_t worked_ms;   /* when it last had something to do; opening the board is that, too */
     prf_status_t end;     /* why it ended */
     prf_error_t why;
     prf_result_t batch[PRF_FRAME_JOBS];
@@ -101,6 +104,7 @@ static void lose_session(agent_t *self, const char *why)
     if (!self->session)
         return;
     prf_log(PRF_LOG_WARN, "session_lost why=\"%s\" unconfirmed=%zu next=\"says hello again\"", why, prf_outbox_count(self->outbox));
+    prf_notify(PRF_NOTIFY_STATUS, "keeps its results until the coordinator is there again");
     self->session = 0;
     self->open_credit = 0;
     self->next_hello_ms = prf_clock_mono_ms() + prf_backoff_next(&self->backoff);
@@ -218,12 +222,16 @@ static void on_board_ready(void *arg, const prf_hello_t *facts)
 {
     agent_t *self = arg;
     bool other = strcmp(facts->fingerprint, self->facts.fingerprint) != 0, changed = other || facts->kinds != self->facts.kinds;
-    prf_log(self->was_ready && !changed ? PRF_LOG_DEBUG : PRF_LOG_INFO, "board_open backend=%s fingerprint=\"%s\"",
-            self->options->serve.backend, facts->fingerprint);
+    char energy[PRF_ENERGY_WORDS];
+    prf_energy_words(facts->flags, "", energy);
+    prf_log(self->was_ready && !changed ? PRF_LOG_DEBUG : PRF_LOG_INFO, "board_open backend=%s fingerprint=\"%s\" energy=\"%s\"",
+            self->options->serve.backend, facts->fingerprint, energy);
     if ((changed || !self->was_ready) && (facts->flags & PRF_BOARD_HOST))
         say_turns(self->options);
     if (other && !open_outbox(self, facts))
         return;
+    if (!self->was_ready) /* it measures what it is given, whether or not the coordinator is there just now */
+        prf_notify(PRF_NOTIFY_READY, "has its board, looks for the coordinator");
     self->facts = *facts;
     self->board_down = false;
     if (changed && self->was_ready) {
@@ -264,6 +272,10 @@ static void on_board_result(void *arg, const prf_result_t *result)
 {
     agent_t *self = arg;
     self->busy = false;
+    /* Whoever ends a whole group of processes, as Slurm does, ends the board's as well: that says nothing about the job, which the
+     * coordinator gives to another board once we are gone. */
+    if (self->farewell_ms && result->outcome == PRF_ECRASH)
+        return;
     if (result->outcome)
         prf_log(result->outcome == PRF_EUNSUPPORTED ? PRF_LOG_INFO : PRF_LOG_WARN,
                 "job_failed job=%llu outcome=\"%s\" error=\"%s\"", (unsigned long long)result->id, prf_status_name(result->outcome),
@@ -318,16 +330,18 @@ static void on_welcome(agent_t *self, const prf_frame_t *frame, uint64_t now)
     self->denied_ms = 0;
     size_t dropped = prf_waiting_drop_until(&self->waiting, frame->u.welcome.first_epoch);
     if (dropped > 0)
-        prf_log(PRF_LOG_INFO, "jobs_dropped count=%zu why=\"they had not begun, and this coordinator does not know of them\"",
+        prf_log(PRF_LOG_INFO, "jobs_dropped count=%zu why=\"they had not begun, and the coordinator gives them to others\"",
                 dropped);
     prf_backoff_reset(&self->backoff);
     self->session = frame->u.welcome.session;
     self->heartbeat_ms = frame->u.welcome.heartbeat_ms ? frame->u.welcome.heartbeat_ms : DEFAULT_HEARTBEAT_MS;
     self->open_credit = 0;
     self->next_heartbeat_ms = now;
-    if (first)
+    if (first) {
         prf_log(PRF_LOG_INFO, "welcome session=%llu unconfirmed=%zu held=%zu", (unsigned long long)self->session,
                 prf_outbox_count(self->outbox), self->waiting.count + self->busy);
+        prf_notify(PRF_NOTIFY_STATUS, "is board %s of kind %s", self->options->serve.board, self->options->serve.kind);
+    }
     if (!self->was_welcome) {
         printf("ready board=%s kind=%s\n", self->options->serve.board, self->options->serve.kind);
         fflush(stdout);
@@ -496,6 +510,23 @@ static void save_outbox(agent_t *self, uint64_t now)
     self->disk_full = failed;
 }
 
+static void bid_farewell(agent_t *self, const char *why)
+{
+    prf_log(PRF_LOG_INFO, "stopping why=\"%s\" unconfirmed=%zu", why, prf_outbox_count(self->outbox));
+    prf_notify(PRF_NOTIFY_STOPPING, "hands over its last results");
+    self->farewell_ms = prf_clock_mono_ms() + FAREWELL_MS;
+}
+
+/* A worker that is paid for, in a queue where others wait, goes when there is nothing for it to do. Results that nobody has taken
+ * are something to do: so are those of a coordinator that is away. */
+static void watch_idleness(agent_t *self, uint64_t now)
+{
+    if (!self->was_ready || held_jobs(self) > 0 || prf_outbox_count(self->outbox) > 0)
+        self->worked_ms = now;
+    if (self->options->idle_exit_ms && !self->farewell_ms && now - self->worked_ms >= self->options->idle_exit_ms)
+        bid_farewell(self, "there was nothing to do");
+}
+
 static void on_tick(void *arg)
 {
     agent_t *self = arg;
@@ -503,6 +534,7 @@ static void on_tick(void *arg)
     prf_error_t why = {0};
     if (prf_socket_tend(self->dealer, &why) || prf_socket_tend(self->sub, &why))
         on_denied(self, why.text, now);
+    watch_idleness(self, now);
     if (self->farewell_ms && (now >= self->farewell_ms || !self->session || prf_outbox_count(self->outbox) == 0)) {
         prf_loop_stop(self->loop);
         return;
@@ -531,8 +563,7 @@ static void on_signal(void *arg)
         prf_loop_stop(self->loop);
         return;
     }
-    prf_log(PRF_LOG_INFO, "stopping unconfirmed=%zu", prf_outbox_count(self->outbox));
-    self->farewell_ms = prf_clock_mono_ms() + FAREWELL_MS;
+    bid_farewell(self, "a signal came");
     on_tick(self);
 }
 
@@ -564,6 +595,8 @@ static prf_status_t set_up(agent_t *self, prf_error_t *err)
     prf_status_t status = prf_loop_new(&self->loop, err);
     if (!status)
         status = prf_loop_on_signals(self->loop, on_signal, self, err);
+    if (!status)
+        status = prf_loop_add_watchdog(self->loop, err);
     if (!status)
         status = prf_outbox_new(&self->outbox, err);
     if (!status)
@@ -601,6 +634,7 @@ prf_status_t prf_agent_run(const prf_agent_options_t *options, prf_error_t *err)
     self->options = options;
     prf_backoff_init(&self->backoff, prf_clock_mono_ns() ^ prf_rng_stream(options->serve.board), FIRST_HELLO_MS, LAST_HELLO_MS);
     self->heartbeat_ms = DEFAULT_HEARTBEAT_MS;
+    self->worked_ms = prf_clock_mono_ms();
     prf_status_t status = set_up(self, err);
     if (!status)
         status = prf_loop_run(self->loop, err);

@@ -12,6 +12,7 @@
 #include "backends/registry.h"
 #include "base/complain.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/options.h"
 #include "base/process.h"
 #include "care/care.h"
@@ -25,6 +26,7 @@ typedef struct {
     prf_words_t options, settings;
     prf_care_t care;
     uint64_t credit, cool_below, cool_wait_s;
+    double idle_exit_s;
     bool host, list, restore;
     char path[PATH_MAX + 8]; /* "path=FILE": --plugin as an option of its backend */
 } args_t;
@@ -45,7 +47,10 @@ static const prf_usage_t usage = {
     .text = "The board runs in a process of its own; when its driver crashes or hangs, that costs one job.\n"
             "A simulated board and the real processor, for the coordinator on this machine:\n\n"
             "  prfarm-worker --kind zcu102 --backend sim --option board=zcu102\n"
-            "  prfarm-worker --kind cpu --backend onednn --option threads=1\n",
+            "  prfarm-worker --kind cpu --backend onednn --option threads=1\n\n"
+            "SIGTERM ends it once its last results are handed over, or after two seconds: what is left is kept in --state.\n"
+            "As a service of systemd (Type=notify) it is ready when it has its board, also while the coordinator is away,\n"
+            "and tells a watchdog that it lives; the journal gets the level of each line.\n",
     .environment = environment,
 };
 
@@ -98,6 +103,12 @@ static bool parse(int argc, char **argv, args_t *args, int *code)
          .number = &args->credit,
          .lo = 1,
          .hi = PRF_AGENT_MAX_CREDIT},
+        {.name = "idle-exit",
+         .value = "SECONDS",
+         .help = "end, with exit code 0, when there was nothing to do for so long, 1 to 604800 (default: stay)",
+         .real = &args->idle_exit_s,
+         .lo = 1,
+         .hi = 604800},
         {.name = "turns",
          .value = "FILE",
          .help =
@@ -328,7 +339,10 @@ static prf_status_t find_state(const args_t *args, bool named, char path[PATH_MA
 static prf_status_t run(args_t *args, bool named, prf_error_t *err)
 {
     char program[PATH_MAX], state[PATH_MAX];
-    prf_agent_options_t options = {.program = program, .state_dir = state, .credit = (unsigned)args->credit};
+    prf_agent_options_t options = {.program = program,
+                                   .state_dir = state,
+                                   .credit = (unsigned)args->credit,
+                                   .idle_exit_ms = (uint64_t)(args->idle_exit_s * 1000)};
     prf_process_sibling("prfarm-worker", program, sizeof program);
     prf_status_t status = find_state(args, named, state, err);
     if (!status)
@@ -369,6 +383,7 @@ int main(int argc, char **argv)
     if (!status && args.host)
         return host(&args);
     prf_log_init("prfarm-worker", level);
+    prf_notify_init();
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no reason to die */
     if (!status)
         status = run(&args, named, &err);

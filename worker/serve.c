@@ -171,9 +171,11 @@ static prf_status_t measure(server_t *self, const prf_job_t *job, prf_sample_t *
     if (!status && prf_sentinel_after(&self->sentinel))
         out->taint |= PRF_TAINT_SLOW;
     if (!status && !prf_sample_plausible(out))
-        status = prf_fail(err, PRF_EIMPLAUSIBLE,
-                          "the board answered with a latency of %.6g ns: values above 0 and below an hour are possible",
-                          out->latency_ns);
+        status =
+            prf_fail(err, PRF_EIMPLAUSIBLE,
+                     "the board answered with a latency of %.6g ns and an energy of %.6g nJ: values above 0, below an hour and "
+                     "below a megawatt are possible",
+                     out->latency_ns, out->energy_nj);
     return status;
 }
 
@@ -244,6 +246,7 @@ static void serve_jobs(server_t *self)
 int prf_serve(const prf_serve_t *what, int fd)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, SIG_IGN); /* the worker says when: who ends all of a job's processes means it first, and it may need us still */
     dup2(STDERR_FILENO, STDOUT_FILENO);
     server_t self = {.turns = {.fd = -1}};
     prf_error_t err = {0};

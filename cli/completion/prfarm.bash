@@ -18,4 +18,4 @@ _prfarm() {
     done < <("$1" --complete "${words[@]}" 2>/dev/null)
     [[ ${#COMPREPLY[@]} -ne 1 || ${COMPREPLY[0]} != */ ]] || compopt -o nospace 2>/dev/null
 }
-complete -F _prfarm prfarm prfarm-coordinator prfarm-worker
+complete -F _prfarm prfarm prfarm-coordinator prfarm-worker prfarm-relay

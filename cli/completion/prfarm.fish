@@ -16,6 +16,6 @@ function __prfarm_complete
         end
     end
 end
-for program in prfarm prfarm-coordinator prfarm-worker
+for program in prfarm prfarm-coordinator prfarm-worker prfarm-relay
     complete -c $program -f -a '(__prfarm_complete)'
 end

@@ -1,4 +1,4 @@
-#compdef prfarm prfarm-coordinator prfarm-worker
+#compdef prfarm prfarm-coordinator prfarm-worker prfarm-relay
 # SPDX-License-Identifier: Apache-2.0
 # zsh completion for prfarm and its daemons: the program itself says what can stand where (docs/manual/completion.md).
 _prfarm() {
@@ -18,5 +18,5 @@ _prfarm() {
 if [[ $funcstack[1] == _prfarm ]]; then # compinit found this file, and calls it to complete
     _prfarm "$@"
 else # it was sourced
-    compdef _prfarm prfarm prfarm-coordinator prfarm-worker
+    compdef _prfarm prfarm prfarm-coordinator prfarm-worker prfarm-relay
 fi

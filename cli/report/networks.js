@@ -37,7 +37,7 @@ function ofNetwork(name, rows) {
     const known = rows.filter((row) => Number.isFinite(row.error_percent));
     bars.update({
         rows: [...rows].sort((a, b) => a.estimated_ns - b.estimated_ns).map((of) => ({of, label: of.kind, value: of.estimated_ns, marks: [{value: of.measured_ns}]})),
-        finding: known.map((row) => `${row.kind}: the sum of the estimates is ${off(row.error_percent)}.`).join(' '),
+        finding: known.map((row) => `${row.kind}: the sum of the estimates is ${off(row.error_percent)}${Number.isFinite(row.energy_error_percent) ? `, that of their energy ${off(row.energy_error_percent)}` : ''}.`).join(' '),
     });
     return bars;
 }

@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* "prfarm: <text>". On a terminal the program's name stands out, unless NO_COLOR is set. */
+/* "prfarm: <text>". On a terminal the program's name stands out, unless NO_COLOR is set; for the journal it is an error. */
 void prf_complain(const char *program, const char *text);
+/* Whether it is systemd's journal, which takes a line's level from "<3>" before it and notes time and program by itself. */
+bool prf_stream_is_journal(FILE *stream);
 /* Whether escape sequences are understood there, and whether colours are wanted. */
 bool prf_stream_is_live(FILE *stream);
 bool prf_stream_has_color(FILE *stream);

@@ -7,28 +7,40 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/complain.h"
+
 static const char *program = "prfarm";
 static prf_log_level_t threshold = PRF_LOG_INFO;
+static bool journal; /* which has time and program already, and wants the level as syslog's number */
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
+static const char *const level_prefixes[] = {"<3>", "<4>", "<6>", "<7>"};
 
 void prf_log_init(const char *name, prf_log_level_t least)
 {
     program = name;
     threshold = least;
+    journal = prf_stream_is_journal(stderr);
+}
+
+/* What comes before the event. Returns its length. */
+static size_t put_head(prf_log_level_t level, char *line, size_t cap)
+{
+    if (journal)
+        return (size_t)snprintf(line, cap, "%s", level_prefixes[level]);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    struct tm utc;
+    gmtime_r(&now.tv_sec, &utc);
+    size_t used = strftime(line, cap, "%Y-%m-%dT%H:%M:%S", &utc);
+    return used + (size_t)snprintf(line + used, cap - used, ".%03ldZ %-5s %s ", now.tv_nsec / 1000000, level_names[level], program);
 }
 
 void prf_log(prf_log_level_t level, const char *fmt, ...)
 {
     if (level > threshold)
         return;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    struct tm utc;
-    gmtime_r(&now.tv_sec, &utc);
     char line[1024];
-    size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-    used +=
-        (size_t)snprintf(line + used, sizeof line - used, ".%03ldZ %-5s %s ", now.tv_nsec / 1000000, level_names[level], program);
+    size_t used = put_head(level, line, sizeof line);
     va_list args;
     va_start(args, fmt);
     int n = vsnprintf(line + used, sizeof line - used - 1, fmt, args);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* log.h - what daemons write to stderr: one line an event, `time level program event key=value ...`.
+/* log.h - what daemons write to stderr: one line an event, `time level program event key=value ...`, or `<N>event key=value ...`
+ * where that is systemd's journal.
  * Libraries (everything under common/) return errors and never log. Thread-safe: one write(2) a line. */
 #ifndef PRF_BASE_LOG_H
 #define PRF_BASE_LOG_H

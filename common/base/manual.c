@@ -206,15 +206,27 @@ static void put_roff_exit_codes(FILE *out)
     }
 }
 
+/* "prfarm-run": a page's name has dashes where the command line has blanks. */
+static char *page_name(const prf_usage_t *usage, char page[PRF_USAGE_NAME])
+{
+    prf_usage_name(usage, page);
+    for (char *c = page; (c = strchr(c, ' '));)
+        *c = '-';
+    return page;
+}
+
 static void put_see_also(FILE *out, const prf_usage_t *usage)
 {
     static const char *const programs[] = {"prfarm", "prfarm-coordinator", "prfarm-worker"};
+    char page[PRF_USAGE_NAME];
     bool first = true;
     fputs(".SH SEE ALSO\n", out);
     for (const prf_word_t *c = usage->commands; c && c->word; c++) {
         if (!c->meaning)
             continue;
-        fprintf(out, "%s\\fBprfarm\\-", first ? "" : ",\n");
+        fputs(first ? "\\fB" : ",\n\\fB", out);
+        put_roff_text(out, page_name(usage, page));
+        fputs("\\-", out);
         put_roff_text(out, c->word);
         fputs("\\fR(1)", out);
         first = false;
@@ -234,9 +246,7 @@ static void put_man(FILE *out, const prf_usage_t *usage, const prf_option_t *opt
 {
     char name[PRF_USAGE_NAME], page[PRF_USAGE_NAME];
     prf_usage_name(usage, name);
-    prf_usage_name(usage, page);
-    for (char *c = page; (c = strchr(c, ' '));)
-        *c = '-';
+    page_name(usage, page);
     fputs(".TH ", out);
     for (const char *c = page; *c; c++)
         fputc(toupper((unsigned char)*c), out);

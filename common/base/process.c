@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -196,6 +197,17 @@ void prf_process_describe(int wait_status, char *text, size_t cap)
         snprintf(text, cap, "signal %d (%s)", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
     else
         snprintf(text, cap, "status %d", wait_status);
+}
+
+unsigned long long prf_process_raise_descriptors(unsigned long long most)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
 }
 
 void prf_process_sibling(const char *name, char *path, size_t cap)

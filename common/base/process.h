@@ -35,6 +35,9 @@ bool prf_process_ended(prf_process_t *self, int *wait_status);
 void prf_process_stop(prf_process_t *self, unsigned grace_ms);
 /* One line for people: "exit code 3", "signal 11 (Segmentation fault)". */
 void prf_process_describe(int wait_status, char *text, size_t cap);
+/* Raises this process's limit of descriptors to its hard limit, `most` at most, for who serves many connections. Returns what it is
+ * now. */
+unsigned long long prf_process_raise_descriptors(unsigned long long most);
 /* Path of a program installed beside the running one, or its bare name when there is none there. */
 void prf_process_sibling(const char *name, char *path, size_t cap);
 

@@ -284,7 +284,7 @@ static prf_status_t read_range(const prf_yaml_node_t *node, const char *what, ui
 
 static prf_status_t read_measure(const prf_yaml_node_t *node, prf_campaign_t *c, prf_error_t *err)
 {
-    static const char *const known[] = {"cache", "warmup", "repeats", "ci_percent", "limit_ms", "passes", NULL};
+    static const char *const known[] = {"cache", "warmup", "repeats", "ci_percent", "limit_ms", "passes", "energy_ms", NULL};
     prf_protocol_t *p = &c->protocol;
     prf_status_t status = prf_yaml_only(node, "measure", known, err);
     if (status)
@@ -292,16 +292,19 @@ static prf_status_t read_measure(const prf_yaml_node_t *node, prf_campaign_t *c,
     const prf_yaml_node_t *cache = prf_yaml_get(node, "cache"), *warmup = prf_yaml_get(node, "warmup");
     const prf_yaml_node_t *repeats = prf_yaml_get(node, "repeats"), *ci = prf_yaml_get(node, "ci_percent");
     const prf_yaml_node_t *limit = prf_yaml_get(node, "limit_ms"), *pass = prf_yaml_get(node, "passes");
-    int64_t runs = p->warmup_runs, limit_ms = p->limit_ms;
+    const prf_yaml_node_t *energy = prf_yaml_get(node, "energy_ms");
+    int64_t runs = p->warmup_runs, limit_ms = p->limit_ms, energy_ms = p->energy_ms;
     if ((cache && (status = read_cache(cache, &p->cache, err))) ||
         (warmup && (status = prf_yaml_int(warmup, "measure.warmup", 0, 10000, &runs, err))) ||
         (repeats && (status = read_range(repeats, "measure.repeats", 100000, &p->min_repeats, &p->max_repeats, err))) ||
         (ci && (status = prf_yaml_double(ci, "measure.ci_percent", 0.01, 100, &p->ci_percent, err))) ||
         (limit && (status = prf_yaml_int(limit, "measure.limit_ms", 1, 600000, &limit_ms, err))) ||
-        (pass && (status = read_range(pass, "measure.passes", PRF_CAMPAIGN_PASSES, &c->passes, &c->most_passes, err))))
+        (pass && (status = read_range(pass, "measure.passes", PRF_CAMPAIGN_PASSES, &c->passes, &c->most_passes, err))) ||
+        (energy && (status = prf_yaml_int(energy, "measure.energy_ms", 0, PRF_ENERGY_MOST_MS, &energy_ms, err))))
         return status;
     p->warmup_runs = (uint32_t)runs;
     p->limit_ms = (uint32_t)limit_ms;
+    p->energy_ms = (uint32_t)energy_ms;
     return prf_protocol_check(p, err) ? prf_yaml_fail_prefix(node, err, PRF_EINVAL) : PRF_OK;
 }
 

@@ -44,7 +44,8 @@ KNOWN(prf_model_part_t, prf_recipe_t recipe; prf_space_t space; prf_steps_t step
 KNOWN(prf_fusion_t, prf_layer_kind_t lead; prf_dtype_t dtype; prf_activation_t fn; prf_fusion_verdict_t verdict;
       double fixed_ns, ns_per_element; uint32_t layers; double added_percent;);
 KNOWN(prf_model_t, char kind[PRF_NAME]; prf_provenance_t provenance; uint32_t extra_count; char extras[PRF_MODEL_EXTRAS][PRF_NAME];
-      size_t part_count; prf_model_part_t * parts; size_t fusion_count; prf_fusion_t * fusions; double between_ns;);
+      size_t part_count; prf_model_part_t * parts; size_t fusion_count; prf_fusion_t * fusions; double between_ns;
+      struct prf_model * energy;);
 
 static void put_word(FILE *out, const char *word)
 {
@@ -69,16 +70,22 @@ static void put_head(FILE *out, const prf_model_t *model, const char *digest)
         put_word(out, model->extras[i]);
         fputc('\n', out);
     }
+    fputs(" *\n"
+          " *   int prfarm_estimate(const char *block, double *latency_ns, double *low_ns, double *high_ns);\n"
+          " *\n"
+          " * block: as after 'prfarm estimate --layer', \"conv2d c=64 k=64 h=56 r=3 pad=1\". Returns 0 and sets the latency and "
+          "its\n"
+          " * 90 % interval in nanoseconds; 1: the same, but the layer lies outside the range that was trained on; -1: the text is "
+          "no\n"
+          " * layer; -2: the model knows no such layer. No state, no allocation: any thread.\n"
+          " *\n",
+          out);
+    if (model->energy)
+        fputs(" *   int prfarm_energy(const char *block, double *energy_nj, double *low_nj, double *high_nj);\n"
+              " *\n"
+              " * The same in nanojoules (-DPRFARM_ENERGY=NAME: another name).\n *\n",
+              out);
     fputs(
-        " *\n"
-        " *   int prfarm_estimate(const char *block, double *latency_ns, double *low_ns, double *high_ns);\n"
-        " *\n"
-        " * block: as after 'prfarm estimate --layer', \"conv2d c=64 k=64 h=56 r=3 pad=1\". Returns 0 and sets the latency and "
-        "its\n"
-        " * 90 % interval in nanoseconds; 1: the same, but the layer lies outside the range that was trained on; -1: the text is "
-        "no\n"
-        " * layer; -2: the model knows no such layer. No state, no allocation: any thread.\n"
-        " *\n"
         " *   cc -std=c11 -O2 -c FILE.c                            for your program; link it with -lm\n"
         " *   cc -std=c11 -O2 -DPRFARM_MAIN FILE.c -lm             a program that estimates its arguments, or lines of its input\n"
         " *   -DPRFARM_ESTIMATE=NAME                               another name, so that a program can have several models\n"
@@ -223,9 +230,10 @@ static void put_part(FILE *out, const prf_model_part_t *part, size_t index)
     fputs("    },\n", out);
 }
 
-static void put_fusions(FILE *out, const prf_model_t *model)
+/* Names of what belongs to a model begin with `prefix`, its parts are numbered from `first` on. */
+static void put_fusions(FILE *out, const prf_model_t *model, const char *prefix)
 {
-    fputs("/* what an activation adds to the layer before it */\nstatic const prf_fusion_t prfarm_fusions[] = {\n", out);
+    fprintf(out, "/* what an activation adds to the layer before it */\nstatic const prf_fusion_t %s_fusions[] = {\n", prefix);
     for (size_t i = 0; i < model->fusion_count; i++) {
         const prf_fusion_t *rule = &model->fusions[i];
         fprintf(
@@ -237,29 +245,28 @@ static void put_fusions(FILE *out, const prf_model_t *model)
     fputs("};\n", out);
 }
 
-static void put_model(FILE *out, const prf_model_t *model)
+static void put_model(FILE *out, const prf_model_t *model, const char *prefix, size_t first)
 {
-    fputs("\n/* ---- the model ---- */\n\n", out);
     for (size_t i = 0; i < model->part_count; i++) {
         const prf_regressor_t *r = &model->parts[i].regressor;
         if (r->scale == PRF_SCALE_TERMS)
-            put_terms(out, &r->terms, i);
+            put_terms(out, &r->terms, first + i);
         if (r->ensemble.member_count)
-            put_trees(out, &r->ensemble, i);
+            put_trees(out, &r->ensemble, first + i);
         if (r->gauss.point_count)
-            put_gauss(out, &r->gauss, i);
+            put_gauss(out, &r->gauss, first + i);
     }
-    fputs("static const prf_model_part_t prfarm_parts[] = {\n", out);
+    fprintf(out, "static const prf_model_part_t %s_parts[] = {\n", prefix);
     for (size_t i = 0; i < model->part_count; i++)
-        put_part(out, &model->parts[i], i);
+        put_part(out, &model->parts[i], first + i);
     fputs("};\n", out);
     if (model->fusion_count)
-        put_fusions(out, model);
-    fputs("static const prf_model_t prfarm_model = {.kind = \"", out);
+        put_fusions(out, model, prefix);
+    fprintf(out, "static const prf_model_t %s_model = {.kind = \"", prefix);
     put_word(out, model->kind);
-    fprintf(out, "\", .part_count = %zu, .parts = (prf_model_part_t *)prfarm_parts", model->part_count);
+    fprintf(out, "\", .part_count = %zu, .parts = (prf_model_part_t *)%s_parts", model->part_count, prefix);
     if (model->fusion_count)
-        fprintf(out, ",\n    .fusion_count = %zu, .fusions = (prf_fusion_t *)prfarm_fusions", model->fusion_count);
+        fprintf(out, ",\n    .fusion_count = %zu, .fusions = (prf_fusion_t *)%s_fusions", model->fusion_count, prefix);
     fputs("};\n", out);
 }
 
@@ -268,23 +275,27 @@ static const char calls[] =
     "#ifndef PRFARM_ESTIMATE\n"
     "#define PRFARM_ESTIMATE prfarm_estimate\n"
     "#endif\n\n"
-    "static prf_status_t prfarm_answer(const char *block, prf_estimate_t *out, prf_error_t *err)\n"
+    "static prf_status_t prfarm_answer(const prf_model_t *model, const char *block, prf_estimate_t *out, prf_error_t *err)\n"
     "{\n"
     "    prf_block_t parsed;\n"
     "    prf_status_t status = prf_block_parse(&parsed, block, err);\n"
-    "    return status ? status : prf_model_estimate(&prfarm_model, &parsed, NULL, out, err);\n"
+    "    return status ? status : prf_model_estimate(model, &parsed, NULL, out, err);\n"
     "}\n\n"
     "int PRFARM_ESTIMATE(const char *block, double *latency_ns, double *low_ns, double *high_ns);\n\n"
-    "int PRFARM_ESTIMATE(const char *block, double *latency_ns, double *low_ns, double *high_ns)\n"
+    "static int prfarm_numbers(const prf_model_t *model, const char *block, double *value, double *low, double *high)\n"
     "{\n"
     "    prf_estimate_t e;\n"
-    "    prf_status_t status = prfarm_answer(block, &e, NULL);\n"
+    "    prf_status_t status = prfarm_answer(model, block, &e, NULL);\n"
     "    if (status)\n"
     "        return status == PRF_EUNSUPPORTED ? -2 : -1;\n"
-    "    *latency_ns = e.latency_ns;\n"
-    "    *low_ns = e.low_ns;\n"
-    "    *high_ns = e.high_ns;\n"
+    "    *value = e.latency_ns;\n"
+    "    *low = e.low_ns;\n"
+    "    *high = e.high_ns;\n"
     "    return e.outside ? 1 : 0;\n"
+    "}\n\n"
+    "int PRFARM_ESTIMATE(const char *block, double *latency_ns, double *low_ns, double *high_ns)\n"
+    "{\n"
+    "    return prfarm_numbers(&prfarm_model, block, latency_ns, low_ns, high_ns);\n"
     "}\n\n"
     "#ifdef PRFARM_MAIN\n"
     "/* One line for each layer: latency and interval in nanoseconds, \"outside\" where the layer was not trained for. */\n"
@@ -292,7 +303,7 @@ static const char calls[] =
     "{\n"
     "    prf_estimate_t e;\n"
     "    prf_error_t err;\n"
-    "    if (prfarm_answer(block, &e, &err)) {\n"
+    "    if (prfarm_answer(&prfarm_model, block, &e, &err)) {\n"
     "        fprintf(stderr, \"%s\\n\", err.text);\n"
     "        return 1;\n"
     "    }\n"
@@ -311,6 +322,16 @@ static const char calls[] =
     "}\n"
     "#endif\n";
 
+/* Where the model knows the energy. */
+static const char energy_call[] = "\n#ifndef PRFARM_ENERGY\n"
+                                  "#define PRFARM_ENERGY prfarm_energy\n"
+                                  "#endif\n\n"
+                                  "int PRFARM_ENERGY(const char *block, double *energy_nj, double *low_nj, double *high_nj);\n\n"
+                                  "int PRFARM_ENERGY(const char *block, double *energy_nj, double *low_nj, double *high_nj)\n"
+                                  "{\n"
+                                  "    return prfarm_numbers(&prfarm_energy_model, block, energy_nj, low_nj, high_nj);\n"
+                                  "}\n";
+
 static prf_status_t check_known(const prf_model_t *model, prf_error_t *err)
 {
     for (size_t i = 0; i < model->part_count; i++) {
@@ -325,6 +346,8 @@ static prf_status_t check_known(const prf_model_t *model, prf_error_t *err)
 prf_status_t prf_model_export_c(const prf_model_t *model, const char *digest, char **text, size_t *len, prf_error_t *err)
 {
     prf_status_t status = check_known(model, err);
+    if (!status && model->energy)
+        status = check_known(model->energy, err);
     if (status)
         return status;
     char *written = NULL;
@@ -335,8 +358,13 @@ prf_status_t prf_model_export_c(const prf_model_t *model, const char *digest, ch
     put_head(out, model, digest);
     for (size_t i = 0; prf_estimator_lines[i]; i++)
         fprintf(out, "%s\n", prf_estimator_lines[i]);
-    put_model(out, model);
+    fputs("\n/* ---- the model ---- */\n\n", out);
+    put_model(out, model, "prfarm", 0);
+    if (model->energy)
+        put_model(out, model->energy, "prfarm_energy", model->part_count);
     fputs(calls, out);
+    if (model->energy)
+        fputs(energy_call, out);
     bool whole = !ferror(out);
     if (fclose(out) || !whole) {
         free(written);

@@ -37,6 +37,7 @@ void prf_model_destroy(prf_model_t **self)
         prf_regressor_release(&(*self)->parts[i].regressor);
     free((*self)->parts);
     free((*self)->fusions);
+    prf_model_destroy(&(*self)->energy);
     free(*self);
     *self = NULL;
 }
@@ -208,6 +209,18 @@ const prf_fusion_t *prf_model_fusions(const prf_model_t *model, size_t *count)
 {
     *count = model->fusion_count;
     return model->fusions;
+}
+
+const prf_model_t *prf_model_energy(const prf_model_t *model)
+{
+    return model->energy;
+}
+
+void prf_model_take_energy(prf_model_t *model, prf_model_t **energy)
+{
+    prf_model_destroy(&model->energy);
+    model->energy = *energy;
+    *energy = NULL;
 }
 
 double prf_model_between_ns(const prf_model_t *model)

@@ -66,6 +66,7 @@ typedef struct {
 
 enum { PRF_MODEL_FUSIONS = PRF_LAYER_KINDS * PRF_DTYPES * PRF_FN_COUNT };
 
+/* Of a model of energy (prf_model_energy) all numbers are nanojoules. */
 typedef struct {
     double latency_ns;
     double low_ns, high_ns; /* 90 % interval from the spread of the trees and the validation residuals */
@@ -105,6 +106,11 @@ const prf_fusion_t *prf_model_fusions(const prf_model_t *model, size_t *count);
 double prf_model_between_ns(const prf_model_t *model);
 /* What `blocks` blocks that run one behind the other take besides their own times. */
 double prf_model_between(const prf_model_t *model, size_t blocks);
+/* The model of what the same layers take in energy, borrowed: it answers like any model, but in nanojoules where a model of latency
+ * says nanoseconds, and its provenance tells how good it is at that. NULL: no energy was measured, or too little. */
+const prf_model_t *prf_model_energy(const prf_model_t *model);
+/* Makes *energy, which is taken over (also if NULL), what the model knows of energy. Before anybody else has the model. */
+void prf_model_take_energy(prf_model_t *model, prf_model_t **energy);
 /* Names of the extra columns, in the order that `extras` takes; at most PRF_MODEL_EXTRAS. */
 size_t prf_model_extras(const prf_model_t *model, const char *names[PRF_MODEL_EXTRAS]);
 

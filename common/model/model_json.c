@@ -59,25 +59,41 @@ static json_t *layer_to_json(const prf_model_layer_t *l)
                      "range", prf_model_range_json(l), "validation", prf_model_metrics_json(&l->validation));
 }
 
-json_t *prf_model_json(const prf_model_t *model, const char *digest, size_t bytes)
+static json_t *layers_to_json(const prf_model_t *model)
 {
-    const prf_provenance_t *p = prf_model_provenance(model);
-    json_t *layers = json_array(), *extras = json_array();
+    json_t *layers = json_array();
     for (size_t i = 0; i < prf_model_layer_count(model); i++) {
         prf_model_layer_t layer;
         prf_model_layer(model, i, &layer);
         json_array_append_new(layers, layer_to_json(&layer));
     }
+    return layers;
+}
+
+static json_t *energy_to_json(const prf_model_t *energy)
+{
+    if (!energy)
+        return json_null();
+    const prf_provenance_t *p = prf_model_provenance(energy);
+    return json_pack("{s:I, s:o, s:o, s:o, s:f}", "samples", (json_int_t)p->samples, "repeatability_percent",
+                     prf_json_real(p->repeatability_percent), "validation", prf_model_metrics_json(&p->validation), "layers",
+                     layers_to_json(energy), "between_nj", prf_model_between_ns(energy));
+}
+
+json_t *prf_model_json(const prf_model_t *model, const char *digest, size_t bytes)
+{
+    const prf_provenance_t *p = prf_model_provenance(model);
+    json_t *extras = json_array();
     const char *names[PRF_MODEL_EXTRAS];
     size_t count = prf_model_extras(model, names);
     for (size_t i = 0; i < count; i++)
         json_array_append_new(extras, json_string(names[i]));
-    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "kind",
+    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o}", "kind",
                      prf_model_kind(model), "digest", digest, "bytes", (json_int_t)bytes, "campaign", p->campaign, "from",
                      p->from[0] ? json_string(p->from) : json_null(), "fingerprint", p->fingerprint, "seed", (json_int_t)p->seed,
                      "samples", (json_int_t)p->samples, "sweep_samples", (json_int_t)p->sweep_samples, "repeatability_percent",
                      prf_json_real(p->repeatability_percent), "random_baseline_mape_percent",
                      prf_json_real(p->random_baseline_percent), "validation", prf_model_metrics_json(&p->validation), "extras",
-                     extras, "layers", layers, "fusion", prf_model_fusions_json(model, PRF_LAYER_KINDS), "between_ns",
-                     prf_model_between_ns(model));
+                     extras, "layers", layers_to_json(model), "fusion", prf_model_fusions_json(model, PRF_LAYER_KINDS),
+                     "between_ns", prf_model_between_ns(model), "energy", energy_to_json(prf_model_energy(model)));
 }

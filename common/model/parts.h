@@ -31,6 +31,7 @@ struct prf_model {
     size_t fusion_count;
     prf_fusion_t *fusions; /* owned */
     double between_ns;
+    struct prf_model *energy; /* owned: the same of energy, its numbers nanojoules; NULL: none */
 };
 
 /* A model with `part_count` empty parts. NULL when memory runs out. */

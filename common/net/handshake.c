@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* handshake.c - what becomes of the handshakes of a socket that connects.
+/* handshake.c - what becomes of the handshakes of a socket that connects, and of a connection whose bytes were tampered with.
  *
  * Three things can be wrong with keys, and libzmq passes over each in silence: the other side does not know our key (it tells
  * libzmq so), one of the two has keys and the other has not (the mechanisms differ), or we expect another key of it than it has
- * (it hangs up in the middle of the handshake). After the first two libzmq never connects again. So each such socket has a monitor
- * whose events are taken here, and is connected anew after a while: a list of keys may be mended.
+ * (it hangs up in the middle of the handshake). After the first two, and after bytes that do not decrypt, libzmq never connects
+ * again. So each such socket has a monitor whose events are taken here, and is connected anew after a while: a list of keys may be
+ * mended.
  *
  * A connection that ends in the handshake may also have been a coordinator that was just killed; only several in a row count.
  * The monitor's thread waits when its events are not taken, which is why only the few that a handshake ends in are asked for. */
@@ -50,8 +51,13 @@ void prf_handshake_unwatch(prf_socket_t *self)
     self->monitor = NULL;
 }
 
-/* One event: its number and value. False: there is none. */
-static bool next_event(void *monitor, uint16_t *event)
+typedef struct {
+    uint16_t number;
+    uint32_t value; /* of a breach of the protocol: which */
+} event_t;
+
+/* False: there is none. */
+static bool next_event(void *monitor, event_t *event)
 {
     struct {
         uint8_t number[2], value[4];
@@ -60,36 +66,45 @@ static bool next_event(void *monitor, uint16_t *event)
     if (zmq_recv(monitor, &body, sizeof body, ZMQ_DONTWAIT) != (int)sizeof body)
         return false;
     zmq_recv(monitor, address, sizeof address, ZMQ_DONTWAIT);
-    memcpy(event, body.number, sizeof *event);
+    memcpy(&event->number, body.number, sizeof body.number);
+    memcpy(&event->value, body.value, sizeof body.value);
     return true;
 }
 
-static prf_status_t explain(const prf_socket_t *self, unsigned event, prf_error_t *err)
+static prf_status_t explain(const prf_socket_t *self, const event_t *event, prf_error_t *err)
 {
-    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-        return prf_fail(
-            err, PRF_EDENIED,
-            "the farm at %s does not let this key in: its operator has to add the public key to the coordinator's --allow list",
-            self->endpoint);
+    /* This one also ends connections that had been made. */
+    if (event->number == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL && event->value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC)
+        return prf_fail(err, PRF_EDENIED,
+                        "what came from %s was changed on its way, or is of somebody who has not its key: look at what is between",
+                        self->endpoint);
+    if (event->number == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+        return prf_fail(err, PRF_EDENIED,
+                        "the farm at %s does not let this key in: its operator has to add the public key to the --allow list there",
+                        self->endpoint);
     /* Where the mechanisms differ, either side may notice first and hang up. */
-    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || !self->keyed)
+    if (event->number == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || !self->keyed)
         return prf_fail(
             err, PRF_EDENIED,
             "%s and this program do not agree about keys: a farm with keys needs --key and --server, one without takes neither",
             self->endpoint);
-    return prf_fail(
-        err, PRF_EDENIED,
-        "%s hangs up before it says who it is: is --server the public key of the coordinator that runs there, and has it keys?",
-        self->endpoint);
+    return prf_fail(err, PRF_EDENIED,
+                    "%s hangs up before it says who it is: is --server the public key of what runs there, and has it keys?",
+                    self->endpoint);
+}
+
+void prf_socket_redial(prf_socket_t *self)
+{
+    self->again_ms = 0;
+    zmq_disconnect(prf_socket_handle(self), self->endpoint); /* may be gone already */
+    zmq_connect(prf_socket_handle(self), self->endpoint);
 }
 
 static void connect_again(prf_socket_t *self)
 {
     if (!self->again_ms || prf_clock_mono_ms() < self->again_ms)
         return;
-    self->again_ms = 0;
-    zmq_disconnect(prf_socket_handle(self), self->endpoint); /* may be gone already */
-    zmq_connect(prf_socket_handle(self), self->endpoint);
+    prf_socket_redial(self);
 }
 
 static uint64_t delay_ms(unsigned failures)
@@ -102,18 +117,18 @@ static uint64_t delay_ms(unsigned failures)
 prf_status_t prf_socket_tend(prf_socket_t *self, prf_error_t *err)
 {
     prf_status_t status = PRF_OK;
-    uint16_t event;
+    event_t event;
     for (int i = 0; self->monitor && i < EVENTS_A_CALL && next_event(self->monitor, &event); i++) {
-        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+        if (event.number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
             self->failures = 0;
             status = PRF_OK;
             continue;
         }
         self->failures++;
-        if (event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+        if (event.number != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
             self->again_ms = prf_clock_mono_ms() + delay_ms(self->failures);
-        if (event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL || self->failures >= HUNG_UP_TIMES)
-            status = explain(self, event, err);
+        if (event.number != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL || self->failures >= HUNG_UP_TIMES)
+            status = explain(self, &event, err);
     }
     connect_again(self);
     return status;

@@ -8,6 +8,7 @@
 #include <czmq.h>
 
 #include "base/clock.h"
+#include "base/notify.h"
 #include "net/socket.h"
 
 #include <errno.h>
@@ -101,6 +102,18 @@ prf_status_t prf_loop_add_timer(prf_loop_t *self, unsigned period_ms, prf_loop_f
     if (id)
         *id = source.timer;
     return PRF_OK;
+}
+
+static void tell_alive(void *arg)
+{
+    (void)arg;
+    prf_notify(PRF_NOTIFY_ALIVE, NULL);
+}
+
+prf_status_t prf_loop_add_watchdog(prf_loop_t *self, prf_error_t *err)
+{
+    unsigned period_ms = prf_notify_alive_ms();
+    return period_ms ? prf_loop_add_timer(self, period_ms, tell_alive, NULL, NULL, err) : PRF_OK;
 }
 
 static void kill_source(prf_loop_t *self, source_t *source)

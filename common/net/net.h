@@ -53,6 +53,9 @@ PRF_CHECKED prf_status_t prf_socket_rebind(prf_socket_t *self, const char *bound
 void prf_socket_hold_nothing(prf_socket_t *self);
 /* Connects in the background and reconnects with growing delay, one endpoint a socket. Errors: PRF_EINVAL, PRF_EIO. */
 PRF_CHECKED prf_status_t prf_socket_connect(prf_socket_t *self, const char *endpoint, prf_error_t *err);
+/* Drops the connection, with what waits to go over it, and connects anew: for who knows from the conversation that it is of no use.
+ * libzmq itself never connects again after a peer that broke ZeroMQ's own protocol. */
+void prf_socket_redial(prf_socket_t *self);
 /* To be called every now and then on a socket that connects, because libzmq says nothing when the other side does not let us in,
  * and gives up: this tells it, and connects again after a while. PRF_OK: no trouble was seen since the last call. Otherwise
  * PRF_EDENIED, and the text says what seems to be wrong. */
@@ -81,6 +84,8 @@ void prf_loop_remove_fd(prf_loop_t *self, int fd);
 PRF_CHECKED prf_status_t prf_loop_add_timer(prf_loop_t *self, unsigned period_ms, prf_loop_fn fn, void *arg, int *id,
                                             prf_error_t *err);
 void prf_loop_remove_timer(prf_loop_t *self, int id);
+/* Tells the service manager's watchdog, if there is one (base/notify.h), that the loop turns: a handler that hangs is seen. */
+PRF_CHECKED prf_status_t prf_loop_add_watchdog(prf_loop_t *self, prf_error_t *err);
 /* SIGTERM and SIGINT call `fn` on the loop (through a signalfd); SIGPIPE is ignored. Call before any thread is started. */
 PRF_CHECKED prf_status_t prf_loop_on_signals(prf_loop_t *self, prf_loop_fn fn, void *arg, prf_error_t *err);
 /* Runs until prf_loop_stop is called from a handler. */

@@ -38,6 +38,9 @@ prf_status_t prf_protocol_check(const prf_protocol_t *p, prf_error_t *err)
         return prf_fail(err, PRF_EINVAL, "a confidence interval of %g %%: use more than 0 and at most 100", p->ci_percent);
     if (p->limit_ms < 1 || p->limit_ms > 600000)
         return prf_fail(err, PRF_EINVAL, "a limit of %u ms: use 1 to 600000", p->limit_ms);
+    if (p->energy_ms && (p->energy_ms < PRF_ENERGY_LEAST_MS || p->energy_ms > PRF_ENERGY_MOST_MS))
+        return prf_fail(err, PRF_EINVAL, "%u ms for the energy: use 0 (none), or %d to %d", p->energy_ms, PRF_ENERGY_LEAST_MS,
+                        PRF_ENERGY_MOST_MS);
     return PRF_OK;
 }
 
@@ -88,8 +91,11 @@ void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, 
 {
     prf_text_t text;
     prf_text_init(&text);
-    prf_text_add(&text, "%s\n%s\n%s %u %u %u %.9g %u\n", kind, fingerprint, prf_cache_name(p->cache), p->warmup_runs,
-                 p->min_repeats, p->max_repeats, p->ci_percent, p->limit_ms);
+    prf_text_add(&text, "%s\n%s\n%s %u %u %u %.9g %u", kind, fingerprint, prf_cache_name(p->cache), p->warmup_runs, p->min_repeats,
+                 p->max_repeats, p->ci_percent, p->limit_ms);
+    if (p->energy_ms)
+        prf_text_add(&text, " energy %u", p->energy_ms);
+    prf_text_append(&text, "\n", 1);
     for (size_t i = 0; i < chain->count; i++) {
         char line[PRF_BLOCK_TEXT];
         size_t len = prf_block_format(&chain->blocks[i], line);
@@ -105,5 +111,6 @@ void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, 
 bool prf_sample_plausible(const prf_sample_t *s)
 {
     return isfinite(s->latency_ns) && s->latency_ns > 0 && s->latency_ns < 3.6e12 && isfinite(s->min_ns) && s->min_ns > 0 &&
-           s->min_ns <= s->latency_ns * (1 + 1e-9) && s->ci_percent >= 0 && s->ci_percent <= PRF_CI_MOST;
+           s->min_ns <= s->latency_ns * (1 + 1e-9) && s->ci_percent >= 0 && s->ci_percent <= PRF_CI_MOST && s->energy_nj >= 0 &&
+           s->energy_nj <= 1e6 * s->latency_ns;
 }

@@ -25,16 +25,19 @@ typedef enum {
     PRF_CACHES
 } prf_cache_t;
 
+enum { PRF_ENERGY_LEAST_MS = 20, PRF_ENERGY_MOST_MS = 60000 /* that a layer is run for its energy */ };
+
 /* How a point is measured; part of its identity. Backends that know their latency themselves (simulators) ignore `cache`. */
 typedef struct {
     prf_cache_t cache;
     uint32_t warmup_runs;
     uint32_t min_repeats, max_repeats;
-    double ci_percent; /* stop when the 95 % confidence interval of the median is within this share of it */
-    uint32_t limit_ms; /* or when this much time has gone by */
+    double ci_percent;  /* stop when the 95 % confidence interval of the median is within this share of it */
+    uint32_t limit_ms;  /* or when this much time has gone by */
+    uint32_t energy_ms; /* how long it is run again for its energy, where the worker reads that; 0: energy is not asked for */
 } prf_protocol_t;
 
-void prf_protocol_default(prf_protocol_t *out); /* warm, 3 runs, 5 .. 200 repeats, 1 %, 1000 ms */
+void prf_protocol_default(prf_protocol_t *out); /* warm, 3 runs, 5 .. 200 repeats, 1 %, 1000 ms, no energy */
 PRF_CHECKED prf_status_t prf_protocol_check(const prf_protocol_t *protocol, prf_error_t *err);
 const char *prf_cache_name(prf_cache_t cache); /* "warm", "semi-cold" */
 /* `what` is the name's place, for the message. Errors: PRF_EINVAL. */
@@ -56,7 +59,7 @@ typedef struct {
 /* Counts and edges; the blocks are not looked at. Errors: PRF_EINVAL. */
 PRF_CHECKED prf_status_t prf_chain_check(const prf_chain_t *chain, prf_error_t *err);
 
-/* Identity of a point. `kind` and `fingerprint` are those of the board. */
+/* Identity of a point; energy is a part of it only where it is asked for. `kind` and `fingerprint` are those of the board. */
 void prf_point_id(prf_digest_t *out, const char *kind, const char *fingerprint, const prf_protocol_t *protocol,
                   const prf_chain_t *chain);
 
@@ -93,11 +96,13 @@ typedef struct {
     uint32_t load_percent; /* of the whole board, by others, around the measurement */
     uint64_t wall_ms;      /* when it ended, for people */
     uint64_t busy_ns;      /* how long the board was kept busy, preparation included */
+    double energy_nj;      /* nanojoules of one inference; 0: not told */
 } prf_sample_t;
 
 enum { PRF_CI_MOST = 1000000 /* percent */ };
 
-/* A latency that can be one: finite and above zero, below an hour; and an interval that can, which is also no NaN. */
+/* A latency that can be one: finite and above zero, below an hour; an interval that can, which is also no NaN; and an energy: below
+ * a megawatt for that time. */
 bool prf_sample_plausible(const prf_sample_t *sample);
 
 #endif

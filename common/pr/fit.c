@@ -209,7 +209,9 @@ static double growth_of(const prf_curve_t *curve, const prf_fit_t *fit)
     double square = fit->terms > 3 ? fit->coef[3] : 0, slope = fit->coef[1], fastest = -INFINITY;
     for (size_t i = 0; i < curve->count; i++) {
         double x = unit(curve->at[i]);
-        fastest = fmax(fastest, fit->scaled ? slope / x + square : slope + 2 * square * x);
+        double growth = fit->scaled ? slope / x + square : slope + 2 * square * x;
+        if (growth > fastest) /* fmax here crashes gcc 12 for arm64 */
+            fastest = growth;
     }
     return fastest;
 }

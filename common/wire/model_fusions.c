@@ -55,16 +55,16 @@ static bool unpack_fusion(prf_fusion_t *to, const Prf__Model__Fusion *from)
     return true;
 }
 
-bool unpack_fusions(prf_model_t *model, const Prf__Model__Model *from)
+bool unpack_fusions(prf_model_t *model, size_t count, Prf__Model__Fusion *const *from)
 {
-    if (from->n_fusions > PRF_MODEL_FUSIONS)
+    if (count > PRF_MODEL_FUSIONS)
         return false;
-    model->fusions = calloc(from->n_fusions + 1, sizeof *model->fusions);
+    model->fusions = calloc(count + 1, sizeof *model->fusions);
     if (!model->fusions)
         return false;
-    for (size_t i = 0; i < from->n_fusions; i++) {
+    for (size_t i = 0; i < count; i++) {
         prf_fusion_t *rule = &model->fusions[i];
-        if (!unpack_fusion(rule, from->fusions[i]))
+        if (!unpack_fusion(rule, from[i]))
             return false;
         for (size_t k = 0; k < i; k++)
             if (model->fusions[k].lead == rule->lead && model->fusions[k].dtype == rule->dtype && model->fusions[k].fn == rule->fn)

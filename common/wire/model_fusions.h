@@ -14,6 +14,6 @@ typedef struct {
 bool packed_fusions_init(packed_fusions_t *out, const prf_model_t *model);
 void packed_fusions_release(packed_fusions_t *self);
 /* Checks every one. False: too many, a pair twice, kinds that this version does not know, numbers that cannot be, no memory. */
-bool unpack_fusions(prf_model_t *model, const Prf__Model__Model *from);
+bool unpack_fusions(prf_model_t *model, size_t count, Prf__Model__Fusion *const *from);
 
 #endif

@@ -255,7 +255,6 @@ static prf_status_t write_file(const Prf__Model__Model *message, void **bytes, s
 static void pack_provenance(Prf__Model__Provenance *to, Prf__Model__Metrics *validation, const prf_provenance_t *from)
 {
     prf__model__provenance__init(to);
-    pack_metrics(validation, &from->validation);
     to->campaign = (char *)from->campaign;
     to->from = (char *)from->from;
     to->fingerprint = (char *)from->fingerprint;
@@ -267,37 +266,77 @@ static void pack_provenance(Prf__Model__Provenance *to, Prf__Model__Metrics *val
     to->random_baseline_percent = from->random_baseline_percent;
 }
 
+/* What a model knows of its target, latency or energy. */
+typedef struct {
+    Prf__Model__Metrics validation;
+    Prf__Model__Layer *layers[PRF_MODEL_LAYERS];
+    size_t count;
+    packed_layer_t *packed; /* owned, `count` of them */
+    packed_fusions_t fusions;
+} packed_target_t;
+
+/* False when memory runs out. Release it in either case. */
+static bool packed_target_init(packed_target_t *out, const prf_model_t *model)
+{
+    *out = (packed_target_t){.count = model->part_count};
+    out->packed = calloc(model->part_count + 1, sizeof *out->packed);
+    bool ok = packed_fusions_init(&out->fusions, model) && out->packed;
+    for (size_t i = 0; ok && i < model->part_count; i++) {
+        ok = pack_layer(&out->packed[i], &model->parts[i]);
+        out->layers[i] = &out->packed[i].layer;
+    }
+    pack_metrics(&out->validation, &model->provenance.validation);
+    return ok;
+}
+
+static void packed_target_release(packed_target_t *self)
+{
+    for (size_t i = 0; self->packed && i < self->count; i++)
+        packed_layer_release(&self->packed[i]);
+    free(self->packed);
+    packed_fusions_release(&self->fusions);
+}
+
+static void pack_energy(Prf__Model__Energy *to, packed_target_t *target, const prf_model_t *from)
+{
+    prf__model__energy__init(to);
+    to->samples = from->provenance.samples;
+    to->validation = &target->validation;
+    to->repeatability_percent = from->provenance.repeatability_percent;
+    to->n_layers = target->count;
+    to->layers = target->layers;
+    to->n_fusions = from->fusion_count;
+    to->fusions = target->fusions.list;
+    to->between_ns = from->between_ns;
+}
+
 prf_status_t prf_model_file_pack(const prf_model_t *model, void **bytes, size_t *len, prf_error_t *err)
 {
     Prf__Model__Model message = PRF__MODEL__MODEL__INIT;
     Prf__Model__Provenance provenance;
-    Prf__Model__Metrics validation;
-    Prf__Model__Layer *layers[PRF_MODEL_LAYERS];
+    Prf__Model__Energy energy;
+    packed_target_t latency, of_energy = {.count = 0};
     char *extras[PRF_MODEL_EXTRAS];
-    packed_layer_t *packed = calloc(model->part_count + 1, sizeof *packed);
-    packed_fusions_t fusions;
-    bool ok = packed_fusions_init(&fusions, model) && packed;
-    for (size_t i = 0; ok && i < model->part_count; i++) {
-        ok = pack_layer(&packed[i], &model->parts[i]);
-        layers[i] = &packed[i].layer;
-    }
+    bool ok = packed_target_init(&latency, model) && (!model->energy || packed_target_init(&of_energy, model->energy));
     for (uint32_t i = 0; i < model->extra_count; i++)
         extras[i] = (char *)model->extras[i];
-    pack_provenance(&provenance, &validation, &model->provenance);
+    pack_provenance(&provenance, &latency.validation, &model->provenance);
     message.features = PRF_FEATURES_VERSION;
     message.kind = (char *)model->kind;
     message.provenance = &provenance;
     message.n_extras = model->extra_count;
     message.extras = extras;
     message.n_layers = model->part_count;
-    message.layers = layers;
+    message.layers = latency.layers;
     message.n_fusions = model->fusion_count;
-    message.fusions = fusions.list;
+    message.fusions = latency.fusions.list;
     message.between_ns = model->between_ns;
+    if (model->energy) {
+        pack_energy(&energy, &of_energy, model->energy);
+        message.energy = &energy;
+    }
     prf_status_t status = ok ? write_file(&message, bytes, len, err) : prf_fail(err, PRF_ENOMEM, "packing a model");
-    for (size_t i = 0; packed && i < model->part_count; i++)
-        packed_layer_release(&packed[i]);
-    free(packed);
-    packed_fusions_release(&fusions);
+    packed_target_release(&latency);
+    packed_target_release(&of_energy);
     return status;
 }

@@ -252,6 +252,48 @@ static prf_status_t unpack_provenance(prf_provenance_t *to, const Prf__Model__Pr
     return PRF_OK;
 }
 
+/* What a file says of latency, or of energy. */
+typedef struct {
+    size_t layer_count;
+    Prf__Model__Layer *const *layers;
+    size_t fusion_count;
+    Prf__Model__Fusion *const *fusions;
+    double between_ns;
+} target_t;
+
+static prf_status_t unpack_target(prf_model_t *model, const target_t *from, prf_error_t *err)
+{
+    prf_status_t status = PRF_OK;
+    for (size_t i = 0; !status && i < from->layer_count; i++)
+        status = unpack_layer(model, i, from->layers[i], err);
+    if (!status && !unpack_fusions(model, from->fusion_count, from->fusions))
+        return corrupt(err, "a fusion rule that cannot be");
+    if (!status && !(from->between_ns >= 0 && from->between_ns <= PRF_BETWEEN_LIMIT_NS))
+        return corrupt(err, "a time between blocks that cannot be");
+    model->between_ns = from->between_ns;
+    return status;
+}
+
+/* It is a model of the same board, from the same campaign. */
+static prf_status_t unpack_energy(prf_model_t *model, const Prf__Model__Energy *from, prf_error_t *err)
+{
+    if (from->n_layers > PRF_MODEL_LAYERS)
+        return corrupt(err, "more layer kinds than there can be");
+    prf_model_t *energy = model->energy = prf_model_new(from->n_layers);
+    if (!energy)
+        return prf_fail(err, PRF_ENOMEM, "a model of %zu layer kinds", from->n_layers);
+    memcpy(energy->kind, model->kind, sizeof energy->kind);
+    memcpy(energy->extras, model->extras, sizeof energy->extras);
+    energy->extra_count = model->extra_count;
+    energy->provenance = model->provenance;
+    energy->provenance.from[0] = '\0';
+    energy->provenance.samples = from->samples;
+    energy->provenance.repeatability_percent = from->repeatability_percent;
+    energy->provenance.random_baseline_percent = (double)NAN;
+    unpack_metrics(&energy->provenance.validation, from->validation);
+    return unpack_target(energy, &(target_t){from->n_layers, from->layers, from->n_fusions, from->fusions, from->between_ns}, err);
+}
+
 static prf_status_t unpack_model(prf_model_t *model, const Prf__Model__Model *from, prf_error_t *err)
 {
     prf_status_t status = prf_name_check("board kind", from->kind, err);
@@ -263,14 +305,10 @@ static prf_status_t unpack_model(prf_model_t *model, const Prf__Model__Model *fr
             return corrupt(err, "the name of an extra column");
         model->extra_count++;
     }
-    for (size_t i = 0; !status && i < from->n_layers; i++)
-        status = unpack_layer(model, i, from->layers[i], err);
-    if (!status && !unpack_fusions(model, from))
-        return corrupt(err, "a fusion rule that cannot be");
-    if (!status && !(from->between_ns >= 0 && from->between_ns <= PRF_BETWEEN_LIMIT_NS))
-        return corrupt(err, "a time between blocks that cannot be");
-    model->between_ns = from->between_ns;
-    return status;
+    if (!status)
+        status =
+            unpack_target(model, &(target_t){from->n_layers, from->layers, from->n_fusions, from->fusions, from->between_ns}, err);
+    return status || !from->energy ? status : unpack_energy(model, from->energy, err);
 }
 
 static prf_status_t unpack_message(prf_model_t **out, const Prf__Model__Model *message, prf_error_t *err)

@@ -91,6 +91,7 @@ static Prf__Wire__Protocol *pack_protocol(const prf_protocol_t *p, prf_arena_t *
     out->max_repeats = p->max_repeats;
     out->ci_percent = p->ci_percent;
     out->limit_ms = p->limit_ms;
+    out->energy_ms = p->energy_ms;
     return out;
 }
 
@@ -107,6 +108,7 @@ void prf_pack_sample(Prf__Wire__Sample *out, const prf_sample_t *s)
     out->load_percent = s->load_percent;
     out->wall_ms = s->wall_ms;
     out->busy_ns = s->busy_ns;
+    out->energy_nj = s->energy_nj;
 }
 
 static prf_status_t pack_job(Prf__Wire__Job *out, const prf_job_t *job, prf_arena_t *arena, prf_error_t *err)
@@ -334,6 +336,49 @@ static prf_status_t pack_model_talk(Prf__Wire__Frame *out, const prf_frame_t *fr
     return out->model_offer ? PRF_OK : no_memory(err);
 }
 
+static prf_status_t pack_part(Prf__Wire__Frame *out, const prf_part_t *part, prf_arena_t *arena, prf_error_t *err)
+{
+    static const Prf__Wire__LinkPart fresh = PRF__WIRE__LINK_PART__INIT;
+    prf_status_t status = limit_count("bytes of a part", part->len, PRF_PART_BYTES, err);
+    if (status)
+        return status;
+    NEW_BODY(out->link_part, fresh);
+    out->link_part->number = part->number;
+    out->link_part->stream = part->stream;
+    out->link_part->kind = (uint32_t)part->kind;
+    out->link_part->value = part->value;
+    out->link_part->data = (ProtobufCBinaryData){.len = part->len, .data = part->data};
+    return PRF_OK;
+}
+
+/* The messages between relays. */
+static prf_status_t pack_link(Prf__Wire__Frame *out, const prf_frame_t *frame, prf_arena_t *arena, prf_error_t *err)
+{
+    static const Prf__Wire__LinkOpen open = PRF__WIRE__LINK_OPEN__INIT;
+    static const Prf__Wire__LinkWelcome welcome = PRF__WIRE__LINK_WELCOME__INIT;
+    static const Prf__Wire__LinkBeat beat = PRF__WIRE__LINK_BEAT__INIT;
+    switch (frame->type) {
+    case PRF_FRAME_LINK_OPEN:
+        NEW_BODY(out->link_open, open);
+        out->link_open->session = frame->u.link.session;
+        out->link_open->resume = frame->u.link.resume;
+        out->link_open->received = frame->u.link.received;
+        return PRF_OK;
+    case PRF_FRAME_LINK_WELCOME:
+        NEW_BODY(out->link_welcome, welcome);
+        out->link_welcome->session = frame->u.link.session;
+        out->link_welcome->received = frame->u.link.received;
+        return PRF_OK;
+    case PRF_FRAME_LINK_BEAT:
+        NEW_BODY(out->link_beat, beat);
+        out->link_beat->received = frame->u.beat.received;
+        out->link_beat->farm = frame->u.beat.farm;
+        return PRF_OK;
+    default:
+        return pack_part(out, &frame->u.part, arena, err);
+    }
+}
+
 prf_status_t prf_pack_frame(Prf__Wire__Frame *out, const prf_frame_t *frame, prf_arena_t *arena, prf_error_t *err)
 {
     *out = (Prf__Wire__Frame)PRF__WIRE__FRAME__INIT;
@@ -365,6 +410,11 @@ prf_status_t prf_pack_frame(Prf__Wire__Frame *out, const prf_frame_t *frame, prf
     case PRF_FRAME_CREDIT:
     case PRF_FRAME_GOODBYE:
         return pack_session(out, frame, arena, err);
+    case PRF_FRAME_LINK_OPEN:
+    case PRF_FRAME_LINK_WELCOME:
+    case PRF_FRAME_LINK_PART:
+    case PRF_FRAME_LINK_BEAT:
+        return pack_link(out, frame, arena, err);
     }
     return prf_fail(err, PRF_EINVAL, "frame type %d is unknown", (int)frame->type);
 }

@@ -7,8 +7,8 @@
 #include "wire/printable.h"
 #include "wire/unpack.h"
 
-/* Tags, lengths and varints: 18 for the point, 6 + 2 + 6 for numbers, both texts with 3 each, a sample of at most 90. */
-_Static_assert(18 + 6 + 2 + 6 + PRF_ERROR_TEXT + 3 + PRF_NAME + 3 + 90 < PRF_RECORD_BYTES, "a record fits its bytes");
+/* Tags, lengths and varints: 18 for the point, 6 + 2 + 6 for numbers, both texts with 3 each, a sample of at most 99. */
+_Static_assert(18 + 6 + 2 + 6 + PRF_ERROR_TEXT + 3 + PRF_NAME + 3 + 99 < PRF_RECORD_BYTES, "a record fits its bytes");
 
 size_t prf_record_encode(const prf_record_t *record, uint8_t bytes[PRF_RECORD_BYTES])
 {

@@ -97,7 +97,8 @@ static prf_status_t unpack_protocol(prf_protocol_t *out, const Prf__Wire__Protoc
                             .min_repeats = p->min_repeats,
                             .max_repeats = p->max_repeats,
                             .ci_percent = p->ci_percent,
-                            .limit_ms = p->limit_ms};
+                            .limit_ms = p->limit_ms,
+                            .energy_ms = p->energy_ms};
     prf_error_t why;
     return prf_protocol_check(out, &why) ? breach(err, "protocol", &why) : PRF_OK;
 }
@@ -113,7 +114,8 @@ void prf_unpack_sample(prf_sample_t *out, const Prf__Wire__Sample *s)
                           .clock_khz = s->clock_khz,
                           .load_percent = s->load_percent,
                           .wall_ms = s->wall_ms,
-                          .busy_ns = s->busy_ns};
+                          .busy_ns = s->busy_ns,
+                          .energy_nj = s->energy_nj};
 }
 
 static void unpack_inputs(prf_job_t *out, const Prf__Wire__Job *job)
@@ -338,6 +340,50 @@ static prf_status_t unpack_named_model(prf_frame_t *out, const Prf__Wire__ModelV
     return status;
 }
 
+static prf_status_t unpack_link(prf_frame_t *out, uint64_t session, uint64_t received, bool resume, prf_error_t *err)
+{
+    out->u.link.session = session;
+    out->u.link.received = received;
+    out->u.link.resume = resume;
+    if (session == 0 || (out->type == PRF_FRAME_LINK_OPEN && !resume && received > 0))
+        return prf_fail(err, PRF_EPEER, "a link's session %llu that begins with %llu parts", (unsigned long long)session,
+                        (unsigned long long)received);
+    return PRF_OK;
+}
+
+/* Whether value and data are those of the kind. */
+static bool part_fits(uint32_t kind, uint32_t value, size_t len)
+{
+    switch (kind) {
+    case PRF_PART_OPEN:
+        return value < PRF_PART_ENDPOINTS && len == 0;
+    case PRF_PART_DATA:
+        return value == 0 && len >= 1 && len <= PRF_PART_BYTES;
+    case PRF_PART_ROOM:
+        return value >= 1 && len == 0;
+    case PRF_PART_END:
+        return value == 0 && len == 0;
+    default:
+        return false;
+    }
+}
+
+static prf_status_t unpack_part(prf_part_t *out, const Prf__Wire__LinkPart *part, prf_error_t *err)
+{
+    size_t len = part->data.len;
+    if (part->number == 0 || part->stream == 0 || !part_fits(part->kind, part->value, len))
+        return prf_fail(err, PRF_EPEER, "a part of kind %u with value %u and %zu bytes", part->kind, part->value, len);
+    *out = (prf_part_t){
+        .number = part->number, .stream = part->stream, .kind = (prf_part_kind_t)part->kind, .value = part->value, .len = len};
+    if (len == 0)
+        return PRF_OK;
+    out->data = malloc(len);
+    if (!out->data)
+        return prf_fail(err, PRF_ENOMEM, "a part of %zu bytes", len);
+    memcpy(out->data, part->data.data, len);
+    return PRF_OK;
+}
+
 prf_status_t prf_unpack_frame(prf_frame_t *out, const Prf__Wire__Frame *frame, prf_error_t *err)
 {
     /* A union of pointers: one of them stands for all. */
@@ -383,6 +429,16 @@ prf_status_t prf_unpack_frame(prf_frame_t *out, const Prf__Wire__Frame *frame, p
         return unpack_request(out, frame->request, err);
     case PRF_FRAME_REPLY:
         return unpack_reply(out, frame->reply, err);
+    case PRF_FRAME_LINK_OPEN:
+        return unpack_link(out, frame->link_open->session, frame->link_open->received, frame->link_open->resume, err);
+    case PRF_FRAME_LINK_WELCOME:
+        return unpack_link(out, frame->link_welcome->session, frame->link_welcome->received, false, err);
+    case PRF_FRAME_LINK_PART:
+        return unpack_part(&out->u.part, frame->link_part, err);
+    case PRF_FRAME_LINK_BEAT:
+        out->u.beat.received = frame->link_beat->received;
+        out->u.beat.farm = frame->link_beat->farm;
+        return PRF_OK;
     }
     return prf_fail(err, PRF_EPEER, "frame type %d is unknown to this version", (int)out->type);
 }

@@ -114,6 +114,9 @@ void prf_frame_release(prf_frame_t *frame)
     case PRF_FRAME_REPLY:
         free(frame->u.reply.json);
         break;
+    case PRF_FRAME_LINK_PART:
+        free(frame->u.part.data);
+        break;
     default:
         break;
     }
@@ -123,12 +126,27 @@ void prf_frame_release(prf_frame_t *frame)
 const char *prf_frame_name(prf_frame_type_t type)
 {
     static const char *const names[] = {
-        [PRF_FRAME_HELLO] = "hello",         [PRF_FRAME_WELCOME] = "welcome",     [PRF_FRAME_REFUSAL] = "refusal",
-        [PRF_FRAME_CREDIT] = "credit",       [PRF_FRAME_JOB_BATCH] = "jobs",      [PRF_FRAME_RESULT_BATCH] = "results",
-        [PRF_FRAME_COMMITTED] = "committed", [PRF_FRAME_HEARTBEAT] = "heartbeat", [PRF_FRAME_MODEL_OFFER] = "model_offer",
-        [PRF_FRAME_MODEL_ACK] = "model_ack", [PRF_FRAME_FETCH] = "fetch",         [PRF_FRAME_CHUNK] = "chunk",
-        [PRF_FRAME_GOODBYE] = "goodbye",     [PRF_FRAME_REQUEST] = "request",     [PRF_FRAME_REPLY] = "reply",
-        [PRF_FRAME_FORGET] = "forget",       [PRF_FRAME_REVOKE] = "revoke",
+        [PRF_FRAME_HELLO] = "hello",
+        [PRF_FRAME_WELCOME] = "welcome",
+        [PRF_FRAME_REFUSAL] = "refusal",
+        [PRF_FRAME_CREDIT] = "credit",
+        [PRF_FRAME_JOB_BATCH] = "jobs",
+        [PRF_FRAME_RESULT_BATCH] = "results",
+        [PRF_FRAME_COMMITTED] = "committed",
+        [PRF_FRAME_HEARTBEAT] = "heartbeat",
+        [PRF_FRAME_MODEL_OFFER] = "model_offer",
+        [PRF_FRAME_MODEL_ACK] = "model_ack",
+        [PRF_FRAME_FETCH] = "fetch",
+        [PRF_FRAME_CHUNK] = "chunk",
+        [PRF_FRAME_GOODBYE] = "goodbye",
+        [PRF_FRAME_REQUEST] = "request",
+        [PRF_FRAME_REPLY] = "reply",
+        [PRF_FRAME_FORGET] = "forget",
+        [PRF_FRAME_REVOKE] = "revoke",
+        [PRF_FRAME_LINK_OPEN] = "link_open",
+        [PRF_FRAME_LINK_WELCOME] = "link_welcome",
+        [PRF_FRAME_LINK_PART] = "link_part",
+        [PRF_FRAME_LINK_BEAT] = "link_beat",
     };
     return (unsigned)type < sizeof names / sizeof *names && names[type] ? names[type] : "?";
 }

@@ -12,6 +12,8 @@ enum {
     PRF_WIRE_VERSION = 1,
     PRF_FRAME_BYTES = 1 << 20,   /* a frame at most */
     PRF_CHUNK_BYTES = 256 << 10, /* of a model at most in a frame */
+    PRF_PART_BYTES = 32 << 10,   /* of a relayed connection at most in a frame */
+    PRF_PART_ENDPOINTS = 3,      /* of a farm: workers, clients, broadcast */
     PRF_FRAME_JOBS = 256,        /* jobs, results or ids in a frame at most */
     PRF_ERROR_TEXT = 240,
     PRF_OP = 32
@@ -57,6 +59,18 @@ typedef struct {
     uint32_t spooled; /* results that wait to be handed over, and the one of the job that runs */
 } prf_hello_t;
 
+typedef enum { PRF_PART_OPEN = 1, PRF_PART_DATA, PRF_PART_ROOM, PRF_PART_END, PRF_PART_KINDS } prf_part_kind_t;
+
+/* A piece of one of the connections that a relay's link carries, or what becomes of it. */
+typedef struct {
+    uint64_t number; /* from 1 in each direction of a link's session */
+    uint32_t stream; /* the connection, from 1 */
+    prf_part_kind_t kind;
+    uint32_t value; /* open: which of the farm's endpoints; room: how many bytes more the sender takes; else 0 */
+    uint8_t *data;  /* data: 1 to PRF_PART_BYTES; else none */
+    size_t len;
+} prf_part_t;
+
 typedef enum {
     PRF_FRAME_HELLO = 2, /* the numbers of proto/wire.proto */
     PRF_FRAME_WELCOME,
@@ -74,7 +88,11 @@ typedef enum {
     PRF_FRAME_REQUEST,
     PRF_FRAME_REPLY,
     PRF_FRAME_FORGET,
-    PRF_FRAME_REVOKE
+    PRF_FRAME_REVOKE,
+    PRF_FRAME_LINK_OPEN = 30,
+    PRF_FRAME_LINK_WELCOME,
+    PRF_FRAME_LINK_PART,
+    PRF_FRAME_LINK_BEAT
 } prf_frame_type_t;
 
 /* One message. Arrays and texts are owned by the frame when it was decoded, borrowed when it is to be encoded. */
@@ -129,6 +147,15 @@ typedef struct {
             char error[sizeof((prf_error_t *)0)->text];
             char *json;
         } reply;
+        struct {
+            uint64_t session, received;
+            bool resume; /* open only */
+        } link;          /* open, welcome */
+        prf_part_t part;
+        struct {
+            uint64_t received;
+            bool farm;
+        } beat;
     } u;
 } prf_frame_t;
 

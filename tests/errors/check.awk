@@ -16,7 +16,7 @@ BEGIN {
             "read|remove|rename|repeat|restart|restore|run|save|say|see|send|set|shorten|start|stop|submit|take|tie|train|try|" \
             "update|use|wait|watch|widen|write|boot|echo|expect"
     imperative = "(^|[:;,(|] | or | and |\\? )(" verbs ")([ :,;.|]|$)"
-    command = "'?(prfarm(-coordinator|-worker)? [a-z-]|chmod|chown|openssl)"
+    command = "'?(prfarm(-coordinator|-worker|-relay)? [a-z-]|chmod|chown|openssl)"
     right = "(must|needs?|takes|belongs to|has to|have to|may have|can be|at most|at least|(is|are) (allowed|read|needed|possible)|" \
             "goes on|continues|tells? (more|why))( |$|[:;,.])"
     question = "\\?(['\")]|$| )"

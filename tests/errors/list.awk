@@ -6,7 +6,7 @@
 # UNKNOWN, which the check refuses.
 BEGIN {
     # name, the argument that is the status or level (0: there is none), the one that is the text
-    calls = "prf_fail 2 3,prf_fail_sys 2 3,prf_fail_prefix 2 3,prf_fail_remedy 2 3,prf_log 1 2," \
+    calls = "prf_fail 2 3,prf_fail_sys 2 3,prf_fail_prefix 2 3,prf_fail_remedy 2 3,prf_log 1 2,prf_notify 1 2," \
             "prf_yaml_fail 3 4,prf_yaml_fail_key 3 4,prf_yaml_fail_prefix 3 4,prf_node_fail 0 4," \
             "prf_http_refuse 2 3,prf_http_refuse_as 3 4,sessions_refuse 3 4,refuse 3 4,broken 3 4,deny 0 3,fn 2 4,answer 0 5," \
             "prf_engine_fail 0 3,kind_fail 0 2,lose_session 0 2,breach 0 2,corrupt 0 2,garbage 0 3,damage 0 4,tell 0 2," \
@@ -69,6 +69,8 @@ function ends(   name, status, text, rest, i) {
 }
 
 function wanted(name, status, text) {
+    if (name == "prf_notify") # what systemctl status shows
+        return 0
     if (name == "prf_log")
         return status !~ /^PRF_LOG_(INFO|DEBUG)$/
     if (name == "fprintf")

@@ -120,4 +120,10 @@ void fuzz_seeds(fuzz_add_fn add, void *arg)
     add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_GOODBYE});
     add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_REQUEST, .u.request = {1, "status", json}});
     add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_REPLY, .u.reply = {.id = 1, .json = json}});
+    add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_LINK_OPEN, .u.link = {7, 3, true}});
+    add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_LINK_WELCOME, .u.link = {.session = 7, .received = 3}});
+    add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_LINK_PART, .u.part = {4, 1, PRF_PART_OPEN, .value = 2}});
+    add_frame(add, arg,
+              &(prf_frame_t){.type = PRF_FRAME_LINK_PART, .u.part = {5, 1, PRF_PART_DATA, .data = data, .len = sizeof data}});
+    add_frame(add, arg, &(prf_frame_t){.type = PRF_FRAME_LINK_BEAT, .u.beat = {3, true}});
 }

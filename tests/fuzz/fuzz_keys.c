@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "coordinator/allow_list.h"
 #include "fuzz.h"
+#include "net/allow_list.h"
 #include "tests/fuzz/memory_file.h"
 
 static bool try_list(const char *text)

@@ -15,19 +15,27 @@ enum { COMMANDS = 64 };
 
 TestSuite(manual, .init = program_setup, .fini = program_teardown);
 
-/* The names that `prfarm --complete ''` tells; owned. */
-static size_t list_commands(char *names[COMMANDS])
+/* A page that prfarm has: of a command, or of one below it. Owned. */
+typedef struct {
+    char *above, *name; /* NULL, "run"; "fleet", "slurm" */
+} page_t;
+
+/* The names that `prfarm --complete ''` tells, and those below `fleet`. */
+static size_t list_pages(page_t pages[COMMANDS])
 {
-    program_t p;
+    static const char *const asked[][5] = {{"prfarm", "--complete", ""}, {"prfarm", "--complete", "fleet", ""}};
     size_t count = 0;
-    RUN(&p, "prfarm", "--complete", "");
-    cr_assert_eq(p.code, 0);
-    for (const char *line = prf_text_get(&p.out); *line; line += strcspn(line, "\n") + 1) {
-        cr_assert(count < COMMANDS);
-        names[count] = strndup(line, strcspn(line, "\t\n"));
-        cr_assert_not_null(names[count++]);
+    for (size_t i = 0; i < 2; i++) {
+        program_t p;
+        program_run(&p, asked[i]);
+        cr_assert_eq(p.code, 0);
+        for (const char *line = prf_text_get(&p.out); *line; line += strcspn(line, "\n") + 1) {
+            cr_assert(count < COMMANDS);
+            pages[count] = (page_t){i ? strdup(asked[i][2]) : NULL, strndup(line, strcspn(line, "\t\n"))};
+            cr_assert_not_null(pages[count++].name);
+        }
+        program_release(&p);
     }
-    program_release(&p);
     cr_assert(count > 20);
     return count;
 }
@@ -42,6 +50,20 @@ static char *printed(const char *const *words)
     program_release(&p);
     return text;
 }
+/* What `prfarm COMMAND form` prints. */
+static char *printed_page(const page_t *page, const char *form)
+{
+    const char *words[] = {"prfarm", page->above ? page->above : page->name, page->above ? page->name : form,
+                           page->above ? form : NULL, NULL};
+    return printed(words);
+}
+
+static void page_release(page_t *page)
+{
+    free(page->above);
+    free(page->name);
+}
+
 #define PRINTED(...) printed((const char *const[]){__VA_ARGS__, NULL})
 
 static char *read_source(const char *path)
@@ -57,13 +79,14 @@ static char *read_source(const char *path)
 /* docs/manual/prfarm.md has, word for word, what each command tells of itself; `docs/manual/update` brings it there. */
 Test(manual, the_written_manual_says_what_the_commands_say)
 {
-    char *names[COMMANDS], *manual = read_source("docs/manual/prfarm.md");
-    size_t count = list_commands(names), sections = 0;
+    page_t pages[COMMANDS];
+    char *manual = read_source("docs/manual/prfarm.md");
+    size_t count = list_pages(pages), sections = 0;
     for (size_t i = 0; i < count; i++) {
-        char *section = PRINTED("prfarm", names[i], "--help=markdown");
+        char *section = printed_page(&pages[i], "--help=markdown");
         cr_expect_not_null(strstr(manual, section), "docs/manual/prfarm.md lacks this; run docs/manual/update:\n%s", section);
         free(section);
-        free(names[i]);
+        page_release(&pages[i]);
     }
     for (const char *at = manual; (at = strstr(at, "\n### prfarm ")); at++)
         sections++;
@@ -111,18 +134,19 @@ static void check_page(const char *page)
 /* Every option that --help shows is in the page, and nothing that roff complains about. */
 Test(manual, manual_pages_are_clean_and_whole, .timeout = 300)
 {
-    char *names[COMMANDS];
-    size_t count = list_commands(names);
-    static const char *const programs[] = {"prfarm", "prfarm-coordinator", "prfarm-worker"};
+    page_t pages[COMMANDS];
+    size_t count = list_pages(pages);
+    static const char *const programs[] = {"prfarm", "prfarm-coordinator", "prfarm-worker", "prfarm-relay"};
     for (size_t i = 0; i < count; i++) {
-        char *page = PRINTED("prfarm", names[i], "--help=man"), title[64];
-        snprintf(title, sizeof title, ".TH PRFARM-%s 1 ", names[i]);
+        char *page = printed_page(&pages[i], "--help=man"), title[64];
+        snprintf(title, sizeof title, ".TH PRFARM-%s%s%s 1 ", pages[i].above ? pages[i].above : "", pages[i].above ? "-" : "",
+                 pages[i].name);
         for (char *c = title; *c; c++)
             *c = (char)toupper((unsigned char)*c);
         cr_expect(strncmp(page, title, strlen(title)) == 0, "%s", page);
         check_page(page);
         free(page);
-        free(names[i]);
+        page_release(&pages[i]);
     }
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         char *page = PRINTED(programs[i], "--help=man"), *help = PRINTED(programs[i], "--help");
@@ -166,6 +190,7 @@ Test(manual, slips_of_the_pen_are_answered_with_what_was_meant)
     FAILS(2, "did you mean --version?", "prfarm-worker", "--versoin");
     FAILS(2, "there is no command 'frobnicate'; the commands are", "prfarm", "frobnicate");
     FAILS(2, "did you mean 'model explain'?", "prfarm", "model", "explian", "x");
+    FAILS(2, "did you mean 'prfarm fleet slurm'?", "prfarm", "fleet", "slrum");
     FAILS(2, "give it with --model, as in prfarm estimate --model a.prfm net.onnx", "prfarm", "estimate", "a.prfm", "net.onnx");
     FAILS(2, "one network at a time", "prfarm", "estimate", "a.onnx", "b.onnx", "--model", "m");
     FAILS(2, "use --help, --help=man", "prfarm", "run", "--help=html");
@@ -210,6 +235,8 @@ Test(manual, the_program_says_what_can_stand_where)
     CANDIDATES(":file .prfm\n", "prfarm", "--complete", "estimate", "--model", "");
     CANDIDATES("show\nexplain\n", "prfarm", "--complete", "model", "");
     CANDIDATES(":file .prfm\n", "prfarm", "--complete", "model", "show", "");
+    CANDIDATES("slurm\tkeep", "prfarm", "--complete", "fleet", "sl");
+    CANDIDATES(":file .yaml\n", "prfarm", "--complete", "fleet", "slurm", "");
     CANDIDATES("--backend\thow", "prfarm-worker", "--complete", "--ba");
     CANDIDATES("onednn\nsim\n", "prfarm-worker", "--complete", "--backend", "");
     CANDIDATES("warn\n", "prfarm-coordinator", "--complete", "--log", "w");

@@ -509,6 +509,73 @@ Test(worker, sigterm_waits_for_the_commit_and_says_goodbye)
     cr_assert_eq(exit_code(), 0);
 }
 
+/* A result that nobody has confirmed is something to do. */
+Test(worker, idle_exit_ends_it_when_it_had_nothing_to_do_for_so_long)
+{
+    START(SIM, "--idle-exit", "1");
+    welcome(1);
+    give_job(11, "fc in=8 out=8", 10000);
+    cr_assert_eq(result().id, 11);
+    for (uint64_t end = prf_clock_mono_ms() + 1500; prf_clock_mono_ms() < end;) {
+        prf_frame_t frame = expect(PRF_FRAME_HEARTBEAT);
+        prf_frame_release(&frame);
+        tell(&(prf_frame_t){.type = PRF_FRAME_HEARTBEAT});
+    }
+    cr_assert(!prf_process_ended(&worker, NULL), "it went with a result in its hands:\n%s", log_text());
+    commit(11);
+    prf_frame_t goodbye = expect(PRF_FRAME_GOODBYE);
+    prf_frame_release(&goodbye);
+    cr_assert_eq(exit_code(), 0);
+    says("there was nothing to do");
+}
+
+Test(worker, idle_exit_leaves_a_worker_its_time_from_the_start)
+{
+    uint64_t begin = prf_clock_mono_ms();
+    START(SIM, "--idle-exit", "2");
+    welcome(1);
+    prf_frame_t goodbye = expect(PRF_FRAME_GOODBYE);
+    prf_frame_release(&goodbye);
+    cr_expect_geq(prf_clock_mono_ms() - begin, 2000);
+    cr_assert_eq(exit_code(), 0);
+}
+
+/* The worker's children, as SIGTERM to all of a Slurm job's processes meets them. */
+static void signal_children(int number)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)worker.pid, (int)worker.pid);
+    FILE *file = fopen(path, "r");
+    int child, count = 0;
+    for (; file && fscanf(file, "%d", &child) == 1; count++)
+        kill(child, number);
+    cr_assert(count > 0, "%s tells of no child", path);
+    fclose(file);
+}
+
+/* Else the job on the board would count as one that crashes boards. */
+Test(worker, sigterm_to_all_of_its_processes_fails_no_job)
+{
+    START(SIM, "--option", "hang=1");
+    welcome(1);
+    give_job(11, "fc in=8 out=8", 60000);
+    prf_frame_t frame = expect(PRF_FRAME_HEARTBEAT);
+    while (frame.u.ids.count == 0) {
+        prf_frame_release(&frame);
+        frame = expect(PRF_FRAME_HEARTBEAT);
+    }
+    prf_frame_release(&frame);
+    signal_children(SIGTERM);
+    kill(worker.pid, SIGTERM);
+    bool gone = false;
+    while (!gone && next_frame(&frame)) {
+        cr_expect_neq(frame.type, PRF_FRAME_RESULT_BATCH, "it says that the job failed");
+        gone = frame.type == PRF_FRAME_GOODBYE;
+        prf_frame_release(&frame);
+    }
+    cr_assert_eq(exit_code(), 0);
+}
+
 static void ends_at_once(prf_status_t code, const char *text, const char *const *more)
 {
     start_worker(more);

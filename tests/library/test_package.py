@@ -4,6 +4,7 @@
 import concurrent.futures
 import ctypes
 import gc
+import json
 import math
 import os
 import pathlib
@@ -16,7 +17,8 @@ import unittest
 import numpy as np
 import prfarm
 from prfarm import _library as lib
-from python_setup import LIBRARY, MODEL, NETWORK, SOURCE, compile_c, needs, needs_compiler
+from python_setup import LIBRARY, MODEL, NETWORK, RUN, SOURCE, compile_c, needs, needs_compiler
+from python_setup import prfarm as program
 
 CONV = "conv2d r=3 pad=1 + relu"
 TABLE = {"c": np.arange(1, 201), "k": np.arange(200, 0, -1), "h": np.tile([8, 14, 28, 56], 50)}
@@ -197,6 +199,22 @@ class Package(unittest.TestCase):
             self.assertTrue(prfarm.layer_text(f"{kind} {required}").startswith(kind))
         self.assertEqual({p.name: p.default for p in prfarm.parameters("conv2d")}["w"], "h")
         np.testing.assert_array_equal(prfarm.macs_many(TABLE, CONV), [prfarm.macs(text) for text in TEXTS])
+
+    def test_energy_is_a_model_that_answers_in_nanojoules(self):
+        self.assertIsNone(self.model.energy, "a board that tells none")
+        path, text = RUN / "models" / "systolic.prfm", "fc in=300 out=200"
+        energy = prfarm.Model.load(path).energy
+        gc.collect()  # what it was asked of is alive as long as it is
+        self.assertEqual((energy.board, energy.layers[0].kind), ("systolic", "fc"))
+        latency = prfarm.Model.load(path).estimate(text).latency_ns
+        told = energy.estimate(text)
+        np.testing.assert_allclose(told.latency_ns, 0.005 * prfarm.macs(text) + 2 * latency, rtol=0.02)
+        answer = json.loads(program("estimate", "--model", path, "--layer", text, "--json"))["layers"][0]["energy"]
+        np.testing.assert_allclose(
+            [told.latency_ns, told.low_ns, told.high_ns],
+            [answer["estimate_nj"], answer["low_nj"], answer["high_nj"]],
+            rtol=1e-6,
+        )
 
     def test_threads_share_a_model(self):
         expected = self.model.estimate_many(TABLE, CONV).latency_ns

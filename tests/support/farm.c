@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "net/endpoint.h"
 
-enum { TICK_MS = 20, ARGS = 32, GRACE_MS = 5000, READY = 1024 /* bytes of a ready line */ };
+enum { TICK_MS = 20, ARGS = 40, GRACE_MS = 5000, READY = FARM_READY };
 
 static const char coordinator_path[] = PRF_BIN_DIR "/prfarm-coordinator", worker_path[] = PRF_BIN_DIR "/prfarm-worker";
 
@@ -26,8 +26,7 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return remove(path);
 }
 
-/* Reads what a child prints until the line that begins with `word` is complete; what follows the word is copied to `rest`. */
-static void wait_ready(prf_process_t *process, const char *word, const char *who, char rest[READY])
+void farm_ready(prf_process_t *process, const char *word, const char *who, char rest[READY])
 {
     char text[4096];
     size_t len = 0;
@@ -69,7 +68,7 @@ void farm_start_coordinator(farm_t *farm, const char *const *extra)
     prf_error_t err = {0};
     prf_process_options_t options = {.pipes = true, .log = log};
     cr_assert_eq(prf_process_start(&farm->coordinator, argv, &options, &err), PRF_OK, "%s", err.text);
-    wait_ready(&farm->coordinator, "ready farm=", "the coordinator", ready);
+    farm_ready(&farm->coordinator, "ready farm=", "the coordinator", ready);
     char *http = strstr(ready, " http=");
     snprintf(farm->http, sizeof farm->http, "%s", http ? http + strlen(" http=") : "");
     if (http)
@@ -173,9 +172,19 @@ static size_t start_worker(farm_t *farm, const char *name, const char *kind, con
     snprintf(log, sizeof log, "%s/%s.log", farm->dir, name);
     snprintf(key, sizeof key, "%s/%s.key", farm->dir, identity ? identity : "-");
     snprintf(server, sizeof server, "%s/coordinator.pub", farm->dir);
-    const char *argv[ARGS] = {worker_path, "--farm",    farm->name, "--board", name, "--kind",
-                              kind,        "--backend", backend,    "--state", state};
-    size_t count = 11;
+    const char *argv[ARGS], *const basic[] = {worker_path, "--farm",    farm->dial ? farm->dial : farm->name,
+                                              "--board",   name,        "--kind",
+                                              kind,        "--backend", backend,
+                                              "--state",   state};
+    size_t count = 0;
+    for (const char *const *word = farm->host; word && *word; word++)
+        argv[count++] = *word;
+    for (size_t i = 0; i < sizeof basic / sizeof *basic; i++)
+        argv[count++] = basic[i];
+    if (farm->credit) {
+        argv[count++] = "--credit";
+        argv[count++] = farm->credit;
+    }
     char words[FARM_PATH], *rest = words;
     snprintf(words, sizeof words, "%s", option);
     for (char *word = strtok_r(rest, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
@@ -185,6 +194,7 @@ static size_t start_worker(farm_t *farm, const char *name, const char *kind, con
     const char *const keyed[] = {"--key", key, "--server", server};
     for (size_t i = 0; identity && i < sizeof keyed / sizeof *keyed; i++)
         argv[count++] = keyed[i];
+    argv[count] = NULL;
     prf_error_t err = {0};
     prf_process_options_t options = {.pipes = true, .log = log};
     size_t place = farm->worker_count++;
@@ -195,8 +205,8 @@ static size_t start_worker(farm_t *farm, const char *name, const char *kind, con
 size_t farm_add_board(farm_t *farm, const char *name, const char *kind, const char *backend, const char *options)
 {
     char rest[READY];
-    size_t place = start_worker(farm, name, kind, backend, options, farm->keyed ? "worker" : NULL);
-    wait_ready(&farm->workers[place], "ready board=", name, rest);
+    size_t place = start_worker(farm, name, kind, backend, options, farm->own_keys ? name : (farm->keyed ? "worker" : NULL));
+    farm_ready(&farm->workers[place], "ready board=", name, rest);
     return place;
 }
 

@@ -28,6 +28,11 @@ typedef struct {
     size_t worker_count;
     prf_socket_t *client;
     bool keyed; /* workers and peers are "worker" unless said otherwise */
+    /* Of workers that are added from now on: */
+    const char *dial;        /* what they take for --farm; NULL: the farm's name. Borrowed, as the next two */
+    const char *credit;      /* jobs that they hold; NULL: their default */
+    const char *const *host; /* words before their command, as "ip netns exec HOST"; NULL: none */
+    bool own_keys;           /* each has the key of its name */
     uint64_t requests;
 } farm_t;
 
@@ -40,6 +45,10 @@ void farm_kill_coordinator(farm_t *farm);
 void farm_start_coordinator(farm_t *farm, const char *const *extra);
 /* SIGTERM; returns the exit code. */
 int farm_end_coordinator(farm_t *farm);
+
+/* Reads what a child prints until the line that begins with `word` is complete; what follows the word is copied to `rest`. */
+enum { FARM_READY = 1024 };
+void farm_ready(prf_process_t *process, const char *word, const char *who, char rest[FARM_READY]);
 
 /* A coordinator with keys, at `where` (tcp, its ports may be '*'; NULL: ipc). dir/NAME.key and .pub are there for coordinator,
  * worker, operator, viewer and stranger; `list` is dir/allow, in which @NAME stands for a key (NULL: the middle three, each with

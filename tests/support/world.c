@@ -31,7 +31,7 @@ void world_release(world_t *w)
 
 typedef struct {
     prf_want_t want;
-    double latency_ns;
+    double latency_ns, energy_nj;
     uint32_t taint;
 } going_t;
 
@@ -44,7 +44,12 @@ static void answer(prf_engine_t *e, world_t *w, const going_t *g)
         memcpy(&latency_ns, &bits, sizeof latency_ns);
     else
         memcpy(&bits, &latency_ns, sizeof bits);
-    prf_sample_t s = {.latency_ns = latency_ns, .min_ns = latency_ns, .repeats = 1, .busy_ns = 40000000, .taint = g->taint};
+    prf_sample_t s = {.latency_ns = latency_ns,
+                      .min_ns = latency_ns,
+                      .repeats = 1,
+                      .busy_ns = 40000000,
+                      .taint = g->taint,
+                      .energy_nj = g->energy_nj};
     bool failed = w->poison && g->want.point.bytes[0] < 8;
     if (!reused) {
         w->fresh++;
@@ -88,6 +93,16 @@ static double latency_of(const world_t *w, const prf_want_t *want)
     return sum;
 }
 
+static double energy_of(const world_t *w, const prf_want_t *want)
+{
+    double sum = 0;
+    if (!w->energy || (w->silent && want->point.bytes[0] % w->silent))
+        return 0;
+    for (size_t i = 0; i < want->block_count; i++)
+        sum += w->energy(&want->blocks[i]);
+    return sum;
+}
+
 bool world_run(prf_engine_t *e, world_t *w)
 {
     enum { FLIGHT = 16 };
@@ -97,6 +112,7 @@ bool world_run(prf_engine_t *e, world_t *w)
         while (flying < FLIGHT && prf_engine_next(e, &going[flying].want)) {
             double slow = w->passes ? w->slow[going[flying].want.attempt % w->passes] : 1;
             going[flying].latency_ns = latency_of(w, &going[flying].want) * slow * (w->pace > 0 ? w->pace : 1);
+            going[flying].energy_nj = energy_of(w, &going[flying].want);
             going[flying].taint = w->disturbed > 0 && slow >= w->disturbed ? PRF_TAINT_SLOW : 0;
             flying++;
         }
@@ -172,6 +188,8 @@ static void init_like(world_t *w, const world_t *board, uint64_t seed)
     world_init(w, seed);
     w->latency = board->latency;
     w->between_ns = board->between_ns;
+    w->energy = board->energy;
+    w->silent = board->silent;
 }
 
 void *world_undisturbed(const world_campaign_t *campaign, const world_t *board, uint64_t seed, size_t *len, size_t *fresh)

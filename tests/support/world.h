@@ -19,6 +19,8 @@ typedef struct {
     double pace;                           /* of boards that drifted: what was not known before takes so many times longer; 0: 1 */
     char *decisions[PRF_ENGINE_DECISIONS]; /* that "the store" has; owned */
     double (*latency)(const prf_block_t *block); /* NULL: world_array */
+    double (*energy)(const prf_block_t *block);  /* nanojoules; NULL: boards do not tell */
+    uint32_t silent;                             /* of each so many points, all but one do not tell; 0: all tell */
     double between_ns;                           /* that a block of a chain after the first takes besides */
     bool stop_at_decision;                       /* killed when one is durable, before anything follows from it */
 } world_t;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <criterion/criterion.h>
 
-#include "worker/backoff.h"
+#include "base/backoff.h"
 
 Test(backoff, waits_grow_to_a_bound_and_begin_anew_after_success)
 {

@@ -291,8 +291,8 @@ Test(campaign, a_file_cut_anywhere_is_survived)
 
 Test(campaign, the_examples_are_right)
 {
-    static const char *const names[] = {"quickstart", "simulated"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const names[] = {"quickstart", "simulated", "energy"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[1024];
         snprintf(path, sizeof path, "%s/docs/examples/%s.yaml", PRF_SOURCE_DIR, names[i]);
         prf_campaign_t c;
@@ -300,7 +300,7 @@ Test(campaign, the_examples_are_right)
         char *text = NULL;
         cr_assert_eq(prf_campaign_load(&c, path, &text, &err), PRF_OK, "%s", err.text);
         cr_expect_str_eq(c.name, names[i]);
-        cr_expect_geq(c.network_count, 2);
+        cr_expect_geq(c.network_count, 1);
         free(text);
         prf_campaign_release(&c);
     }

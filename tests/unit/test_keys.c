@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "allow_list.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "guard.h"
+#include "net/allow_list.h"
 #include "net/gate.h"
 #include "net/net.h"
 

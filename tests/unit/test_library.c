@@ -78,6 +78,11 @@ static double latency_ns(const prf_layer_t *l)
     return 300 + fmax(40 * ceil(prf_layer_outputs(l) / 512), 0.5 * prf_layer_bytes(l, PRF_F32)) + 0.01 * prf_layer_ops(l);
 }
 
+static double energy_nj(const prf_layer_t *l)
+{
+    return 2.5 * latency_ns(l);
+}
+
 static void set_dim(prf_space_t *space, prf_param_t param, int32_t low, int32_t high)
 {
     space->dims[param] = (prf_dim_t){.kind = PRF_DIM_RANGE, .lo = low, .hi = high, .log = true};
@@ -339,6 +344,44 @@ Test(library, facts_say_where_a_model_comes_from_and_what_it_knows)
     cr_assert_null(prfarm_model_get_parameter(model, 0, 4));
     cr_assert_null(prfarm_model_get_parameter(model, 2, 0));
     cr_assert_null(prfarm_model_get_layer(model, 2));
+    prfarm_model_free(model);
+}
+
+Test(library, energy_is_a_model_that_answers_in_nanojoules)
+{
+    prf_model_t *made = made_model("toy", 1), *energy = made_model("toy", 1);
+    prf_model_t *const both[] = {made, energy};
+    for (size_t i = 0; i < 2; i++) {
+        both[i]->parts[0].space = (prf_space_t){.kind = PRF_FC, .dtype = PRF_F32};
+        set_dim(&both[i]->parts[0].space, PRF_P_IN, 1, 512);
+        set_dim(&both[i]->parts[0].space, PRF_P_OUT, 1, 512);
+    }
+    made_part(&made->parts[0], &made_sorts[0], latency_ns, TRAINED);
+    made_part(&energy->parts[0], &made_sorts[0], energy_nj, TRAINED);
+    energy->provenance.repeatability_percent = 2.5;
+    prf_model_take_energy(made, &energy);
+    void *bytes;
+    size_t len;
+    prfarm_model *model;
+    prfarm_layer layer;
+    prfarm_estimate ns, nj;
+    cr_assert_eq(prf_model_encode(made, &bytes, &len, NULL), PRF_OK);
+    cr_assert_eq(prfarm_model_decode(&model, bytes, len, error), 0, "%s", error);
+    const prfarm_model *of_energy = prfarm_model_energy(model);
+    cr_assert_not_null(of_energy);
+    cr_expect_null(prfarm_model_energy(of_energy));
+    cr_expect_str_eq(prfarm_model_board(of_energy), "toy");
+    cr_expect_eq(prfarm_model_get_facts(of_energy)->repeatability_percent, 2.5);
+    cr_expect_str_eq(prfarm_model_get_layer(of_energy, 0)->kind, "fc");
+    cr_assert_eq(prfarm_layer_parse(&layer, "fc in=100 out=200", error), 0);
+    cr_assert_eq(prfarm_estimate_layer(model, &layer, &ns, error), 0);
+    cr_assert_eq(prfarm_estimate_layer(of_energy, &layer, &nj, error), 0);
+    cr_expect_float_eq(nj.latency_ns / ns.latency_ns, 2.5, 1e-6);
+    prfarm_model_free(model);
+    prf_model_destroy(&made);
+    free(bytes);
+    model = load(&made_sorts[0]);
+    cr_expect_null(prfarm_model_energy(model), "none was measured");
     prfarm_model_free(model);
 }
 

@@ -262,6 +262,59 @@ Test(model, estimates_survive_the_file_bit_by_bit_and_so_do_its_bytes)
     free(b);
 }
 
+/* A model whose energy was learned from the same layers, at 3 nJ each nanosecond. */
+static prf_model_t *train_with_energy(board_t *b)
+{
+    prf_model_t *model = train(b);
+    for (size_t i = 0; i < b->layer.train_count; i++)
+        b->train[i].latency_ns *= 3;
+    for (size_t i = 0; i < b->layer.validation_count; i++)
+        b->validation[i].latency_ns *= 3;
+    prf_model_t *energy = train(b);
+    prf_model_take_energy(model, &energy);
+    cr_assert_null(energy);
+    return model;
+}
+
+Test(model, energy_survives_the_file_and_leaves_the_latency_alone)
+{
+    board_t *b = board(60, 30, 0), *same = board(60, 30, 0);
+    prf_model_t *plain = train(same), *m = train_with_energy(b), *again = NULL, *none = NULL;
+    size_t len, len2, plain_len;
+    uint8_t *bytes = encode(m, &len), *plain_bytes = encode(plain, &plain_len);
+    prf_error_t err = {0};
+    cr_assert_eq(prf_model_decode(&again, bytes, len, &err), PRF_OK, "%s", err.text);
+    const prf_model_t *energy = prf_model_energy(again);
+    cr_assert_not_null(energy);
+    cr_assert_null(prf_model_energy(plain));
+    cr_expect_str_eq(prf_model_kind(energy), "stairs");
+    cr_expect_eq(prf_model_provenance(energy)->samples, 60);
+    cr_expect_eq(prf_model_provenance(energy)->validation.mape_percent,
+                 prf_model_provenance(prf_model_energy(m))->validation.mape_percent);
+    for (size_t i = 0; i < 30; i++) {
+        cr_expect_eq(estimate(energy, &b->validation[i]).latency_ns, estimate(prf_model_energy(m), &b->validation[i]).latency_ns);
+        cr_expect_eq(estimate(again, &b->validation[i]).latency_ns, estimate(plain, &b->validation[i]).latency_ns);
+        cr_expect_float_eq(estimate(energy, &b->validation[i]).latency_ns / estimate(again, &b->validation[i]).latency_ns, 3, 0.1);
+    }
+    uint8_t *bytes2 = encode(again, &len2);
+    cr_expect(len == len2 && memcmp(bytes, bytes2, len) == 0);
+    free(bytes2);
+    prf_model_take_energy(again, &none);
+    bytes2 = encode(again, &len2);
+    cr_expect(plain_len == len2 && memcmp(plain_bytes, bytes2, plain_len) == 0, "without the energy it is the model of before");
+    /* Readers of before skip the field, which is the last one. */
+    cr_expect_eq(memcmp(bytes + HEADER, plain_bytes + HEADER, plain_len - HEADER), 0);
+    cr_expect_eq(memcmp(bytes + 8, plain_bytes + 8, 4), 0, "the version stays");
+    free(bytes);
+    free(bytes2);
+    free(plain_bytes);
+    prf_model_destroy(&plain);
+    prf_model_destroy(&m);
+    prf_model_destroy(&again);
+    free(same);
+    free(b);
+}
+
 Test(model, training_again_with_other_threads_gives_the_same_bytes)
 {
     board_t *b = board(150, 40, 0.01);
@@ -326,7 +379,7 @@ Test(model, a_forged_body_is_refused_or_answers_but_never_crashes)
 {
     enum { ROUNDS = 3000 };
     board_t *b = board(20, 10, 0);
-    prf_model_t *m = train(b);
+    prf_model_t *m = train_with_energy(b);
     size_t len, accepted = 0;
     uint8_t *bytes = encode(m, &len), *forged = malloc(len);
     uint64_t seed = 77;
@@ -347,6 +400,8 @@ Test(model, a_forged_body_is_refused_or_answers_but_never_crashes)
         prf_block_t block = alone(&b->validation[0].layer, PRF_I8);
         prf_estimate_t e;
         (void)!prf_model_estimate(got, &block, NULL, &e, NULL);
+        if (prf_model_energy(got))
+            (void)!prf_model_estimate(prf_model_energy(got), &block, NULL, &e, NULL);
         prf_model_destroy(&got);
     }
     cr_assert_lt(accepted, ROUNDS, "seed %llu", (unsigned long long)seed);

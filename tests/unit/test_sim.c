@@ -291,6 +291,39 @@ Test(sim, a_block_behind_another_one_costs_what_was_set_besides)
     sim()->close(&board);
 }
 
+static double energy_of(prf_board_t *board, const char *text, uint32_t *flags)
+{
+    prf_block_t block;
+    prf_kernel_t *kernel;
+    prf_reading_t told = {0};
+    prf_board_facts_t facts;
+    sim()->describe(board, &facts);
+    *flags = facts.flags;
+    cr_assert_eq(prf_block_parse(&block, text, NULL), PRF_OK);
+    cr_assert_eq(sim()->prepare(board, &block, &(prf_place_t){.length = 1}, &kernel, NULL), PRF_OK);
+    cr_assert_eq(sim()->run(kernel, &(prf_run_t){.iterations = 1}, &told, NULL), PRF_OK);
+    sim()->release(&kernel);
+    return told.energy_nj;
+}
+
+Test(sim, energy_is_that_of_the_multiplications_and_of_the_time_where_it_was_set)
+{
+    static const char text[] = "conv2d c=64 k=32 h=56 r=3 pad=1";
+    uint32_t flags;
+    prf_board_facts_t facts;
+    prf_board_t *plain = OPEN("board=vta"), *telling = OPEN("board=vta", "pj_per_mac=5", "static_w=2");
+    double ns = run(plain, text);
+    cr_expect_eq(energy_of(plain, text, &flags), 0);
+    cr_expect_not(flags & PRF_BOARD_ENERGY);
+    cr_expect_float_eq(energy_of(telling, text, &flags), 0.005 * 64 * 32 * 56 * 56 * 9 + 2 * ns, 1e-3);
+    cr_expect(flags & PRF_BOARD_ENERGY);
+    cr_expect_eq(run(telling, text), ns);
+    sim()->describe(telling, &facts);
+    cr_expect_str_eq(facts.fingerprint, "sim/vta pj_per_mac=5 static_w=2");
+    sim()->close(&plain);
+    sim()->close(&telling);
+}
+
 Test(sim, groups_run_one_after_the_other)
 {
     prf_board_t *board = OPEN("board=vta");
@@ -307,8 +340,9 @@ Test(sim, a_layer_of_hours_is_refused)
 
 Test(sim, options_that_cannot_be_are_refused_with_what_would_be_right)
 {
-    refuses_options("rows=8", "unknown option 'rows=8': use KEY=VALUE with one of board, noise, slow, pace, crash, hang, wrong, "
-                              "seed, speed, drift, drift_after, activation_ns, activation_ns_per_element, between_ns, n");
+    refuses_options(
+        "rows=8", "unknown option 'rows=8': use KEY=VALUE with one of board, noise, slow, pace, crash, hang, wrong, "
+                  "seed, speed, drift, drift_after, activation_ns, activation_ns_per_element, between_ns, pj_per_mac, static_w, n");
     refuses_options("noise", "unknown option 'noise'");
     refuses_options("noise=lots", "noise=lots: use a number from 0 to 50");
     refuses_options("noise=nan", "use a number from 0 to 50");

@@ -66,7 +66,8 @@ static prf_sample_t a_sample(void)
                           .clock_khz = 2400000,
                           .load_percent = 3,
                           .wall_ms = 1700000000000u,
-                          .busy_ns = 98765432109u};
+                          .busy_ns = 98765432109u,
+                          .energy_nj = 123456.75};
 }
 
 static void expect_same_sample(const prf_sample_t *a, const prf_sample_t *b)
@@ -81,6 +82,7 @@ static void expect_same_sample(const prf_sample_t *a, const prf_sample_t *b)
     cr_expect_eq(a->load_percent, b->load_percent);
     cr_expect_eq(a->wall_ms, b->wall_ms);
     cr_expect_eq(a->busy_ns, b->busy_ns);
+    cr_expect_eq(a->energy_nj, b->energy_nj);
 }
 
 Test(wire, hello_and_welcome_come_back_as_they_were)
@@ -327,8 +329,8 @@ Test(wire, frames_of_another_version_or_without_a_body_are_refused)
     uint8_t *large = calloc(1, PRF_FRAME_BYTES + 1);
     expect_status(large, PRF_FRAME_BYTES + 1, PRF_EPEER, "are allowed");
     free(large);
-    /* A body of a number that a later version may give: version 1, field 31, an empty message. */
-    expect_status((const uint8_t *)"\x08\x01\xfa\x01\x00", 5, PRF_EPEER, "without a body");
+    /* A body of a number that a later version may give: version 1, field 63, an empty message. */
+    expect_status((const uint8_t *)"\x08\x01\xfa\x03\x00", 5, PRF_EPEER, "without a body");
 }
 
 Test(wire, a_hello_with_bad_names_or_texts_is_refused)
@@ -372,7 +374,7 @@ Test(wire, jobs_out_of_range_are_refused)
     int32_t values[] = {1, 10, 20, 30};
     Prf__Wire__Layer layer = PRF__WIRE__LAYER__INIT, *layers[] = {&layer, &layer, &layer, &layer, &layer};
     Prf__Wire__Block block = PRF__WIRE__BLOCK__INIT, **blocks = calloc(PRF_CHAIN_BLOCKS + 1, sizeof *blocks);
-    Prf__Wire__Protocol protocol = {PROTOBUF_C_MESSAGE_INIT(&prf__wire__protocol__descriptor), 0, 1, 5, 10, 1.0, 1000};
+    Prf__Wire__Protocol protocol = {PROTOBUF_C_MESSAGE_INIT(&prf__wire__protocol__descriptor), 0, 1, 5, 10, 1.0, 1000, 0};
     Prf__Wire__Job job = PRF__WIRE__JOB__INIT, *list[PRF_FRAME_JOBS + 1];
     Prf__Wire__Jobs jobs = PRF__WIRE__JOBS__INIT;
     Prf__Wire__Frame f = FRAME(jobs, JOBS, &jobs);

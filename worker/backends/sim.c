@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 
-enum { BOARDS = 6, COMMON_OPTIONS = 14 };
+enum { BOARDS = 6, COMMON_OPTIONS = 16 };
 static const prf_sim_board_t *const boards[BOARDS] = {&prf_sim_ultratrail, &prf_sim_systolic, &prf_sim_vta,
                                                       &prf_sim_ncs2,       &prf_sim_zcu102,   &prf_sim_ferry};
 
@@ -41,6 +41,7 @@ struct prf_board {
     double speed, drift;                             /* times as long: always; after `drift_after` runs */
     double activation_ns, activation_ns_per_element; /* that an activation adds to the layer before it */
     double between_ns;                               /* that a block adds to a chain besides its own time */
+    double pj_per_mac, static_w;                     /* energy: for each MAC, and while it runs; both 0: it tells none */
     int64_t drift_after;
     bool real_pace;
     uint64_t seed, fault_seed;
@@ -54,7 +55,7 @@ struct prf_board {
 
 struct prf_kernel {
     prf_board_t *board; /* borrowed */
-    double latency_ns;
+    double latency_ns, macs;
     prf_rng_t noise, faults;
 };
 
@@ -85,6 +86,8 @@ static prf_status_t read_options(prf_board_t *self, const char *const *options, 
         {"activation_ns", PRF_OPTION_NUMBER, &self->activation_ns, 0, 1e9},
         {"activation_ns_per_element", PRF_OPTION_NUMBER, &self->activation_ns_per_element, 0, 1e6},
         {"between_ns", PRF_OPTION_NUMBER, &self->between_ns, 0, 1e9},
+        {"pj_per_mac", PRF_OPTION_NUMBER, &self->pj_per_mac, 0, 1e6},
+        {"static_w", PRF_OPTION_NUMBER, &self->static_w, 0, 1e5},
     };
     size_t entries = COMMON_OPTIONS;
     for (size_t i = 0; i < self->sim->setting_count; i++) {
@@ -185,6 +188,12 @@ static void sim_describe(const prf_board_t *self, prf_board_facts_t *out)
         used += (size_t)snprintf(text + used, cap - used, " activation_ns_per_element=%.9g", self->activation_ns_per_element);
     if (self->between_ns > 0 && used < cap)
         used += (size_t)snprintf(text + used, cap - used, " between_ns=%.9g", self->between_ns);
+    if (self->pj_per_mac > 0 && used < cap)
+        used += (size_t)snprintf(text + used, cap - used, " pj_per_mac=%.9g", self->pj_per_mac);
+    if (self->static_w > 0 && used < cap)
+        used += (size_t)snprintf(text + used, cap - used, " static_w=%.9g", self->static_w);
+    if (self->pj_per_mac > 0 || self->static_w > 0)
+        out->flags |= PRF_BOARD_ENERGY;
     if (self->noise > 0 && used < cap)
         used += (size_t)snprintf(text + used, cap - used, " noise=%.9g", self->noise * 100);
     if (self->slow > 0 && used < cap)
@@ -267,6 +276,7 @@ static prf_status_t sim_prepare(prf_board_t *self, const prf_block_t *block, con
     uint64_t stream = prf_rng_stream(text);
     kernel->board = self;
     kernel->latency_ns = latency_ns;
+    kernel->macs = prf_block_macs(block);
     prf_rng_init(&kernel->noise, self->seed, stream + count_seen(self, stream));
     self->fault_seed += self->seed == 0;
     prf_rng_init(&kernel->faults, self->fault_seed, stream);
@@ -322,6 +332,7 @@ static prf_status_t sim_run(prf_kernel_t *kernel, const prf_run_t *how, prf_read
     if (board->real_pace)
         sleep_ns(ns * how->iterations);
     out->latency_ns = prf_rng_double(&faults) < board->wrong ? nonsense(&faults, ns) : ns;
+    out->energy_nj = board->pj_per_mac / 1000 * kernel->macs + board->static_w * ns;
     return PRF_OK;
 }
 
@@ -337,7 +348,7 @@ const prf_backend_t prf_backend_sim = {
     .options =
         "board=ultratrail|systolic|vta|ncs2|zcu102|ferry, the board's settings (docs/backends.md), noise=PERCENT slow=PERCENT "
         "pace=off|real crash=P hang=P wrong=P seed=N speed=FACTOR drift=PERCENT drift_after=RUNS "
-        "activation_ns=NS activation_ns_per_element=NS between_ns=NS",
+        "activation_ns=NS activation_ns_per_element=NS between_ns=NS pj_per_mac=PJ static_w=W",
     .open = sim_open,
     .describe = sim_describe,
     .prepare = sim_prepare,

@@ -18,10 +18,13 @@
 
 #include "base/clock.h"
 #include "measure/cold.h"
+#include "measure/energy.h"
 #include "measure/environment.h"
 #include "measure/series.h"
 
 enum { TIMING_NS = 20000, MAX_ITERATIONS = 100000, LOAD_WINDOW_MS = 200 };
+enum { BATCH_US = 1000, SELF_TIMED_BATCH_US = 20000 /* while energy is read */ };
+#define SHARED 1.25 /* times the latency: others had a part of the processor, and of its energy */
 
 typedef struct {
     const prf_backend_t *backend;
@@ -32,7 +35,7 @@ typedef struct {
     bool here; /* on this machine's processor */
     uint32_t iterations;
     prf_cold_t cold;
-    prf_series_t clean, disturbed;
+    prf_series_t clean, disturbed, energy;
     uint64_t begin_ns, timing_ns; /* when preparation and when timing began */
 } run_t;
 
@@ -50,6 +53,7 @@ static void release(run_t *run)
     prf_cold_release(&run->cold);
     prf_series_release(&run->clean);
     prf_series_release(&run->disturbed);
+    prf_series_release(&run->energy);
 }
 
 static prf_status_t prepare_network(run_t *run, prf_board_t *board, const prf_chain_t *chain, prf_error_t *err)
@@ -91,6 +95,8 @@ static prf_status_t prepare(run_t *run, prf_board_t *board, const prf_chain_t *c
         status = prf_series_init(&run->clean, 2 * (size_t)run->protocol->max_repeats, err);
     if (!status)
         status = prf_series_init(&run->disturbed, run->protocol->max_repeats, err);
+    if (!status)
+        status = prf_series_init(&run->energy, run->protocol->energy_ms ? 2 * (size_t)run->protocol->max_repeats : 0, err);
     return status;
 }
 
@@ -107,6 +113,7 @@ static prf_status_t execute(const run_t *run, uint32_t iterations, prf_reading_t
                 return status;
             sum->latency_ns += reading.latency_ns;
             sum->disturbed = sum->disturbed || reading.disturbed;
+            sum->energy_nj += reading.energy_nj > 0 ? reading.energy_nj : (double)NAN; /* of all kernels, or of none */
         }
     return PRF_OK;
 }
@@ -181,6 +188,8 @@ static prf_status_t repeat(run_t *run, prf_error_t *err)
         if (status)
             return status;
         prf_series_add(told.disturbed ? &run->disturbed : &run->clean, told.latency_ns);
+        if (run->protocol->energy_ms && told.energy_nj > 0)
+            prf_series_add(&run->energy, told.energy_nj);
         if (run->exact || (run->clean.count >= p->min_repeats && prf_series_ci_percent(&run->clean) <= p->ci_percent))
             return PRF_OK;
         if (run->clean.count >= p->max_repeats || run->disturbed.count >= p->max_repeats || time_is_up(run, p->limit_ms))
@@ -202,6 +211,36 @@ static void conclude(run_t *run, prf_sample_t *out)
     out->ci_percent = run->exact ? 0 : prf_series_ci_percent(&run->clean);
     if (!run->exact && out->ci_percent > run->protocol->ci_percent)
         out->taint |= PRF_TAINT_UNSTEADY;
+    out->energy_nj = prf_series_median(&run->energy);
+}
+
+static prf_status_t step(void *arg, uint32_t iterations, prf_error_t *err)
+{
+    prf_reading_t any;
+    return execute(arg, iterations, &any, err);
+}
+
+/* Of this machine's own processor, where it tells. Warm, since what empties the caches would be counted as the layer's; boards that
+ * time themselves empty them on their own, and what else they do between timings must be little beside them. One process serves one
+ * board on one thread, so its meter is kept here. */
+static prf_status_t read_energy(run_t *run, prf_sample_t *out, prf_error_t *err)
+{
+    const prf_energy_loop_t loop = {step, run, prf_clock_mono_ns, run->protocol->energy_ms,
+                                    run->self_timed ? SELF_TIMED_BATCH_US : BATCH_US};
+    static prf_meter_t meter;
+    static enum { UNKNOWN = 0, ABSENT, OPEN } state;
+    if (state == UNKNOWN)
+        state = prf_meter_open(&meter, "", NULL) ? ABSENT : OPEN;
+    if (state == ABSENT || (run->self_timed && run->protocol->cache != PRF_CACHE_WARM))
+        return PRF_OK;
+    prf_energy_t told;
+    prf_status_t status = prf_energy_measure(&meter, &loop, &told, err);
+    if (status)
+        return status;
+    out->energy_nj = told.energy_nj;
+    if (told.wall_ns > SHARED * out->latency_ns)
+        out->taint |= PRF_TAINT_LOADED;
+    return PRF_OK;
 }
 
 /* Load by others while measuring. The system's accounts are too coarse for one short measurement, so the window spans the
@@ -281,6 +320,8 @@ prf_status_t prf_measure(const prf_backend_t *backend, prf_board_t *board, const
         if (run.here)
             stamp(&before, &sample);
     }
+    if (!status && protocol->energy_ms && (facts.flags & PRF_BOARD_HOST) && !(facts.flags & PRF_BOARD_ENERGY))
+        status = read_energy(&run, &sample, err);
     release(&run);
     if (status)
         return status;

@@ -156,6 +156,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "prfarm_model_decode": (c_int, [_Out, c_char_p, c_size_t, c_char_p]),
     "prfarm_model_free": (None, [c_void_p]),
     "prfarm_model_board": (c_char_p, [c_void_p]),
+    "prfarm_model_energy": (c_void_p, [c_void_p]),
     "prfarm_model_get_facts": (POINTER(FactsStruct), [c_void_p]),
     "prfarm_model_get_layer": (POINTER(ModelLayerStruct), [c_void_p, c_size_t]),
     "prfarm_model_get_parameter": (POINTER(ModelParameterStruct), [c_void_p, c_size_t, c_size_t]),

@@ -61,6 +61,7 @@ SCHEMAS: dict[str, list[Column]] = {
         Column("busy_ns", "int", "ns"),
         Column("duplicate", "bool"),
         Column("error", "string"),
+        Column("energy_nj", "float", "nJ"),
     ],
     "sweeps": [*_WHOSE, *_LAYER, Column("latency_ns", "float", "ns")],
     "evaluation": [

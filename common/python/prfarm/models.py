@@ -149,9 +149,11 @@ def _room(count: int) -> tuple[Estimates, lib.EstimatesStruct]:
 class Model:
     """The latency model of one kind of board. Immutable; any number of threads may ask one at once."""
 
-    def __init__(self, handle: ctypes.c_void_p) -> None:
+    def __init__(self, handle: ctypes.c_void_p, owner: Model | None = None) -> None:
         self._handle = handle
-        weakref.finalize(self, lib.library().prfarm_model_free, handle)
+        self._owner = owner  # that frees the handle, and lives as long as this
+        if owner is None:
+            weakref.finalize(self, lib.library().prfarm_model_free, handle)
         self.facts = ModelFacts(**_plain(lib.library().prfarm_model_get_facts(handle).contents))
         self.layers = self._read_layers()
 
@@ -180,6 +182,13 @@ class Model:
     @property
     def board(self) -> str:
         return self.facts.board
+
+    @property
+    def energy(self) -> Model | None:
+        """What the model knows of the energy of the same layers, as a model that answers in nanojoules wherever a name says
+        nanoseconds. None: no energy was measured, or too little."""
+        handle = lib.library().prfarm_model_energy(self._handle)
+        return Model(ctypes.c_void_p(handle), owner=self) if handle else None
 
     def __repr__(self) -> str:
         return f"<Model of {self.board}: {', '.join(f'{layer.kind} {layer.dtype}' for layer in self.layers)}>"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* allow_list.c - a list is taken as a whole or not at all: half a list would lock out those whose lines came after the mistake. */
-#include "allow_list.h"
+#include "net/allow_list.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #define BLANKS " \t\r"
 
 static const char *const role_names[PRF_ROLES] = {
-    [PRF_ROLE_WORKER] = "worker", [PRF_ROLE_VIEWER] = "viewer", [PRF_ROLE_OPERATOR] = "operator"};
+    [PRF_ROLE_RELAY] = "relay", [PRF_ROLE_WORKER] = "worker", [PRF_ROLE_VIEWER] = "viewer", [PRF_ROLE_OPERATOR] = "operator"};
 
 const char *prf_role_name(prf_role_t role)
 {
@@ -82,7 +82,7 @@ static prf_status_t take_role(prf_allow_t *entry, const char *word, prf_error_t 
             entry->role = (prf_role_t)i;
             return PRF_OK;
         }
-    return prf_fail(err, PRF_EPARSE, "'%.40s' is no role: use worker, operator or viewer", word);
+    return prf_fail(err, PRF_EPARSE, "'%.40s' is no role: use worker, operator, viewer or relay", word);
 }
 
 static char *next_word(char **rest)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* backoff.h - how long to wait before trying again: twice as long each time, and never the same as the neighbours, so that ten
  * thousand workers that lost their coordinator at one moment do not all knock at one moment. Pure. */
-#ifndef PRF_WORKER_BACKOFF_H
-#define PRF_WORKER_BACKOFF_H
+#ifndef PRF_BASE_BACKOFF_H
+#define PRF_BASE_BACKOFF_H
 
 #include "base/rng.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* backoff.c - the whole wait is drawn, not a part of it: that spreads a crowd best, and it costs one worker at most what the
  * fixed wait would have. */
-#include "backoff.h"
+#include "base/backoff.h"
 
 void prf_backoff_init(prf_backoff_t *self, uint64_t seed, uint32_t first_ms, uint32_t last_ms)
 {

@@ -2,16 +2,17 @@
 /* allow_list.h - the keys that a farm lets in, and what each may do (docs/security.md, The list). Pure; any thread.
  *
  * A line a key: `ROLE KEY [kinds=a,b] [sessions=N] NAME`; '#' begins a comment. A worker's key serves boards of its kinds ('*', as
- * without kinds=, means all); an operator may do everything else; a viewer only looks. */
-#ifndef PRF_ALLOW_LIST_H
-#define PRF_ALLOW_LIST_H
+ * without kinds=, means all); an operator may do everything else; a viewer only looks. A relay's opens a link to prfarm-relay
+ * --accept and nothing else. */
+#ifndef PRF_NET_ALLOW_LIST_H
+#define PRF_NET_ALLOW_LIST_H
 
 #include <stdbool.h>
 
 #include "net/keys.h"
 #include "point/point.h"
 
-typedef enum { PRF_ROLE_WORKER, PRF_ROLE_VIEWER, PRF_ROLE_OPERATOR, PRF_ROLES } prf_role_t;
+typedef enum { PRF_ROLE_RELAY, PRF_ROLE_WORKER, PRF_ROLE_VIEWER, PRF_ROLE_OPERATOR, PRF_ROLES } prf_role_t;
 
 enum {
     PRF_ALLOW_BYTES = 4 << 20, /* of a list */
