@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -236,6 +237,7 @@ Test(care, what_a_killed_worker_left_is_put_back_by_the_next)
     pid_t pid = fork();
     if (pid == 0) {
         size_t made;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         prf_care_t care = care_of("max");
         care.after = "true";
         c = prf_care_begin(&care, &made, NULL) ? 'n' : 'y';
