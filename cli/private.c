@@ -32,6 +32,8 @@ enum {
     READY_MS = 20000,
     BUSY_RETRIES = 30, /* of 100 ms: a predecessor that was killed is still dying */
     GRACE_MS = 5000,
+    CARE_GRACE_MS = 150000, /* a worker's last command may take its time (worker/care) */
+    OPTION_TEXT = 512,
     SHORT_LIFE_MS = 10000,
     SHORT_LIVES = 8, /* in a row: then the worker is given up, and the run with it */
     LOG_BYTES = 4 << 20
@@ -43,6 +45,7 @@ typedef struct {
     const char **argv; /* owned array; texts owned by `words` */
     char **words;
     size_t word_count;
+    unsigned grace_ms;             /* for its end */
     uint64_t started_ms, again_ms; /* again_ms: when to start it again */
     unsigned short_lives;
 } worker_t;
@@ -325,7 +328,8 @@ static prf_status_t plan_worker(const prf_private_t *self, worker_t *worker, con
     unsetenv("PRFARM_SERVER");
     snprintf(rest, sizeof rest, "state/%s", worker->name);
     in_dir(self, rest, state);
-    size_t most = 16 + 2 * board->option_count;
+    size_t most = 16 + 2 * board->option_count + board->care_count;
+    worker->grace_ms = board->care_count > 0 ? CARE_GRACE_MS : GRACE_MS;
     worker->words = calloc(most, sizeof *worker->words);
     worker->argv = calloc(most + 1, sizeof *worker->argv);
     bool ok = worker->words && worker->argv;
@@ -335,6 +339,11 @@ static prf_status_t plan_worker(const prf_private_t *self, worker_t *worker, con
         ok = add_word(worker, fixed[i]);
     for (size_t i = 0; ok && i < board->option_count; i++)
         ok = add_word(worker, "--option") && add_word(worker, board->options[i]);
+    for (size_t i = 0; ok && i < board->care_count; i++) {
+        char word[OPTION_TEXT];
+        snprintf(word, sizeof word, "--%s", board->care[i]);
+        ok = add_word(worker, word);
+    }
     return ok ? PRF_OK : prf_fail(err, PRF_ENOMEM, "worker %s", worker->name);
 }
 
@@ -429,7 +438,7 @@ const char *prf_private_token(const prf_private_t *self)
 
 static void release_worker(worker_t *worker)
 {
-    prf_process_stop(&worker->process, GRACE_MS);
+    prf_process_stop(&worker->process, worker->grace_ms);
     for (size_t i = 0; i < worker->word_count; i++)
         free(worker->words[i]);
     free(worker->words);

@@ -29,6 +29,8 @@ typedef struct {
     const char *kind, *backend;
     const char *const *options; /* "key=value" */
     size_t option_count;
+    const char *const *care; /* "key=value": options of the worker that leave their dashes out */
+    size_t care_count;
     unsigned workers;
 } prf_private_board_t;
 

@@ -105,7 +105,13 @@ static prf_status_t start(run_t *run, prf_error_t *err)
         return status;
     for (size_t i = 0; i < run->campaign.board_count && !status; i++) {
         const prf_campaign_board_t *b = &run->campaign.boards[i];
-        const prf_private_board_t board = {b->kind, b->backend, (const char *const *)b->options, b->option_count, b->workers};
+        const prf_private_board_t board = {.kind = b->kind,
+                                           .backend = b->backend,
+                                           .options = (const char *const *)b->options,
+                                           .option_count = b->option_count,
+                                           .care = (const char *const *)b->care,
+                                           .care_count = b->care_count,
+                                           .workers = b->workers};
         status = prf_private_add(run->farm, &board, err);
     }
     return status;

@@ -16,8 +16,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/process.h"
 #include "base/notify.h"
+#include "base/process.h"
 #include "clients.h"
 #include "health.h"
 #include "http.h"

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/backoff.h"
 #include "base/clock.h"
@@ -28,7 +27,6 @@
 #include "models.h"
 #include "net/frames.h"
 #include "outbox.h"
-#include "state.h"
 
 enum {
     TICK_MS = 50,
@@ -47,7 +45,6 @@ enum {
 typedef struct {
     const prf_agent_options_t *options;
     prf_loop_t *loop;
-    int lock; /* on the state folder; -1: none */
     prf_socket_t *dealer, *sub;
     prf_host_t *host;
     prf_outbox_t *outbox;
@@ -595,9 +592,7 @@ static prf_status_t set_up(agent_t *self, prf_error_t *err)
 {
     prf_error_t warning = {0};
     const prf_host_handler_t handler = {self, on_board_ready, on_board_refused, on_board_result};
-    prf_status_t status = prf_state_lock(&self->lock, self->options->state_dir, err);
-    if (!status)
-        status = prf_loop_new(&self->loop, err);
+    prf_status_t status = prf_loop_new(&self->loop, err);
     if (!status)
         status = prf_loop_on_signals(self->loop, on_signal, self, err);
     if (!status)
@@ -628,8 +623,6 @@ static void tear_down(agent_t *self)
     prf_outbox_destroy(&self->outbox);
     prf_waiting_clear(&self->waiting);
     prf_loop_destroy(&self->loop);
-    if (self->lock >= 0)
-        close(self->lock);
     free(self);
 }
 
@@ -639,7 +632,6 @@ prf_status_t prf_agent_run(const prf_agent_options_t *options, prf_error_t *err)
     if (!self)
         return prf_fail(err, PRF_ENOMEM, "worker");
     self->options = options;
-    self->lock = -1;
     prf_backoff_init(&self->backoff, prf_clock_mono_ns() ^ prf_rng_stream(options->serve.board), FIRST_HELLO_MS, LAST_HELLO_MS);
     self->heartbeat_ms = DEFAULT_HEARTBEAT_MS;
     self->worked_ms = prf_clock_mono_ms();

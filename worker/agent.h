@@ -16,7 +16,7 @@ typedef struct {
     prf_identity_t identity;
     prf_serve_t serve; /* the board, its name and kind */
     const char *program;
-    const char *state_dir;
+    const char *state_dir;     /* the caller has its lock (state.h) */
     prf_error_t turns_missing; /* why boards of this host do not take turns although nobody said that they should not; or nothing */
     unsigned credit;           /* jobs that it wants to hold, 1 .. PRF_AGENT_MAX_CREDIT */
     uint64_t idle_exit_ms;     /* ends when it had nothing to do for that long; 0: never */

@@ -28,7 +28,7 @@ enum {
     CLOSE_MS = 2000,
     END_MS = 200,
     TURN_MS = 12 * 3600 * 1000, /* others may hold theirs for as long as their jobs may take */
-    ARGS = 12
+    ARGS = 20
 };
 
 typedef enum { DOWN, OPENING, IDLE, BUSY } host_state_t;
@@ -45,9 +45,9 @@ struct prf_host {
     uint64_t due_ms; /* DOWN: when to start; OPENING, BUSY: when patience ends */
     unsigned open_ms, delay_ms, job_ms;
     prf_result_t asked; /* BUSY: the job's identity */
-    bool turns;         /* boards of this host take turns, */
-    bool waits;         /* and this one is one of them; */
-    bool begun;         /* BUSY: its turn has come, or it needs none */
+    bool turns, cools;  /* boards of this host take turns; jobs wait until it is cool */
+    bool waits;         /* one of these holds for this board, */
+    bool begun;         /* BUSY: and it need wait no longer */
 };
 
 bool prf_host_idle(const prf_host_t *self)
@@ -110,7 +110,7 @@ static const char *doing(const prf_host_t *self)
     return self->state == OPENING ? "while the board was opened"
            : self->state != BUSY  ? "while it was idle"
            : self->begun          ? "while it measured"
-                                  : "while it waited for its turn";
+                                  : "while it waited for its turn or to cool down";
 }
 
 /* The socket is closed: the process has ended or is about to. Its wait status says more than the socket does. */
@@ -156,7 +156,7 @@ static void on_frame(prf_host_t *self, const prf_frame_t *frame)
     if (self->state == OPENING && frame->type == PRF_FRAME_HELLO) {
         self->state = IDLE;
         self->delay_ms = 0;
-        self->waits = self->turns && (frame->u.hello.flags & PRF_BOARD_HOST);
+        self->waits = self->cools || (self->turns && (frame->u.hello.flags & PRF_BOARD_HOST));
         self->handler.ready(self->handler.arg, &frame->u.hello);
         return;
     }
@@ -257,6 +257,13 @@ static bool push(prf_host_t *self, const char *text)
     return self->argv[self->argc++] != NULL;
 }
 
+static bool push_number(prf_host_t *self, uint64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    return push(self, text);
+}
+
 static bool fill_argv(prf_host_t *self, const char *program, const prf_serve_t *what)
 {
     self->argv = calloc(ARGS + 2 * what->option_count, sizeof *self->argv);
@@ -265,6 +272,13 @@ static bool fill_argv(prf_host_t *self, const char *program, const prf_serve_t *
               push(self, what->kind);
     if (ok && what->turns)
         ok = push(self, "--turns") && push(self, what->turns);
+    if (ok && what->cpus)
+        ok = push(self, "--cpu") && push(self, what->cpus);
+    if (ok && what->cool_below)
+        ok = push(self, "--cool-below") && push_number(self, what->cool_below) && push(self, "--cool-wait") &&
+             push_number(self, what->cool_wait_s);
+    if (ok && what->root && *what->root)
+        ok = push(self, "--root") && push(self, what->root);
     for (size_t i = 0; ok && i < what->option_count; i++)
         ok = push(self, "--option") && push(self, what->options[i]);
     return ok;
@@ -281,7 +295,8 @@ prf_status_t prf_host_new(prf_host_t **out, prf_loop_t *loop, const char *progra
                          .handler = *handler,
                          .timer = -1,
                          .process = {.fd = -1, .in = -1, .out = -1},
-                         .turns = what->turns != NULL};
+                         .turns = what->turns != NULL,
+                         .cools = what->cool_below > 0};
     prf_status_t status = PRF_OK;
     if (!fill_argv(self, program, what))
         status = prf_fail(err, PRF_ENOMEM, "backend's process");

@@ -33,8 +33,8 @@ PRF_CHECKED prf_status_t prf_host_new(prf_host_t **out, prf_loop_t *loop, const 
 void prf_host_destroy(prf_host_t **self);
 /* True when a job can be submitted. */
 bool prf_host_idle(const prf_host_t *self);
-/* The job is copied. Its time (deadline_ms, 0: ten minutes) begins now, or when its turn has come where boards take turns. Errors:
- * PRF_EBUSY, PRF_EINVAL, PRF_ENOMEM. */
+/* The job is copied. Its time (deadline_ms, 0: ten minutes) begins now, or once it need not wait for its turn or to cool down.
+ * Errors: PRF_EBUSY, PRF_EINVAL, PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_host_submit(prf_host_t *self, const prf_job_t *job, prf_error_t *err);
 
 #endif

@@ -15,16 +15,19 @@
 #include "base/notify.h"
 #include "base/options.h"
 #include "base/process.h"
+#include "care/care.h"
+#include "state.h"
 #include "turns.h"
 
-enum { HOST_FD = 3 };
+enum { HOST_FD = 3, HOTTEST = 149, COOL_WAIT_S = 300, LONGEST_WAIT_S = 3600 };
 
 typedef struct {
-    const char *farm, *board, *kind, *backend, *plugin, *state, *log, *key, *server, *turns; /* borrowed */
-    prf_words_t options;
-    uint64_t credit;
+    const char *farm, *board, *kind, *backend, *plugin, *state, *log, *key, *server, *turns, *cpus; /* borrowed */
+    prf_words_t options, settings;
+    prf_care_t care;
+    uint64_t credit, cool_below, cool_wait_s;
     double idle_exit_s;
-    bool host, list;
+    bool host, list, restore;
     char path[PATH_MAX + 8]; /* "path=FILE": --plugin as an option of its backend */
 } args_t;
 
@@ -39,7 +42,7 @@ static const prf_word_t environment[] = {
 
 static const prf_usage_t usage = {
     .program = "prfarm-worker",
-    .synopsis = "--kind KIND --backend NAME [--option KEY=VALUE]... [--farm FARM]",
+    .synopsis = "--kind KIND --backend NAME [--option KEY=VALUE]... [--farm FARM]\nprfarm-worker --restore --state DIR",
     .purpose = "Serves one board: takes jobs from the farm's coordinator, measures them, hands the results back.",
     .text = "The board runs in a process of its own; when its driver crashes or hangs, that costs one job.\n"
             "A simulated board and the real processor, for the coordinator on this machine:\n\n"
@@ -112,13 +115,49 @@ static bool parse(int argc, char **argv, args_t *args, int *code)
              "where this machine's own processor is measured through several runtimes, their workers measure one at a time; they "
              "meet at this file (default: /run/lock/prfarm-host); off: whenever they like",
          .text = &args->turns},
+        {.name = "cpu",
+         .value = "LIST",
+         .heading = "The machine, while the board is measured",
+         .help = "keeps the board's process, and all that it starts, on these processors: 2, 2-3, 0,4-7",
+         .text = &args->cpus},
+        {.name = "cool-below",
+         .value = "CELSIUS",
+         .help = "begins a job only when the machine's hottest zone is below this, 1 to 149",
+         .number = &args->cool_below,
+         .lo = 1,
+         .hi = HOTTEST},
+        {.name = "cool-wait",
+         .value = "SECONDS",
+         .help = "waits that long for it at most (default 300); then the job is measured all the same, and its result is tainted",
+         .number = &args->cool_wait_s,
+         .lo = 1,
+         .hi = LONGEST_WAIT_S},
+        {.name = "fix-clock",
+         .value = "CLOCK",
+         .help = "fixes the clock of all processors: max, base (without turbo) or MHz; as before at the end",
+         .complete = "max base",
+         .text = &args->care.clock},
+        {.name = "set",
+         .value = "FILE=VALUE",
+         .help = "writes a setting of the system below /sys/ or /proc/sys/; as before at the end; may be given often",
+         .list = &args->settings},
+        {.name = "before",
+         .value = "COMMAND",
+         .help = "a command for /bin/sh that has to succeed first, such as 'nvpmodel -m 0'",
+         .text = &args->care.before},
+        {.name = "after", .value = "COMMAND", .help = "a command for /bin/sh at the end", .text = &args->care.after},
+        {.name = "restore",
+         .help = "serves no board: puts back what a worker with this --state or --board, which was killed, could not",
+         .flag = &args->restore},
         {.name = "log",
+         .heading = "Else",
          .value = "LEVEL",
          .help = "error, warn, info or debug (default info); the log goes to standard error",
          .complete = "error warn info debug",
          .text = &args->log},
         {.name = "list-backends", .help = "prints the built-in backends and their options", .flag = &args->list},
         {.name = "backend-host", .flag = &args->host}, /* for the process that the daemon starts */
+        {.name = "root", .text = &args->care.root},    /* of the system's files; for tests */
         {.name = NULL},
     };
     return prf_options_parse(&usage, options, argc, argv, NULL, code);
@@ -174,6 +213,8 @@ static prf_status_t default_state(const char *board, char path[PATH_MAX], prf_er
 
 static prf_status_t check_names(const args_t *args, prf_error_t *err)
 {
+    if (args->restore)
+        return prf_name_check("--board", args->board, err);
     if (!args->kind)
         return prf_fail(err, PRF_EUSAGE, "--kind is missing: give what the board is called in campaign files");
     if (!args->backend)
@@ -189,7 +230,11 @@ static prf_serve_t serve_of(const args_t *args)
                          .option_count = args->options.count,
                          .board = args->board,
                          .kind = args->kind,
-                         .turns = args->turns};
+                         .turns = args->turns,
+                         .cpus = args->cpus,
+                         .cool_below = args->cool_below,
+                         .cool_wait_s = args->cool_wait_s,
+                         .root = args->care.root};
 }
 
 static int host(const args_t *args)
@@ -223,33 +268,99 @@ static prf_status_t find_turns(args_t *args, prf_error_t *missing, prf_error_t *
     return prf_fail_prefix(err, status, "--turns");
 }
 
-static prf_status_t run(args_t *args, prf_error_t *err)
+/* What is put back: by a worker as it ends, by the next one as it begins, or by --restore. */
+static prf_status_t put_back(const prf_care_t *care, prf_error_t *err)
+{
+    prf_care_end_t told;
+    prf_status_t status = prf_care_end(care, &told, err);
+    if (told.settings > 0 || told.left > 0 || told.command)
+        prf_log(PRF_LOG_INFO, "put_back settings=%zu changed_by_others=%zu command=%s", told.settings, told.left,
+                told.command ? "run" : "none");
+    return status;
+}
+
+/* Brings the machine into the state that was asked for and back, with the agent's work in between, which alone is ended by signals:
+ * one that comes before waits for it, one that comes after is no reason to leave the machine as it is. */
+static prf_status_t serve_with_care(const prf_care_t *care, const prf_agent_options_t *options, prf_error_t *err)
+{
+    size_t settings = 0;
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    prf_status_t status = prf_care_begin(care, &settings, err);
+    if (status)
+        return status;
+    if (prf_care_wanted(care))
+        prf_log(PRF_LOG_INFO, "care settings=%zu next=\"as before when this worker ends\"", settings);
+    status = prf_agent_run(options, err);
+    prf_error_t late;
+    prf_status_t ended = put_back(care, &late);
+    if (ended && status)
+        prf_log(PRF_LOG_ERROR, "not_put_back error=\"%s\" next=\"tried when a worker begins in %s\"", late.text, care->state_dir);
+    else if (ended)
+        *err = late;
+    return status ? status : ended;
+}
+
+static prf_status_t with_state(args_t *args, const prf_agent_options_t *options, prf_error_t *err)
+{
+    int lock = -1;
+    args->care.state_dir = options->state_dir;
+    args->care.settings = args->settings.items;
+    args->care.setting_count = args->settings.count;
+    prf_status_t status = prf_state_lock(&lock, options->state_dir, err);
+    if (!status)
+        status = put_back(&args->care, err);
+    if (!status && !args->restore)
+        status = serve_with_care(&args->care, options, err);
+    if (lock >= 0)
+        close(lock);
+    return status;
+}
+
+/* The folder is where the next one looks for what this one could not put back. */
+static prf_status_t find_state(const args_t *args, bool named, char path[PATH_MAX], prf_error_t *err)
+{
+    const char *systemd = getenv("STATE_DIRECTORY");
+    bool fixed = args->state || named || (systemd && *systemd);
+    if (!fixed && (args->restore || prf_care_wanted(&args->care) || args->settings.count > 0))
+        return prf_fail(
+            err, PRF_EUSAGE,
+            "what is set has to be found again, should this worker be killed: give it a fixed --board NAME or --state DIR");
+    if (!args->state)
+        return default_state(args->board, path, err);
+    if (snprintf(path, PATH_MAX, "%s", args->state) >= PATH_MAX)
+        return prf_fail(err, PRF_EUSAGE, "--state: path too long: use a shorter one");
+    return PRF_OK;
+}
+
+static prf_status_t run(args_t *args, bool named, prf_error_t *err)
 {
     char program[PATH_MAX], state[PATH_MAX];
     prf_agent_options_t options = {.program = program,
-                                   .state_dir = args->state,
+                                   .state_dir = state,
                                    .credit = (unsigned)args->credit,
                                    .idle_exit_ms = (uint64_t)(args->idle_exit_s * 1000)};
     prf_process_sibling("prfarm-worker", program, sizeof program);
-    prf_status_t status = find_turns(args, &options.turns_missing, err);
+    prf_status_t status = find_state(args, named, state, err);
+    if (!status)
+        status = find_turns(args, &options.turns_missing, err);
     options.serve = serve_of(args);
     if (!status)
         status = prf_endpoints_parse(&options.farm, prf_farm_or_default(args->farm), err);
-    if (!status && !args->state) {
-        status = default_state(args->board, state, err);
-        options.state_dir = state;
-    }
     if (!status)
         status = prf_identity_load(&options.identity, args->key, args->server, err);
     if (!status)
-        status = prf_agent_run(&options, err);
+        status = with_state(args, &options, err);
     prf_identity_wipe(&options.identity);
     return status;
 }
 
 int main(int argc, char **argv)
 {
-    args_t args = {.credit = PRF_AGENT_CREDIT};
+    args_t args = {.credit = PRF_AGENT_CREDIT, .cool_wait_s = COOL_WAIT_S, .care = {.root = ""}};
     char board[PRF_NAME];
     prf_error_t err = {0};
     prf_log_level_t level = PRF_LOG_INFO;
@@ -262,7 +373,8 @@ int main(int argc, char **argv)
         return 0;
     }
     default_board(board);
-    if (!args.board)
+    bool named = args.board != NULL;
+    if (!named)
         args.board = board;
     if (!status && args.log)
         status = prf_log_level_parse(args.log, &level, &err);
@@ -274,7 +386,7 @@ int main(int argc, char **argv)
     prf_notify_init();
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk, no reason to die */
     if (!status)
-        status = run(&args, &err);
+        status = run(&args, named, &err);
     if (status)
         prf_complain("prfarm-worker", err.text);
     return prf_exit_code(status);

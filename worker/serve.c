@@ -13,6 +13,9 @@
 
 #include "backends/plugin.h"
 #include "backends/registry.h"
+#include "base/log.h"
+#include "care/cool.h"
+#include "care/pin.h"
 #include "measure/measure.h"
 #include "measure/sentinel.h"
 #include "pipe.h"
@@ -24,6 +27,8 @@ typedef struct {
     prf_board_t *board;
     prf_sentinel_t sentinel;
     prf_turns_t turns;
+    prf_cool_t cool;
+    const char *root; /* borrowed: of the system's files */
     bool broken;
 } server_t;
 
@@ -76,6 +81,20 @@ static prf_status_t unknown_backend(const char *name, prf_error_t *err)
         snprintf(known + used, sizeof known - used, ", %s", backend->name);
     }
     return prf_fail(err, PRF_ENOTFOUND, "backend '%.60s' is not part of this build: use one of %s", name, known);
+}
+
+/* Before the board is opened, whose threads are to stay there too. */
+static prf_status_t take_care(server_t *self, const prf_serve_t *what, prf_error_t *err)
+{
+    prf_status_t status = what->cpus ? prf_pin(what->cpus, err) : PRF_OK;
+    if (status || !what->cool_below)
+        return status;
+    self->cool = (prf_cool_t){.below_mc = (uint32_t)what->cool_below * 1000, .wait_ms = what->cool_wait_s * 1000};
+    self->root = what->root;
+    const prf_cool_world_t machine = prf_cool_machine(&self->root);
+    if (machine.temperature_mc(machine.arg) == 0)
+        return prf_fail(err, PRF_EUNSUPPORTED, "--cool-below: this system tells no temperature: leave it out");
+    return PRF_OK;
 }
 
 static prf_status_t open_board(server_t *self, const prf_serve_t *what, prf_error_t *err)
@@ -160,13 +179,28 @@ static prf_status_t measure(server_t *self, const prf_job_t *job, prf_sample_t *
     return status;
 }
 
-/* The whole job is one turn, the compiling of a runtime included: it would disturb whoever measures. */
-static prf_status_t take_turn(server_t *self, const prf_job_t *job, prf_error_t *err)
+/* False, once it has been told: it is as hot as before. */
+static bool cool_down(server_t *self, const prf_job_t *job)
 {
-    if (self->turns.fd < 0)
+    const prf_cool_world_t machine = prf_cool_machine(&self->root);
+    if (prf_cool_down(&self->cool, &machine))
+        return true;
+    prf_log(PRF_LOG_WARN, "not_cool job=%llu celsius=%.1f below=%.0f waited_s=%.0f next=\"measured all the same, as tainted\"",
+            (unsigned long long)job->id, machine.temperature_mc(machine.arg) / 1e3, self->cool.below_mc / 1e3,
+            (double)self->cool.wait_ms / 1e3);
+    return false;
+}
+
+/* The whole job is one turn, the compiling of a runtime included: it would disturb whoever measures. The machine cools down within
+ * it, since the next one's work would heat it again. */
+static prf_status_t get_ready(server_t *self, const prf_job_t *job, bool *hot, prf_error_t *err)
+{
+    *hot = false;
+    if (self->turns.fd < 0 && !self->cool.below_mc)
         return PRF_OK;
     uint64_t id = job->id;
     prf_status_t status = prf_turns_take(&self->turns, err);
+    *hot = !status && !cool_down(self, job);
     return status ? status : tell(&self->pipe, &(prf_frame_t){.type = PRF_FRAME_HEARTBEAT, .u.ids = {.items = &id, .count = 1}});
 }
 
@@ -177,9 +211,12 @@ static prf_status_t answer(server_t *self, const prf_frame_t *frame)
     const prf_job_t *job = &frame->u.jobs.items[0];
     prf_result_t result = {.id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt};
     prf_error_t err = {0};
-    result.outcome = take_turn(self, job, &err);
+    bool hot;
+    result.outcome = get_ready(self, job, &hot, &err);
     if (!result.outcome)
         result.outcome = measure(self, job, &result.sample, &err);
+    if (hot)
+        result.sample.taint |= PRF_TAINT_HOT;
     prf_turns_give(&self->turns);
     if (result.outcome) {
         result.sample = (prf_sample_t){0};
@@ -215,7 +252,10 @@ int prf_serve(const prf_serve_t *what, int fd)
     prf_error_t err = {0};
     prf_pipe_init(&self.pipe, fd);
     int exit_code = 0;
-    prf_status_t status = open_board(&self, what, &err);
+    prf_log_init("prfarm-worker", PRF_LOG_INFO);
+    prf_status_t status = take_care(&self, what, &err);
+    if (!status)
+        status = open_board(&self, what, &err);
     if (!status)
         status = say_hello(&self, what, &err);
     if (status)

@@ -23,8 +23,10 @@ void prf_campaign_release(prf_campaign_t *self)
     if (!self)
         return;
     for (size_t i = 0; self->boards && i < self->board_count; i++) {
-        for (size_t k = 0; k < self->boards[i].option_count; k++)
+        for (size_t k = 0; k < PRF_CAMPAIGN_OPTIONS; k++) {
             free(self->boards[i].options[k]);
+            free(self->boards[i].care[k]);
+        }
         free(self->boards[i].from);
     }
     free(self->boards);
@@ -61,10 +63,10 @@ static prf_status_t read_name(const prf_yaml_node_t *node, const char *what, cha
     return PRF_OK;
 }
 
-static prf_status_t add_option(const prf_yaml_node_t *node, const char *key, prf_campaign_board_t *board, prf_error_t *err)
+static prf_status_t add_option(const prf_yaml_node_t *node, const char *key, char **list, size_t *count, prf_error_t *err)
 {
     const char *value;
-    if (board->option_count == PRF_CAMPAIGN_OPTIONS)
+    if (*count == PRF_CAMPAIGN_OPTIONS)
         return prf_yaml_fail(node, err, PRF_EINVAL, "too many options: a board may have %d", (int)PRF_CAMPAIGN_OPTIONS);
     prf_status_t status = read_word(node, "an option's value", OPTION_TEXT, &value, err);
     if (status)
@@ -74,27 +76,43 @@ static prf_status_t add_option(const prf_yaml_node_t *node, const char *key, prf
     if (!option)
         return prf_fail(err, PRF_ENOMEM, "board options");
     snprintf(option, cap, "%s=%s", key, value);
-    board->options[board->option_count++] = option;
+    list[(*count)++] = option;
     return PRF_OK;
 }
 
 /* A list gives the option once for each of its entries. */
-static prf_status_t read_option(const prf_yaml_node_t *node, prf_campaign_board_t *board, prf_error_t *err)
+static prf_status_t read_option(const prf_yaml_node_t *node, char **list, size_t *count, prf_error_t *err)
 {
     const char *key = prf_yaml_key(node);
     if (strlen(key) >= PRF_NAME || strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(key))
         return prf_yaml_fail_key(node, err, PRF_EINVAL, "option '%.40s': use letters, digits, '_', '.' and '-' for a key", key);
     if (prf_yaml_kind(node) != PRF_YAML_LIST)
-        return add_option(node, key, board, err);
+        return add_option(node, key, list, count, err);
     prf_status_t status = PRF_OK;
     for (const prf_yaml_node_t *n = prf_yaml_first(node); n && !status; n = prf_yaml_next(n))
-        status = add_option(n, key, board, err);
+        status = add_option(n, key, list, count, err);
     return status;
+}
+
+static prf_status_t read_options(const prf_yaml_node_t *map, const char *what, char **list, size_t *count, prf_error_t *err)
+{
+    prf_status_t status = prf_yaml_expect(map, PRF_YAML_MAP, what, err);
+    for (const prf_yaml_node_t *n = status ? NULL : prf_yaml_first(map); n && !status; n = prf_yaml_next(n))
+        status = read_option(n, list, count, err);
+    return status;
+}
+
+/* Options of the worker, which knows what may stand behind each. */
+static prf_status_t read_care(const prf_yaml_node_t *map, prf_campaign_board_t *board, prf_error_t *err)
+{
+    static const char *const known[] = {"cpu", "cool-below", "cool-wait", "fix-clock", "set", "before", "after", NULL};
+    prf_status_t status = prf_yaml_only(map, "care", known, err);
+    return status ? status : read_options(map, "care", board->care, &board->care_count, err);
 }
 
 static prf_status_t read_board(const prf_yaml_node_t *node, prf_campaign_t *c, prf_error_t *err)
 {
-    static const char *const known[] = {"kind", "backend", "options", "workers", "from", NULL};
+    static const char *const known[] = {"kind", "backend", "options", "care", "workers", "from", NULL};
     prf_campaign_board_t *board = &c->boards[c->board_count];
     prf_status_t status = prf_yaml_only(node, "a board", known, err);
     if (status)
@@ -103,7 +121,7 @@ static prf_status_t read_board(const prf_yaml_node_t *node, prf_campaign_t *c, p
     board->workers = 1;
     const prf_yaml_node_t *kind = prf_yaml_get(node, "kind"), *backend = prf_yaml_get(node, "backend");
     const prf_yaml_node_t *options = prf_yaml_get(node, "options"), *workers = prf_yaml_get(node, "workers");
-    const prf_yaml_node_t *from = prf_yaml_get(node, "from");
+    const prf_yaml_node_t *from = prf_yaml_get(node, "from"), *care = prf_yaml_get(node, "care");
     const char *path = NULL;
     if (!kind)
         return prf_yaml_fail(node, err, PRF_EINVAL, "a board needs its kind, as in kind: cpu");
@@ -116,15 +134,13 @@ static prf_status_t read_board(const prf_yaml_node_t *node, prf_campaign_t *c, p
     int64_t count = 1;
     if ((backend && (status = read_name(backend, "backend", board->backend, err))) ||
         (workers && (status = prf_yaml_int(workers, "workers", 1, PRF_CAMPAIGN_WORKERS, &count, err))) ||
-        (options && (status = prf_yaml_expect(options, PRF_YAML_MAP, "options", err))) ||
-        (from && (status = read_word(from, "from", PATH_TEXT, &path, err))))
+        (options && (status = read_options(options, "options", board->options, &board->option_count, err))) ||
+        (care && (status = read_care(care, board, err))) || (from && (status = read_word(from, "from", PATH_TEXT, &path, err))))
         return status;
     if (path && !(board->from = strdup(path)))
         return prf_fail(err, PRF_ENOMEM, "%s", path);
     board->workers = (uint32_t)count;
-    for (const prf_yaml_node_t *n = options ? prf_yaml_first(options) : NULL; n && !status; n = prf_yaml_next(n))
-        status = read_option(n, board, err);
-    return status;
+    return PRF_OK;
 }
 
 /* A list of 1 to `most` entries under `key`. */

@@ -20,12 +20,13 @@ enum {
     PRF_CAMPAIGN_OLD_BYTES = 4 << 20, /* each of so many bytes at most: all of them are stored with the campaign */
 };
 
-/* A kind of board. backend, options and workers matter to `prfarm run`, which starts the workers; on a farm they are there. */
+/* A kind of board. backend, options, care and workers matter to `prfarm run`, which starts the workers; on a farm they are there.
+ */
 typedef struct {
     char kind[PRF_NAME];
     char backend[PRF_NAME];
-    char *options[PRF_CAMPAIGN_OPTIONS]; /* owned "key=value" */
-    size_t option_count;
+    char *options[PRF_CAMPAIGN_OPTIONS], *care[PRF_CAMPAIGN_OPTIONS]; /* owned "key=value"; of the backend, and of the worker */
+    size_t option_count, care_count;
     uint32_t workers;
     char *from; /* owned path, as written, relative to the campaign file: a model to begin with; NULL: none */
 } prf_campaign_board_t;

@@ -80,7 +80,8 @@ enum {
     PRF_TAINT_THROTTLED = 1 << 1, /* the clock fell or the board said so */
     PRF_TAINT_UNSTEADY = 1 << 2,  /* the interval's target was not reached within limit_ms */
     PRF_TAINT_LOADED = 1 << 3,    /* others were busy on the board */
-    PRF_TAINT_SLOW = 1 << 4       /* a fixed layer took longer beside it than it had before */
+    PRF_TAINT_SLOW = 1 << 4,      /* a fixed layer took longer beside it than it had before */
+    PRF_TAINT_HOT = 1 << 5        /* it was to be cooler before, and was not in time */
 };
 
 /* The outcome of measuring a point once. What the system does not tell is 0. */

@@ -10,9 +10,9 @@ BEGIN {
             "prf_yaml_fail 3 4,prf_yaml_fail_key 3 4,prf_yaml_fail_prefix 3 4,prf_node_fail 0 4," \
             "prf_http_refuse 2 3,prf_http_refuse_as 3 4,sessions_refuse 3 4,refuse 3 4,broken 3 4,deny 0 3,fn 2 4,answer 0 5," \
             "prf_engine_fail 0 3,kind_fail 0 2,lose_session 0 2,breach 0 2,corrupt 0 2,garbage 0 3,damage 0 4,tell 0 2," \
-            "prf_onednn_fail 2 3,fprintf 1 2,snprintf 1 3,add 3 4"
+            "prf_onednn_fail 2 3,fprintf 1 2,snprintf 1 3,prf_doctor_add 3 4"
     # take a format, and make no error of it
-    others = "prf_text_add,prf_events_add,prf_table_cell,prf_screen_line,cell,note,assume"
+    others = "prf_text_add,prf_events_add,prf_table_cell,prf_screen_line,cell,note,assume,prf_sysfile_read,prf_sysfile_number"
     for (n = split(calls, line_of, ","); n > 0; n--) {
         split(line_of[n], f, " ")
         status_at[f[1]] = f[2]

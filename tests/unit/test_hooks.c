@@ -3,9 +3,11 @@
 #include <criterion/criterion.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "hooks.h"
 
 static prf_hook_list_t parse(const char *text)
@@ -36,6 +38,24 @@ Test(hooks_file, the_documented_example_is_understood)
     cr_assert_null(argv[3]);
     prf_hook_argv_free(argv);
     prf_hook_list_release(&list);
+}
+
+Test(hooks_file, what_the_page_on_board_care_shows_is_understood)
+{
+    char *page = NULL;
+    size_t len;
+    cr_assert_eq(prf_file_read(PRF_SOURCE_DIR "/docs/board-care.md", 1 << 20, &page, &len, NULL), PRF_OK);
+    char *begin = strstr(page, "# USB"), *end = begin ? strstr(begin, "```") : NULL;
+    cr_assert_not_null(end);
+    *end = '\0';
+    prf_hook_list_t list = parse(begin);
+    cr_assert_eq(list.count, 4);
+    char **argv = prf_hook_argv(prf_hook_list_find(&list, "node12"), "node12", "cpu");
+    cr_expect_str_eq(argv[0], "ipmitool");
+    cr_expect_str_eq(argv[4], "node12-bmc");
+    prf_hook_argv_free(argv);
+    prf_hook_list_release(&list);
+    free(page);
 }
 
 Test(hooks_file, what_is_wrong_is_told_with_its_line)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "worker/host.h"
 #include "worker/turns.h"
 
@@ -26,6 +27,7 @@ static prf_host_t *host;
 static event_t events[EVENTS];
 static size_t event_count, event_next;
 static const char *turns; /* file of the next host */
+static const char *root;  /* of its system's files, where it is to be below 60 degrees within 3 s */
 
 static event_t *record(event_kind_t kind)
 {
@@ -77,8 +79,15 @@ TestSuite(host, .init = set_up, .fini = tear_down);
 
 static void start_as(const char *backend, const char *const *options, size_t count, unsigned open_ms)
 {
-    const prf_serve_t what = {
-        .backend = backend, .options = options, .option_count = count, .board = "board-1", .kind = "kind-1", .turns = turns};
+    const prf_serve_t what = {.backend = backend,
+                              .options = options,
+                              .option_count = count,
+                              .board = "board-1",
+                              .kind = "kind-1",
+                              .turns = turns,
+                              .cool_below = root ? 60 : 0,
+                              .cool_wait_s = 3,
+                              .root = root};
     const prf_host_handler_t handler = {NULL, on_ready, on_refused, on_result};
     prf_error_t err;
     cr_assert_eq(prf_host_new(&host, loop, PRF_BIN_DIR "/prfarm-worker", &what, open_ms, &handler, &err), PRF_OK, "%s", err.text);
@@ -338,4 +347,24 @@ Test(host, a_board_of_this_host_waits_for_its_turn_which_costs_its_job_no_time)
     cr_expect_lt(event->result.sample.busy_ns, 2000000000, "waiting is no work");
     prf_turns_close(&others);
     unlink(file);
+}
+
+Test(host, the_time_for_a_job_begins_when_it_need_not_cool_down_any_longer)
+{
+    char dir[] = "/tmp/prf-hot-XXXXXX", path[80], command[40];
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/sys/class/thermal/thermal_zone0", dir);
+    cr_assert_eq(prf_file_mkdirs(path, 0755, NULL), PRF_OK);
+    snprintf(path, sizeof path, "%s/sys/class/thermal/thermal_zone0/temp", dir);
+    cr_assert_eq(prf_file_write(path, "99000", 5, NULL), PRF_OK);
+    root = dir;
+    START("sim", "board=systolic");
+    next(READY);
+    submit("fc in=4 out=4", 2000, 1);
+    const event_t *event = next(RESULT);
+    cr_expect_eq(event->result.outcome, PRF_OK, "%s", event->result.error);
+    cr_expect_eq(event->result.sample.taint, PRF_TAINT_HOT);
+    cr_expect_lt(event->result.sample.busy_ns, 2000000000, "waiting is no work");
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    cr_assert_eq(system(command), 0);
 }

@@ -12,46 +12,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { ZONES = 32, HOTTEST_MC = 150000, CHILDREN_DEEP = 4 };
+#include "base/sysfile.h"
 
-/* First line of the file without its newline; false when there is none. */
-static bool read_line(const char *path, char *line, int cap)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
-    bool ok = fgets(line, cap, file) != NULL;
-    fclose(file);
-    if (ok)
-        line[strcspn(line, "\n")] = '\0';
-    return ok;
-}
-
-static uint64_t read_number(const char *path)
-{
-    char line[64], *end;
-    if (!read_line(path, line, sizeof line) || line[0] == '-')
-        return 0;
-    uint64_t value = strtoull(line, &end, 10);
-    return end == line || *end ? 0 : value;
-}
-
-static uint32_t hottest(const char *root)
-{
-    uint64_t most = 0;
-    for (int i = 0; i < ZONES; i++) {
-        char path[256];
-        snprintf(path, sizeof path, "%s/sys/class/thermal/thermal_zone%d/temp", root, i);
-        uint64_t zone = read_number(path);
-        snprintf(path, sizeof path, "%s/sys/class/hwmon/hwmon%d/temp1_input", root, i);
-        uint64_t sensor = read_number(path);
-        if (zone > most && zone < HOTTEST_MC)
-            most = zone;
-        if (sensor > most && sensor < HOTTEST_MC)
-            most = sensor;
-    }
-    return (uint32_t)most;
-}
+#define CPU "/sys/devices/system/cpu/cpu%d/"
+enum { CHILDREN_DEEP = 4 };
 
 /* From /proc/cpuinfo, where there is no frequency driver; "cpu MHz : 2595.124". */
 static uint32_t nominal_clock(const char *root)
@@ -72,20 +36,15 @@ static uint32_t nominal_clock(const char *root)
 
 void prf_environment_read(const char *root, prf_environment_t *out)
 {
-    *out = (prf_environment_t){.temperature_mc = hottest(root)};
+    *out = (prf_environment_t){.temperature_mc = prf_sysfile_hottest(root)};
     int cpu = root[0] ? 0 : sched_getcpu();
-    char base[128], path[256];
-    snprintf(base, sizeof base, "%.80s/sys/devices/system/cpu/cpu%d", root, cpu < 0 ? 0 : cpu);
-    snprintf(path, sizeof path, "%s/cpufreq/scaling_cur_freq", base);
-    uint64_t khz = read_number(path);
+    cpu = cpu < 0 ? 0 : cpu;
+    uint64_t khz = prf_sysfile_number(root, CPU "cpufreq/scaling_cur_freq", cpu);
     out->clock_khz = khz > 0 && khz < UINT32_MAX ? (uint32_t)khz : nominal_clock(root);
-    snprintf(path, sizeof path, "%s/cpufreq/scaling_governor", base);
-    if (!read_line(path, out->governor, sizeof out->governor))
+    if (!prf_sysfile_read(root, out->governor, sizeof out->governor, CPU "cpufreq/scaling_governor", cpu))
         out->governor[0] = '\0';
-    snprintf(path, sizeof path, "%s/thermal_throttle/core_throttle_count", base);
-    out->throttle_events = read_number(path);
-    snprintf(path, sizeof path, "%s/thermal_throttle/package_throttle_count", base);
-    out->throttle_events += read_number(path);
+    out->throttle_events = prf_sysfile_number(root, CPU "thermal_throttle/core_throttle_count", cpu) +
+                           prf_sysfile_number(root, CPU "thermal_throttle/package_throttle_count", cpu);
 }
 
 bool prf_environment_throttled(const prf_environment_t *before, const prf_environment_t *after)
@@ -99,7 +58,7 @@ static uint64_t ticks_of(long pid)
     char path[64], line[512];
     uint64_t user = 0, system = 0;
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    const char *behind = read_line(path, line, sizeof line) ? strrchr(line, ')') : NULL; /* its name may hold anything */
+    const char *behind = prf_sysfile_line(path, line, sizeof line) ? strrchr(line, ')') : NULL; /* its name may hold anything */
     if (!behind || sscanf(behind + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &user, &system) != 2)
         return 0;
     return user + system;
@@ -111,7 +70,7 @@ static uint64_t ticks_below(long pid, int depth)
     char path[64], line[1024];
     uint64_t sum = 0;
     snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", pid, pid);
-    char *at = depth > 0 && read_line(path, line, sizeof line) ? line : NULL;
+    char *at = depth > 0 && prf_sysfile_line(path, line, sizeof line) ? line : NULL;
     for (char *end; at && *at; at = end) {
         long child = strtol(at, &end, 10);
         if (end == at || child <= 0)
@@ -128,7 +87,7 @@ void prf_load_read(const char *root, prf_load_t *out)
     uint64_t t[8] = {0}; /* user nice system idle iowait irq softirq steal */
     snprintf(path, sizeof path, "%s/proc/stat", root);
     *out = (prf_load_t){0};
-    if (read_line(path, line, sizeof line))
+    if (prf_sysfile_line(path, line, sizeof line))
         sscanf(line, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &t[0],
                &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]);
     for (int i = 0; i < 8; i++)
