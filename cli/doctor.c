@@ -217,15 +217,15 @@ static void check_onednn(prf_doctor_t *d)
 static void check_adapters(prf_doctor_t *d)
 {
     const char *named = getenv("PRFARM_ADAPTERS"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    char folders[3][TEXT] = {"", "", "/var/lib/prfarm/adapters"};
-    snprintf(folders[0], TEXT, "%.150s", named ? named : "");
-    snprintf(folders[1], TEXT, "%.150s%s/prfarm/adapters",
+    char folders[3][PRF_DOCTOR_TEXT] = {"", "", "/var/lib/prfarm/adapters"};
+    snprintf(folders[0], PRF_DOCTOR_TEXT, "%.150s", named ? named : "");
+    snprintf(folders[1], PRF_DOCTOR_TEXT, "%.150s%s/prfarm/adapters",
              data && *data ? data
              : home        ? home
                            : "",
              data && *data ? "" : "/.local/share");
     for (size_t i = 0; i < 3; i++) {
-        char python[TEXT + 16];
+        char python[PRF_DOCTOR_TEXT + 16];
         snprintf(python, sizeof python, "%s/bin/python3", folders[i]);
         if (folders[i][0] && access(python, X_OK) == 0) {
             prf_doctor_add(d, "adapters", PRF_GOOD, "", "runtimes in %.180s", folders[i]);

@@ -22,7 +22,7 @@
 #include "measure/environment.h"
 #include "measure/series.h"
 
-enum { TIMING_NS = 20000, MAX_ITERATIONS = 100000, LOAD_WINDOW_MS = 200 };
+enum { TIMING_NS = 20000, MAX_ITERATIONS = 100000, LOAD_WINDOW_MS = 200, LOAD_STALE_MS = 5000 };
 enum { BATCH_US = 1000, SELF_TIMED_BATCH_US = 20000 /* while energy is read */ };
 #define SHARED 1.25 /* times the latency: others had a part of the processor, and of its energy */
 
@@ -249,35 +249,41 @@ static prf_status_t read_energy(run_t *run, prf_sample_t *out, prf_error_t *err)
     return PRF_OK;
 }
 
-/* Load by others while measuring. The system's accounts are too coarse for one short measurement, so the window spans the
- * measurements since the last look, LOAD_WINDOW_MS at least; what happened while the board was idle is left out. One process
- * serves one board on one thread, so the window is kept here. */
+/* Load by others while measuring. The system's accounts are too coarse for one short measurement, so the window adds up
+ * measurements, LOAD_WINDOW_MS of them at least. What happened between them is left out: other boards of this machine had their
+ * turns then. One process serves one board on one thread, so the window is kept here. */
 static struct {
-    prf_load_t begin;
-    uint64_t begin_ms, end_ms; /* when it was opened; when the last measurement ended */
-    uint32_t percent;          /* of the last full window */
+    prf_load_t begin, spent;            /* when this measurement began; what the measurements of the window add up to */
+    uint64_t begin_ms, end_ms, span_ms; /* of this measurement, of the last one; of the window */
+    uint32_t percent;                   /* of the last full window */
 } window;
 
 static void load_begin(void)
 {
-    uint64_t now_ms = prf_clock_mono_ms();
-    if (window.begin_ms != 0 && now_ms - window.end_ms < LOAD_WINDOW_MS)
-        return;
+    window.begin_ms = prf_clock_mono_ms();
+    if (window.begin_ms - window.end_ms >= LOAD_STALE_MS) {
+        window.spent = (prf_load_t){.busy = 0};
+        window.span_ms = 0;
+        window.percent = 0;
+    }
     prf_load_read("", &window.begin);
-    window.begin_ms = now_ms;
-    window.percent = 0;
 }
 
 static uint32_t load_end(void)
 {
-    uint64_t now_ms = prf_clock_mono_ms();
-    window.end_ms = now_ms;
-    if (now_ms - window.begin_ms >= LOAD_WINDOW_MS) {
-        prf_load_t now;
-        prf_load_read("", &now);
-        window.percent = prf_load_percent(&window.begin, &now);
-        window.begin = now;
-        window.begin_ms = now_ms;
+    static const prf_load_t zero;
+    prf_load_t now;
+    prf_load_read("", &now);
+    window.end_ms = prf_clock_mono_ms();
+    window.span_ms += window.end_ms - window.begin_ms;
+    window.spent.busy += now.busy - window.begin.busy;
+    window.spent.total += now.total - window.begin.total;
+    window.spent.own_ns += now.own_ns > window.begin.own_ns ? now.own_ns - window.begin.own_ns : 0; /* a program may have ended */
+    window.spent.tick_ns = now.tick_ns;
+    if (window.span_ms >= LOAD_WINDOW_MS) {
+        window.percent = prf_load_percent(&zero, &window.spent);
+        window.spent = zero;
+        window.span_ms = 0;
     }
     return window.percent;
 }

@@ -122,6 +122,9 @@ class Net:
         readers = [step.layer for step in self.steps if place in step.inputs]
         return readers[0].function if len(readers) == 1 and readers[0].kind == "activation" else None
 
+    def weight_bytes(self):
+        return sum(math.prod(step.layer.weight_shape() or (0,)) for step in self.steps) * BYTES[self.dtype]
+
     def bytes(self):
         """Weights, and what each layer reads and writes, as if nothing were used again."""
         count = 0

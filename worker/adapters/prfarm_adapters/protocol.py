@@ -80,7 +80,7 @@ class Conversation:
         if COPIES * net.bytes() > _memory():
             raise layers.Unsupported(f"a model of {net.bytes() >> 20} MiB, which takes {COPIES} times as much to build: this process may "
                                      f"have {_memory() >> 20} MiB of memory")
-        return self.stopwatch.ready(self.board.load(net), cold)
+        return self.stopwatch.ready(self.board.load(net), cold, net.weight_bytes())
 
     def prepare(self, ask):
         key = json.dumps([ask["layers"], ask["dtype"], ask.get("cache")])

@@ -9,7 +9,9 @@ Three things would be a single layer's that a network pays once, or not at all:
 - The state of the caches. Semi-cold, as docs/measuring.md has it: other data is streamed through all caches, which puts the
   weights out (they lie where only the runtime knows, so they cannot be flushed one by one); then the layer's output, which
   has been some earlier layer's, and its input are read, several times; then a few tiny layers run, because in a network the
-  runtime's own code has just run.
+  runtime's own code has just run. Layers with few weights or none have nothing to put out that would matter, and what they read and write would
+  be in a state that no network leaves: two measurements of an addition differed by a third. For them the stream is just too large
+  for the second cache.
 - Waiting: a timing during which the system took the processor away is told as disturbed.
 
 Warm-up and repeats are the worker's."""
@@ -22,16 +24,19 @@ import time
 from . import layers
 
 LAST_CACHE = 32 << 20  # where the system does not tell
+SECOND_CACHE = 2 << 20
+FEW_WEIGHTS = 64 << 10  # bytes that come from memory within some microseconds
 TOUCHES = 4  # reads of what is to be in the cache: after a stream, the last cache soon drops what was read only once
 CALLS = 31  # of the empty model tell what one takes: about those of one measurement, since it changes with the machine's state
 LEAST_SHARE = 0.05  # of the raw time remains, should a layer seem faster than the empty model
 
 
-def _last_cache_bytes():
-    sizes = [LAST_CACHE]
-    for file in pathlib.Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
-        text = file.read_text().strip()
-        if text.endswith("K"):
+def _cache_bytes(level, least):
+    """The size of the caches of this level and those below, or `least`."""
+    sizes = [least]
+    for cache in pathlib.Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        text = (cache / "size").read_text().strip()
+        if text.endswith("K") and int((cache / "level").read_text()) <= level:
             sizes.append(int(text[:-1]) << 10)
     return max(sizes)
 
@@ -54,42 +59,45 @@ def _switches():
 class Timed:
     """A kernel with the state in which it is to be timed."""
 
-    def __init__(self, kernel, cold):
+    def __init__(self, kernel, cold, weight_bytes):
         self.kernel = kernel
         self.cold = cold
+        self.few_weights = weight_bytes < FEW_WEIGHTS
+        self.state = (cold, cold and self.few_weights)
 
 
 class Stopwatch:
     def __init__(self, board):
         self.board = board
-        self.other_data = self.companion = None  # made with the first semi-cold kernel
+        self.other_data = self.little_data = self.companion = None  # made with the first semi-cold kernel
         self.code = self.call = None  # two models that do nothing: one brings in the code, the other is timed
-        self.calls_ns = {cold: collections.deque(maxlen=CALLS) for cold in (False, True)}
+        self.calls_ns = collections.defaultdict(lambda: collections.deque(maxlen=CALLS))  # by the state of the caches
 
-    def ready(self, kernel, cold):
+    def ready(self, kernel, cold, weight_bytes):
         cold = cold and self.board.host
         if not hasattr(kernel, "told_ns") and not self.call:
             self.code, self.call = self.board.empty(), self.board.empty()
         if cold and self.other_data is None:
             import numpy  # here, since linux_command does without
 
-            self.other_data = numpy.ones(2 * _last_cache_bytes() // 8, numpy.uint64)
+            self.other_data = numpy.ones(2 * _cache_bytes(9, LAST_CACHE) // 8, numpy.uint64)
+            self.little_data = self.other_data[:2 * _cache_bytes(2, SECOND_CACHE) // 8]
             tiny = _tiny(self.board.kinds)
             self.companion = self.board.load(tiny) if tiny else self.code
-        return Timed(kernel, cold)
+        return Timed(kernel, cold, weight_bytes)
 
-    def _cool(self, kernel):
-        self.other_data.sum()
-        for _ in range(TOUCHES):
+    def _cool(self, kernel, few_weights):
+        (self.little_data if few_weights else self.other_data).sum()
+        for _ in range(1 if few_weights else TOUCHES):
             for array in (*kernel.outputs, *kernel.inputs):
                 array.sum()
         self.companion.run()
 
-    def _raw_ns(self, kernel, cold, iterations):
-        """The time of one run and of the call alone."""
+    def _raw_ns(self, timed, kernel, iterations):
+        """The time of one run of `kernel` in the state that `timed` asks for; that of the call alone is noted."""
         run, call = kernel.run, self.call.run
-        if cold:
-            self._cool(kernel)
+        if timed.cold:
+            self._cool(kernel, timed.few_weights)
         self.code.run()
         before = time.perf_counter_ns()
         call()
@@ -97,16 +105,16 @@ class Stopwatch:
         for _ in range(iterations):
             run()
         end = time.perf_counter_ns()
-        self.calls_ns[cold].append(begin - before)
+        self.calls_ns[timed.state].append(begin - before)
         return (end - begin) / iterations
 
     def time(self, timed, iterations):
         """Nanoseconds of one run, and whether the system interrupted it."""
-        kernel, cold = timed.kernel, timed.cold
+        kernel = timed.kernel
         if hasattr(kernel, "told_ns"):
             return statistics.fmean(kernel.told_ns() for _ in range(iterations)), False
         before = _switches()
-        raw = self._raw_ns(kernel, cold, iterations)
+        raw = self._raw_ns(timed, kernel, iterations)
         without = getattr(kernel, "without", None)
-        rest = self._raw_ns(without, cold, iterations) if without else statistics.median(self.calls_ns[cold])
+        rest = self._raw_ns(timed, without, iterations) if without else statistics.median(self.calls_ns[timed.state])
         return max(raw - rest, LEAST_SHARE * raw), _switches() != before
