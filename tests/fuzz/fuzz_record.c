@@ -48,9 +48,10 @@ static void add_record(fuzz_add_fn add, void *arg, const prf_record_t *record)
 
 void fuzz_seeds(fuzz_add_fn add, void *arg)
 {
-    prf_record_t record = {.attempt = 1,
-                           .board = "board-1",
-                           .sample = {1500, 1400, 0.5, 9, PRF_TAINT_LOADED, 45000, 1800000, 12, UINT64_C(1700000000000), 2000000}};
+    prf_record_t record = {
+        .attempt = 1,
+        .board = "board-1",
+        .sample = {1500, 1400, 0.5, 9, PRF_TAINT_LOADED, 45000, 1800000, 12, UINT64_C(1700000000000), 2000000, 0}};
     prf_digest(&record.point, "point", 5);
     add_record(add, arg, &record);
     record.duplicate = true;

@@ -408,11 +408,13 @@ Test(sentinel, it_is_timed_beside_a_measurement_unless_the_board_is_not_this_hos
     prf_sentinel_t sentinel;
     prf_sentinel_init(&sentinel, &fake, &board);
     prf_sentinel_before(&sentinel);
+    cr_expect_eq(board.prepared, PRF_SENTINELS);
     (void)prf_sentinel_after(&sentinel);
-    cr_expect_eq(board.prepared, 2 * PRF_SENTINELS);
-    cr_expect_eq(board.released, 2 * PRF_SENTINELS);
+    size_t looks = board.prepared;
+    cr_expect(looks >= 2 * PRF_SENTINELS && looks <= 4 * PRF_SENTINELS, "what looks slow is looked at three times: %zu", looks);
+    cr_expect_eq(board.released, looks);
     prf_sentinel_before(&sentinel);
-    cr_expect_eq(board.prepared, 2 * PRF_SENTINELS, "the last look was just now");
+    cr_expect_eq(board.prepared, looks, "the last look was just now");
     prf_sentinel_init(&sentinel, &fake, &exact);
     prf_sentinel_before(&sentinel);
     cr_expect_not(prf_sentinel_after(&sentinel));
@@ -423,6 +425,9 @@ Test(sentinel, it_is_timed_beside_a_measurement_unless_the_board_is_not_this_hos
     prf_sentinel_init(&sentinel, &fake, &host);
     prf_sentinel_before(&sentinel);
     cr_expect_eq(host.prepared, PRF_SENTINELS, "a program that drives this processor has one");
+    host.latencies[0] = 1500;
+    cr_expect(prf_sentinel_after(&sentinel));
+    cr_expect_eq(host.prepared, 4 * PRF_SENTINELS, "what looks slow is looked at again before it is believed");
     unable.fail_at = 0;
     prf_sentinel_init(&sentinel, &fake, &unable);
     prf_sentinel_before(&sentinel);
