@@ -35,16 +35,16 @@ static prf_status_t time_layer(prf_sentinel_t *self, size_t which, double *out)
 {
     static const prf_protocol_t protocol = {
         .cache = PRF_CACHE_WARM, .warmup_runs = 1, .min_repeats = 5, .max_repeats = 5, .ci_percent = 100, .limit_ms = 100};
-    double calm_ns = self->calm_ns[which];
+    double slow_ns = self->calm_ns[which] > 0 ? SLOW * self->calm_ns[which] : INFINITY, least_ns = INFINITY;
     prf_block_t block;
     prf_error_t err;
     prf_status_t status = prf_block_parse(&block, layers[which], &err);
-    *out = INFINITY;
-    for (int i = 0; !status && i<TRIES && * out> SLOW * calm_ns; i++) {
+    for (int i = 0; !status && i < TRIES && (i == 0 || least_ns > slow_ns); i++) {
         prf_sample_t sample;
         status = prf_measure(self->backend, self->board, &protocol, &(prf_chain_t){.blocks = &block, .count = 1}, &sample, &err);
-        *out = status ? *out : fmin(*out, sample.min_ns);
+        least_ns = status ? least_ns : fmin(least_ns, sample.min_ns);
     }
+    *out = least_ns;
     return status;
 }
 
