@@ -10,7 +10,8 @@
 
 #include "base/status.h"
 
-/* First line without what ends it; false when there is none, as is normal in containers and on other architectures. */
+/* First line without what ends it; false when there is none, as is normal in containers and on other architectures; errno
+ * tells why a file that is there cannot be read. */
 bool prf_sysfile_line(const char *path, char *line, size_t cap);
 /* The same of ROOT/..., a path made as by printf. */
 bool prf_sysfile_read(const char *root, char *line, size_t cap, const char *fmt, ...) PRF_PRINTF(4, 5);

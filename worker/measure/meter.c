@@ -11,22 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sysfile.h"
+
 enum { ZONES = 16, SENSORS = 64, RAILS = 8 };
 
 static const char *const inputs[] = {"VDD_IN", "POM_5V_IN", "VDD_TOTAL", "VIN_SYS_5V0"};
 
-/* First line of the file without its newline. Errors: the system's. */
-static int read_line(const char *path, char *line, int cap)
+/* First line of the file. Errors: the system's. */
+static int read_line(const char *path, char *line, size_t cap)
 {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return errno;
     errno = 0;
-    int error = fgets(line, cap, file) ? 0 : errno ? errno : EIO;
-    fclose(file);
-    if (!error)
-        line[strcspn(line, "\n")] = '\0';
-    return error;
+    return prf_sysfile_line(path, line, cap) ? 0 : errno ? errno : EIO;
 }
 
 static int read_number(const char *path, uint64_t *out)

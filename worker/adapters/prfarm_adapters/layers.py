@@ -130,9 +130,8 @@ class Net:
         count = 0
         for step in self.steps:
             layer = step.layer
-            count += math.prod(layer.out_shape()) + math.prod(layer.weight_shape() or (0,))
-            count += sum(math.prod(layer.in_shape(operand)) for operand in range(layer.operands))
-        return count * BYTES[self.dtype]
+            count += math.prod(layer.out_shape()) + sum(math.prod(layer.in_shape(operand)) for operand in range(layer.operands))
+        return self.weight_bytes() + count * BYTES[self.dtype]
 
     def __str__(self):
         return " + ".join(str(step.layer) for step in self.steps)
