@@ -35,8 +35,7 @@ void prf_doctor_add(prf_doctor_t *d, const char *name, prf_health_t state, const
     va_end(args);
 }
 
-/* The value of the first line of /proc/cpuinfo or /proc/meminfo that begins with `key`. */
-static bool read_field(const char *path, const char *key, char *value, size_t cap)
+bool prf_doctor_field(const char *path, const char *key, char *value, size_t cap)
 {
     FILE *file = fopen(path, "re");
     if (!file)
@@ -59,7 +58,7 @@ static bool read_field(const char *path, const char *key, char *value, size_t ca
 static void check_processor(prf_doctor_t *d)
 {
     char model[128] = "unknown processor", quota[64];
-    read_field("/proc/cpuinfo", "model name", model, sizeof model);
+    prf_doctor_field("/proc/cpuinfo", "model name", model, sizeof model);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     prf_doctor_add(d, "processor", cores >= 2 ? PRF_GOOD : PRF_WARN,
                    "a board measures more steadily with a core of its own: use a machine with two", "%s, %ld core%s", model, cores,
@@ -99,7 +98,7 @@ static void check_clock(prf_doctor_t *d)
 static void check_virtual(prf_doctor_t *d)
 {
     char flags[4096], product[64] = "";
-    bool guest = read_field("/proc/cpuinfo", "flags", flags, sizeof flags) && strstr(flags, " hypervisor");
+    bool guest = prf_doctor_field("/proc/cpuinfo", "flags", flags, sizeof flags) && strstr(flags, " hypervisor");
     prf_sysfile_line("/sys/class/dmi/id/product_name", product, sizeof product);
     bool container = access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0;
     prf_doctor_add(d, "virtual machine", guest ? PRF_NOTE : PRF_GOOD,
@@ -139,7 +138,7 @@ static void check_noise(prf_doctor_t *d)
 static void check_memory(prf_doctor_t *d)
 {
     char value[64], text[PRF_HUMAN];
-    if (!read_field("/proc/meminfo", "MemAvailable", value, sizeof value))
+    if (!prf_doctor_field("/proc/meminfo", "MemAvailable", value, sizeof value))
         return;
     double bytes = strtod(value, NULL) * 1024;
     prf_doctor_add(d, "memory", bytes >= 1e9 ? PRF_GOOD : PRF_WARN,

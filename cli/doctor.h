@@ -3,6 +3,7 @@
 #ifndef PRF_CLI_DOCTOR_H
 #define PRF_CLI_DOCTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -25,6 +26,8 @@ typedef struct {
 
 void prf_doctor_add(prf_doctor_t *d, const char *name, prf_health_t state, const char *advice, const char *fmt, ...)
     PRF_PRINTF(5, 6);
+/* What stands behind the colon in the first line of such a file as /proc/meminfo that begins with `key`; false: no such line. */
+bool prf_doctor_field(const char *path, const char *key, char *value, size_t cap);
 
 /* What bears on the steadiness of a board, and what can be done about it by its worker: clock, heat, processors, pages, power. */
 void prf_doctor_care(prf_doctor_t *d);

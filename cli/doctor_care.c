@@ -84,12 +84,7 @@ static void check_isolation(prf_doctor_t *d)
     char isolated[128] = "", mine[128] = "";
     if (!prf_sysfile_read(d->root, isolated, sizeof isolated, CPU "isolated"))
         return;
-    FILE *file = fopen("/proc/self/status", "re");
-    char line[256];
-    while (file && !mine[0] && fgets(line, sizeof line, file))
-        sscanf(line, "Cpus_allowed_list: %127s", mine);
-    if (file)
-        fclose(file);
+    (void)prf_doctor_field("/proc/self/status", "Cpus_allowed_list", mine, sizeof mine);
     prf_doctor_add(d, "isolated cpus", isolated[0] ? PRF_GOOD : PRF_NOTE,
                    "others run where the board does: boot with isolcpus=N nohz_full=N and start prfarm-worker --cpu N",
                    "%s; this "
