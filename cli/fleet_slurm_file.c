@@ -1,150 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fleet_slurm_file.c - one table a mapping: each key with what it may be and where it goes. What ends up in an #SBATCH line is
- * checked here, so that no value can become a line or an option of its own. */
 #include "fleet_slurm_file.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/endpoint.h"
 
-typedef enum {
-    NAME,    /* as boards and kinds have */
-    SETTING, /* goes into an #SBATCH line */
-    TEXT,    /* goes into the script, quoted */
-    SCRIPT,  /* goes into it as it is */
-    NUMBER   /* lo .. hi */
-} form_t;
-
-typedef struct {
-    const char *key; /* NULL ends a table */
-    form_t form;
-    size_t offset; /* of the member: a const char *, or an int64_t for a NUMBER */
-    bool required;
-    int64_t lo, hi;
-} field_t;
+#define EXAMPLE "deploy/slurm/fleet.yaml"
 
 #define TOP(member) offsetof(prf_slurm_file_t, member)
-static const field_t top_fields[] = {
-    {"fleet", NAME, TOP(fleet), true, 0, 0},
-    {"farm", TEXT, TOP(farm), true, 0, 0},
-    {"key", TEXT, TOP(key), false, 0, 0},
-    {"server", TEXT, TOP(server), false, 0, 0},
-    {"worker", TEXT, TOP(worker), false, 0, 0},
-    {"state", TEXT, TOP(state), false, 0, 0},
-    {"log", SETTING, TOP(log), false, 0, 0},
-    {"poll_seconds", NUMBER, TOP(poll_seconds), false, 1, 3600},
-    {NULL, NAME, 0, false, 0, 0},
+static const prf_fleet_field_t top_fields[] = {
+    {"fleet", PRF_FLEET_NAME, TOP(fleet), true, 0, 0},
+    {"farm", PRF_FLEET_TEXT, TOP(farm), true, 0, 0},
+    {"key", PRF_FLEET_TEXT, TOP(key), false, 0, 0},
+    {"server", PRF_FLEET_TEXT, TOP(server), false, 0, 0},
+    {"worker", PRF_FLEET_TEXT, TOP(worker), false, 0, 0},
+    {"state", PRF_FLEET_TEXT, TOP(state), false, 0, 0},
+    {"log", PRF_FLEET_SETTING, TOP(log), false, 0, 0},
+    {"poll_seconds", PRF_FLEET_NUMBER, TOP(poll_seconds), false, 1, 3600},
+    {.key = NULL},
 };
+static const prf_fleet_table_t top_table = {"the file", EXAMPLE, top_fields, (const char *const[]){"kinds", NULL}};
 
 #define KIND(member) offsetof(prf_slurm_kind_t, member)
-static const field_t kind_fields[] = {
-    {"kind", NAME, KIND(kind), true, 0, 0},
-    {"backend", NAME, KIND(backend), true, 0, 0},
-    {"partition", SETTING, KIND(partition), false, 0, 0},
-    {"gres", SETTING, KIND(gres), false, 0, 0},
-    {"constraint", SETTING, KIND(constraint), false, 0, 0},
-    {"account", SETTING, KIND(account), false, 0, 0},
-    {"qos", SETTING, KIND(qos), false, 0, 0},
-    {"memory", SETTING, KIND(memory), false, 0, 0},
-    {"prologue", SCRIPT, KIND(prologue), false, 0, 0},
-    {"cpus", NUMBER, KIND(cpus), false, 1, 4096},
-    {"time_limit_minutes", NUMBER, KIND(time_limit_minutes), false, 1, 525600},
-    {"signal_seconds", NUMBER, KIND(signal_seconds), false, 10, 3600},
-    {"min", NUMBER, KIND(least), false, 0, PRF_SLURM_MAX},
-    {"max", NUMBER, KIND(most), true, 1, PRF_SLURM_MAX},
-    {"jobs_per_worker", NUMBER, KIND(jobs_per_worker), false, 1, 1000000},
-    {"idle_seconds", NUMBER, KIND(idle_seconds), false, 1, 604800},
-    {"credit", NUMBER, KIND(credit), false, 1, 256},
-    {NULL, NAME, 0, false, 0, 0},
+static const prf_fleet_field_t kind_fields[] = {
+    {"kind", PRF_FLEET_NAME, KIND(kind), true, 0, 0},
+    {"backend", PRF_FLEET_NAME, KIND(backend), true, 0, 0},
+    {"partition", PRF_FLEET_SETTING, KIND(partition), false, 0, 0},
+    {"gres", PRF_FLEET_SETTING, KIND(gres), false, 0, 0},
+    {"constraint", PRF_FLEET_SETTING, KIND(constraint), false, 0, 0},
+    {"account", PRF_FLEET_SETTING, KIND(account), false, 0, 0},
+    {"qos", PRF_FLEET_SETTING, KIND(qos), false, 0, 0},
+    {"memory", PRF_FLEET_SETTING, KIND(memory), false, 0, 0},
+    {"prologue", PRF_FLEET_SCRIPT, KIND(prologue), false, 0, 0},
+    {"cpus", PRF_FLEET_NUMBER, KIND(cpus), false, 1, 4096},
+    {"time_limit_minutes", PRF_FLEET_NUMBER, KIND(time_limit_minutes), false, 1, 525600},
+    {"signal_seconds", PRF_FLEET_NUMBER, KIND(signal_seconds), false, 10, 3600},
+    {"min", PRF_FLEET_NUMBER, KIND(least), false, 0, PRF_SLURM_MAX},
+    {"max", PRF_FLEET_NUMBER, KIND(most), true, 1, PRF_SLURM_MAX},
+    {"jobs_per_worker", PRF_FLEET_NUMBER, KIND(jobs_per_worker), false, 1, 1000000},
+    {"idle_seconds", PRF_FLEET_NUMBER, KIND(idle_seconds), false, 1, 604800},
+    {"credit", PRF_FLEET_NUMBER, KIND(credit), false, 1, 256},
+    {.key = NULL},
 };
-
-static prf_status_t check_text(const field_t *f, const prf_yaml_node_t *node, const char *text, prf_error_t *err)
-{
-    if (f->form == NAME && prf_name_check(f->key, text, err))
-        return prf_yaml_fail_prefix(node, err, PRF_EINVAL);
-    if (strlen(text) > (f->form == SCRIPT ? 8192u : 1000u))
-        return prf_yaml_fail(node, err, PRF_EINVAL, "%s: longer than a script can hold: make it shorter", f->key);
-    for (const char *c = text; *c && f->form != SCRIPT; c++)
-        if ((unsigned char)*c < ' ' || (f->form == SETTING && strchr(" #'\"\\`$", *c)))
-            return prf_yaml_fail(node, err, PRF_EINVAL, "%s '%.60s': use one word without blanks, quotes, '#', '$' and '\\'",
-                                 f->key, text);
-    return PRF_OK;
-}
-
-static prf_status_t read_fields(const field_t *fields, void *out, const prf_yaml_node_t *map, prf_error_t *err)
-{
-    for (const field_t *f = fields; f->key; f++) {
-        const prf_yaml_node_t *node = prf_yaml_get(map, f->key);
-        char *member = (char *)out + f->offset;
-        if (!node && f->required)
-            return prf_yaml_fail(map, err, PRF_EINVAL, "'%s' is missing: give it, as deploy/slurm/fleet.yaml does", f->key);
-        if (!node)
-            continue;
-        prf_status_t status;
-        if (f->form == NUMBER) {
-            int64_t number = 0;
-            status = prf_yaml_int(node, f->key, f->lo, f->hi, &number, err);
-            memcpy(member, &number, sizeof number);
-        } else {
-            const char *text = NULL;
-            status = prf_yaml_text(node, f->key, &text, err);
-            if (!status)
-                status = check_text(f, node, text, err);
-            memcpy(member, &text, sizeof text);
-        }
-        if (status)
-            return status;
-    }
-    return PRF_OK;
-}
-
-/* The keys of a table, and those that are read otherwise. */
-static prf_status_t only(const field_t *fields, const char *more, const prf_yaml_node_t *map, const char *what, prf_error_t *err)
-{
-    enum { KEYS = 32 };
-    const char *known[KEYS] = {NULL};
-    size_t count = 0;
-    for (const field_t *f = fields; f->key && count + 2 < KEYS; f++)
-        known[count++] = f->key;
-    known[count] = more;
-    return prf_yaml_only(map, what, known, err);
-}
-
-/* A list gives an option several times, as in campaign files. */
-static prf_status_t add_option(prf_slurm_kind_t *kind, const char *key, const prf_yaml_node_t *node, prf_error_t *err)
-{
-    static const field_t option = {"options", TEXT, 0, false, 0, 0};
-    const char *text = NULL;
-    if (kind->option_count == PRF_SLURM_OPTIONS)
-        return prf_yaml_fail(node, err, PRF_EINVAL, "options: use at most %d", (int)PRF_SLURM_OPTIONS);
-    prf_status_t status = prf_yaml_text(node, key, &text, err);
-    if (!status)
-        status = check_text(&option, node, text, err);
-    if (!status)
-        kind->options[kind->option_count++] = (prf_slurm_option_t){key, text};
-    return status;
-}
-
-static prf_status_t read_options(prf_slurm_kind_t *kind, const prf_yaml_node_t *map, prf_error_t *err)
-{
-    if (!map)
-        return PRF_OK;
-    prf_status_t status = prf_yaml_expect(map, PRF_YAML_MAP, "options", err);
-    for (const prf_yaml_node_t *value = prf_yaml_first(map); !status && value; value = prf_yaml_next(value)) {
-        const char *key = prf_yaml_key(value);
-        if (prf_name_check("an option's name", key, err))
-            return prf_yaml_fail_prefix(value, err, PRF_EINVAL);
-        if (prf_yaml_kind(value) != PRF_YAML_LIST)
-            status = add_option(kind, key, value, err);
-        else
-            for (const prf_yaml_node_t *item = prf_yaml_first(value); !status && item; item = prf_yaml_next(item))
-                status = add_option(kind, key, item, err);
-    }
-    return status;
-}
+static const prf_fleet_table_t kind_table = {"kinds", EXAMPLE, kind_fields, (const char *const[]){"options", NULL}};
 
 static prf_status_t read_kind(prf_slurm_file_t *file, const prf_yaml_node_t *map, prf_error_t *err)
 {
@@ -153,11 +52,9 @@ static prf_status_t read_kind(prf_slurm_file_t *file, const prf_yaml_node_t *map
     prf_slurm_kind_t *kind = &file->kinds[file->count];
     *kind =
         (prf_slurm_kind_t){.cpus = 1, .time_limit_minutes = 60, .signal_seconds = 60, .jobs_per_worker = 50, .idle_seconds = 120};
-    prf_status_t status = only(kind_fields, "options", map, "kinds", err);
+    prf_status_t status = prf_fleet_read(&kind_table, map, kind, err);
     if (!status)
-        status = read_fields(kind_fields, kind, map, err);
-    if (!status)
-        status = read_options(kind, prf_yaml_get(map, "options"), err);
+        status = prf_fleet_read_options(&kind->options, prf_yaml_get(map, "options"), err);
     if (status)
         return status;
     if (kind->least > kind->most)
@@ -179,9 +76,7 @@ static prf_status_t read_all(prf_slurm_file_t *file, prf_error_t *err)
 {
     const prf_yaml_node_t *root = prf_yaml_root(file->document), *kinds = prf_yaml_get(root, "kinds");
     prf_endpoints_t endpoints;
-    prf_status_t status = only(top_fields, "kinds", root, "the file", err);
-    if (!status)
-        status = read_fields(top_fields, file, root, err);
+    prf_status_t status = prf_fleet_read(&top_table, root, file, err);
     if (!status && prf_endpoints_parse(&endpoints, file->farm, err))
         status = prf_yaml_fail_prefix(prf_yaml_get(root, "farm"), err, PRF_EINVAL);
     if (!status && !file->key != !file->server)

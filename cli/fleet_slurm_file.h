@@ -4,21 +4,14 @@
 #ifndef PRF_CLI_FLEET_SLURM_FILE_H
 #define PRF_CLI_FLEET_SLURM_FILE_H
 
-#include "campaign/yaml.h"
-#include "point/point.h"
+#include "fleet_file.h"
 
-enum { PRF_SLURM_KINDS = 32, PRF_SLURM_OPTIONS = 32, PRF_SLURM_FILE_BYTES = 1 << 18, PRF_SLURM_MAX = 10000 };
-
-/* `key=value` of the worker's backend. */
-typedef struct {
-    const char *key, *value;
-} prf_slurm_option_t;
+enum { PRF_SLURM_KINDS = 32, PRF_SLURM_FILE_BYTES = 1 << 18, PRF_SLURM_MAX = 10000 };
 
 /* Texts are borrowed from the document; NULL: not given. */
 typedef struct {
     const char *kind, *backend;
-    prf_slurm_option_t options[PRF_SLURM_OPTIONS];
-    size_t option_count;
+    prf_fleet_options_t options;
     const char *partition, *gres, *constraint, *account, *qos, *memory, *prologue;
     int64_t cpus, time_limit_minutes, signal_seconds;
     int64_t least, most;     /* workers */

@@ -93,11 +93,11 @@ static void worker(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind, b
         option(out, "server", file->server);
     option(out, "kind", kind->kind);
     option(out, "backend", kind->backend);
-    for (size_t i = 0; i < kind->option_count; i++) {
+    for (size_t i = 0; i < kind->options.count; i++) {
         prf_text_add(out, " \\\n    --option ");
-        quoted(out, kind->options[i].key);
+        quoted(out, kind->options.list[i].key);
         prf_text_add(out, "=");
-        quoted(out, kind->options[i].value);
+        quoted(out, kind->options.list[i].value);
     }
     if (kind->credit)
         prf_text_add(out, " \\\n    --credit %lld", (long long)kind->credit);

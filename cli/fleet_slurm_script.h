@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "fleet_slurm_file.h"
+#include "point/point.h"
 
 /* "prfarm:FLEET:KIND", or with ":stay" for a worker that does not end by itself: the job's name, by which a controller knows its
  * own. `name` has PRF_SLURM_NAME bytes and is returned. */

@@ -1,144 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fleet_ssh_file.c - a host begins as a copy of the defaults, so that what is not given has one place. What ends up in a command
- * line of ssh may hold nothing that ssh would take for an option or a second word. */
+/* fleet_ssh_file.c - a host begins as a copy of the defaults, so that what is not given has one place. */
 #include "fleet_ssh_file.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/endpoint.h"
 
-#define WORD_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-
-typedef enum {
-    NAME, /* as prf_name_check takes it */
-    WORD, /* for ssh: letters, digits, '.', '_', '-'; and of addresses ':' and '%' */
-    PATH, /* without blanks and control characters */
-    TEXT  /* without control characters */
-} form_t;
-
-typedef struct {
-    const char *key;
-    form_t form;
-    size_t offset; /* of a const char * */
-} field_t;
+#define EXAMPLE "docs/howto/ssh-fleet.md"
 
 #define TOP(member) offsetof(prf_ssh_file_t, member)
-static const field_t top_fields[] = {
-    {"fleet", NAME, TOP(fleet)},
-    {"farm", TEXT, TOP(farm)},
-    {"server", PATH, TOP(server)},
-    {"keys", TEXT, TOP(keys)},
-    {"allow", TEXT, TOP(allow)},
-    {"from", TEXT, TOP(from)},
-    {NULL, NAME, 0},
+static const prf_fleet_field_t top_fields[] = {
+    {"fleet", PRF_FLEET_NAME, TOP(fleet), true, 0, 0},
+    {"farm", PRF_FLEET_TEXT, TOP(farm), true, 0, 0},
+    {"server", PRF_FLEET_PATH, TOP(server), false, 0, 0},
+    {"keys", PRF_FLEET_TEXT, TOP(keys), false, 0, 0},
+    {"allow", PRF_FLEET_TEXT, TOP(allow), false, 0, 0},
+    {"from", PRF_FLEET_TEXT, TOP(from), true, 0, 0},
+    {.key = NULL},
 };
+static const prf_fleet_table_t top_table = {"the file", EXAMPLE, top_fields, (const char *const[]){"defaults", "hosts", NULL}};
 
 #define HOST(member) offsetof(prf_ssh_host_t, member)
-static const field_t host_fields[] = {
-    {"host", WORD, HOST(host)},
-    {"name", NAME, HOST(name)},
-    {"user", WORD, HOST(user)},
-    {"identity", PATH, HOST(identity)},
-    {"known_hosts", PATH, HOST(known_hosts)},
-    {"kind", NAME, HOST(kind)},
-    {"backend", NAME, HOST(backend)},
-    {NULL, NAME, 0},
+static const prf_fleet_field_t host_fields[] = {
+    {"host", PRF_FLEET_WORD, HOST(host), true, 0, 0},
+    {"name", PRF_FLEET_NAME, HOST(name), false, 0, 0},
+#define OF_DEFAULTS 2 /* from here on */
+    {"user", PRF_FLEET_WORD, HOST(user), false, 0, 0},
+    {"identity", PRF_FLEET_PATH, HOST(identity), false, 0, 0},
+    {"known_hosts", PRF_FLEET_PATH, HOST(known_hosts), false, 0, 0},
+    {"port", PRF_FLEET_NUMBER, HOST(port), false, 1, 65535},
+    {"kind", PRF_FLEET_NAME, HOST(kind), false, 0, 0},
+    {"backend", PRF_FLEET_NAME, HOST(backend), false, 0, 0},
+    {"boards", PRF_FLEET_NUMBER, HOST(boards), false, 1, PRF_SSH_BOARDS},
+    {.key = NULL},
 };
+static const char *const host_others[] = {"options", NULL};
+static const prf_fleet_table_t host_table = {"hosts", EXAMPLE, host_fields, host_others};
+static const prf_fleet_table_t defaults_table = {"defaults", EXAMPLE, host_fields + OF_DEFAULTS, host_others};
 
-static const char *const top_keys[] = {"fleet", "farm", "server", "keys", "allow", "from", "defaults", "hosts", NULL};
-static const char *const default_keys[] = {"user", "identity", "known_hosts", "port", "kind", "backend", "options", "boards", NULL};
-static const char *const host_keys[] = {"host", "name",    "user",    "identity", "known_hosts", "port",
-                                        "kind", "backend", "options", "boards",   NULL};
-
-static prf_status_t check_text(const prf_yaml_node_t *node, const char *key, form_t form, const char *text, prf_error_t *err)
+static prf_status_t read_host(prf_ssh_host_t *host, const prf_fleet_table_t *table, const prf_yaml_node_t *map, prf_error_t *err)
 {
-    if (form == NAME && prf_name_check(key, text, err))
-        return prf_yaml_fail_prefix(node, err, PRF_EINVAL);
-    if (strlen(text) > 1000 || !*text)
-        return prf_yaml_fail(node, err, PRF_EINVAL, "%s: use 1 to 1000 characters", key);
-    if (form == WORD && (*text == '-' || text[strspn(text, WORD_CHARS ":%")]))
-        return prf_yaml_fail(node, err, PRF_EINVAL, "%s '%.60s': use letters, digits, '.', '_' and '-', and no '-' to begin with",
-                             key, text);
-    for (const char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f || (form == PATH && strchr(" \"'", *c)))
-            return prf_yaml_fail(node, err, PRF_EINVAL, "%s '%.60s': use a text without %scontrol characters", key, text,
-                                 form == PATH ? "blanks, quotes and " : "");
-    return PRF_OK;
-}
-
-static prf_status_t read_text(const prf_yaml_node_t *node, const char *key, form_t form, const char **out, prf_error_t *err)
-{
-    prf_status_t status = prf_yaml_text(node, key, out, err);
-    return status ? status : check_text(node, key, form, *out, err);
-}
-
-static prf_status_t read_fields(const field_t *fields, void *out, const prf_yaml_node_t *map, prf_error_t *err)
-{
-    prf_status_t status = PRF_OK;
-    for (const field_t *f = fields; f->key && !status; f++) {
-        const prf_yaml_node_t *node = prf_yaml_get(map, f->key);
-        const char *text = NULL;
-        if (!node)
-            continue;
-        status = read_text(node, f->key, f->form, &text, err);
-        memcpy((char *)out + f->offset, &text, sizeof text);
-    }
-    return status;
-}
-
-static prf_status_t read_options(prf_ssh_host_t *host, const prf_yaml_node_t *map, prf_error_t *err)
-{
-    if (!map)
-        return PRF_OK;
-    prf_status_t status = prf_yaml_expect(map, PRF_YAML_MAP, "options", err);
-    host->option_count = 0;
-    for (const prf_yaml_node_t *value = prf_yaml_first(map); !status && value; value = prf_yaml_next(value)) {
-        bool list = prf_yaml_kind(value) == PRF_YAML_LIST;
-        if (prf_name_check("an option's name", prf_yaml_key(value), err))
-            return prf_yaml_fail_prefix(value, err, PRF_EINVAL);
-        for (const prf_yaml_node_t *item = list ? prf_yaml_first(value) : value; !status && item;
-             item = list ? prf_yaml_next(item) : NULL) {
-            if (host->option_count == PRF_SSH_OPTIONS)
-                return prf_yaml_fail(item, err, PRF_EINVAL, "options: use at most %d", (int)PRF_SSH_OPTIONS);
-            prf_ssh_option_t *option = &host->options[host->option_count++];
-            option->key = prf_yaml_key(value);
-            status = read_text(item, option->key, TEXT, &option->value, err);
-        }
-    }
-    return status;
-}
-
-/* What defaults and hosts have alike. */
-static prf_status_t read_host(prf_ssh_host_t *host, const char *const *keys, const char *what, const prf_yaml_node_t *map,
-                              prf_error_t *err)
-{
-    const prf_yaml_node_t *port = prf_yaml_get(map, "port"), *boards = prf_yaml_get(map, "boards");
-    prf_status_t status = prf_yaml_expect(map, PRF_YAML_MAP, what, err);
-    if (!status)
-        status = prf_yaml_only(map, what, keys, err);
-    if (!status)
-        status = read_fields(host_fields, host, map, err);
-    if (!status && port)
-        status = prf_yaml_int(port, "port", 1, 65535, &host->port, err);
-    if (!status && boards)
-        status = prf_yaml_int(boards, "boards", 1, PRF_SSH_BOARDS, &host->boards, err);
-    return status ? status : read_options(host, prf_yaml_get(map, "options"), err);
+    prf_status_t status = prf_fleet_read(table, map, host, err);
+    return status ? status : prf_fleet_read_options(&host->options, prf_yaml_get(map, "options"), err);
 }
 
 static prf_status_t add_host(prf_ssh_file_t *file, const prf_ssh_host_t *defaults, const prf_yaml_node_t *map, prf_error_t *err)
 {
     prf_ssh_host_t *host = &file->hosts[file->count];
     *host = *defaults;
-    prf_status_t status = read_host(host, host_keys, "hosts", map, err);
+    prf_status_t status = read_host(host, &host_table, map, err);
     if (status)
         return status;
-    const char *missing = !host->host ? "host" : !host->kind ? "kind" : !host->backend ? "backend" : NULL;
+    const char *missing = !host->kind ? "kind" : !host->backend ? "backend" : NULL;
     if (missing)
-        return prf_yaml_fail(map, err, PRF_EINVAL, "'%s' is missing: give it here%s", missing,
-                             host->host ? ", or for all hosts in 'defaults'" : "");
+        return prf_yaml_fail(map, err, PRF_EINVAL, "'%s' is missing: give it here, or for all hosts in 'defaults'", missing);
     if (!host->name) {
         host->name = host->host;
         if (prf_name_check("name", host->name, err))
@@ -156,15 +73,9 @@ static prf_status_t add_host(prf_ssh_file_t *file, const prf_ssh_host_t *default
 static prf_status_t read_top(prf_ssh_file_t *file, const prf_yaml_node_t *root, prf_error_t *err)
 {
     prf_endpoints_t endpoints;
-    prf_status_t status = prf_yaml_expect(root, PRF_YAML_MAP, "the file", err);
-    if (!status)
-        status = prf_yaml_only(root, "the file", top_keys, err);
-    if (!status)
-        status = read_fields(top_fields, file, root, err);
-    const char *missing = !file->fleet ? "fleet" : !file->farm ? "farm" : !file->from ? "from" : NULL;
-    if (!status && (missing || !prf_yaml_get(root, "hosts")))
-        status = prf_yaml_fail(root, err, PRF_EINVAL, "'%s' is missing: give it, as docs/howto/ssh-fleet.md does",
-                               missing ? missing : "hosts");
+    prf_status_t status = prf_fleet_read(&top_table, root, file, err);
+    if (!status && !prf_yaml_get(root, "hosts"))
+        status = prf_yaml_fail(root, err, PRF_EINVAL, "'hosts' is missing: give it, as " EXAMPLE " does");
     if (!status && prf_endpoints_parse(&endpoints, file->farm, err))
         status = prf_yaml_fail_prefix(prf_yaml_get(root, "farm"), err, PRF_EINVAL);
     if (!status && file->allow && !file->server)
@@ -180,7 +91,7 @@ static prf_status_t read_all(prf_ssh_file_t *file, prf_error_t *err)
     prf_ssh_host_t defaults = {.boards = 1};
     prf_status_t status = read_top(file, root, err);
     if (!status && common)
-        status = read_host(&defaults, default_keys, "defaults", common, err);
+        status = read_host(&defaults, &defaults_table, common, err);
     if (!status)
         status = prf_yaml_expect(hosts, PRF_YAML_LIST, "hosts", err);
     if (!status && (prf_yaml_count(hosts) == 0 || prf_yaml_count(hosts) > PRF_SSH_HOSTS))

@@ -6,15 +6,10 @@
 
 #include <limits.h>
 
-#include "campaign/yaml.h"
+#include "fleet_file.h"
 #include "point/point.h"
 
-enum { PRF_SSH_HOSTS = 1000, PRF_SSH_BOARDS = 64, PRF_SSH_OPTIONS = 32, PRF_SSH_FILE_BYTES = 1 << 20 };
-
-/* `key=value` of the worker's backend. */
-typedef struct {
-    const char *key, *value;
-} prf_ssh_option_t;
+enum { PRF_SSH_HOSTS = 1000, PRF_SSH_BOARDS = 64, PRF_SSH_FILE_BYTES = 1 << 20 };
 
 /* Texts are borrowed from the document; NULL: not given. */
 typedef struct {
@@ -23,8 +18,7 @@ typedef struct {
     const char *user, *identity, *known_hosts;
     int64_t port; /* 0: ssh's own */
     const char *kind, *backend;
-    prf_ssh_option_t options[PRF_SSH_OPTIONS];
-    size_t option_count;
+    prf_fleet_options_t options;
     int64_t boards;
 } prf_ssh_host_t;
 

@@ -85,9 +85,9 @@ static void add_board_script(prf_text_t *to, const prf_ssh_file_t *file, const p
     if (file->server)
         prf_text_add(to, " --key host.key --server server.pub");
     prf_text_add(to, " --kind %s --board %s --state %s --backend %s", host->kind, board, board, host->backend);
-    for (size_t i = 0; i < host->option_count; i++) {
-        prf_text_add(to, " --option %s=", host->options[i].key);
-        add_quoted(to, host->options[i].value);
+    for (size_t i = 0; i < host->options.count; i++) {
+        prf_text_add(to, " --option %s=", host->options.list[i].key);
+        add_quoted(to, host->options.list[i].value);
     }
     prf_text_add(to, "\n"
                      "    code=$?\n"

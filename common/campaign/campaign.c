@@ -63,10 +63,16 @@ static prf_status_t read_name(const prf_yaml_node_t *node, const char *what, cha
     return PRF_OK;
 }
 
-static prf_status_t add_option(const prf_yaml_node_t *node, const char *key, char **list, size_t *count, prf_error_t *err)
+typedef struct {
+    char **list; /* room for PRF_CAMPAIGN_OPTIONS */
+    size_t *count;
+} options_t;
+
+static prf_status_t add_option(void *arg, const char *key, const prf_yaml_node_t *node, prf_error_t *err)
 {
+    const options_t *options = arg;
     const char *value;
-    if (*count == PRF_CAMPAIGN_OPTIONS)
+    if (*options->count == PRF_CAMPAIGN_OPTIONS)
         return prf_yaml_fail(node, err, PRF_EINVAL, "too many options: a board may have %d", (int)PRF_CAMPAIGN_OPTIONS);
     prf_status_t status = read_word(node, "an option's value", OPTION_TEXT, &value, err);
     if (status)
@@ -76,30 +82,8 @@ static prf_status_t add_option(const prf_yaml_node_t *node, const char *key, cha
     if (!option)
         return prf_fail(err, PRF_ENOMEM, "board options");
     snprintf(option, cap, "%s=%s", key, value);
-    list[(*count)++] = option;
+    options->list[(*options->count)++] = option;
     return PRF_OK;
-}
-
-/* A list gives the option once for each of its entries. */
-static prf_status_t read_option(const prf_yaml_node_t *node, char **list, size_t *count, prf_error_t *err)
-{
-    const char *key = prf_yaml_key(node);
-    if (strlen(key) >= PRF_NAME || strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(key))
-        return prf_yaml_fail_key(node, err, PRF_EINVAL, "option '%.40s': use letters, digits, '_', '.' and '-' for a key", key);
-    if (prf_yaml_kind(node) != PRF_YAML_LIST)
-        return add_option(node, key, list, count, err);
-    prf_status_t status = PRF_OK;
-    for (const prf_yaml_node_t *n = prf_yaml_first(node); n && !status; n = prf_yaml_next(n))
-        status = add_option(n, key, list, count, err);
-    return status;
-}
-
-static prf_status_t read_options(const prf_yaml_node_t *map, const char *what, char **list, size_t *count, prf_error_t *err)
-{
-    prf_status_t status = prf_yaml_expect(map, PRF_YAML_MAP, what, err);
-    for (const prf_yaml_node_t *n = status ? NULL : prf_yaml_first(map); n && !status; n = prf_yaml_next(n))
-        status = read_option(n, list, count, err);
-    return status;
 }
 
 /* Options of the worker, which knows what may stand behind each. */
@@ -107,7 +91,7 @@ static prf_status_t read_care(const prf_yaml_node_t *map, prf_campaign_board_t *
 {
     static const char *const known[] = {"cpu", "cool-below", "cool-wait", "fix-clock", "set", "before", "after", NULL};
     prf_status_t status = prf_yaml_only(map, "care", known, err);
-    return status ? status : read_options(map, "care", board->care, &board->care_count, err);
+    return status ? status : prf_yaml_options(map, "care", add_option, &(options_t){board->care, &board->care_count}, err);
 }
 
 static prf_status_t read_board(const prf_yaml_node_t *node, prf_campaign_t *c, prf_error_t *err)
@@ -134,7 +118,8 @@ static prf_status_t read_board(const prf_yaml_node_t *node, prf_campaign_t *c, p
     int64_t count = 1;
     if ((backend && (status = read_name(backend, "backend", board->backend, err))) ||
         (workers && (status = prf_yaml_int(workers, "workers", 1, PRF_CAMPAIGN_WORKERS, &count, err))) ||
-        (options && (status = read_options(options, "options", board->options, &board->option_count, err))) ||
+        (options &&
+         (status = prf_yaml_options(options, "options", add_option, &(options_t){board->options, &board->option_count}, err))) ||
         (care && (status = read_care(care, board, err))) || (from && (status = read_word(from, "from", PATH_TEXT, &path, err))))
         return status;
     if (path && !(board->from = strdup(path)))

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "point/point.h"
 
 struct prf_yaml_node {
     const prf_yaml_t *document; /* borrowed */
@@ -459,6 +460,27 @@ prf_status_t prf_yaml_only(const prf_yaml_node_t *map, const char *what, const c
         return prf_yaml_fail_key(v, err, PRF_EINVAL, "%s has no '%.40s': use %s", what, v->key->text, list);
     }
     return PRF_OK;
+}
+
+static prf_status_t read_option(const prf_yaml_node_t *node, prf_yaml_option_fn *each, void *arg, prf_error_t *err)
+{
+    const char *key = prf_yaml_key(node);
+    if (strlen(key) >= PRF_NAME || strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(key))
+        return prf_yaml_fail_key(node, err, PRF_EINVAL, "option '%.40s': use letters, digits, '_', '.' and '-' for a key", key);
+    if (prf_yaml_kind(node) != PRF_YAML_LIST)
+        return each(arg, key, node, err);
+    prf_status_t status = PRF_OK;
+    for (const prf_yaml_node_t *n = prf_yaml_first(node); n && !status; n = prf_yaml_next(n))
+        status = each(arg, key, n, err);
+    return status;
+}
+
+prf_status_t prf_yaml_options(const prf_yaml_node_t *map, const char *what, prf_yaml_option_fn *each, void *arg, prf_error_t *err)
+{
+    prf_status_t status = prf_yaml_expect(map, PRF_YAML_MAP, what, err);
+    for (const prf_yaml_node_t *n = status ? NULL : prf_yaml_first(map); n && !status; n = prf_yaml_next(n))
+        status = read_option(n, each, arg, err);
+    return status;
 }
 
 prf_status_t prf_yaml_text(const prf_yaml_node_t *node, const char *what, const char **out, prf_error_t *err)

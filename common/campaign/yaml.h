@@ -63,6 +63,11 @@ prf_status_t prf_yaml_fail_prefix(const prf_yaml_node_t *node, prf_error_t *err,
 PRF_CHECKED prf_status_t prf_yaml_expect(const prf_yaml_node_t *node, prf_yaml_kind_t kind, const char *what, prf_error_t *err);
 /* A mapping without any key but those of `known` (NULL-terminated). Errors: PRF_EINVAL naming the known ones. */
 PRF_CHECKED prf_status_t prf_yaml_only(const prf_yaml_node_t *map, const char *what, const char *const *known, prf_error_t *err);
+/* A mapping of options: `each` gets every value with its key, those of a list one by one under the list's key.
+ * Errors: PRF_EINVAL (no mapping; a key that is longer than a name or has other characters), whatever `each` returns. */
+typedef prf_status_t prf_yaml_option_fn(void *arg, const char *key, const prf_yaml_node_t *value, prf_error_t *err);
+PRF_CHECKED prf_status_t prf_yaml_options(const prf_yaml_node_t *map, const char *what, prf_yaml_option_fn *each, void *arg,
+                                          prf_error_t *err);
 /* Scalars. Numbers lie within lo .. hi, ends included. *out is untouched on failure. Errors: PRF_EINVAL. */
 PRF_CHECKED prf_status_t prf_yaml_text(const prf_yaml_node_t *node, const char *what, const char **out, prf_error_t *err);
 PRF_CHECKED prf_status_t prf_yaml_int(const prf_yaml_node_t *node, const char *what, int64_t lo, int64_t hi, int64_t *out,

@@ -47,9 +47,9 @@ Test(fleet_slurm, a_file_is_read_with_its_defaults)
     cr_expect_eq(kind->least, 0);
     cr_expect_eq(kind->most, 8);
     cr_expect_eq(kind->jobs_per_worker, 50);
-    cr_expect_eq(kind->option_count, 3);
-    cr_expect_str_eq(kind->options[2].key, "arg");
-    cr_expect_str_eq(kind->options[2].value, "b");
+    cr_expect_eq(kind->options.count, 3);
+    cr_expect_str_eq(kind->options.list[2].key, "arg");
+    cr_expect_str_eq(kind->options.list[2].value, "b");
 }
 
 Test(fleet_slurm, what_is_wrong_with_a_file_is_told_with_its_place)
@@ -73,9 +73,9 @@ Test(fleet_slurm, what_is_wrong_with_a_file_is_told_with_its_place)
 Test(fleet_slurm, settings_cannot_break_out_of_their_line)
 {
     refused(HEAD KIND "    partition: \"a\\n#SBATCH --uid=0\"\n", "f.yaml:7: partition 'a");
-    refused(HEAD KIND "    qos: a --wrap=x\n", "f.yaml:7: qos 'a --wrap=x': use one word");
+    refused(HEAD KIND "    qos: a --wrap=x\n", "f.yaml:7: qos 'a --wrap=x': use a text without blanks");
     refused(HEAD KIND "    account: $(id)\n", "f.yaml:7: account");
-    refused(HEAD KIND "    options: {path: \"a\\nb\"}\n", "f.yaml:7: options");
+    refused(HEAD KIND "    options: {path: \"a\\nb\"}\n", "f.yaml:7: path ");
     open_text(HEAD KIND "    constraint: 'a100&nvlink|[rack1*2]'\n");
     cr_expect_str_eq(file.kinds[0].constraint, "a100&nvlink|[rack1*2]");
 }

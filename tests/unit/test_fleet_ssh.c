@@ -41,12 +41,12 @@ Test(fleet_ssh, a_host_says_what_the_defaults_do_not)
     const prf_ssh_host_t *first = &file.hosts[0], *second = &file.hosts[1];
     char board[PRF_NAME], path[PATH_MAX];
     cr_expect_str_eq(first->kind, "npu");
-    cr_expect_eq(first->option_count, 2);
+    cr_expect_eq(first->options.count, 2);
     cr_expect_eq(first->port, 2222);
     cr_expect_str_eq(second->name, "tx2.lab");
     cr_expect_str_eq(second->user, "board");
-    cr_expect_eq(second->option_count, 3, "its own options take the place of the defaults'");
-    cr_expect_str_eq(second->options[2].value, "b c");
+    cr_expect_eq(second->options.count, 3, "its own options take the place of the defaults'");
+    cr_expect_str_eq(second->options.list[2].value, "b c");
     prf_ssh_board(first, 1, board);
     cr_expect_str_eq(board, "rack-1-2");
     prf_ssh_board(second, 0, board);
