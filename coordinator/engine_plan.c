@@ -77,6 +77,14 @@ prf_status_t plan_sweep(prf_engine_t *self, track_t *track, size_t most, prf_err
                          plan_stream(self, track, "sweep"), err);
 }
 
+/* Layers to judge by: the track's share of them, but no more than half of what a small space has, or nothing is left to learn from.
+ */
+static uint32_t validation_of(const prf_campaign_t *c, const prf_campaign_layer_t *layer, uint32_t weights)
+{
+    double share = floor((double)c->validation * layer->weight / weights);
+    return c->validation > 0 ? (uint32_t)fmax(1, fmin(share, floor(prf_space_combinations(&layer->space) / 2))) : 0;
+}
+
 static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kinds, uint32_t dtypes, prf_error_t *err)
 {
     const prf_campaign_t *c = &self->campaign;
@@ -101,9 +109,7 @@ static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kind
     for (size_t i = 0; i < kind->track_count; i++) {
         track_t *track = &kind->tracks[i];
         track->budget = (uint32_t)((uint64_t)c->samples * track->layer->weight / weights);
-        track->validation = (uint32_t)((uint64_t)c->validation * track->layer->weight / weights);
-        if (track->validation == 0 && c->validation > 0)
-            track->validation = 1;
+        track->validation = validation_of(c, track->layer, weights);
         prf_steps_none(&track->steps);
         track->put_off = track->budget >= SWEEP_FROM && old_puts_off(self, board, track);
         kind->trial = kind->trial || track->put_off;
