@@ -49,28 +49,16 @@ static void settings(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind,
         setting(out, "output", "/dev/null");
 }
 
-/* A word that a shell takes as it is. */
-static void quoted(prf_text_t *out, const char *word)
-{
-    prf_text_add(out, "'");
-    for (; *word; word++)
-        if (*word == '\'')
-            prf_text_add(out, "'\\''");
-        else
-            prf_text_append(out, word, 1);
-    prf_text_add(out, "'");
-}
-
 static void option(prf_text_t *out, const char *name, const char *value)
 {
     prf_text_add(out, " \\\n    --%s ", name);
-    quoted(out, value);
+    prf_text_quote(out, value);
 }
 
 static void place(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind, prf_text_t *out)
 {
     prf_text_add(out, "\nset -u\nplaces=");
-    quoted(out, file->state);
+    prf_text_quote(out, file->state);
     prf_text_add(out,
                  "/$SLURMD_NODENAME-%s\n"
                  "mkdir -p \"$places\" || exit\n"
@@ -85,7 +73,7 @@ static void place(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind, pr
 static void worker(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind, bool stays, prf_text_t *out)
 {
     prf_text_add(out, "exec ");
-    quoted(out, file->worker);
+    prf_text_quote(out, file->worker);
     option(out, "farm", file->farm);
     if (file->key)
         option(out, "key", file->key);
@@ -95,9 +83,9 @@ static void worker(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind, b
     option(out, "backend", kind->backend);
     for (size_t i = 0; i < kind->options.count; i++) {
         prf_text_add(out, " \\\n    --option ");
-        quoted(out, kind->options.list[i].key);
+        prf_text_quote(out, kind->options.list[i].key);
         prf_text_add(out, "=");
-        quoted(out, kind->options.list[i].value);
+        prf_text_quote(out, kind->options.list[i].value);
     }
     if (kind->credit)
         prf_text_add(out, " \\\n    --credit %lld", (long long)kind->credit);

@@ -53,18 +53,10 @@ const char *prf_ssh_remedy(prf_ssh_state_t state)
 
 /* -- what is sent -- */
 
-static void add_quoted(prf_text_t *to, const char *value)
-{
-    prf_text_add(to, "'");
-    for (const char *c = value; *c; c++)
-        prf_text_add(to, *c == '\'' ? "'\\''" : "%c", *c);
-    prf_text_add(to, "'");
-}
-
 static void assign(prf_text_t *to, const char *name, const char *value)
 {
     prf_text_add(to, "%s=", name);
-    add_quoted(to, value);
+    prf_text_quote(to, value);
     prf_text_add(to, "\n");
 }
 
@@ -81,13 +73,13 @@ static void add_board_script(prf_text_t *to, const prf_ssh_file_t *file, const p
                  "while [ -z \"${stop-}\" ]; do\n"
                  "    $worker --farm ",
                  file->fleet, host->name, board);
-    add_quoted(to, file->farm);
+    prf_text_quote(to, file->farm);
     if (file->server)
         prf_text_add(to, " --key host.key --server server.pub");
     prf_text_add(to, " --kind %s --board %s --state %s --backend %s", host->kind, board, board, host->backend);
     for (size_t i = 0; i < host->options.count; i++) {
         prf_text_add(to, " --option %s=", host->options.list[i].key);
-        add_quoted(to, host->options.list[i].value);
+        prf_text_quote(to, host->options.list[i].value);
     }
     prf_text_add(to, "\n"
                      "    code=$?\n"
