@@ -4,7 +4,8 @@
  * A place for the worker. Boards are known by name, and what a killed worker could not hand over lies in a folder of its name. So
  * names are those of places that come again (node, kind, a number on that node) rather than of jobs: the next job in that place
  * hands over what was left there, and a farm that lives for years does not collect boards. A place is taken by a lock that the
- * worker inherits and that ends with it, however that ends.
+ * worker inherits and that ends with it, however that ends. Nodes have many users, and all of them can write where the places are
+ * by default: they are used only if they, and the folder around them, are ours. stat tells the owner of a link, not of its target.
  *
  * The worker becomes the job (exec), so that Slurm's signals reach it without a shell between: SIGTERM some time before the limit,
  * before a preemption, or by scancel. It then hands over what it has, gives back what it has not begun, and ends.
@@ -57,13 +58,20 @@ static void option(prf_text_t *out, const char *name, const char *value)
 
 static void place(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind, prf_text_t *out)
 {
-    prf_text_add(out, "\nset -u\nplaces=");
-    prf_text_quote(out, file->state);
+    prf_text_add(out, "\nset -u\nstate=");
+    if (file->state)
+        prf_text_quote(out, file->state);
+    else
+        prf_text_add(out, "/var/tmp/prfarm-$(id -u)");
     prf_text_add(out,
-                 "/$SLURMD_NODENAME-%s\n"
-                 "mkdir -p \"$places\" || exit\n"
+                 "\nplaces=$state/$SLURMD_NODENAME-%s\n"
+                 "if ! (umask 077 && mkdir -p \"$places\") ||\n"
+                 "    [ \"$(stat -c %%u \"$state\" \"$places\" | sort -u)\" != \"$(id -u)\" ]; then\n"
+                 "    echo \"prfarm: $places is not there, or somebody else's: give 'state' in the file, a folder of yours\" >&2\n"
+                 "    exit 1\n"
+                 "fi\n"
                  "for ((place = 0; place < %d; place++)); do\n"
-                 "    exec 9>\"$places/$place.lock\" && flock -n 9 && break\n"
+                 "    exec 9>>\"$places/$place.lock\" && flock -n 9 && break\n"
                  "done\n"
                  "board=$SLURMD_NODENAME-%s-$place\n"
                  "echo \"job $SLURM_JOB_ID is board $board\"\n",

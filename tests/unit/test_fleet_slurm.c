@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/command.h"
 #include "fleet_slurm_queue.h"
@@ -151,6 +152,40 @@ Test(fleet_slurm, bash_hands_the_worker_its_words_and_a_place_of_its_own)
     cr_assert_eq(prf_command_run(&(prf_command_spec_t){.argv = argv, .timeout_ms = 20000, .limit = 1 << 16}, &said, &err), PRF_OK);
     has(prf_text_get(&said), "job 5 is board n7-npu-0\n");
     prf_text_release(&said);
+    char clean[80];
+    snprintf(clean, sizeof clean, "rm -rf %s", folder);
+    cr_expect_eq(system(clean), 0);
+}
+
+/* Where every user of a node can write, somebody else may have made the folder first, and a link in it in a lock's place. */
+Test(fleet_slurm, a_place_that_is_somebody_elses_is_not_used)
+{
+    char folder[] = "/tmp/prf-fleet-XXXXXX", yaml[256], path[80];
+    if (geteuid() != 0)
+        cr_skip_test("needs root, a folder is given to another user");
+    cr_assert_not_null(mkdtemp(folder));
+    open_text(HEAD KIND);
+    has(script(false), "\nstate=/var/tmp/prfarm-$(id -u)\n");
+    prf_slurm_file_release(&file);
+    snprintf(yaml, sizeof yaml, "fleet: lab\nfarm: tcp://h:1\nworker: echo\nstate: %s/state\nkinds:\n" KIND, folder);
+    open_text(yaml);
+    snprintf(path, sizeof path, "%s/state", folder);
+    for (int inner = 0; inner < 2; inner++) {
+        cr_assert_eq(mkdir(path, 0755), 0);
+        cr_assert_eq(chown(path, 65534, 65534), 0);
+        const char *argv[] = {"env", "SLURMD_NODENAME=n7", "SLURM_JOB_ID=5", "bash", "-c", script(false), NULL};
+        prf_text_t said;
+        int code = 0;
+        cr_assert_eq(prf_command_run(&(prf_command_spec_t){.argv = argv, .timeout_ms = 20000, .limit = 9999, .exit_code = &code},
+                                     &said, NULL),
+                     PRF_OK);
+        cr_expect_eq(code, 1);
+        has(prf_text_get(&said), "somebody else's: give 'state'");
+        prf_text_release(&said);
+        cr_assert_eq(chown(path, 0, 0), 0);
+        snprintf(path, sizeof path, "%s/state/n7-npu", folder);
+        cr_expect(inner || rmdir(path) == 0, "it was made");
+    }
     char clean[80];
     snprintf(clean, sizeof clean, "rm -rf %s", folder);
     cr_expect_eq(system(clean), 0);
