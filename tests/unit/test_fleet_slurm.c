@@ -221,7 +221,7 @@ Test(fleet_slurm, only_our_own_jobs_are_seen)
     open_text(HEAD KIND);
     cr_assert_eq(prf_slurm_jobs_parse(&jobs, &file,
                                       "squeue: warning: something\n"
-                                      "12|PENDING|0:00|Resources|prfarm:lab:npu\n"
+                                      "12|PENDING|0:00|Resour\xc3|prfarm:lab:npu\n"
                                       "11|RUNNING|1:00|None|prfarm:lab:npu:stay\n"
                                       "13|RUNNING|1:00|None|prfarm:other:npu\n"
                                       "14|RUNNING|1:00|None|prfarm:lab:npu2\n"
@@ -240,13 +240,31 @@ Test(fleet_slurm, only_our_own_jobs_are_seen)
     cr_expect(jobs.items[0].stays);
     cr_expect_eq(jobs.items[0].ran_ms, 60000);
     cr_expect_eq(jobs.items[1].state, PRF_SLURM_PENDING);
-    cr_expect_str_eq(jobs.items[1].reason, "Resources");
+    cr_expect_str_eq(jobs.items[1].reason, "Resour?", "half a character would make no JSON");
     cr_expect_eq(jobs.items[2].end, PRF_SLURM_END_TAKEN);
     cr_expect_eq(jobs.items[3].state, PRF_SLURM_ENDED);
     cr_expect_eq(jobs.items[3].end, PRF_SLURM_END_FAILED);
     cr_expect_eq(jobs.items[4].state, PRF_SLURM_LEAVING);
     cr_expect_eq(jobs.items[5].state, PRF_SLURM_RUNNING);
     prf_slurm_jobs_release(&jobs);
+}
+
+/* Those that are left out would be submitted again, round after round. */
+Test(fleet_slurm, more_jobs_than_can_be_counted_are_an_error)
+{
+    prf_slurm_jobs_t jobs;
+    prf_error_t err = {0};
+    prf_text_t text;
+    open_text(HEAD KIND);
+    prf_text_init(&text);
+    for (int i = 1; i <= PRF_SLURM_JOBS; i++)
+        prf_text_add(&text, "%d|PENDING|0:00|Resources|prfarm:lab:npu\n", i);
+    cr_assert_eq(prf_slurm_jobs_parse(&jobs, &file, prf_text_get(&text), &err), PRF_OK, "%s", err.text);
+    cr_expect_eq(jobs.count, PRF_SLURM_JOBS);
+    prf_slurm_jobs_release(&jobs);
+    prf_text_add(&text, "99999|RUNNING|0:01|None|prfarm:lab:npu\n");
+    cr_expect_eq(prf_slurm_jobs_parse(&jobs, &file, prf_text_get(&text), &err), PRF_EINVAL);
+    prf_text_release(&text);
 }
 
 /* --- the plan --- */
