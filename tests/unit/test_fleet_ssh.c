@@ -64,6 +64,10 @@ Test(fleet_ssh, what_is_wrong_with_a_file_is_told_with_its_place)
     refused(HEAD, "b.yaml:1: 'hosts' is missing");
     refused(HEAD "hosts: []\n", "b.yaml:4: hosts: list 1 to 1000");
     refused(HEAD "hosts:\n" HOST HOST, "b.yaml:6: 'a' is there twice");
+    refused(HEAD "defaults: {kind: npu, backend: sim}\nhosts:\n  - {host: a, boards: 2}\n  - {host: a-2}\n",
+            "b.yaml:7: 'a-2' is there twice");
+    refused(HEAD "defaults: {kind: npu, backend: sim}\nhosts:\n  - {host: a-2}\n  - {host: a, boards: 2}\n",
+            "b.yaml:7: 'a-2' is there twice");
     refused(HEAD "hosts:\n  - {host: a, kind: npu}\n", "b.yaml:5: 'backend' is missing");
     refused(HEAD "hosts:\n  - {kind: npu, backend: sim}\n", "b.yaml:5: 'host' is missing");
     refused(HEAD "allow: a.txt\nhosts:\n" HOST, "b.yaml:4: allow: it is for a farm with keys");
