@@ -112,12 +112,13 @@ static void add_boards(prf_text_t *to, const prf_ssh_file_t *file, const prf_ssh
     prf_text_add(to, "esac\n}\n");
 }
 
-void prf_ssh_launch(const prf_ssh_file_t *file, const prf_ssh_host_t *host, char out[PRF_DIGEST_HEX])
+void prf_ssh_launch(const prf_ssh_file_t *file, const prf_ssh_host_t *host, const char *server, char out[PRF_DIGEST_HEX])
 {
     prf_text_t text;
     prf_digest_t digest;
     prf_text_init(&text);
     add_boards(&text, file, host);
+    prf_text_add(&text, "%s", server);
     prf_digest(&digest, prf_text_get(&text), text.len);
     prf_digest_hex(&digest, out);
     prf_text_release(&text);
@@ -127,15 +128,15 @@ static void add_content(prf_text_t *to, const prf_ssh_talk_t *talk)
 {
     char launch[PRF_DIGEST_HEX];
     enum { ROOM = 6 }; /* times the compressed worker: unpacked beside the old one */
-    prf_ssh_launch(talk->file, talk->host, launch);
+    prf_ssh_launch(talk->file, talk->host, talk->server, launch);
     assign(to, "RELEASE", talk->payload->release);
     assign(to, "LAUNCH", launch);
     prf_text_add(to, "KILOBYTES=%zu\npayload() {\n", ROOM * talk->payload->bytes / 1024 + 1);
     add_file(to, "", "base64 -d", talk->payload->base64);
     prf_text_add(to, "}\nkey() {\n");
-    add_file(to, "", "cat", talk->key ? talk->key : "");
+    add_file(to, "", "cat", talk->secret ? talk->secret : "");
     prf_text_add(to, "}\nserver() {\n");
-    add_file(to, "", "cat", talk->server ? talk->server : "");
+    add_file(to, "", "cat", talk->server);
     prf_text_add(to, "}\n");
     add_boards(to, talk->file, talk->host);
 }

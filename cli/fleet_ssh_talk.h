@@ -52,12 +52,13 @@ typedef struct {
     const prf_ssh_host_t *host;
     prf_ssh_action_t action;
     const prf_ssh_payload_t *payload; /* to apply: what its machine gets */
-    const char *key, *server;         /* to apply: texts of its secret key's file and of the coordinator's; NULL: a farm without */
+    const char *secret;               /* to apply: text of its secret key's file; NULL: a farm without keys */
+    const char *server;               /* the coordinator's public key; empty: a farm without */
     unsigned timeout_ms;
 } prf_ssh_talk_t;
 
-/* How the host's boards are to be started: a digest of all of it but the worker and the keys' texts. */
-void prf_ssh_launch(const prf_ssh_file_t *file, const prf_ssh_host_t *host, char out[PRF_DIGEST_HEX]);
+/* How the host's boards are to be started: a digest of all of it but the worker and the secret key. */
+void prf_ssh_launch(const prf_ssh_file_t *file, const prf_ssh_host_t *host, const char *server, char out[PRF_DIGEST_HEX]);
 void prf_ssh_talk(const prf_ssh_talk_t *talk, prf_ssh_answer_t *out);
 
 extern const char prf_ssh_shell[]; /* fleet_ssh.sh */
