@@ -36,6 +36,7 @@ static const struct {
                                  "install the library there, or put it into 'lib' beside the worker"},
     [PRF_SSH_NOT_JOINED] = {"not joined", "not-joined",
                             "see what its log says; is the farm reached from there, is its key on the list?"},
+    [PRF_SSH_BUSY] = {"busy", "busy", "wait for its end, then run it again"},
     [PRF_SSH_TIMEOUT] = {"timed out", NULL, "try again, or with a longer --timeout"},
     [PRF_SSH_FAILED] = {"failed", "failed", "try the same with ssh by hand"},
     [PRF_SSH_SKIPPED] = {"skipped", NULL, "run it again"},
@@ -146,6 +147,8 @@ static void make_script(prf_text_t *to, const prf_ssh_talk_t *talk)
     static const char *const actions[] = {[PRF_SSH_LOOK] = "look", [PRF_SSH_APPLY] = "apply", [PRF_SSH_STOP] = "stop"};
     char board[PRF_NAME];
     prf_text_init(to);
+    /* The first line, for it counts from before the worker is sent. What is left is for ssh, before and after. */
+    prf_text_add(to, "UNTIL=$(($(cut -d. -f1 /proc/uptime) + %u))\n", talk->timeout_ms / 1000 * 4 / 5);
     assign(to, "ACTION", actions[talk->action]);
     assign(to, "FLEET", talk->file->fleet);
     assign(to, "NAME", talk->host->name);
@@ -194,6 +197,8 @@ static void take_line(prf_ssh_answer_t *out, const char *line)
         prf_printable_copy(out->launch, sizeof out->launch, line + 7);
     else if (strncmp(line, "running ", 8) == 0)
         out->running++;
+    else if (strncmp(line, "note ", 5) == 0)
+        prf_printable_copy(out->detail, sizeof out->detail, line + 5);
     else if (strncmp(line, "failed ", 7) == 0)
         take_failure(out, line + 7);
 }

@@ -25,6 +25,7 @@ typedef enum {
     PRF_SSH_WRONG_MACHINE,
     PRF_SSH_MISSING_LIBRARY,
     PRF_SSH_NOT_JOINED,
+    PRF_SSH_BUSY, /* an earlier run is still at work there */
     PRF_SSH_TIMEOUT,
     PRF_SSH_FAILED,
     PRF_SSH_SKIPPED, /* it was interrupted before */
@@ -43,7 +44,7 @@ typedef struct {
     char launch[PRF_DIGEST_HEX];               /* how its boards were started */
     size_t running;                            /* boards */
     prf_ssh_state_t failure;                   /* PRF_SSH_RUNNING: none */
-    char detail[200];                          /* of the failure */
+    char detail[200];                          /* of the failure; without one, what did not go well nevertheless */
 } prf_ssh_answer_t;
 
 /* All borrowed. */
