@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "output.h"
+#include "wire/printable.h"
 
 /* A round in the making. */
 typedef struct {
@@ -172,13 +173,13 @@ static json_t *cancel(const round_t *self, size_t k, const prf_slurm_plan_t *pla
 }
 
 /* What a reader should know; "" for nothing. */
-static void note(const prf_slurm_plan_t *plan, const prf_slurm_seen_t *seen, const prf_slurm_memory_t *memory, char *text,
-                 size_t cap)
+static void note(const prf_slurm_plan_t *plan, const prf_slurm_seen_t *seen, const prf_slurm_memory_t *memory, bool logged,
+                 char *text, size_t cap)
 {
     text[0] = '\0';
     if (plan->verdict == PRF_SLURM_HOLD)
-        snprintf(text, cap, "%u failures in a row: submits no more for %llu s", memory->failures,
-                 (unsigned long long)(plan->hold_ms + 999) / 1000);
+        snprintf(text, cap, "%u failures in a row: submits no more for %llu s%s", memory->failures,
+                 (unsigned long long)(plan->hold_ms + 999) / 1000, logged ? "" : "; give 'log' in the file to see what jobs say");
     else if (plan->verdict == PRF_SLURM_UNJOINED)
         snprintf(text, cap,
                  "%zu workers run and the coordinator hears none of this kind: are 'farm', 'key' and 'server' right as seen "
@@ -201,14 +202,15 @@ static json_t *deal_with(round_t *self, size_t k)
     prf_error_t err = {0};
     prf_slurm_plan_t plan = prf_slurm_plan(&self->control->file->kinds[k], seen, memory, self->now_ms);
     json_t *cancelled = cancel(self, k, &plan, &err), *submitted = submit(self, k, &plan, &err);
-    char text[240];
-    note(&plan, seen, memory, text, sizeof text);
+    char text[240], error[sizeof err.text];
+    note(&plan, seen, memory, self->control->file->log != NULL, text, sizeof text);
+    prf_printable_copy(error, sizeof error, err.text);
     return json_pack("{s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:o, s:o, s:s, s:s}", "kind",
                      self->control->file->kinds[k].kind, "queued", (json_int_t)seen->queued, "waits", (int)seen->waits, "wanted",
                      (json_int_t)plan.wanted, "running", (json_int_t)seen->running, "pending", (json_int_t)seen->pending, "joined",
                      (json_int_t)seen->live, "pending_why", why_pending(self, k), "done", (json_int_t)seen->done, "to_submit",
                      (json_int_t)plan.submit, "to_cancel", (json_int_t)plan.cancel, "submitted", submitted, "cancelled", cancelled,
-                     "note", text, "error", err.text);
+                     "note", text, "error", error);
 }
 
 static void release(round_t *self)

@@ -100,7 +100,7 @@ static prf_status_t take(prf_slurm_file_t *out, prf_yaml_t *document, prf_error_
     prf_slurm_file_t *file = calloc(1, sizeof *file);
     prf_status_t status = file ? PRF_OK : prf_fail(err, PRF_ENOMEM, "a fleet's file");
     if (!status) {
-        *file = (prf_slurm_file_t){.document = document, .worker = "prfarm-worker", .state = "/var/tmp/prfarm", .poll_seconds = 10};
+        *file = (prf_slurm_file_t){.document = document, .worker = "prfarm-worker", .poll_seconds = 10};
         status = read_all(file, err);
     }
     if (status)

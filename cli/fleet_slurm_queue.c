@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/command.h"
+#include "wire/printable.h"
 
 enum { TIMEOUT_MS = 20000, OUTPUT = 8 << 20, FIELDS = 5, CANCELLED_AT_ONCE = 64, ID_TEXT = 24 };
 
@@ -114,7 +115,7 @@ static bool parse_line(const prf_slurm_file_t *file, char *line, prf_slurm_job_t
         return false;
     job->state = state_of(field[1], &job->end);
     job->ran_ms = prf_slurm_elapsed_ms(field[2]);
-    snprintf(job->reason, sizeof job->reason, "%s", strcmp(field[3], "None") == 0 ? "" : field[3]);
+    prf_printable_copy(job->reason, sizeof job->reason, strcmp(field[3], "None") == 0 ? "" : field[3]);
     return true;
 }
 
@@ -129,17 +130,28 @@ prf_status_t prf_slurm_jobs_parse(prf_slurm_jobs_t *out, const prf_slurm_file_t 
     size_t lines = 1, count = 0;
     for (const char *c = text; (c = strchr(c, '\n')); c++)
         lines++;
-    lines = lines < PRF_SLURM_JOBS ? lines : PRF_SLURM_JOBS;
+    size_t cap = lines < PRF_SLURM_JOBS ? lines : PRF_SLURM_JOBS;
     char *copy = strdup(text), *rest = NULL;
-    prf_slurm_job_t *items = calloc(lines, sizeof *items);
+    prf_slurm_job_t *items = calloc(cap, sizeof *items);
     if (!copy || !items) {
         free(copy);
         free(items);
-        return prf_fail(err, PRF_ENOMEM, "a list of %zu jobs", lines);
+        return prf_fail(err, PRF_ENOMEM, "a list of %zu jobs", cap);
     }
-    for (char *line = strtok_r(copy, "\n", &rest); line && count < lines; line = strtok_r(NULL, "\n", &rest))
-        count += parse_line(file, line, &items[count]);
+    for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        prf_slurm_job_t job;
+        if (!parse_line(file, line, &job))
+            continue;
+        if (count < cap)
+            items[count] = job;
+        count++;
+    }
     free(copy);
+    if (count > cap) {
+        free(items);
+        return prf_fail(err, PRF_EINVAL, "squeue: more than %d jobs of fleet '%s': lower 'max', or give kinds to another 'fleet'",
+                        (int)PRF_SLURM_JOBS, file->fleet);
+    }
     qsort(items, count, sizeof *items, by_id);
     *out = (prf_slurm_jobs_t){items, count};
     return PRF_OK;

@@ -45,7 +45,7 @@ PRF_CHECKED prf_status_t prf_slurm_submit(const prf_slurm_file_t *file, const pr
 /* Takes jobs back that are still pending; those that have begun meanwhile go on. Errors: the same. */
 PRF_CHECKED prf_status_t prf_slurm_cancel(const uint64_t *ids, size_t count, prf_error_t *err);
 
-/* What squeue printed. Lines that are not ours are passed over. Errors: PRF_ENOMEM. */
+/* What squeue printed. Lines that are not ours are passed over. Errors: PRF_EINVAL (more than PRF_SLURM_JOBS), PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_slurm_jobs_parse(prf_slurm_jobs_t *out, const prf_slurm_file_t *file, const char *text,
                                               prf_error_t *err);
 /* "1-02:03:04", "03:04"; 0 for what is no time. */

@@ -4,7 +4,8 @@
  * A place for the worker. Boards are known by name, and what a killed worker could not hand over lies in a folder of its name. So
  * names are those of places that come again (node, kind, a number on that node) rather than of jobs: the next job in that place
  * hands over what was left there, and a farm that lives for years does not collect boards. A place is taken by a lock that the
- * worker inherits and that ends with it, however that ends.
+ * worker inherits and that ends with it, however that ends. Nodes have many users, and all of them can write where the places are
+ * by default: they are used only if they, and the folder around them, are ours. stat tells the owner of a link, not of its target.
  *
  * The worker becomes the job (exec), so that Slurm's signals reach it without a shell between: SIGTERM some time before the limit,
  * before a preemption, or by scancel. It then hands over what it has, gives back what it has not begun, and ends.
@@ -49,33 +50,28 @@ static void settings(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind,
         setting(out, "output", "/dev/null");
 }
 
-/* A word that a shell takes as it is. */
-static void quoted(prf_text_t *out, const char *word)
-{
-    prf_text_add(out, "'");
-    for (; *word; word++)
-        if (*word == '\'')
-            prf_text_add(out, "'\\''");
-        else
-            prf_text_append(out, word, 1);
-    prf_text_add(out, "'");
-}
-
 static void option(prf_text_t *out, const char *name, const char *value)
 {
     prf_text_add(out, " \\\n    --%s ", name);
-    quoted(out, value);
+    prf_text_quote(out, value);
 }
 
 static void place(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind, prf_text_t *out)
 {
-    prf_text_add(out, "\nset -u\nplaces=");
-    quoted(out, file->state);
+    prf_text_add(out, "\nset -u\nstate=");
+    if (file->state)
+        prf_text_quote(out, file->state);
+    else
+        prf_text_add(out, "/var/tmp/prfarm-$(id -u)");
     prf_text_add(out,
-                 "/$SLURMD_NODENAME-%s\n"
-                 "mkdir -p \"$places\" || exit\n"
+                 "\nplaces=$state/$SLURMD_NODENAME-%s\n"
+                 "if ! (umask 077 && mkdir -p \"$places\") ||\n"
+                 "    [ \"$(stat -c %%u \"$state\" \"$places\" | sort -u)\" != \"$(id -u)\" ]; then\n"
+                 "    echo \"prfarm: $places is not there, or somebody else's: give 'state' in the file, a folder of yours\" >&2\n"
+                 "    exit 1\n"
+                 "fi\n"
                  "for ((place = 0; place < %d; place++)); do\n"
-                 "    exec 9>\"$places/$place.lock\" && flock -n 9 && break\n"
+                 "    exec 9>>\"$places/$place.lock\" && flock -n 9 && break\n"
                  "done\n"
                  "board=$SLURMD_NODENAME-%s-$place\n"
                  "echo \"job $SLURM_JOB_ID is board $board\"\n",
@@ -85,7 +81,7 @@ static void place(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind, pr
 static void worker(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind, bool stays, prf_text_t *out)
 {
     prf_text_add(out, "exec ");
-    quoted(out, file->worker);
+    prf_text_quote(out, file->worker);
     option(out, "farm", file->farm);
     if (file->key)
         option(out, "key", file->key);
@@ -95,9 +91,9 @@ static void worker(const prf_slurm_file_t *file, const prf_slurm_kind_t *kind, b
     option(out, "backend", kind->backend);
     for (size_t i = 0; i < kind->options.count; i++) {
         prf_text_add(out, " \\\n    --option ");
-        quoted(out, kind->options.list[i].key);
+        prf_text_quote(out, kind->options.list[i].key);
         prf_text_add(out, "=");
-        quoted(out, kind->options.list[i].value);
+        prf_text_quote(out, kind->options.list[i].value);
     }
     if (kind->credit)
         prf_text_add(out, " \\\n    --credit %lld", (long long)kind->credit);

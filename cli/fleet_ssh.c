@@ -13,6 +13,7 @@
 #include "fleet_ssh_talk.h"
 #include "model/parallel.h"
 #include "signals.h"
+#include "wire/printable.h"
 
 enum { MACHINES = 2, RELEASE_SHOWN = 8, VERSION_TEXT = 64 };
 
@@ -35,7 +36,6 @@ static const prf_usage_t usage = {
 /* A host, what was found there and what became of it. */
 typedef struct {
     prf_ssh_answer_t before, after;
-    prf_ssh_keys_t keys;
     bool wanted; /* something is to be done there */
     prf_ssh_state_t state;
     char detail[sizeof((prf_ssh_answer_t *)0)->detail];
@@ -47,6 +47,8 @@ typedef struct {
     prf_ssh_file_t file;
     prf_ssh_payload_t payloads[MACHINES]; /* made for the machines that there are */
     visit_t *visits;                      /* owned; one a host */
+    prf_ssh_keys_t *keys;                 /* owned; one a host */
+    char server[PRF_KEY_TEXT];            /* the coordinator's public key; empty: a farm without keys */
     prf_text_t lines;                     /* that the allow-list lacks, and that a person is to add */
 } command_t;
 
@@ -72,8 +74,8 @@ static void talk(command_t *self, size_t i, prf_ssh_action_t action, prf_ssh_ans
                                    .host = &self->file.hosts[i],
                                    .action = action,
                                    .payload = action == PRF_SSH_APPLY ? payload_of(self, visit) : NULL,
-                                   .key = visit->keys.key,
-                                   .server = visit->keys.server,
+                                   .secret = self->keys[i].secret,
+                                   .server = self->server,
                                    .timeout_ms = (unsigned)self->timeout_s * 1000},
                  out);
 }
@@ -91,10 +93,10 @@ static void act(void *context, size_t i)
         talk(self, i, self->stop ? PRF_SSH_STOP : PRF_SSH_APPLY, &self->visits[i].after);
 }
 
-static void fail(visit_t *visit, prf_ssh_state_t state, const char *detail)
+static void set_state(visit_t *visit, prf_ssh_state_t state, const char *detail)
 {
     visit->state = state;
-    snprintf(visit->detail, sizeof visit->detail, "%s", detail);
+    prf_printable_copy(visit->detail, sizeof visit->detail, detail);
 }
 
 /* The payload for a host's machine, made when the first such host is seen. NULL: there is none, which is the host's failure. */
@@ -106,14 +108,14 @@ static const prf_ssh_payload_t *have_payload(command_t *self, const char *from, 
     prf_error_t err = {0};
     if (!machine) {
         snprintf(text, sizeof text, "'%s': workers are built for x86_64 and aarch64", visit->before.uname);
-        fail(visit, PRF_SSH_WRONG_MACHINE, text);
+        set_state(visit, PRF_SSH_WRONG_MACHINE, text);
         return NULL;
     }
     for (size_t i = 0; i < MACHINES && !made && !err.code; i++)
         if (!self->payloads[i].base64 && !prf_ssh_payload_make(&self->payloads[i], from, machine, &err))
             made = &self->payloads[i];
     if (!made)
-        fail(visit, err.code == PRF_ENOTFOUND ? PRF_SSH_WRONG_MACHINE : PRF_SSH_FAILED, err.text);
+        set_state(visit, err.code == PRF_ENOTFOUND ? PRF_SSH_WRONG_MACHINE : PRF_SSH_FAILED, err.text);
     return made;
 }
 
@@ -125,18 +127,18 @@ static void judge(command_t *self, const char *from, size_t i)
     const prf_ssh_answer_t *found = &visit->before;
     char launch[PRF_DIGEST_HEX];
     if (found->failure) {
-        fail(visit, found->failure, found->detail);
+        set_state(visit, found->failure, found->detail);
         return;
     }
     if (self->stop) {
-        visit->wanted = *found->release;
+        visit->wanted = *found->release || *found->launch || found->running;
         visit->state = PRF_SSH_STOPPED;
         return;
     }
     const prf_ssh_payload_t *payload = have_payload(self, from, visit);
     if (!payload)
         return;
-    prf_ssh_launch(&self->file, host, launch);
+    prf_ssh_launch(&self->file, host, self->server, launch);
     bool same = strcmp(found->release, payload->release) == 0 && strcmp(found->launch, launch) == 0;
     visit->state = !*found->release                        ? PRF_SSH_ABSENT
                    : !same                                 ? PRF_SSH_OUTDATED
@@ -152,34 +154,33 @@ static void conclude(command_t *self, size_t i)
     const prf_ssh_answer_t *before = &visit->before, *after = &visit->after;
     if (!visit->wanted)
         return;
-    if (after->failure)
-        fail(visit, after->failure, after->detail);
-    else if (!self->stop)
-        visit->state = !*before->release                              ? PRF_SSH_INSTALLED
-                       : strcmp(before->release, after->release) != 0 ? PRF_SSH_UPDATED
-                                                                      : PRF_SSH_STARTED;
+    prf_ssh_state_t done = self->stop                                     ? PRF_SSH_STOPPED
+                           : !*before->release                            ? PRF_SSH_INSTALLED
+                           : strcmp(before->release, after->release) != 0 ? PRF_SSH_UPDATED
+                                                                          : PRF_SSH_STARTED;
+    if (!after->failure && self->stop && after->running)
+        set_state(visit, PRF_SSH_FAILED, "a board still runs, though it was told to end and then killed");
+    else
+        set_state(visit, after->failure ? after->failure : done, after->detail);
 }
 
 static prf_status_t prepare(command_t *self, prf_error_t *err)
 {
-    bool *wanted = calloc(self->file.count, sizeof *wanted);
-    prf_status_t status = wanted ? PRF_OK : prf_fail(err, PRF_ENOMEM, "the hosts' keys");
-    for (size_t i = 0; i < self->file.count && !status; i++) {
-        wanted[i] = self->visits[i].wanted;
-        if (wanted[i])
-            status = prf_ssh_keys_load(&self->visits[i].keys, &self->file, &self->file.hosts[i], err);
-    }
-    if (!status)
-        status = prf_ssh_keys_allow(&self->file, wanted, &self->lines, err);
-    free(wanted);
-    return status;
+    prf_status_t status = PRF_OK;
+    for (size_t i = 0; i < self->file.count && !status; i++)
+        if (self->visits[i].wanted)
+            status = prf_ssh_keys_load(&self->keys[i], &self->file, &self->file.hosts[i], err);
+    return status ? status : prf_ssh_keys_allow(&self->file, self->keys, &self->lines, err);
 }
 
 static prf_status_t visit_all(command_t *self, prf_error_t *err)
 {
     char from[PATH_MAX];
     prf_status_t status = prf_ssh_path(&self->file, self->file.from, from, err);
-    if (!status && !(self->visits = calloc(self->file.count, sizeof *self->visits)))
+    if (!status && !self->stop)
+        status = prf_ssh_server_load(&self->file, self->server, err);
+    if (!status && (!(self->visits = calloc(self->file.count, sizeof *self->visits)) ||
+                    !(self->keys = calloc(self->file.count, sizeof *self->keys))))
         status = prf_fail(err, PRF_ENOMEM, "what hosts answer");
     if (status)
         return status;
@@ -238,9 +239,10 @@ static void print_table(const command_t *self)
     prf_table_print(&table, &terminal);
     for (size_t i = 0; i < self->file.count; i++) {
         const visit_t *visit = &self->visits[i];
-        if (visit->state >= PRF_SSH_OUTDATED)
-            printf("%s%s%s: %s%s%s: %s\n", prf_bold(&terminal), self->file.hosts[i].name, prf_plain(&terminal),
-                   prf_ssh_state_name(visit->state), *visit->detail ? ": " : "", visit->detail, prf_ssh_remedy(visit->state));
+        const char *remedy = prf_ssh_remedy(visit->state);
+        if (*remedy || *visit->detail)
+            printf("%s%s%s: %s%s%s%s%s\n", prf_bold(&terminal), self->file.hosts[i].name, prf_plain(&terminal),
+                   prf_ssh_state_name(visit->state), *visit->detail ? ": " : "", visit->detail, *remedy ? ": " : "", remedy);
     }
     if (self->lines.len)
         printf("\nAdd to the coordinator's allow-list:\n%s", prf_text_get(&self->lines));
@@ -279,8 +281,9 @@ static int say(const command_t *self)
 
 static void release(command_t *self)
 {
-    for (size_t i = 0; self->visits && i < self->file.count; i++)
-        prf_ssh_keys_release(&self->visits[i].keys);
+    for (size_t i = 0; self->keys && i < self->file.count; i++)
+        prf_ssh_keys_release(&self->keys[i]);
+    free(self->keys);
     free(self->visits);
     for (size_t i = 0; i < MACHINES; i++)
         prf_ssh_payload_release(&self->payloads[i]);

@@ -46,6 +46,26 @@ static prf_status_t read_host(prf_ssh_host_t *host, const prf_fleet_table_t *tab
     return status ? status : prf_fleet_read_options(&host->options, prf_yaml_get(map, "options"), err);
 }
 
+static bool has_board(const prf_ssh_host_t *host, const char *name)
+{
+    char board[PRF_NAME];
+    bool has = false;
+    if (strncmp(name, host->name, strlen(host->name)) != 0)
+        return false;
+    for (int64_t i = 0; i < host->boards && !has; i++) {
+        prf_ssh_board(host, i, board);
+        has = strcmp(board, name) == 0;
+    }
+    return has;
+}
+
+/* Whether two entries have a name in common, their own or a board's. Where both have several boards these differ if their own do.
+ */
+static bool clash(const prf_ssh_host_t *a, const prf_ssh_host_t *b)
+{
+    return strcmp(a->name, b->name) == 0 || (b->boards == 1 && has_board(a, b->name)) || (a->boards == 1 && has_board(b, a->name));
+}
+
 static prf_status_t add_host(prf_ssh_file_t *file, const prf_ssh_host_t *defaults, const prf_yaml_node_t *map, prf_error_t *err)
 {
     prf_ssh_host_t *host = &file->hosts[file->count];
@@ -64,8 +84,9 @@ static prf_status_t add_host(prf_ssh_file_t *file, const prf_ssh_host_t *default
     if (strlen(host->name) + 4 > PRF_NAME - 1)
         return prf_yaml_fail(map, err, PRF_EINVAL, "name '%.60s': give one of at most %d characters", host->name, PRF_NAME - 5);
     for (size_t i = 0; i < file->count; i++)
-        if (strcmp(file->hosts[i].name, host->name) == 0)
-            return prf_yaml_fail(map, err, PRF_EINVAL, "'%s' is there twice: give one of them a 'name' of its own", host->name);
+        if (clash(&file->hosts[i], host))
+            return prf_yaml_fail(map, err, PRF_EINVAL, "'%s' is there twice: give one of them a 'name' of its own",
+                                 host->boards == 1 ? host->name : file->hosts[i].name);
     file->count++;
     return PRF_OK;
 }

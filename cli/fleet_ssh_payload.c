@@ -41,8 +41,10 @@ static prf_status_t make_tar(const char *from, const char *machine, prf_text_t *
     if (snprintf(folder, sizeof folder, "%s/%s", from, machine) >= (int)sizeof folder ||
         snprintf(worker, sizeof worker, "%s/prfarm-worker", folder) >= (int)sizeof worker)
         return prf_fail(err, PRF_EINVAL, "%.200s...: path too long: use a shorter one", from);
-    /* Both print to a pipe; gzip of a pipe keeps neither a name nor a time. */
-    const char *const packed[] = {"sh", "-c", "dpkg-deb --fsys-tarfile \"$1\" | gzip", "sh", package, NULL};
+    /* Both print to a pipe; gzip of a pipe keeps neither a name nor a time. A pipe ends well whatever became of its first program,
+     * so a package is read once before. */
+    const char *const packed[] = {
+        "sh", "-c", "dpkg-deb --fsys-tarfile \"$1\" >/dev/null && dpkg-deb --fsys-tarfile \"$1\" | gzip", "sh", package, NULL};
     const char *const files[] = {"tar", "--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner",
                                  "-C",  folder,        "-czf",       "-",         ".",         NULL};
     const char *const *argv = files;

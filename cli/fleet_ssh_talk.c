@@ -36,6 +36,7 @@ static const struct {
                                  "install the library there, or put it into 'lib' beside the worker"},
     [PRF_SSH_NOT_JOINED] = {"not joined", "not-joined",
                             "see what its log says; is the farm reached from there, is its key on the list?"},
+    [PRF_SSH_BUSY] = {"busy", "busy", "wait for its end, then run it again"},
     [PRF_SSH_TIMEOUT] = {"timed out", NULL, "try again, or with a longer --timeout"},
     [PRF_SSH_FAILED] = {"failed", "failed", "try the same with ssh by hand"},
     [PRF_SSH_SKIPPED] = {"skipped", NULL, "run it again"},
@@ -53,18 +54,10 @@ const char *prf_ssh_remedy(prf_ssh_state_t state)
 
 /* -- what is sent -- */
 
-static void add_quoted(prf_text_t *to, const char *value)
-{
-    prf_text_add(to, "'");
-    for (const char *c = value; *c; c++)
-        prf_text_add(to, *c == '\'' ? "'\\''" : "%c", *c);
-    prf_text_add(to, "'");
-}
-
 static void assign(prf_text_t *to, const char *name, const char *value)
 {
     prf_text_add(to, "%s=", name);
-    add_quoted(to, value);
+    prf_text_quote(to, value);
     prf_text_add(to, "\n");
 }
 
@@ -81,13 +74,13 @@ static void add_board_script(prf_text_t *to, const prf_ssh_file_t *file, const p
                  "while [ -z \"${stop-}\" ]; do\n"
                  "    $worker --farm ",
                  file->fleet, host->name, board);
-    add_quoted(to, file->farm);
+    prf_text_quote(to, file->farm);
     if (file->server)
         prf_text_add(to, " --key host.key --server server.pub");
     prf_text_add(to, " --kind %s --board %s --state %s --backend %s", host->kind, board, board, host->backend);
     for (size_t i = 0; i < host->options.count; i++) {
         prf_text_add(to, " --option %s=", host->options.list[i].key);
-        add_quoted(to, host->options.list[i].value);
+        prf_text_quote(to, host->options.list[i].value);
     }
     prf_text_add(to, "\n"
                      "    code=$?\n"
@@ -120,12 +113,13 @@ static void add_boards(prf_text_t *to, const prf_ssh_file_t *file, const prf_ssh
     prf_text_add(to, "esac\n}\n");
 }
 
-void prf_ssh_launch(const prf_ssh_file_t *file, const prf_ssh_host_t *host, char out[PRF_DIGEST_HEX])
+void prf_ssh_launch(const prf_ssh_file_t *file, const prf_ssh_host_t *host, const char *server, char out[PRF_DIGEST_HEX])
 {
     prf_text_t text;
     prf_digest_t digest;
     prf_text_init(&text);
     add_boards(&text, file, host);
+    prf_text_add(&text, "%s", server);
     prf_digest(&digest, prf_text_get(&text), text.len);
     prf_digest_hex(&digest, out);
     prf_text_release(&text);
@@ -135,15 +129,15 @@ static void add_content(prf_text_t *to, const prf_ssh_talk_t *talk)
 {
     char launch[PRF_DIGEST_HEX];
     enum { ROOM = 6 }; /* times the compressed worker: unpacked beside the old one */
-    prf_ssh_launch(talk->file, talk->host, launch);
+    prf_ssh_launch(talk->file, talk->host, talk->server, launch);
     assign(to, "RELEASE", talk->payload->release);
     assign(to, "LAUNCH", launch);
     prf_text_add(to, "KILOBYTES=%zu\npayload() {\n", ROOM * talk->payload->bytes / 1024 + 1);
     add_file(to, "", "base64 -d", talk->payload->base64);
     prf_text_add(to, "}\nkey() {\n");
-    add_file(to, "", "cat", talk->key ? talk->key : "");
+    add_file(to, "", "cat", talk->secret ? talk->secret : "");
     prf_text_add(to, "}\nserver() {\n");
-    add_file(to, "", "cat", talk->server ? talk->server : "");
+    add_file(to, "", "cat", talk->server);
     prf_text_add(to, "}\n");
     add_boards(to, talk->file, talk->host);
 }
@@ -153,6 +147,8 @@ static void make_script(prf_text_t *to, const prf_ssh_talk_t *talk)
     static const char *const actions[] = {[PRF_SSH_LOOK] = "look", [PRF_SSH_APPLY] = "apply", [PRF_SSH_STOP] = "stop"};
     char board[PRF_NAME];
     prf_text_init(to);
+    /* The first line, for it counts from before the worker is sent. What is left is for ssh, before and after. */
+    prf_text_add(to, "UNTIL=$(($(cut -d. -f1 /proc/uptime) + %u))\n", talk->timeout_ms / 1000 * 4 / 5);
     assign(to, "ACTION", actions[talk->action]);
     assign(to, "FLEET", talk->file->fleet);
     assign(to, "NAME", talk->host->name);
@@ -201,6 +197,8 @@ static void take_line(prf_ssh_answer_t *out, const char *line)
         prf_printable_copy(out->launch, sizeof out->launch, line + 7);
     else if (strncmp(line, "running ", 8) == 0)
         out->running++;
+    else if (strncmp(line, "note ", 5) == 0)
+        prf_printable_copy(out->detail, sizeof out->detail, line + 5);
     else if (strncmp(line, "failed ", 7) == 0)
         take_failure(out, line + 7);
 }

@@ -25,6 +25,7 @@ typedef enum {
     PRF_SSH_WRONG_MACHINE,
     PRF_SSH_MISSING_LIBRARY,
     PRF_SSH_NOT_JOINED,
+    PRF_SSH_BUSY, /* an earlier run is still at work there */
     PRF_SSH_TIMEOUT,
     PRF_SSH_FAILED,
     PRF_SSH_SKIPPED, /* it was interrupted before */
@@ -43,7 +44,7 @@ typedef struct {
     char launch[PRF_DIGEST_HEX];               /* how its boards were started */
     size_t running;                            /* boards */
     prf_ssh_state_t failure;                   /* PRF_SSH_RUNNING: none */
-    char detail[200];                          /* of the failure */
+    char detail[200];                          /* of the failure; without one, what did not go well nevertheless */
 } prf_ssh_answer_t;
 
 /* All borrowed. */
@@ -52,12 +53,13 @@ typedef struct {
     const prf_ssh_host_t *host;
     prf_ssh_action_t action;
     const prf_ssh_payload_t *payload; /* to apply: what its machine gets */
-    const char *key, *server;         /* to apply: texts of its secret key's file and of the coordinator's; NULL: a farm without */
+    const char *secret;               /* to apply: text of its secret key's file; NULL: a farm without keys */
+    const char *server;               /* the coordinator's public key; empty: a farm without */
     unsigned timeout_ms;
 } prf_ssh_talk_t;
 
-/* How the host's boards are to be started: a digest of all of it but the worker and the keys' texts. */
-void prf_ssh_launch(const prf_ssh_file_t *file, const prf_ssh_host_t *host, char out[PRF_DIGEST_HEX]);
+/* How the host's boards are to be started: a digest of all of it but the worker and the secret key. */
+void prf_ssh_launch(const prf_ssh_file_t *file, const prf_ssh_host_t *host, const char *server, char out[PRF_DIGEST_HEX]);
 void prf_ssh_talk(const prf_ssh_talk_t *talk, prf_ssh_answer_t *out);
 
 extern const char prf_ssh_shell[]; /* fleet_ssh.sh */

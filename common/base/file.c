@@ -112,6 +112,17 @@ prf_status_t prf_file_write(const char *path, const void *data, size_t len, prf_
     return PRF_OK;
 }
 
+prf_status_t prf_file_append(const char *path, const void *data, size_t len, prf_error_t *err)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return prf_fail_sys(err, errno, "%s", path);
+    int e = write_all(fd, data, len);
+    if (close(fd) != 0 && !e)
+        e = errno;
+    return e ? prf_fail_sys(err, e, "%s", path) : PRF_OK;
+}
+
 prf_status_t prf_file_mkdirs(const char *path, unsigned mode, prf_error_t *err)
 {
     char copy[PATH_MAX];

@@ -86,6 +86,17 @@ void prf_text_number(prf_text_t *text, uint64_t number)
     prf_text_append(text, at, (size_t)(digits + sizeof digits - at));
 }
 
+void prf_text_quote(prf_text_t *text, const char *word)
+{
+    prf_text_append(text, "'", 1);
+    for (const char *quote; (quote = strchr(word, '\'')); word = quote + 1) {
+        prf_text_append(text, word, (size_t)(quote - word));
+        prf_text_append(text, "'\\''", 4);
+    }
+    prf_text_append(text, word, strlen(word));
+    prf_text_append(text, "'", 1);
+}
+
 const char *prf_text_get(const prf_text_t *text)
 {
     return text->data ? text->data : "";

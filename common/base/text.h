@@ -23,6 +23,7 @@ void prf_text_add(prf_text_t *text, const char *fmt, ...) PRF_PRINTF(2, 3);
 void prf_text_addv(prf_text_t *text, const char *fmt, va_list args);
 void prf_text_append(prf_text_t *text, const void *bytes, size_t len);
 void prf_text_number(prf_text_t *text, uint64_t number); /* in decimal; for where printf's parsing would be felt */
+void prf_text_quote(prf_text_t *text, const char *word); /* as a shell takes it for that word, whatever is in it */
 void prf_text_clear(prf_text_t *text);                   /* keeps its memory; a failure is forgotten */
 const char *prf_text_get(const prf_text_t *text);        /* "" while empty */
 char *prf_text_take(prf_text_t *text);                   /* caller frees; NULL when memory ran out; *text is empty after */

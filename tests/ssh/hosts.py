@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """hosts - machines that are reached by ssh: a network namespace each at one bridge, with a real sshd that has a host key of its own, and
 in a mount namespace a home, a passwd and a shadow of its own, so that an ordinary user logs in there who is nobody on this machine, and a crontab(1), which
-keeps the user's table in a file and never runs anything.
+keeps the user's table in a file, refuses with what is in another one, and never runs anything.
 
 sshd that is not installed is unpacked from Debian's package into build/tools: installing it would start a server on this machine.
 
@@ -27,6 +27,7 @@ PasswordAuthentication no
 PrintMotd no
 """
 CRONTAB = """#!/bin/sh
+[ ! -e ~/crontab.refused ] || { cat ~/crontab.refused >&2; exit 1; }
 case "$1" in
 -l) cat ~/crontab ;;
 -) cat >~/crontab.new && mv ~/crontab.new ~/crontab ;;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/command.h"
 #include "fleet_slurm_queue.h"
@@ -156,6 +157,40 @@ Test(fleet_slurm, bash_hands_the_worker_its_words_and_a_place_of_its_own)
     cr_expect_eq(system(clean), 0);
 }
 
+/* Where every user of a node can write, somebody else may have made the folder first, and a link in it in a lock's place. */
+Test(fleet_slurm, a_place_that_is_somebody_elses_is_not_used)
+{
+    char folder[] = "/tmp/prf-fleet-XXXXXX", yaml[256], path[80];
+    if (geteuid() != 0)
+        cr_skip_test("needs root, a folder is given to another user");
+    cr_assert_not_null(mkdtemp(folder));
+    open_text(HEAD KIND);
+    has(script(false), "\nstate=/var/tmp/prfarm-$(id -u)\n");
+    prf_slurm_file_release(&file);
+    snprintf(yaml, sizeof yaml, "fleet: lab\nfarm: tcp://h:1\nworker: echo\nstate: %s/state\nkinds:\n" KIND, folder);
+    open_text(yaml);
+    snprintf(path, sizeof path, "%s/state", folder);
+    for (int inner = 0; inner < 2; inner++) {
+        cr_assert_eq(mkdir(path, 0755), 0);
+        cr_assert_eq(chown(path, 65534, 65534), 0);
+        const char *argv[] = {"env", "SLURMD_NODENAME=n7", "SLURM_JOB_ID=5", "bash", "-c", script(false), NULL};
+        prf_text_t said;
+        int code = 0;
+        cr_assert_eq(prf_command_run(&(prf_command_spec_t){.argv = argv, .timeout_ms = 20000, .limit = 9999, .exit_code = &code},
+                                     &said, NULL),
+                     PRF_OK);
+        cr_expect_eq(code, 1);
+        has(prf_text_get(&said), "somebody else's: give 'state'");
+        prf_text_release(&said);
+        cr_assert_eq(chown(path, 0, 0), 0);
+        snprintf(path, sizeof path, "%s/state/n7-npu", folder);
+        cr_expect(inner || rmdir(path) == 0, "it was made");
+    }
+    char clean[80];
+    snprintf(clean, sizeof clean, "rm -rf %s", folder);
+    cr_expect_eq(system(clean), 0);
+}
+
 /* --- Slurm's words --- */
 
 Test(fleet_slurm, times_are_read_as_slurm_writes_them)
@@ -186,7 +221,7 @@ Test(fleet_slurm, only_our_own_jobs_are_seen)
     open_text(HEAD KIND);
     cr_assert_eq(prf_slurm_jobs_parse(&jobs, &file,
                                       "squeue: warning: something\n"
-                                      "12|PENDING|0:00|Resources|prfarm:lab:npu\n"
+                                      "12|PENDING|0:00|Resour\xc3|prfarm:lab:npu\n"
                                       "11|RUNNING|1:00|None|prfarm:lab:npu:stay\n"
                                       "13|RUNNING|1:00|None|prfarm:other:npu\n"
                                       "14|RUNNING|1:00|None|prfarm:lab:npu2\n"
@@ -205,13 +240,31 @@ Test(fleet_slurm, only_our_own_jobs_are_seen)
     cr_expect(jobs.items[0].stays);
     cr_expect_eq(jobs.items[0].ran_ms, 60000);
     cr_expect_eq(jobs.items[1].state, PRF_SLURM_PENDING);
-    cr_expect_str_eq(jobs.items[1].reason, "Resources");
+    cr_expect_str_eq(jobs.items[1].reason, "Resour?", "half a character would make no JSON");
     cr_expect_eq(jobs.items[2].end, PRF_SLURM_END_TAKEN);
     cr_expect_eq(jobs.items[3].state, PRF_SLURM_ENDED);
     cr_expect_eq(jobs.items[3].end, PRF_SLURM_END_FAILED);
     cr_expect_eq(jobs.items[4].state, PRF_SLURM_LEAVING);
     cr_expect_eq(jobs.items[5].state, PRF_SLURM_RUNNING);
     prf_slurm_jobs_release(&jobs);
+}
+
+/* Those that are left out would be submitted again, round after round. */
+Test(fleet_slurm, more_jobs_than_can_be_counted_are_an_error)
+{
+    prf_slurm_jobs_t jobs;
+    prf_error_t err = {0};
+    prf_text_t text;
+    open_text(HEAD KIND);
+    prf_text_init(&text);
+    for (int i = 1; i <= PRF_SLURM_JOBS; i++)
+        prf_text_add(&text, "%d|PENDING|0:00|Resources|prfarm:lab:npu\n", i);
+    cr_assert_eq(prf_slurm_jobs_parse(&jobs, &file, prf_text_get(&text), &err), PRF_OK, "%s", err.text);
+    cr_expect_eq(jobs.count, PRF_SLURM_JOBS);
+    prf_slurm_jobs_release(&jobs);
+    prf_text_add(&text, "99999|RUNNING|0:01|None|prfarm:lab:npu\n");
+    cr_expect_eq(prf_slurm_jobs_parse(&jobs, &file, prf_text_get(&text), &err), PRF_EINVAL);
+    prf_text_release(&text);
 }
 
 /* --- the plan --- */

@@ -64,6 +64,10 @@ Test(fleet_ssh, what_is_wrong_with_a_file_is_told_with_its_place)
     refused(HEAD, "b.yaml:1: 'hosts' is missing");
     refused(HEAD "hosts: []\n", "b.yaml:4: hosts: list 1 to 1000");
     refused(HEAD "hosts:\n" HOST HOST, "b.yaml:6: 'a' is there twice");
+    refused(HEAD "defaults: {kind: npu, backend: sim}\nhosts:\n  - {host: a, boards: 2}\n  - {host: a-2}\n",
+            "b.yaml:7: 'a-2' is there twice");
+    refused(HEAD "defaults: {kind: npu, backend: sim}\nhosts:\n  - {host: a-2}\n  - {host: a, boards: 2}\n",
+            "b.yaml:7: 'a-2' is there twice");
     refused(HEAD "hosts:\n  - {host: a, kind: npu}\n", "b.yaml:5: 'backend' is missing");
     refused(HEAD "hosts:\n  - {kind: npu, backend: sim}\n", "b.yaml:5: 'host' is missing");
     refused(HEAD "allow: a.txt\nhosts:\n" HOST, "b.yaml:4: allow: it is for a farm with keys");
@@ -97,13 +101,14 @@ Test(fleet_ssh, boards_are_started_anew_when_they_are_to_be_started_otherwise)
         (HEAD "hosts:\n  - {host: a, kind: npu, backend: sim, boards: 2}\n"),
         (HEAD "hosts:\n  - {host: a, kind: npu, backend: sim, options: {seed: 1}}\n"),
         (OTHER_FARM "hosts:\n" HOST),
+        (HEAD "server: c.pub\nhosts:\n" HOST),
     };
     enum { TEXTS = sizeof texts / sizeof *texts };
     char launch[TEXTS][PRF_DIGEST_HEX], again[PRF_DIGEST_HEX];
     for (size_t i = 0; i < TEXTS; i++) {
         open_text(texts[i]);
-        prf_ssh_launch(&file, &file.hosts[0], launch[i]);
-        prf_ssh_launch(&file, &file.hosts[0], again);
+        prf_ssh_launch(&file, &file.hosts[0], i + 1 < TEXTS ? "" : "another key", launch[i]);
+        prf_ssh_launch(&file, &file.hosts[0], i + 1 < TEXTS ? "" : "another key", again);
         cr_expect_str_eq(launch[i], again);
         for (size_t j = 0; j < i; j++)
             cr_expect_str_neq(launch[i], launch[j], "%zu and %zu", i, j);
