@@ -155,6 +155,25 @@ Test(care, base_is_the_highest_clock_without_turbo)
     expect_as_before();
 }
 
+/* Without turbo a kernel tells a lower highest clock. Here turbo's file is that clock's under another name while turbo is turned
+ * off, which so moves it. */
+Test(care, the_highest_clock_is_put_back_as_it_was_with_turbo)
+{
+    static const char turbo[] = "sys/devices/system/cpu/intel_pstate/no_turbo";
+    char from[200], to[200];
+    put(turbo, "0");
+    snprintf(from, sizeof from, "%s/%s", root, turbo);
+    snprintf(to, sizeof to, "%s/" CPUFREQ "policy0/scaling_max_freq", root);
+    cr_assert(unlink(from) == 0 && symlink(to, from) == 0);
+    const prf_care_t care = care_of("base");
+    begin(&care, 6);
+    expect_policy(0, "performance", "3000000", "3000000");
+    cr_assert_eq(unlink(from), 0);
+    put(turbo, "1");
+    cr_expect_eq(end().settings, 6);
+    expect_as_before();
+}
+
 /* Where the file of a setting stands in the journal. */
 static const char *noted(const char *text, const char *file)
 {

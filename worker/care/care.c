@@ -54,7 +54,7 @@ static prf_status_t apply(prf_journal_t *journal, const char *setting, prf_error
         return prf_fail(err, PRF_EUSAGE, "--set '%.100s' is no setting: give FILE=VALUE, a file below /sys/ or /proc/sys/",
                         setting);
     snprintf(file, sizeof file, "%.*s", (int)(equals - setting), setting);
-    prf_status_t status = prf_journal_set(journal, file, equals + 1, err);
+    prf_status_t status = prf_journal_set(journal, file, NULL, equals + 1, err);
     return status ? prf_fail_prefix(err, status, "--set") : PRF_OK;
 }
 

@@ -151,19 +151,19 @@ static prf_status_t write_value(const prf_journal_t *self, const char *file, con
     return prf_sysfile_write(path, value, err);
 }
 
-prf_status_t prf_journal_set(prf_journal_t *self, const char *file, const char *value, prf_error_t *err)
+prf_status_t prf_journal_set(prf_journal_t *self, const char *file, const char *before, const char *value, prf_error_t *err)
 {
-    char before[PRF_JOURNAL_VALUE], after[PRF_JOURNAL_VALUE];
+    char now[PRF_JOURNAL_VALUE], after[PRF_JOURNAL_VALUE];
     prf_status_t status = prf_setting_check(file, value, err);
     if (status)
         return status;
-    if (!value_of(self, file, before) || prf_setting_check(file, before, NULL))
+    if (!value_of(self, file, now) || prf_setting_check(file, now, NULL))
         return prf_fail(err, PRF_ENOTFOUND, "%s: this system has no such setting, or does not tell it: give one that it has", file);
-    if (strcmp(before, value) == 0)
+    if (strcmp(now, value) == 0)
         return PRF_OK;
     if (self->count == PRF_JOURNAL_MOST)
         return prf_fail(err, PRF_EUSAGE, "more than %d settings: give fewer", PRF_JOURNAL_MOST);
-    if (!add(self, file, before, value))
+    if (!add(self, file, before ? before : now, value))
         return prf_fail(err, PRF_ENOMEM, "the journal of settings");
     status = save(self, err);
     if (!status)
