@@ -9,7 +9,6 @@
  */
 #include "host.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,18 +52,6 @@ struct prf_host {
 bool prf_host_idle(const prf_host_t *self)
 {
     return self->state == IDLE;
-}
-
-/* Waits for the process to end by itself; false when it takes too long. */
-static bool await_end(prf_host_t *self, unsigned limit_ms, int *wait_status)
-{
-    uint64_t end = prf_clock_mono_ms() + limit_ms;
-    while (!prf_process_ended(&self->process, wait_status)) {
-        if (prf_clock_mono_ms() >= end)
-            return false;
-        poll(NULL, 0, 1);
-    }
-    return true;
 }
 
 static void disconnect(prf_host_t *self)
@@ -118,7 +105,7 @@ static void fall_dead(prf_host_t *self)
 {
     char how[80] = "closed its connection";
     int status = 0;
-    if (await_end(self, END_MS, &status))
+    if (prf_process_await(&self->process, END_MS, &status))
         prf_process_describe(status, how, sizeof how);
     prf_error_t why;
     prf_fail(&why, PRF_ECRASH, "the backend's process ended %s: %s: see the worker's log, it is started again", doing(self), how);
@@ -319,7 +306,7 @@ void prf_host_destroy(prf_host_t **self)
         prf_loop_remove_timer(host->loop, host->timer);
     if (host->state == IDLE) {
         disconnect(host);
-        (void)await_end(host, CLOSE_MS, NULL);
+        (void)prf_process_await(&host->process, CLOSE_MS, NULL);
     }
     stop_process(host);
     for (size_t i = 0; host->argv && i < host->argc; i++)

@@ -48,7 +48,8 @@ static const prf_usage_t usage = {
             "A simulated board and the real processor, for the coordinator on this machine:\n\n"
             "  prfarm-worker --kind zcu102 --backend sim --option board=zcu102\n"
             "  prfarm-worker --kind cpu --backend onednn --option threads=1\n\n"
-            "SIGTERM ends it once its last results are handed over, or after two seconds: what is left is kept in --state.\n"
+            "SIGTERM, Ctrl-C and a terminal that is closed (SIGHUP) end it once its last results are handed over, or after two\n"
+            "seconds: what is left is kept in --state.\n"
             "As a service of systemd (Type=notify) it is ready when it has its board, also while the coordinator is away,\n"
             "and tells a watchdog that it lives; the journal gets the level of each line.\n",
     .environment = environment,
@@ -288,6 +289,7 @@ static prf_status_t serve_with_care(const prf_care_t *care, const prf_agent_opti
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP); /* a terminal that is closed, a connection that drops */
     sigprocmask(SIG_BLOCK, &ends, NULL);
     prf_status_t status = prf_care_begin(care, &settings, err);
     if (status)

@@ -14,8 +14,6 @@
 #include "base/clock.h"
 #include "base/process.h"
 
-enum { TICK_MS = 5 };
-
 typedef struct {
     const prf_command_spec_t *spec; /* borrowed */
     prf_process_t process;
@@ -62,6 +60,12 @@ static const char *last_line(prf_text_t *said)
     return line ? line + 1 : text;
 }
 
+static prf_status_t late(const run_t *self, prf_error_t *err)
+{
+    return prf_fail(err, PRF_ETIMEOUT, "%s: no end after %u s: is what it talks to there?", self->spec->argv[0],
+                    self->spec->timeout_ms / 1000);
+}
+
 static prf_status_t talk(run_t *self, prf_error_t *err)
 {
     const char *name = self->spec->argv[0];
@@ -69,8 +73,7 @@ static prf_status_t talk(run_t *self, prf_error_t *err)
     while (open) {
         uint64_t now = prf_clock_mono_ms();
         if (now >= self->until_ms)
-            return prf_fail(err, PRF_ETIMEOUT, "%s: no end after %u s: is what it talks to there?", name,
-                            self->spec->timeout_ms / 1000);
+            return late(self, err);
         struct pollfd fds[2] = {{.fd = self->process.out, .events = POLLIN}, {.fd = self->process.in, .events = POLLOUT}};
         if (poll(fds, 2, (int)(self->until_ms - now)) < 0 && errno != EINTR)
             return prf_fail_sys(err, errno, "%s: poll", name);
@@ -87,13 +90,8 @@ static prf_status_t talk(run_t *self, prf_error_t *err)
 
 static prf_status_t await_end(run_t *self, int *wait_status, prf_error_t *err)
 {
-    while (!prf_process_ended(&self->process, wait_status)) {
-        if (prf_clock_mono_ms() >= self->until_ms)
-            return prf_fail(err, PRF_ETIMEOUT, "%s: no end after %u s: is what it talks to there?", self->spec->argv[0],
-                            self->spec->timeout_ms / 1000);
-        poll(NULL, 0, TICK_MS);
-    }
-    return PRF_OK;
+    uint64_t now = prf_clock_mono_ms(), left = now < self->until_ms ? self->until_ms - now : 0;
+    return prf_process_await(&self->process, left, wait_status) ? PRF_OK : late(self, err);
 }
 
 /* While a pipe may have lost its reader, that is an error of write and no signal. */

@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 
-enum { CHILD_SOCKET = 3, ERROR_PIPE = 4 };
+enum { CHILD_SOCKET = 3, ERROR_PIPE = 4, TICK_MS = 2 };
 
 typedef struct {
     int socket[2], in[2], out[2], error[2];
@@ -164,6 +164,17 @@ bool prf_process_ended(prf_process_t *self, int *wait_status)
     return true;
 }
 
+bool prf_process_await(prf_process_t *self, uint64_t limit_ms, int *wait_status)
+{
+    uint64_t end = prf_clock_mono_ms() + limit_ms;
+    while (!prf_process_ended(self, wait_status)) {
+        if (prf_clock_mono_ms() >= end)
+            return false;
+        poll(NULL, 0, TICK_MS);
+    }
+    return true;
+}
+
 static void close_one(int *fd)
 {
     if (*fd >= 0)
@@ -181,7 +192,7 @@ void prf_process_stop(prf_process_t *self, unsigned grace_ms)
         while (!prf_process_ended(self, NULL)) {
             if (prf_clock_mono_ms() >= end)
                 kill(-self->pid, SIGKILL);
-            poll(NULL, 0, 2);
+            poll(NULL, 0, TICK_MS);
         }
     }
     close_one(&self->fd);

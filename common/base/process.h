@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/status.h"
@@ -31,6 +32,8 @@ PRF_CHECKED prf_status_t prf_process_start(prf_process_t *out, const char *const
                                            prf_error_t *err);
 /* True once the child has ended; then *wait_status (may be NULL) holds what waitpid told and pid is 0. Never blocks. */
 bool prf_process_ended(prf_process_t *self, int *wait_status);
+/* The same, waiting for it, for `limit_ms` at most. */
+bool prf_process_await(prf_process_t *self, uint64_t limit_ms, int *wait_status);
 /* SIGTERM to the group, SIGKILL after `grace_ms`, reap, close the descriptors. grace_ms = 0 kills at once. NULL-safe. */
 void prf_process_stop(prf_process_t *self, unsigned grace_ms);
 /* One line for people: "exit code 3", "signal 11 (Segmentation fault)". */

@@ -157,6 +157,9 @@ prf_status_t prf_loop_on_signals(prf_loop_t *self, prf_loop_fn fn, void *arg, pr
     sigemptyset(&mask);
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGINT);
+    struct sigaction hangup; /* ignored under nohup(1), which a descriptor knows nothing of */
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        sigaddset(&mask, SIGHUP);
     if (self->signal_fd >= 0)
         return prf_fail(err, PRF_EEXISTS, "the loop handles signals already");
     signal(SIGPIPE, SIG_IGN);

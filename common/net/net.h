@@ -86,7 +86,8 @@ PRF_CHECKED prf_status_t prf_loop_add_timer(prf_loop_t *self, unsigned period_ms
 void prf_loop_remove_timer(prf_loop_t *self, int id);
 /* Tells the service manager's watchdog, if there is one (base/notify.h), that the loop turns: a handler that hangs is seen. */
 PRF_CHECKED prf_status_t prf_loop_add_watchdog(prf_loop_t *self, prf_error_t *err);
-/* SIGTERM and SIGINT call `fn` on the loop (through a signalfd); SIGPIPE is ignored. Call before any thread is started. */
+/* SIGTERM, SIGINT and, unless it is ignored as under nohup, SIGHUP call `fn` on the loop (through a signalfd); SIGPIPE is ignored.
+ * Call before any thread is started. */
 PRF_CHECKED prf_status_t prf_loop_on_signals(prf_loop_t *self, prf_loop_fn fn, void *arg, prf_error_t *err);
 /* Runs until prf_loop_stop is called from a handler. */
 PRF_CHECKED prf_status_t prf_loop_run(prf_loop_t *self, prf_error_t *err);

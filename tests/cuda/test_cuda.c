@@ -3,6 +3,7 @@
  * is wrong with a card. Runs on a GPU, and without one on the imitated libraries beside this file (PRF_IMITATION is set then). What
  * is computed is compared with the layers' definitions, written here once more. */
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -451,6 +452,20 @@ Test(cuda, several_inputs_are_joined_along_the_channels_in_either_layout)
     check_joined(PRF_F16);
 }
 
+/* The second summand is read from the second input even where there are three: all that is read of it has to be there. */
+Test(cuda, an_addition_of_three_inputs_reads_no_further_than_there_is)
+{
+    needs_imitation("none");
+    static const char *const texts[] = {"conv2d c=8 k=16 h=8 r=1", "conv2d c=8 k=2 h=8 r=1", "add c=16 h=8"};
+    static const prf_edge_t edges[] = {{0, -1}, {1, -1}, {2, 0}, {2, 1}, {2, -1}};
+    prf_kernel_t *kernel = network(texts, 3, edges, 5, PRF_F32);
+    const prf_cuda_tensor_t *operand = &prf_cuda_step(kernel, 2)->tensors[PRF_CUDA_OPERAND];
+    cr_expect_eq(operand->at, prf_cuda_step(kernel, 1)->tensors[PRF_CUDA_OUTPUT].at);
+    cr_expect_geq((double)malloc_usable_size(operand->at), prf_cuda_tensor_bytes(operand));
+    run(kernel, PRF_CACHE_WARM);
+    backend->release(&kernel);
+}
+
 Test(cuda, without_edges_each_block_follows_the_one_before)
 {
     static const char *const texts[] = {"conv2d c=8 k=4 h=6 r=1", "maxpool2d c=4 h=6 r=2", "fc in=36 out=8"};
@@ -532,6 +547,17 @@ Test(cuda, memory_that_runs_out_costs_a_layer)
     needs_imitation("memory");
     cr_expect_eq(try_prepare("add n=1 c=64 h=128", PRF_F32, &kernel, &err), PRF_ENOMEM, "%s", err.text);
     check("add n=1 c=4 h=8", PRF_F32, 1);
+}
+
+Test(cuda, a_workspace_that_cannot_grow_stays_for_those_who_use_it)
+{
+    needs_imitation("none");
+    prf_kernel_t *kernel = prepare("fc n=2 in=24 out=32", PRF_F32);
+    prf_error_t err = {0};
+    setenv("PRF_IMITATION", "memory", 1);
+    cr_expect_eq(prf_cuda_workspace(board, board->workspace_bytes + 1, &err), PRF_ENOMEM, "%s", err.text);
+    run(kernel, PRF_CACHE_WARM);
+    backend->release(&kernel);
 }
 
 Test(cuda, a_context_that_is_lost_is_a_crash)

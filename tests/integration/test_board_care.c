@@ -97,18 +97,23 @@ static prf_process_t start(const char *const *care)
 }
 #define START(...) start((const char *const[]){__VA_ARGS__, NULL})
 
-/* SIGTERM, and its exit code. */
-static int stop(prf_process_t *process)
+/* Its exit code. */
+static int stop_by(int number, prf_process_t *process)
 {
     int status;
     uint64_t end = prf_clock_mono_ms() + FARM_WAIT_MS;
-    kill(process->pid, SIGTERM);
+    kill(process->pid, number);
     while (!prf_process_ended(process, &status)) {
         cr_assert_lt(prf_clock_mono_ms(), end, "it does not end");
         poll(NULL, 0, 5);
     }
     prf_process_stop(process, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int stop(prf_process_t *process)
+{
+    return stop_by(SIGTERM, process);
 }
 
 static void expect_fixed(void)
@@ -157,10 +162,20 @@ Test(care, a_worker_leaves_the_machine_as_it_found_it)
     expect_diary("after\n");
 }
 
+Test(care, a_connection_that_drops_ends_a_worker_as_other_signals_do)
+{
+    prf_process_t worker = start_with_all();
+    expect_fixed();
+    expect_diary("before\n");
+    cr_expect_eq(stop_by(SIGHUP, &worker), 0);
+    expect_as_before();
+    expect_diary("after\n");
+}
+
 Test(care, not_even_a_second_signal_keeps_a_worker_from_it)
 {
     char after[2 * FARM_PATH];
-    snprintf(after, sizeof after, "kill $PPID; echo after >>%s", diary);
+    snprintf(after, sizeof after, "kill $PPID; kill -HUP $PPID; echo after >>%s", diary);
     prf_process_t worker = START("--after", after);
     cr_expect_eq(stop(&worker), 0);
     expect_diary("after\n");

@@ -155,6 +155,25 @@ Test(care, base_is_the_highest_clock_without_turbo)
     expect_as_before();
 }
 
+/* Without turbo a kernel tells a lower highest clock. Here turbo's file is that clock's under another name while turbo is turned
+ * off, which so moves it. */
+Test(care, the_highest_clock_is_put_back_as_it_was_with_turbo)
+{
+    static const char turbo[] = "sys/devices/system/cpu/intel_pstate/no_turbo";
+    char from[200], to[200];
+    put(turbo, "0");
+    snprintf(from, sizeof from, "%s/%s", root, turbo);
+    snprintf(to, sizeof to, "%s/" CPUFREQ "policy0/scaling_max_freq", root);
+    cr_assert(unlink(from) == 0 && symlink(to, from) == 0);
+    const prf_care_t care = care_of("base");
+    begin(&care, 6);
+    expect_policy(0, "performance", "3000000", "3000000");
+    cr_assert_eq(unlink(from), 0);
+    put(turbo, "1");
+    cr_expect_eq(end().settings, 6);
+    expect_as_before();
+}
+
 /* Where the file of a setting stands in the journal. */
 static const char *noted(const char *text, const char *file)
 {
@@ -213,16 +232,34 @@ Test(care, a_choice_from_a_list_is_made_and_put_back)
     cr_expect_str_eq(get(THP), "madvise");
 }
 
+/* The kernel takes 15 bytes of a thread's name. */
+Test(care, what_the_system_makes_something_else_of_is_refused_and_put_back)
+{
+    static const char file[] = "proc/sys/kernel/name";
+    const char *const settings[] = {"/proc/sys/kernel/name=far-too-long-a-name"};
+    char path[100], before[32];
+    prf_care_t care = care_of(NULL);
+    care.settings = settings;
+    care.setting_count = 1;
+    put(file, "");
+    snprintf(path, sizeof path, "%s/%s", root, file);
+    cr_assert(unlink(path) == 0 && symlink("/proc/self/comm", path) == 0);
+    snprintf(before, sizeof before, "%s", get(file));
+    fail(&care, PRF_EINVAL, "the system made far-too-long-a- of far-too-long-a-name");
+    cr_expect_str_eq(get(file), before);
+}
+
 Test(care, only_settings_of_the_system_are_written)
 {
-    static const char *const bad[] = {"/etc/passwd=x", "/sys/../etc/passwd=x", "sys/a=b",        "/sys/a",
-                                      "/sys/a=",       "/" THP "=two\nlines",  "/proc/1/comm=x", "=performance"};
+    static const char *const bad[] = {"/etc/passwd=x",       "/sys/../etc/passwd=x", "sys/a=b",      "/sys/a",       "/sys/a=",
+                                      "/" THP "=two\nlines", "/proc/1/comm=x",       "=performance", "/" THP "=\xff"};
     prf_care_t care = care_of(NULL);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         care.settings = &bad[i];
         care.setting_count = 1;
         fail(&care, PRF_EUSAGE, "--set");
     }
+    cr_expect_str_eq(get(THP), "always [madvise] never");
     care.settings = (const char *const[]){"/sys/none=1"};
     fail(&care, PRF_ENOTFOUND, "--set: /sys/none: this system has no such setting");
 }
@@ -287,6 +324,19 @@ Test(care, a_journal_that_others_can_write_or_that_is_none_is_not_carried_out)
     }
 }
 
+Test(care, a_journal_of_another_user_names_him)
+{
+    static const char text[] = "{\"settings\": []}";
+    const prf_care_t care = care_of(NULL);
+    prf_care_end_t told;
+    prf_error_t err;
+    cr_assert_eq(prf_file_write(journal, text, strlen(text), NULL), PRF_OK);
+    if (chown(journal, 1234, 1234) != 0)
+        cr_skip_test("only root gives files away");
+    cr_expect_eq(prf_care_end(&care, &told, &err), PRF_EIO);
+    cr_expect(strstr(err.text, "belongs to user 1234"), "%s", err.text);
+}
+
 /* ---- commands ---- */
 
 Test(care, the_first_command_has_to_succeed_and_the_last_one_is_run_in_any_case)
@@ -317,6 +367,8 @@ Test(care, a_last_command_that_fails_is_told_once)
     prf_care_t care = care_of(NULL);
     prf_care_end_t told;
     prf_error_t err;
+    care.after = "echo \xff";
+    fail(&care, PRF_EUSAGE, "is not UTF-8");
     care.after = "false";
     begin(&care, 0);
     cr_expect_eq(prf_care_end(&care, &told, &err), PRF_EIO);

@@ -130,6 +130,36 @@ Test(energy, the_rail_of_the_whole_input_stands_alone)
     cr_expect_float_eq(read_at(&meter, 4000, &moved), 35000, 1e-6, "from 10 to 20 W in 1 us");
 }
 
+/* A Jetson AGX Orin's first sensor, as Linux shows it: VIN_SYS_5V0 is one rail beside the others, in4 to in6 are microvolts at the
+ * shunts, curr4 the sum of the currents. */
+Test(energy, rails_beside_one_another_are_added_up_and_their_sums_and_shunts_are_not)
+{
+    static const struct {
+        const char *label, *mv, *ma, *shunt_uv;
+    } rails[] = {{"VDD_GPU_SOC\n", "20000\n", "100\n", "200\n"},
+                 {"VDD_CPU_CV\n", "20000\n", "50\n", "100\n"},
+                 {"VIN_SYS_5V0\n", "5000\n", "600\n", "1200\n"}};
+    put("hwmon/hwmon1/name", "ina3221\n");
+    for (int i = 0; i < 3; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "hwmon/hwmon1/in%d_label", i + 1);
+        put(path, rails[i].label);
+        snprintf(path, sizeof path, "hwmon/hwmon1/in%d_input", i + 1);
+        put(path, rails[i].mv);
+        snprintf(path, sizeof path, "hwmon/hwmon1/curr%d_input", i + 1);
+        put(path, rails[i].ma);
+        snprintf(path, sizeof path, "hwmon/hwmon1/in%d_input", i + 4);
+        put(path, rails[i].shunt_uv);
+    }
+    put("hwmon/hwmon1/in7_input", "1500\n");
+    put("hwmon/hwmon1/curr4_input", "750\n");
+    prf_meter_t meter = opened();
+    bool moved;
+    cr_expect_str_eq(meter.name, "ina3221, 3 rails");
+    read_at(&meter, 0, &moved);
+    cr_expect_float_eq(read_at(&meter, 1000, &moved), 6000, 1e-6, "2, 1 and 3 W for 1 us");
+}
+
 Test(energy, rails_without_a_name_that_is_known_are_added_up)
 {
     put("hwmon/hwmon1/name", "ina226\n");

@@ -101,7 +101,7 @@ Test(loop, a_handler_may_remove_itself_and_others_and_add_many)
 static void on_signal(void *arg)
 {
     state_t *s = arg;
-    if (++s->signals == 2)
+    if (++s->signals == 3)
         prf_loop_stop(s->loop);
 }
 
@@ -111,17 +111,37 @@ static void send_signals(void *arg)
     prf_loop_remove_timer(s->loop, s->timer);
     kill(getpid(), SIGTERM);
     kill(getpid(), SIGINT);
+    kill(getpid(), SIGHUP);
     raise(SIGPIPE);
 }
 
-Test(loop, term_and_int_arrive_as_events_and_pipe_does_nothing)
+Test(loop, term_int_and_hup_arrive_as_events_and_pipe_does_nothing)
 {
     state_t s = {.loop = new_loop()};
     cr_assert_eq(prf_loop_on_signals(s.loop, on_signal, &s, &err), PRF_OK);
     cr_expect_eq(prf_loop_on_signals(s.loop, on_signal, &s, &err), PRF_EEXISTS);
     cr_assert_eq(prf_loop_add_timer(s.loop, 1, send_signals, &s, &s.timer, &err), PRF_OK);
     cr_expect_eq(prf_loop_run(s.loop, &err), PRF_OK);
-    cr_expect_eq(s.signals, 2);
+    cr_expect_eq(s.signals, 3);
+    prf_loop_destroy(&s.loop);
+}
+
+static void send_one_and_end(void *arg)
+{
+    state_t *s = arg;
+    kill(getpid(), SIGHUP);
+    if (++s->calls == 2)
+        prf_loop_stop(s->loop);
+}
+
+Test(loop, under_nohup_a_terminal_that_is_closed_ends_nothing)
+{
+    state_t s = {.loop = new_loop()};
+    signal(SIGHUP, SIG_IGN);
+    cr_assert_eq(prf_loop_on_signals(s.loop, on_signal, &s, &err), PRF_OK);
+    cr_assert_eq(prf_loop_add_timer(s.loop, 1, send_one_and_end, &s, &s.timer, &err), PRF_OK);
+    cr_expect_eq(prf_loop_run(s.loop, &err), PRF_OK);
+    cr_expect_eq(s.signals, 0);
     prf_loop_destroy(&s.loop);
 }
 

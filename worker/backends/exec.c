@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/process.h"
 
-enum { LINE = 64 << 10, MAX_ARGS = 32, PROTOCOL = 1, NAME_CUT = 80, QUOTE_CUT = 60 };
+enum { LINE = 64 << 10, MAX_ARGS = 32, PROTOCOL = 1, NAME_CUT = 80, QUOTE_CUT = 60, END_MS = 200 };
 
 struct prf_board {
     prf_process_t process;
@@ -41,12 +41,8 @@ static prf_status_t died(prf_board_t *self, const char *op, prf_error_t *err)
 {
     char how[80] = "it closed its output";
     int status;
-    /* The end of its output comes a moment before its end: give it that. */
-    for (uint64_t end = prf_clock_mono_ms() + 200; prf_clock_mono_ms() < end; poll(NULL, 0, 2))
-        if (prf_process_ended(&self->process, &status)) {
-            prf_process_describe(status, how, sizeof how);
-            break;
-        }
+    if (prf_process_await(&self->process, END_MS, &status)) /* the end of its output comes a moment before its end */
+        prf_process_describe(status, how, sizeof how);
     self->broken = PRF_ECRASH;
     return prf_fail(err, PRF_ECRASH, "exec: %s ended while it was to answer %s: %s: see what it printed to standard error",
                     self->command, op, how);

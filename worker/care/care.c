@@ -5,16 +5,14 @@
 #include "care/care.h"
 
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/process.h"
 #include "care/clock.h"
 #include "care/journal.h"
 
-enum { COMMAND_MS = 120000, TICK_MS = 5 };
+enum { COMMAND_MS = 120000 };
 
 bool prf_care_wanted(const prf_care_t *self)
 {
@@ -31,14 +29,10 @@ static prf_status_t run_command(const char *option, const char *command, prf_err
     prf_status_t status = prf_process_start(&process, argv, &(prf_process_options_t){.log = NULL}, err);
     if (status)
         return prf_fail_prefix(err, status, "%s", option);
-    uint64_t end = prf_clock_mono_ms() + COMMAND_MS;
-    while (!prf_process_ended(&process, &wait_status)) {
-        if (prf_clock_mono_ms() >= end) {
-            prf_process_stop(&process, 0);
-            return prf_fail(err, PRF_EIO, "%s '%.200s' did not end within %d s and was killed: give a command that ends", option,
-                            command, COMMAND_MS / 1000);
-        }
-        poll(NULL, 0, TICK_MS);
+    if (!prf_process_await(&process, COMMAND_MS, &wait_status)) {
+        prf_process_stop(&process, 0);
+        return prf_fail(err, PRF_EIO, "%s '%.200s' did not end within %d s and was killed: give a command that ends", option,
+                        command, COMMAND_MS / 1000);
     }
     if (wait_status == 0)
         return PRF_OK;
@@ -54,7 +48,7 @@ static prf_status_t apply(prf_journal_t *journal, const char *setting, prf_error
         return prf_fail(err, PRF_EUSAGE, "--set '%.100s' is no setting: give FILE=VALUE, a file below /sys/ or /proc/sys/",
                         setting);
     snprintf(file, sizeof file, "%.*s", (int)(equals - setting), setting);
-    prf_status_t status = prf_journal_set(journal, file, equals + 1, err);
+    prf_status_t status = prf_journal_set(journal, file, NULL, equals + 1, err);
     return status ? prf_fail_prefix(err, status, "--set") : PRF_OK;
 }
 

@@ -3,7 +3,7 @@
  *
  * A setting is put back only while it stands as the worker made it. So a journal that is left over from before a reboot, or from a
  * worker that was killed between noting and making a setting, does no harm: what it speaks of is not there. Values are compared as
- * text, after the system has been asked what it made of them. */
+ * text, after the system has been asked what it made of them: where that is something else, it is noted instead. */
 #include "care/journal.h"
 
 #include <errno.h>
@@ -20,13 +20,22 @@
 
 enum { JOURNAL_BYTES = 4 << 20 };
 
+/* JSON holds no other text. */
+static bool is_utf8(const char *text)
+{
+    json_t *string = json_string(text);
+    bool is = string != NULL;
+    json_decref(string);
+    return is;
+}
+
 prf_status_t prf_setting_check(const char *file, const char *value, prf_error_t *err)
 {
     bool known = strncmp(file, "/sys/", 5) == 0 || strncmp(file, "/proc/sys/", 10) == 0;
-    if (!known || strstr(file, "..") || strlen(file) >= PRF_JOURNAL_FILE)
+    if (!known || strstr(file, "..") || strlen(file) >= PRF_JOURNAL_FILE || !is_utf8(file))
         return prf_fail(err, PRF_EUSAGE, "'%.100s' is no setting of the system: give a file below /sys/ or /proc/sys/", file);
-    if (!*value || strlen(value) >= PRF_JOURNAL_VALUE || strpbrk(value, "\n[]"))
-        return prf_fail(err, PRF_EUSAGE, "%.100s: '%.60s' is no value: give one line of at most %d characters", file, value,
+    if (!*value || strlen(value) >= PRF_JOURNAL_VALUE || strpbrk(value, "\n[]") || !is_utf8(value))
+        return prf_fail(err, PRF_EUSAGE, "%.100s: '%.60s' is no value: give one line of UTF-8, of at most %d bytes", file, value,
                         PRF_JOURNAL_VALUE - 1);
     return PRF_OK;
 }
@@ -54,7 +63,7 @@ static prf_status_t take(prf_journal_t *self, json_t *json, prf_error_t *err)
     {
         const char *file = NULL, *before = NULL, *set = NULL;
         known = known && json_unpack(item, "{s:s, s:s, s:s}", "file", &file, "before", &before, "set", &set) == 0 &&
-                prf_setting_check(file, before, NULL) == PRF_OK && prf_setting_check(file, set, NULL) == PRF_OK;
+                prf_setting_check(file, before, NULL) == PRF_OK && strlen(set) < PRF_JOURNAL_VALUE; /* whatever was read back */
         if (known && !add(self, file, before, set))
             return prf_fail(err, PRF_ENOMEM, "the journal of settings");
     }
@@ -70,8 +79,11 @@ prf_status_t prf_journal_read(prf_journal_t *out, const char *root, const char *
     struct stat found;
     if (stat(path, &found) != 0)
         return errno == ENOENT ? PRF_OK : prf_fail_sys(err, errno, "%s", path);
-    if (found.st_uid != geteuid() || (found.st_mode & (S_IWGRP | S_IWOTH)))
-        return prf_fail(err, PRF_EIO, "%s: others can write it: make it yours alone (chown, chmod 600), or delete it", path);
+    if (found.st_uid != geteuid())
+        return prf_fail(err, PRF_EIO, "%s: belongs to user %u, not to you (%u): run as that user, who may put things back", path,
+                        (unsigned)found.st_uid, (unsigned)geteuid());
+    if (found.st_mode & (S_IWGRP | S_IWOTH))
+        return prf_fail(err, PRF_EIO, "%s: others can write it: make it yours alone (chmod 600), or delete it", path);
     char *bytes = NULL;
     size_t len = 0;
     prf_status_t status = prf_file_read(path, JOURNAL_BYTES, &bytes, &len, err);
@@ -93,13 +105,15 @@ void prf_journal_release(prf_journal_t *self)
 
 static prf_status_t save(const prf_journal_t *self, prf_error_t *err)
 {
-    json_t *settings = json_array();
-    for (size_t i = 0; i < self->count; i++) {
+    json_t *settings = json_array(), *json = json_pack("{s:O, s:s*}", "settings", settings, "command", self->command);
+    bool whole = json != NULL;
+    for (size_t i = 0; i < self->count && whole; i++) {
         const prf_setting_t *s = &self->settings[i];
-        json_array_append_new(settings, json_pack("{s:s, s:s, s:s}", "file", s->file, "before", s->before, "set", s->set));
+        whole =
+            json_array_append_new(settings, json_pack("{s:s, s:s, s:s}", "file", s->file, "before", s->before, "set", s->set)) == 0;
     }
-    json_t *json = json_pack("{s:o, s:s*}", "settings", settings, "command", self->command);
-    char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
+    char *text = whole ? json_dumps(json, JSON_INDENT(1)) : NULL;
+    json_decref(settings);
     json_decref(json);
     if (!text)
         return prf_fail(err, PRF_ENOMEM, "the journal of settings");
@@ -112,6 +126,8 @@ static prf_status_t save(const prf_journal_t *self, prf_error_t *err)
 
 prf_status_t prf_journal_command(prf_journal_t *self, const char *command, prf_error_t *err)
 {
+    if (!is_utf8(command))
+        return prf_fail(err, PRF_EUSAGE, "--after '%.100s' is not UTF-8: put it into a script, and give that", command);
     self->command = strdup(command);
     return self->command ? save(self, err) : prf_fail(err, PRF_ENOMEM, "the journal of settings");
 }
@@ -135,19 +151,19 @@ static prf_status_t write_value(const prf_journal_t *self, const char *file, con
     return prf_sysfile_write(path, value, err);
 }
 
-prf_status_t prf_journal_set(prf_journal_t *self, const char *file, const char *value, prf_error_t *err)
+prf_status_t prf_journal_set(prf_journal_t *self, const char *file, const char *before, const char *value, prf_error_t *err)
 {
-    char before[PRF_JOURNAL_VALUE], after[PRF_JOURNAL_VALUE];
+    char now[PRF_JOURNAL_VALUE], after[PRF_JOURNAL_VALUE];
     prf_status_t status = prf_setting_check(file, value, err);
     if (status)
         return status;
-    if (!value_of(self, file, before) || prf_setting_check(file, before, NULL))
+    if (!value_of(self, file, now) || prf_setting_check(file, now, NULL))
         return prf_fail(err, PRF_ENOTFOUND, "%s: this system has no such setting, or does not tell it: give one that it has", file);
-    if (strcmp(before, value) == 0)
+    if (strcmp(now, value) == 0)
         return PRF_OK;
     if (self->count == PRF_JOURNAL_MOST)
         return prf_fail(err, PRF_EUSAGE, "more than %d settings: give fewer", PRF_JOURNAL_MOST);
-    if (!add(self, file, before, value))
+    if (!add(self, file, before ? before : now, value))
         return prf_fail(err, PRF_ENOMEM, "the journal of settings");
     status = save(self, err);
     if (!status)
@@ -156,7 +172,10 @@ prf_status_t prf_journal_set(prf_journal_t *self, const char *file, const char *
         return status;
     if (!value_of(self, file, after) || strcmp(after, value) == 0)
         return PRF_OK;
-    snprintf(self->settings[self->count - 1].set, PRF_JOURNAL_VALUE, "%s", after); /* it is put back all the same */
+    snprintf(self->settings[self->count - 1].set, PRF_JOURNAL_VALUE, "%s", after);
+    status = save(self, err); /* else it would pass for somebody else's, and stay */
+    if (status)
+        return status;
     return prf_fail(err, PRF_EINVAL, "%s: the system made %s of %s: give a value that it takes as it is", file, after, value);
 }
 

@@ -26,14 +26,16 @@ typedef struct {
 PRF_CHECKED prf_status_t prf_setting_check(const char *file, const char *value, prf_error_t *err);
 
 /* Reads what is at `path`, nothing when there is no file. *out is to be released in any case. Errors: PRF_ECORRUPT (not written by
- * a worker), PRF_EIO (somebody else's: a command in it would be run), PRF_ENOMEM. */
+ * a worker), PRF_EIO (another user's, or others can write it: a command in it would be run), PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_journal_read(prf_journal_t *out, const char *root, const char *path, prf_error_t *err);
 void prf_journal_release(prf_journal_t *self);
-/* Notes the command. Errors: PRF_EIO, PRF_ENOSPC, PRF_ENOMEM. */
+/* Notes the command. Errors: PRF_EUSAGE, PRF_EIO, PRF_ENOSPC, PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_journal_command(prf_journal_t *self, const char *command, prf_error_t *err);
-/* Makes a setting, noted before; nothing happens where it is so already. What the system made of it other than asked for is an
- * error. Errors: those of prf_setting_check and prf_sysfile_write; PRF_ENOSPC, PRF_ENOMEM. */
-PRF_CHECKED prf_status_t prf_journal_set(prf_journal_t *self, const char *file, const char *value, prf_error_t *err);
+/* Makes a setting, noted before; nothing happens where it is so already. `before` is what it is put back to, where another setting
+ * has moved it since; NULL: as it stands. What the system made of it other than asked for is an error, and noted too. Errors: those
+ * of prf_setting_check and prf_sysfile_write; PRF_ENOSPC, PRF_ENOMEM. */
+PRF_CHECKED prf_status_t prf_journal_set(prf_journal_t *self, const char *file, const char *before, const char *value,
+                                         prf_error_t *err);
 /* Puts all back, the last first. What somebody else has changed since is his, and left alone (*left counts those). Those that
  * cannot be put back stay in the journal; the first of them is the error. */
 PRF_CHECKED prf_status_t prf_journal_put_back(prf_journal_t *self, size_t *left, prf_error_t *err);

@@ -2,7 +2,8 @@
 /* meter.c - counters are taken as they are, powers are integrated from reading to reading (trapezoids), so that a reader sees one
  * sum that grows. RAPL's subdomains are parts of their packages and psys is all of the machine, so packages alone are added up.
  * Boards with INA sensors measure several rails, some of which feed others: where a rail of the whole input has a name that is
- * known, it stands alone, else the rails of the first sensor are added up. */
+ * known, it stands alone, else the rails of the first sensor are added up. Of an INA3221, channels above 3 are voltages at the
+ * shunts and a current that is the sum of the others (https://docs.kernel.org/hwmon/ina3221.html). */
 #include "measure/meter.h"
 
 #include <errno.h>
@@ -13,9 +14,9 @@
 
 #include "base/sysfile.h"
 
-enum { ZONES = 16, SENSORS = 64, RAILS = 8 };
+enum { ZONES = 16, SENSORS = 64, RAILS = 3 };
 
-static const char *const inputs[] = {"VDD_IN", "POM_5V_IN", "VDD_TOTAL", "VIN_SYS_5V0"};
+static const char *const inputs[] = {"VDD_IN", "POM_5V_IN", "VDD_TOTAL"};
 
 /* First line of the file. Errors: the system's. */
 static int read_line(const char *path, char *line, size_t cap)

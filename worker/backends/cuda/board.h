@@ -32,7 +32,7 @@ struct prf_board {
 
 /* Device memory. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_cuda_allocate(prf_board_t *board, double bytes, const char *what, void **out, prf_error_t *err);
-/* Makes the shared workspace at least so large; what it held is lost. Errors: PRF_ENOMEM. */
+/* Makes the shared workspace at least so large; what it held is lost. On failure it stays as it is. Errors: PRF_ENOMEM. */
 PRF_CHECKED prf_status_t prf_cuda_workspace(prf_board_t *board, size_t bytes, prf_error_t *err);
 /* Waits until all that was asked for is done; tells the nanoseconds between the events begin and end, unless `ns` is NULL. */
 PRF_CHECKED prf_status_t prf_cuda_wait(prf_board_t *board, double *ns, prf_error_t *err);

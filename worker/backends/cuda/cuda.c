@@ -74,14 +74,15 @@ prf_status_t prf_cuda_workspace(prf_board_t *board, size_t bytes, prf_error_t *e
 {
     if (bytes <= board->workspace_bytes)
         return PRF_OK;
-    (void)board->lib.cudaFree(board->workspace); /* waits for who still uses it */
-    board->workspace = NULL;
-    board->workspace_bytes = 0;
+    void *grown;
     size_t rounded = (bytes + WORKSPACE_STEP - 1) / WORKSPACE_STEP * WORKSPACE_STEP;
-    prf_status_t status = prf_cuda_allocate(board, (double)rounded, "workspace", &board->workspace, err);
-    if (!status)
-        board->workspace_bytes = rounded;
-    return status;
+    prf_status_t status = prf_cuda_allocate(board, (double)rounded, "workspace", &grown, err);
+    if (status)
+        return status;                           /* steps that are planned need the old one */
+    (void)board->lib.cudaFree(board->workspace); /* waits for who still uses it */
+    board->workspace = grown;
+    board->workspace_bytes = rounded;
+    return PRF_OK;
 }
 
 prf_status_t prf_cuda_mark(prf_board_t *board, cudaEvent_t event, prf_error_t *err)

@@ -108,6 +108,12 @@ static size_t inputs_of(const node_t *node)
     return node->step.tensors[PRF_CUDA_OPERAND].shape.n > 0 ? 2 : 1;
 }
 
+/* The second summand or factor is the second source's output, also where the first one is joined of all. */
+static bool takes_operand(const node_t *node)
+{
+    return inputs_of(node) == 2 && node->source_count >= 2;
+}
+
 static bool joins(const node_t *node)
 {
     return node->source_count > inputs_of(node);
@@ -173,9 +179,10 @@ static void assign_buffers(prf_kernel_t *kernel)
         if (joins(node))
             node->joined = take_buffer(kernel, i, i, in);
         else
-            for (size_t s = 0; s < node->source_count; s++) /* summands are of one size; of factors the second one may be larger */
-                need(&kernel->buffers[buffer_of(kernel, source_of(kernel, node, s))],
-                     s == 0 ? in : prf_cuda_tensor_bytes(&node->step.tensors[PRF_CUDA_OPERAND]));
+            need(&kernel->buffers[buffer_of(kernel, source_of(kernel, node, 0))], in);
+        if (takes_operand(node)) /* summands are of one size; of factors the second one may be larger */
+            need(&kernel->buffers[buffer_of(kernel, source_of(kernel, node, 1))],
+                 prf_cuda_tensor_bytes(&node->step.tensors[PRF_CUDA_OPERAND]));
         if (!in_place(kernel, i)) {
             node->output = take_buffer(kernel, i, node->last_use, out);
             continue;
@@ -192,7 +199,7 @@ static void assign_buffers(prf_kernel_t *kernel)
 static bool is_own(const node_t *node, int role)
 {
     return node->step.tensors[role].shape.n > 0 &&
-           (role == PRF_CUDA_WEIGHTS || role == PRF_CUDA_BIAS || (role == PRF_CUDA_OPERAND && node->source_count < 2));
+           (role == PRF_CUDA_WEIGHTS || role == PRF_CUDA_BIAS || (role == PRF_CUDA_OPERAND && !takes_operand(node)));
 }
 
 static prf_status_t check_memory(const prf_kernel_t *kernel, prf_error_t *err)
@@ -262,7 +269,7 @@ static prf_status_t place_tensors(prf_kernel_t *kernel, prf_error_t *err)
             return status;
         int in = node->joined != NONE ? node->joined : buffer_of(kernel, source_of(kernel, node, 0));
         t[PRF_CUDA_INPUT].at = kernel->buffers[in].at;
-        if (t[PRF_CUDA_OPERAND].shape.n > 0 && !is_own(node, PRF_CUDA_OPERAND))
+        if (takes_operand(node))
             t[PRF_CUDA_OPERAND].at = kernel->buffers[buffer_of(kernel, source_of(kernel, node, 1))].at;
         t[PRF_CUDA_OUTPUT].at = kernel->buffers[node->output].at;
     }
