@@ -61,10 +61,10 @@ static int dial(void *arg, uint32_t endpoint)
     return self->options.dial(self->options.arg, endpoint);
 }
 
-static void dialled(void *arg, bool reached)
+static void dialled(void *arg, int failure)
 {
     prf_end_t *self = arg;
-    self->options.dialled(self->options.arg, reached);
+    self->options.dialled(self->options.arg, failure);
 }
 
 prf_status_t prf_end_init(prf_end_t *self, prf_loop_t *loop, prf_socket_t *socket, const prf_end_options_t *options,

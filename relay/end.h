@@ -21,7 +21,7 @@ typedef struct {
     size_t streams, buffer_bytes; /* of one link, at most */
     /* As in streams.h; NULL on the site's side. */
     int (*dial)(void *arg, uint32_t endpoint);
-    void (*dialled)(void *arg, bool reached);
+    void (*dialled)(void *arg, int failure);
     void *arg;
 } prf_end_options_t;
 

@@ -190,6 +190,7 @@ Test(relay, a_coordinator_that_restarts_is_found_again)
     relays_wait_measured(&relays.farm, 10);
     farm_kill_coordinator(&relays.farm);
     relays_wait_said(&relays.farm, "site", "farm_reached=false", 1);
+    relays_wait_said(&relays.farm, "accept", "why=\"Connection refused\"", 1);
     wait_refused(relays.door);
     wait_spooled(3);
     farm_start_coordinator(&relays.farm, slow_beat);
@@ -356,4 +357,14 @@ Test(relay, the_command_line_tells_what_is_missing)
         cr_assert(code == 2 || strstr(said, "use tcp"), "%d: %s", code, said);
         cr_assert(strstr(said, wrong[i].says), "%s", said);
     }
+}
+
+Test(relay, a_coordinator_that_never_was_there_is_told_with_its_reason)
+{
+    relays_start(&relays, NULL, NULL);
+    farm_kill_coordinator(&relays.farm);
+    relays_kill(&relays.accept);
+    relays_start_accept(&relays);
+    relays_wait_said(&relays.farm, "accept", "farm_reached=false", 1);
+    relays_wait_said(&relays.farm, "accept", "why=\"Connection refused\"", 1);
 }
