@@ -42,11 +42,16 @@ static void pump(prf_end_t *self)
     }
 }
 
+/* A full link stops data, and nothing else: who opens connections and confirms nothing would have ends of them queued for ever. */
 static void send_part(void *arg, const prf_part_t *part)
 {
     prf_end_t *self = arg;
-    if (!self->broken.text[0] && prf_link_queue(self->link, part, &self->broken))
+    if (self->broken.text[0] || prf_link_queue(self->link, part, &self->broken))
         return; /* the next tick tells */
+    size_t bytes = prf_link_bytes(self->link);
+    if (bytes > 2 * self->options.buffer_bytes + PRF_LINK_IN_FLIGHT)
+        (void)prf_fail(&self->broken, PRF_EPEER,
+                       "the other relay leaves %zu bytes unconfirmed: are both relays of the same version?", bytes);
     pump(self);
 }
 
