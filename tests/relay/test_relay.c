@@ -357,6 +357,10 @@ Test(relay, the_command_line_tells_what_is_missing)
         cr_assert(code == 2 || strstr(said, "use tcp"), "%d: %s", code, said);
         cr_assert(strstr(said, wrong[i].says), "%s", said);
     }
+    cr_assert_eq(setenv("PRFARM_KEY", "/nowhere/relay.key", 1), 0);
+    static const char *const accept[] = {"prfarm-relay", "--accept", "tcp://127.0.0.1:1", "--allow", "x", NULL};
+    farm_run(&relays.farm, said, accept);
+    cr_assert(strstr(said, "/nowhere/relay.key: No such file"), "%s", said);
 }
 
 Test(relay, a_coordinator_that_never_was_there_is_told_with_its_reason)
