@@ -355,17 +355,12 @@ static void on_tick(void *arg)
         prf_loop_stop(self->loop);
 }
 
-/* The first signal lets out what is under way; a second one ends at once. */
 static void on_signal(void *arg)
 {
     accept_t *self = arg;
-    if (self->farewell_ms) {
-        prf_loop_stop(self->loop);
+    if (!prf_end_farewell(&self->farewell_ms, self->loop))
         return;
-    }
     prf_log(PRF_LOG_INFO, "stopping sites=%zu", self->count);
-    prf_notify(PRF_NOTIFY_STOPPING, "lets out what is under way");
-    self->farewell_ms = prf_clock_mono_ms() + PRF_END_DRAIN_MS;
     for (size_t i = 0; i < self->count; i++)
         prf_end_drain(&self->sites[i]->end);
     on_tick(self);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "net/frames.h"
 
 static void lose_connection(prf_end_t *self)
@@ -193,6 +194,17 @@ void prf_end_log_traffic(prf_end_t *self, const char *who, uint64_t now_ms)
             " arrived_bytes=%" PRIu64 " held_bytes=%zu outages=%u",
             who, self->up ? "true" : "false", stats->open, stats->carried, stats->refused, stats->crowded, stats->sent,
             stats->arrived, prf_link_bytes(self->link), self->outages);
+}
+
+bool prf_end_farewell(uint64_t *farewell_ms, prf_loop_t *loop)
+{
+    if (*farewell_ms) {
+        prf_loop_stop(loop);
+        return false;
+    }
+    prf_notify(PRF_NOTIFY_STOPPING, "lets out what is under way");
+    *farewell_ms = prf_clock_mono_ms() + PRF_END_DRAIN_MS;
+    return true;
 }
 
 void prf_end_drain(prf_end_t *self)
