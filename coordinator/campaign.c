@@ -130,9 +130,20 @@ static prf_status_t load_decisions(prf_running_t *self, size_t board, prf_error_
     return PRF_OK;
 }
 
-/* Decisions and pins of an earlier run of the coordinator. */
+/* Of what this campaign wanted in an earlier run: whether it has the outcome. */
+static bool had(void *arg, const prf_digest_t *point, uint32_t attempt)
+{
+    const prf_running_t *self = arg;
+    const prf_entry_t *entry = prf_ledger_find(self->hub->ledger, point, attempt);
+    prf_planned_t planned;
+    return entry && entry->known && prf_plan_find(self->hub->plan, entry, campaign_of(self)->name, &planned);
+}
+
+/* Decisions, pins and outcomes of an earlier run of the coordinator. */
 static prf_status_t load(prf_running_t *self, prf_error_t *err)
 {
+    if (prf_index_count(self->hub->index) > 0)
+        prf_engine_recall(self->engine, had, self);
     for (size_t i = 0; i < self->count; i++) {
         char key[PRF_PLAN_KEY];
         void *value;

@@ -287,6 +287,7 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
         return PRF_OK;
     }
     p.order = order_of(&p.point, role, attempt);
+    p.had = self->had && self->had(self->had_arg, &p.point, attempt);
     if (cut_leaves_out(kind, &p))
         probe_skip(kind, &p);
     prf_status_t status = probe_slot(kind, chain == NO_CHAIN ? block->count : 0, err);
@@ -312,16 +313,22 @@ const probe_t *probe_known(const prf_engine_t *self, const kind_t *kind, const p
 
 /* qsort has no argument for its comparison, hence pairs. */
 typedef struct {
-    double order;
+    double rank;
     size_t probe;
 } ranked_t;
 
 static int falling(const void *a, const void *b)
 {
     const ranked_t *x = a, *y = b;
-    if (x->order != y->order)
-        return x->order < y->order ? 1 : -1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? 1 : -1;
     return x->probe < y->probe ? 1 : -1;
+}
+
+/* What was had in an earlier run comes first, which is not its order: a refresh chooses by that. */
+static double rank_of(const probe_t *probe)
+{
+    return probe->order - (probe->had ? PRF_GENERATION_ATTEMPTS : 0);
 }
 
 static void sort_pending(kind_t *kind)
@@ -332,11 +339,17 @@ static void sort_pending(kind_t *kind)
     if (!ranked)
         return; /* out of memory costs the mixing, not the campaign */
     for (size_t i = 0; i < n; i++)
-        ranked[i] = (ranked_t){kind->probes[kind->pending.items[i]].order, kind->pending.items[i]};
+        ranked[i] = (ranked_t){rank_of(&kind->probes[kind->pending.items[i]]), kind->pending.items[i]};
     qsort(ranked, n, sizeof *ranked, falling);
     for (size_t i = 0; i < n; i++)
         kind->pending.items[i] = ranked[i].probe;
     free(ranked);
+}
+
+void prf_engine_recall(prf_engine_t *self, prf_known_fn had, void *arg)
+{
+    self->had = had;
+    self->had_arg = arg;
 }
 
 bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)

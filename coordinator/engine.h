@@ -74,6 +74,12 @@ typedef struct {
 enum { PRF_REFRESHES = 1 << 20 /* of one campaign, at most */ };
 void prf_engine_refresh(prf_engine_t *self, const prf_refresh_t *refresh);
 
+/* Whether the farm has the outcome of a point and attempt. */
+typedef bool (*prf_known_fn)(void *arg, const prf_digest_t *point, uint32_t attempt);
+/* Points that the campaign had the outcome of in an earlier run are handed out before all others, so that it is where it was, and
+ * what it spent is charged to its time, before anything new is measured. Before the kinds are pinned. */
+void prf_engine_recall(prf_engine_t *self, prf_known_fn had, void *arg);
+
 /* The first board of a kind has joined (or a stored decision tells): from now on the kind stands for this runtime. Workers with
  * another fingerprint get no jobs of this campaign. `kinds`, `dtypes` as in backend.h; layers that the board cannot run fail the
  * kind with a message. Of `flags`, whether it builds networks counts. Errors: PRF_EUNSUPPORTED, PRF_ENOMEM. */
@@ -92,8 +98,6 @@ bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out);
 PRF_CHECKED prf_status_t prf_engine_answer(prf_engine_t *self, const prf_digest_t *point, uint32_t attempt,
                                            const prf_sample_t *sample, bool reused, const char *error, prf_error_t *err);
 
-/* Whether the farm has the outcome of a point and attempt. */
-typedef bool (*prf_known_fn)(void *arg, const prf_digest_t *point, uint32_t attempt);
 /* Of what it wants so far (the stages to come are not planned yet), how much is known and how much is not. */
 void prf_engine_outlook(const prf_engine_t *self, prf_known_fn known, void *arg, size_t *have, size_t *lack);
 

@@ -56,6 +56,7 @@ typedef struct {
     double order; /* pending ones are handed out by it, lowest first */
     probe_state_t state;
     bool reused;
+    bool had;            /* its outcome, in an earlier run */
     bool disturbed;      /* the board was slow, busy or throttled meanwhile */
     uint8_t layer_count; /* of its block; 0: a chain */
     uint8_t dtype;       /* prf_dtype_t, likewise */
@@ -166,6 +167,8 @@ struct prf_engine {
     prf_block_t handed; /* the last block that was handed out */
     uint64_t *recent;   /* owned; board and probe of points handed out lately, by digest: most answers are about these */
     prf_refresh_t refresh;
+    prf_known_fn had; /* in an earlier run; NULL: there was none */
+    void *had_arg;
     size_t turn; /* the kind whose turn it is in prf_engine_next */
 };
 

@@ -78,6 +78,49 @@ Test(engine, killed_and_resumed_it_repeats_nothing_and_ends_in_the_same_bytes)
     world_release(&w);
 }
 
+static bool in_store(void *arg, const prf_digest_t *point, uint32_t attempt)
+{
+    const world_t *w = arg;
+    uint64_t any;
+    return prf_map_get(&w->known, point, attempt, &any);
+}
+
+/* Answers everything that the store has; the engine asks for something new then. */
+static size_t answered_from(prf_engine_t *e, const world_t *w)
+{
+    prf_want_t want;
+    size_t count = 0;
+    uint64_t bits;
+    while (prf_engine_next(e, &want) && prf_map_get(&w->known, &want.point, want.attempt, &bits)) {
+        prf_sample_t sample = {.repeats = 1, .busy_ns = 40000000};
+        memcpy(&sample.latency_ns, &bits, sizeof bits);
+        cr_assert_eq(prf_engine_answer(e, &want.point, want.attempt, &sample, false, NULL, NULL), PRF_OK);
+        count++;
+    }
+    return count;
+}
+
+Test(engine, resumed_it_is_where_it_was_before_it_asks_for_anything_new)
+{
+    static const size_t kills[] = {10, 25, 60, 110};
+    for (size_t i = 0; i < sizeof kills / sizeof *kills; i++) {
+        world_t w;
+        world_init(&w, 4);
+        w.stop_after = kills[i];
+        prf_engine_t *e = engine();
+        cr_assert_not(world_run(e, &w));
+        prf_engine_destroy(&e);
+        prf_campaign_t campaign;
+        cr_assert_eq(prf_campaign_parse(&campaign, file, strlen(file), "file.yaml", NULL), PRF_OK);
+        cr_assert_eq(prf_engine_new(&e, &campaign, NULL, 0, NULL), PRF_OK);
+        prf_engine_recall(e, in_store, &w);
+        cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", UINT32_MAX, UINT32_MAX, 0, NULL), PRF_OK);
+        cr_expect_eq(answered_from(e, &w), w.known.count, "killed after %zu", kills[i]);
+        prf_engine_destroy(&e);
+        world_release(&w);
+    }
+}
+
 Test(engine, poisoned_points_are_counted_and_the_campaign_goes_on_without_them)
 {
     world_t w;

@@ -24,8 +24,9 @@ void prf_sentinel_init(prf_sentinel_t *out, const prf_backend_t *backend, prf_bo
 void prf_sentinel_before(prf_sentinel_t *self);
 /* Has a look, right after it. True when the machine was slow before or after. */
 bool prf_sentinel_after(prf_sentinel_t *self);
-/* Takes note of one timing of one of the layers; whether it is a slow one. What a layer takes when calm is the least that was
- * seen, and follows slowly when that is not reached any more. Pure. */
+/* Takes note of one timing of one of the layers; whether it is a slow one. What a layer takes when calm is near the
+ * least that was seen: a look that was a little faster counts for a part, since it may have been luck, and when it is not reached
+ * any more it follows slowly. Pure. */
 bool prf_sentinel_judge(prf_sentinel_t *self, size_t which, double ns);
 
 #endif

@@ -103,11 +103,13 @@ class Step:
 
 
 class Net:
-    """Steps in the order in which they run; the last one's output is the net's."""
+    """Steps in the order in which they run; the last one's output is the net's. A model has `copies` of all of it side by side, each
+    with inputs, weights and outputs of its own."""
 
     def __init__(self, steps, dtype):
         self.steps = list(steps)
         self.dtype = dtype
+        self.copies = 1
         if not self.steps:
             raise Failed("there are no layers: name at least one")
         read = {place for step in self.steps for place in step.inputs}
@@ -123,10 +125,11 @@ class Net:
         return readers[0].function if len(readers) == 1 and readers[0].kind == "activation" else None
 
     def weight_bytes(self):
+        """Of one copy."""
         return sum(math.prod(step.layer.weight_shape() or (0,)) for step in self.steps) * BYTES[self.dtype]
 
     def bytes(self):
-        """Weights, and what each layer reads and writes, as if nothing were used again."""
+        """Weights of one copy, and what each layer reads and writes, as if nothing were used again."""
         count = 0
         for step in self.steps:
             layer = step.layer
@@ -174,6 +177,10 @@ def assemble(net, model):
     """Walks the net and has `model` put it together. What it makes are tensors with a `shape`, channels first; it offers
     input(shape, kind of the layer that reads it), reshape(tensor, shape), concat(tensors), and layer(layer, operands, follower), where
     the follower is the activation that alone reads its output, if there is one. Returns the tensors that nobody reads."""
+    return [tensor for _ in range(net.copies) for tensor in _assemble_once(net, model)]
+
+
+def _assemble_once(net, model):
     made, outer = [], {}
 
     def source(place, shape, kind, joined):

@@ -58,7 +58,7 @@ class Kernel:
 
 
 class Board:
-    networks = False
+    networks = builds = False
 
     def __init__(self, arguments):
         self.arguments = arguments

@@ -24,17 +24,13 @@ class Kernel:
     def __init__(self, model, session_options):
         self.session = ort.InferenceSession(model.SerializeToString(), session_options, providers=["CPUExecutionProvider"])
         self.binding = self.session.io_binding()
-        self.inputs, self.outputs = [], []
-        for tensor in self.session.get_inputs():
-            self.inputs.append(values.activations(tensor.shape))
-            self.binding.bind_cpu_input(tensor.name, self.inputs[-1])
-        names = [tensor.name for tensor in self.session.get_outputs()]
-        for name in names:
-            self.binding.bind_output(name)
+        inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
+        self.inputs, self.outputs = values.tensors([t.shape for t in inputs], [t.shape for t in outputs])
+        for tensor, array in zip(inputs, self.inputs):
+            self.binding.bind_cpu_input(tensor.name, array)
+        for tensor, array in zip(outputs, self.outputs):
+            self.binding.bind_output(tensor.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         self.run()
-        for name, value in zip(names, self.binding.get_outputs()):  # from here on it writes where it wrote now
-            self.binding.bind_ortvalue_output(name, value)
-            self.outputs.append(value.numpy())
 
     def run(self):
         self.session.run_with_iobinding(self.binding)
@@ -63,22 +59,26 @@ def _padded(shape, block):
 
 def trim(model, made, block):
     """Cuts off changes of layout at the model's ends, and everything that makes the tensors `made`. A tensor whose layout was changed
-    is blocked on the far side: its channels come in multiples of `block`."""
+    is blocked on the far side: its channels come in multiples of `block`. Inputs and outputs keep their order."""
     graph = model.graph
     nodes = list(graph.node)
     maker = {name: node for node in nodes for name in node.output}
     inputs = {info.name: [d.dim_value for d in info.type.tensor_type.shape.dim] for info in graph.input}
     outputs = {info.name: [d.dim_value for d in info.type.tensor_type.shape.dim] for info in graph.output}
+    place = {name: number for number, name in enumerate([*inputs, *outputs])}  # of what a tensor stands for
     for tensor in made:
         del outputs[tensor.name]
         inputs[tensor.name] = list(tensor.shape)
         if maker[tensor.name].op_type == "ReorderOutput":
             inputs[maker[tensor.name].input[0]] = _padded(tensor.shape, block)
+            place[maker[tensor.name].input[0]] = place[tensor.name]
     for node in nodes:
         if node.op_type == "ReorderInput" and node.input[0] in inputs:
             inputs[node.output[0]] = _padded(inputs[node.input[0]], block)
+            place[node.output[0]] = place[node.input[0]]
         if node.op_type == "ReorderOutput" and node.output[0] in outputs:
             outputs[node.input[0]] = _padded(outputs.pop(node.output[0]), block)
+            place[node.input[0]] = place[node.output[0]]
     kept, wanted = [], set(outputs)  # backwards: what makes something that is wanted and no input
     for node in reversed(nodes):
         if any(name in wanted and name not in inputs for name in node.output):
@@ -87,14 +87,15 @@ def trim(model, made, block):
     constants = [constant for constant in graph.initializer if constant.name in wanted]
 
     def infos(tensors):
-        return [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in tensors.items() if name in wanted]
+        return [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, tensors[name])
+                for name in sorted(tensors, key=place.get) if name in wanted]
 
     trimmed = helper.make_graph(kept, graph.name, infos(inputs), infos(outputs), constants)
     return helper.make_model(trimmed, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 
 class Board:
-    kinds, dtypes, networks, host = layers.KINDS, ("f32",), True, True
+    kinds, dtypes, networks, host, builds = layers.KINDS, ("f32",), True, True, True
 
     def __init__(self, arguments):
         system.pin(arguments)
@@ -137,5 +138,5 @@ class Board:
         optimised = trim(self._optimised(model.proto(made + outputs)), made, self.block)
         return Kernel(optimised, self._options(ort.GraphOptimizationLevel.ORT_DISABLE_ALL))
 
-    def empty(self):
-        return Kernel(onnx_model.empty(), self._options(ort.GraphOptimizationLevel.ORT_ENABLE_ALL))
+    def empty(self, inputs, outputs):
+        return Kernel(onnx_model.empty(inputs, outputs), self._options(ort.GraphOptimizationLevel.ORT_ENABLE_ALL))

@@ -10,7 +10,6 @@ are given none. Pooling is put behind a small convolution, and the time of that 
 The element type is told, since by default the plug-in would compute in bf16 where the processor can."""
 import io
 
-import numpy
 import openvino
 
 from . import layers, onnx_model, system, values
@@ -56,15 +55,12 @@ class Context(Model):
 class Kernel:
     def __init__(self, compiled):
         self.request = compiled.create_infer_request()
-        self.inputs, self.outputs = [], []
-        for number, port in enumerate(compiled.inputs):
-            array = values.activations(tuple(port.shape))
+        self.inputs, self.outputs = values.tensors([tuple(port.shape) for port in compiled.inputs],
+                                                   [tuple(port.shape) for port in compiled.outputs])
+        for number, array in enumerate(self.inputs):
             self.request.set_input_tensor(number, openvino.Tensor(array, shared_memory=True))
-            self.inputs.append(array)
-        for number, port in enumerate(compiled.outputs):
-            array = numpy.zeros(tuple(port.shape), numpy.float32)
+        for number, array in enumerate(self.outputs):
             self.request.set_output_tensor(number, openvino.Tensor(array, shared_memory=True))
-            self.outputs.append(array)
         self.run()
 
     def run(self):
@@ -72,7 +68,7 @@ class Kernel:
 
 
 class Board:
-    kinds, networks = layers.KINDS, True
+    kinds, networks, builds = layers.KINDS, True, True
 
     def __init__(self, arguments):
         system.pin(arguments)
@@ -103,8 +99,9 @@ class Board:
         if in_context:
             first = net.steps[0].layer
             model = Context()
-            kernel.without = self._compile(model.proto([model.output(model.input(first.in_shape(), first.kind))]), net.dtype)
+            contexts = [model.output(model.input(first.in_shape(), first.kind)) for _ in range(net.copies)]
+            kernel.without = self._compile(model.proto(contexts), net.dtype)
         return kernel
 
-    def empty(self):
-        return self._compile(onnx_model.empty(), "f32")
+    def empty(self, inputs, outputs):
+        return self._compile(onnx_model.empty(inputs, outputs), "f32")

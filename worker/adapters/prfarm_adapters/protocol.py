@@ -10,7 +10,8 @@ A board, as an adapter makes it, has
     dtypes        data types
     networks      true: it builds whole networks
     host          true: it runs on this machine's processor
-    empty()       a kernel that does next to nothing, to tell what a call costs
+    builds        true: it makes a model of the layer in this process's memory
+    empty(inputs, outputs)   a kernel that does next to nothing with so many tensors, to tell what a call costs
     load(net)     a kernel for it. Raises Unsupported or Failed, or whatever the runtime does
 and a kernel
     run()              executes it once, to its end
@@ -21,15 +22,14 @@ or, where it times itself (a device's timer, a program that prints its latency),
 import gc
 import json
 import os
-import resource
 import sys
 
-from . import layers, timing
+from . import layers, system, timing
 
 FINGERPRINT = 186
 ERROR = 200  # the worker cuts what is longer
 KEPT, KEPT_BYTES = 4, 64 << 20  # kernels that are kept after their release, and how large one may be
-COPIES = 4  # of the weights, while a model is built: ours, the model's text, the runtime's, and those in its own layout
+BUILDING = 4  # times the weights are there while a model is built: ours, the model's text, the runtime's, and those in its own layout
 
 
 def _claim_output():
@@ -45,17 +45,6 @@ def _reason(error):
     text = " ".join(str(error).split()) or type(error).__name__
     text = text.encode("ascii", "replace").decode()
     return text if len(text) <= ERROR else text[:ERROR - 3] + "..."
-
-
-def _memory():
-    """Bytes that this process may have."""
-    allowed = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), resource.getrlimit(resource.RLIMIT_AS)[0]]
-    try:
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
-            allowed.append(int(file.read()))
-    except (OSError, ValueError):
-        pass  # no control group, or one without a limit
-    return min(bytes_ for bytes_ in allowed if bytes_ != resource.RLIM_INFINITY)
 
 
 class Conversation:
@@ -77,10 +66,11 @@ class Conversation:
         strange = net.kinds - set(self.board.kinds) - {"activation"}
         if strange:
             raise layers.Unsupported(f"{min(strange)}: this board has {', '.join(sorted(self.board.kinds))}")
-        if COPIES * net.bytes() > _memory():
-            raise layers.Unsupported(f"a model of {net.bytes() >> 20} MiB, which takes {COPIES} times as much to build: this process may "
-                                     f"have {_memory() >> 20} MiB of memory")
-        return self.stopwatch.ready(self.board.load(net), cold, net.weight_bytes())
+        memory = system.memory()
+        if self.board.builds and BUILDING * net.bytes() > memory:
+            raise layers.Unsupported(f"a model of {net.bytes() >> 20} MiB, which takes {BUILDING} times as much to build: this process may "
+                                     f"have {memory >> 20} MiB of memory")
+        return self.stopwatch.ready(net, cold)
 
     def prepare(self, ask):
         key = json.dumps([ask["layers"], ask["dtype"], ask.get("cache")])

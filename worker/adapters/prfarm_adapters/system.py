@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""system - this machine's processor: what the adapters that run on it have in common."""
+"""system - this machine: its processor, and the memory that this process may have."""
 import os
+import pathlib
 import re
+import resource
 
 
 def options(parser):
@@ -28,6 +30,27 @@ def processor():
     widest = next((name for name in sets if name in flags), "plain")
     name = _cpuinfo("model name") or os.uname().machine
     return f"{name} {widest}"
+
+
+def _group_limits():
+    """Memory limits of this process's control group and of those that it is in."""
+    try:
+        lines = pathlib.Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return
+    group = pathlib.PurePosixPath(next((line[3:] for line in lines if line.startswith("0::")), "/"))
+    for folder in (group, *group.parents):
+        try:
+            yield int(pathlib.Path("/sys/fs/cgroup", folder.relative_to("/"), "memory.max").read_text())
+        except (OSError, ValueError):
+            continue  # no such group, or one without a limit
+
+
+def memory():
+    """Bytes that this process may have."""
+    address_space = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_group_limits()] +
+               [address_space] * (address_space != resource.RLIM_INFINITY))
 
 
 def threads(count):

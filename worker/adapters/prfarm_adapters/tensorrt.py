@@ -110,7 +110,7 @@ def _gpu(device):
 
 
 class Board:
-    kinds, networks, host = KINDS, True, False
+    kinds, networks, host, builds = KINDS, True, False, True
     dtypes = tuple(PRECISION)
 
     def __init__(self, arguments):

@@ -35,7 +35,7 @@ class Kernel:
 
 
 class Board:
-    kinds, dtypes, networks, host = layers.KINDS, ("f32",), True, True
+    kinds, dtypes, networks, host, builds = layers.KINDS, ("f32",), True, True, True
 
     def __init__(self, arguments):
         system.pin(arguments)
@@ -46,5 +46,5 @@ class Board:
     def load(self, net):
         return Kernel(tflite_model.build(net), self.threads)
 
-    def empty(self):
+    def empty(self, _inputs, _outputs):
         return Kernel(tflite_model.empty(), self.threads)

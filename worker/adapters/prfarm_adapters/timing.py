@@ -3,9 +3,10 @@
 
 Three things would be a single layer's that a network pays once, or not at all:
 
-- The call into the runtime (2 to 30 us). A model that does nothing is timed right before each timing, in the same state: its code has
-  just run, its own data has not. The median of such calls is taken off, whether a block or a whole network runs, so that sums and
-  wholes mean the same. MobileNetV2 has 65 blocks: an error of 1 us here is 2 % of it.
+- The call into the runtime (2 to 30 us). A model that does nothing with as many tensors is timed right before each timing, in the same
+  state: its code has just run, its own data has not. The median of such calls is taken off, whether a block or a whole network
+  runs, so that sums and wholes mean the same. MobileNetV2 has 65 blocks: an error of 1 us here is 2 % of it. So as many copies of a
+  small block as the second cache holds run in one call, each with weights and tensors of its own, and share what is uncertain about it.
 - The state of the caches. Semi-cold, as docs/measuring.md has it: other data is streamed through all caches, which puts the
   weights out (they lie where only the runtime knows, so they cannot be flushed one by one); then the layer's output, which
   has been some earlier layer's, and its input are read, several times; then a few tiny layers run, because in a network the
@@ -27,6 +28,8 @@ LAST_CACHE = 32 << 20  # where the system does not tell
 SECOND_CACHE = 2 << 20
 FEW_WEIGHTS = 64 << 10  # bytes that come from memory within some microseconds
 TOUCHES = 4  # reads of what is to be in the cache: after a stream, the last cache soon drops what was read only once
+MOST_COPIES = 8
+COPIES_BYTES = 512 << 10  # of all copies: half of a second cache
 CALLS = 31  # of the empty model tell what one takes: about those of one measurement, since it changes with the machine's state
 LEAST_SHARE = 0.05  # of the raw time remains, should a layer seem faster than the empty model
 
@@ -35,9 +38,12 @@ def _cache_bytes(level, least):
     """The size of the caches of this level and those below, or `least`."""
     sizes = [least]
     for cache in pathlib.Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
-        text = (cache / "size").read_text().strip()
-        if text.endswith("K") and int((cache / "level").read_text()) <= level:
-            sizes.append(int(text[:-1]) << 10)
+        try:
+            text = (cache / "size").read_text().strip()
+            if text.endswith("K") and int((cache / "level").read_text()) <= level:
+                sizes.append(int(text[:-1]) << 10)
+        except (OSError, ValueError):
+            continue  # not told, as on many boards
     return max(sizes)
 
 
@@ -57,45 +63,59 @@ def _switches():
 
 
 class Timed:
-    """A kernel with the state in which it is to be timed."""
+    """A kernel with the state in which it is to be timed, and the times of the call alone in it."""
 
-    def __init__(self, kernel, cold, weight_bytes):
+    def __init__(self, kernel, copies, cold, few_weights):
         self.kernel = kernel
+        self.copies = copies
         self.cold = cold
-        self.few_weights = weight_bytes < FEW_WEIGHTS
-        self.state = (cold, cold and self.few_weights)
+        self.few_weights = few_weights
+        self.call = None
+        self.calls_ns = collections.deque(maxlen=CALLS)
 
 
 class Stopwatch:
     def __init__(self, board):
         self.board = board
         self.other_data = self.little_data = self.companion = None  # made with the first semi-cold kernel
-        self.code = self.call = None  # two models that do nothing: one brings in the code, the other is timed
-        self.calls_ns = collections.defaultdict(lambda: collections.deque(maxlen=CALLS))  # by the state of the caches
+        self.code = None  # a model that does nothing; it brings in the code
+        self.calls = {}  # those that are timed, by their numbers of tensors
 
-    def ready(self, kernel, cold, weight_bytes):
+    def ready(self, net, cold):
+        """The net's kernel, to be timed."""
         cold = cold and self.board.host
-        if not hasattr(kernel, "told_ns") and not self.call:
-            self.code, self.call = self.board.empty(), self.board.empty()
-        if cold and self.other_data is None:
+        if self.board.host and len(net.steps) <= layers.BLOCK_LAYERS:
+            net.copies = max(1, min(MOST_COPIES, COPIES_BYTES // net.bytes()))
+        timed = Timed(self.board.load(net), net.copies, cold, cold and net.weight_bytes() < FEW_WEIGHTS)
+        if not hasattr(timed.kernel, "told_ns"):
+            self._ready_call(timed)
+        return timed
+
+    def _ready_call(self, timed):
+        tensors = len(timed.kernel.inputs), len(timed.kernel.outputs)
+        if not self.code:
+            self.code = self.board.empty(1, 1)
+        if tensors not in self.calls:
+            self.calls[tensors] = self.board.empty(*tensors)
+        timed.call = self.calls[tensors]
+        if timed.cold and self.other_data is None:
             import numpy  # here, since linux_command does without
 
             self.other_data = numpy.ones(2 * _cache_bytes(9, LAST_CACHE) // 8, numpy.uint64)
             self.little_data = self.other_data[:2 * _cache_bytes(2, SECOND_CACHE) // 8]
             tiny = _tiny(self.board.kinds)
             self.companion = self.board.load(tiny) if tiny else self.code
-        return Timed(kernel, cold, weight_bytes)
 
     def _cool(self, kernel, few_weights):
         (self.little_data if few_weights else self.other_data).sum()
-        for _ in range(1 if few_weights else TOUCHES):
+        for _ in range(TOUCHES):
             for array in (*kernel.outputs, *kernel.inputs):
                 array.sum()
         self.companion.run()
 
     def _raw_ns(self, timed, kernel, iterations):
         """The time of one run of `kernel` in the state that `timed` asks for; that of the call alone is noted."""
-        run, call = kernel.run, self.call.run
+        run, call = kernel.run, timed.call.run
         if timed.cold:
             self._cool(kernel, timed.few_weights)
         self.code.run()
@@ -105,16 +125,16 @@ class Stopwatch:
         for _ in range(iterations):
             run()
         end = time.perf_counter_ns()
-        self.calls_ns[timed.state].append(begin - before)
+        timed.calls_ns.append(begin - before)
         return (end - begin) / iterations
 
     def time(self, timed, iterations):
-        """Nanoseconds of one run, and whether the system interrupted it."""
+        """Nanoseconds of one run of one copy, and whether the system interrupted it."""
         kernel = timed.kernel
         if hasattr(kernel, "told_ns"):
             return statistics.fmean(kernel.told_ns() for _ in range(iterations)), False
         before = _switches()
         raw = self._raw_ns(timed, kernel, iterations)
         without = getattr(kernel, "without", None)
-        rest = self._raw_ns(timed, without, iterations) if without else statistics.median(self.calls_ns[timed.state])
-        return max(raw - rest, LEAST_SHARE * raw), _switches() != before
+        rest = self._raw_ns(timed, without, iterations) if without else statistics.median(timed.calls_ns)
+        return max(raw - rest, LEAST_SHARE * raw) / timed.copies, _switches() != before
