@@ -7,6 +7,7 @@
  * sites are told, so that their programs are refused there. */
 #include "accept.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -49,8 +50,9 @@ typedef struct accept {
     prf_address_t farm[PRF_PART_ENDPOINTS];
     site_t *sites[PRF_ACCEPT_SITES]; /* owned */
     size_t count;
-    bool reached, told; /* the coordinator; what the sites know of that */
-    int probe;          /* a connection to it that is being made; -1: none */
+    int failure; /* errno of the last connection to the coordinator; 0: it is there, EINPROGRESS: none has been settled yet */
+    int told;    /* what the sites and the log know of that */
+    int probe;   /* a connection to it that is being made; -1: none */
     uint64_t probed_ms, access_ms, farewell_ms;
 } accept_t;
 
@@ -72,19 +74,23 @@ static int dial(void *arg, uint32_t endpoint)
     return prf_address_dial(&site->accept->farm[endpoint]);
 }
 
-static void dialled(void *arg, bool reached)
+static void dialled(void *arg, int failure)
 {
-    ((site_t *)arg)->accept->reached = reached;
+    ((site_t *)arg)->accept->failure = failure;
 }
 
 static void tell_sites(accept_t *self)
 {
-    if (self->told == self->reached)
+    if (self->told == self->failure)
         return;
-    self->told = self->reached;
-    prf_log(PRF_LOG_INFO, "farm_reached=%s at=%s", self->reached ? "true" : "false", self->farm[0].text);
+    self->told = self->failure;
+    if (self->failure)
+        prf_log(PRF_LOG_WARN, "farm_reached=false at=%s why=\"%s\" next=\"tries again\"", self->farm[0].text,
+                strerror(self->failure));
+    else
+        prf_log(PRF_LOG_INFO, "farm_reached=true at=%s", self->farm[0].text);
     for (size_t i = 0; i < self->count; i++) {
-        self->sites[i]->end.farm = self->reached;
+        self->sites[i]->end.farm = self->failure == 0;
         prf_end_beat(&self->sites[i]->end);
     }
 }
@@ -138,7 +144,7 @@ static prf_status_t add_site(accept_t *self, const prf_allow_t *entry, site_t **
         free(site);
         return status;
     }
-    site->end.farm = self->reached;
+    site->end.farm = self->failure == 0;
     *out = self->sites[self->count++] = site;
     return PRF_OK;
 }
@@ -282,15 +288,17 @@ static void probe(accept_t *self, uint64_t now)
         bool settled = poll(&fd, 1, 0) > 0;
         if (!settled && now < self->probed_ms + PRF_END_SILENT_MS)
             return;
-        if (settled && prf_address_failed(self->probe) == 0)
-            self->reached = true;
+        if (self->failure) /* a site may have reached it meanwhile */
+            self->failure = settled ? prf_address_failed(self->probe) : ETIMEDOUT;
         close(self->probe);
         self->probe = -1;
     }
-    if (self->reached || now < self->probed_ms + PROBE_MS)
+    if (self->failure == 0 || now < self->probed_ms + PROBE_MS)
         return;
     self->probed_ms = now;
     self->probe = prf_address_dial(&self->farm[0]);
+    if (self->probe < 0)
+        self->failure = errno;
 }
 
 /* A key that was taken off the list ends its link. */
@@ -347,17 +355,12 @@ static void on_tick(void *arg)
         prf_loop_stop(self->loop);
 }
 
-/* The first signal lets out what is under way; a second one ends at once. */
 static void on_signal(void *arg)
 {
     accept_t *self = arg;
-    if (self->farewell_ms) {
-        prf_loop_stop(self->loop);
+    if (!prf_end_farewell(&self->farewell_ms, self->loop))
         return;
-    }
     prf_log(PRF_LOG_INFO, "stopping sites=%zu", self->count);
-    prf_notify(PRF_NOTIFY_STOPPING, "lets out what is under way");
-    self->farewell_ms = prf_clock_mono_ms() + PRF_END_DRAIN_MS;
     for (size_t i = 0; i < self->count; i++)
         prf_end_drain(&self->sites[i]->end);
     on_tick(self);
@@ -420,6 +423,7 @@ prf_status_t prf_accept_run(const prf_accept_options_t *options, prf_error_t *er
         return prf_fail(err, PRF_ENOMEM, "relay");
     self->options = options;
     self->probe = -1;
+    self->failure = self->told = EINPROGRESS;
     char bound[PRF_ENDPOINT];
     prf_status_t status = set_up(self, bound, err);
     if (!status) {

@@ -24,21 +24,22 @@ enum {
     DEAD_MS = 20000
 };
 
-/* "host:port" behind tcp://, brackets and '*' as getaddrinfo does not know them. */
-static void split(const char *rest, char host[PRF_ENDPOINT], char port[8])
+/* "host:port" behind tcp://, brackets and '*' as getaddrinfo does not know them. True: there were brackets. */
+static bool split(const char *rest, char host[PRF_ENDPOINT], char port[8])
 {
     const char *colon = strrchr(rest, ':');
     size_t len = (size_t)(colon - rest);
     bool bracketed = len > 2 && rest[0] == '[';
     snprintf(host, PRF_ENDPOINT, "%.*s", (int)(bracketed ? len - 2 : len), bracketed ? rest + 1 : rest);
     snprintf(port, 8, "%s", strcmp(colon + 1, "*") == 0 ? "0" : colon + 1);
+    return bracketed;
 }
 
 static prf_status_t resolve_tcp(prf_address_t *out, const char *endpoint, prf_error_t *err)
 {
     char host[PRF_ENDPOINT], port[8];
-    split(endpoint + strlen("tcp://"), host, port);
-    const struct addrinfo hints = {.ai_family = strcmp(host, "*") == 0 ? AF_INET : AF_UNSPEC,
+    bool bracketed = split(endpoint + strlen("tcp://"), host, port);
+    const struct addrinfo hints = {.ai_family = bracketed ? AF_INET6 : AF_INET, /* as ZeroMQ in the other programs (net/net.c) */
                                    .ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found;

@@ -15,7 +15,8 @@ typedef struct {
     char text[PRF_ENDPOINT]; /* the endpoint */
 } prf_address_t;
 
-/* tcp://HOST:PORT or ipc://PATH; a host's name is looked up now, and not again. Errors: PRF_EINVAL, PRF_ENOTFOUND, PRF_EIO. */
+/* tcp://HOST:PORT or ipc://PATH; a host's name is looked up now, and not again: IPv4, or IPv6 in brackets. Errors: PRF_EINVAL,
+ * PRF_ENOTFOUND, PRF_EIO. */
 PRF_CHECKED prf_status_t prf_address_resolve(prf_address_t *out, const char *endpoint, prf_error_t *err);
 /* A connection that is being made: writable once it is, or has failed (prf_address_failed). -1: it failed at once, errno says why.
  */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "net/frames.h"
 
 static void lose_connection(prf_end_t *self)
@@ -42,11 +43,16 @@ static void pump(prf_end_t *self)
     }
 }
 
+/* A full link stops data, and nothing else: who opens connections and confirms nothing would have ends of them queued for ever. */
 static void send_part(void *arg, const prf_part_t *part)
 {
     prf_end_t *self = arg;
-    if (!self->broken.text[0] && prf_link_queue(self->link, part, &self->broken))
+    if (self->broken.text[0] || prf_link_queue(self->link, part, &self->broken))
         return; /* the next tick tells */
+    size_t bytes = prf_link_bytes(self->link);
+    if (bytes > 2 * self->options.buffer_bytes + PRF_LINK_IN_FLIGHT)
+        (void)prf_fail(&self->broken, PRF_EPEER,
+                       "the other relay leaves %zu bytes unconfirmed: are both relays of the same version?", bytes);
     pump(self);
 }
 
@@ -61,10 +67,10 @@ static int dial(void *arg, uint32_t endpoint)
     return self->options.dial(self->options.arg, endpoint);
 }
 
-static void dialled(void *arg, bool reached)
+static void dialled(void *arg, int failure)
 {
     prf_end_t *self = arg;
-    self->options.dialled(self->options.arg, reached);
+    self->options.dialled(self->options.arg, failure);
 }
 
 prf_status_t prf_end_init(prf_end_t *self, prf_loop_t *loop, prf_socket_t *socket, const prf_end_options_t *options,
@@ -188,6 +194,17 @@ void prf_end_log_traffic(prf_end_t *self, const char *who, uint64_t now_ms)
             " arrived_bytes=%" PRIu64 " held_bytes=%zu outages=%u",
             who, self->up ? "true" : "false", stats->open, stats->carried, stats->refused, stats->crowded, stats->sent,
             stats->arrived, prf_link_bytes(self->link), self->outages);
+}
+
+bool prf_end_farewell(uint64_t *farewell_ms, prf_loop_t *loop)
+{
+    if (*farewell_ms) {
+        prf_loop_stop(loop);
+        return false;
+    }
+    prf_notify(PRF_NOTIFY_STOPPING, "lets out what is under way");
+    *farewell_ms = prf_clock_mono_ms() + PRF_END_DRAIN_MS;
+    return true;
 }
 
 void prf_end_drain(prf_end_t *self)

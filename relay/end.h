@@ -21,7 +21,7 @@ typedef struct {
     size_t streams, buffer_bytes; /* of one link, at most */
     /* As in streams.h; NULL on the site's side. */
     int (*dial)(void *arg, uint32_t endpoint);
-    void (*dialled)(void *arg, bool reached);
+    void (*dialled)(void *arg, int failure);
     void *arg;
 } prf_end_options_t;
 
@@ -59,6 +59,8 @@ void prf_end_beat(prf_end_t *self);
 PRF_CHECKED prf_status_t prf_end_tick(prf_end_t *self, uint64_t now_ms, prf_error_t *err);
 /* One line a minute, when there is something new; `who` names the link. */
 void prf_end_log_traffic(prf_end_t *self, const char *who, uint64_t now_ms);
+/* A signal came. The first leaves what is under way until *farewell_ms (0 before): true; a second one stops the loop at once. */
+bool prf_end_farewell(uint64_t *farewell_ms, prf_loop_t *loop);
 void prf_end_drain(prf_end_t *self);
 bool prf_end_drained(const prf_end_t *self); /* nothing is under way, or nothing can be */
 

@@ -16,7 +16,7 @@ struct prf_link {
     item_t *ring; /* owned */
     size_t head, count, cap;
     size_t sent;              /* of them */
-    size_t bytes, sent_bytes; /* of all, of those that were sent */
+    size_t bytes, sent_bytes; /* that all take with what they are kept in; of the frames that were sent */
     size_t limit;
     uint64_t confirmed; /* number of the last part that the peer has */
     uint64_t received;  /* and of the last that came from it */
@@ -42,7 +42,7 @@ static item_t *at(const prf_link_t *self, size_t i)
 static void drop_first(prf_link_t *self)
 {
     item_t *item = at(self, 0);
-    self->bytes -= item->len;
+    self->bytes -= sizeof *item + item->len;
     if (self->sent > 0) {
         self->sent--;
         self->sent_bytes -= item->len;
@@ -99,7 +99,7 @@ prf_status_t prf_link_queue(prf_link_t *self, const prf_part_t *part, prf_error_
     if (status)
         return status;
     *at(self, self->count++) = item;
-    self->bytes += item.len;
+    self->bytes += sizeof item + item.len;
     return PRF_OK;
 }
 

@@ -33,7 +33,7 @@ prf_link_order_t prf_link_take(prf_link_t *self, const prf_part_t *part);
 uint64_t prf_link_received(prf_link_t *self); /* number of the last part; it is about to be told to the peer */
 bool prf_link_owes(const prf_link_t *self);   /* so much came that it should be told soon */
 
-size_t prf_link_bytes(const prf_link_t *self); /* kept */
+size_t prf_link_bytes(const prf_link_t *self); /* of memory that is kept */
 bool prf_link_full(const prf_link_t *self);
 
 #endif

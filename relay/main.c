@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* main.c - prfarm-relay's command line: the same program at both ends of a link. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "accept.h"
 #include "base/complain.h"
@@ -88,6 +89,13 @@ static bool parse(int argc, char **argv, args_t *args, int *code)
     return prf_options_parse(&usage, options, argc, argv, NULL, code);
 }
 
+/* As prf_identity_load takes it. */
+static const char *key_or_environment(const char *given)
+{
+    const char *key = given ? given : getenv("PRFARM_KEY");
+    return key && *key ? key : NULL;
+}
+
 static prf_status_t check(const args_t *args, prf_error_t *err)
 {
     if (!args->link == !args->accept)
@@ -148,6 +156,7 @@ int main(int argc, char **argv)
     int code;
     if (!parse(argc, argv, &args, &code))
         return code;
+    args.key = key_or_environment(args.key);
     prf_status_t status = run(&args, &err);
     if (status)
         prf_complain("prfarm-relay", err.text);

@@ -8,6 +8,7 @@
  * would have them believe that their keys are wrong. */
 #include "site.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -28,8 +29,8 @@ enum {
     ACCEPT_AT_ONCE = 64,
     FIRST_OPEN_MS = 500, /* the longest wait before the first LinkOpen, and between two */
     LAST_OPEN_MS = 5000,
-    REDIAL_MS = 10000, /* without an answer to LinkOpen */
-    DENIED_LOG_MS = 30000
+    REDIAL_MS = 10000,   /* without an answer to LinkOpen */
+    LOG_AGAIN_MS = 30000 /* what goes on for long */
 };
 
 struct site;
@@ -50,7 +51,7 @@ typedef struct site {
     bool resume; /* the session was welcome before */
     bool farm;   /* the coordinator can be reached, as far as the other relay knows */
     prf_backoff_t backoff;
-    uint64_t next_open_ms, dialled_ms, denied_ms, farewell_ms;
+    uint64_t next_open_ms, dialled_ms, denied_ms, starved_ms, farewell_ms;
 } site_t;
 
 static void new_session(site_t *self)
@@ -61,14 +62,44 @@ static void new_session(site_t *self)
     self->resume = false;
 }
 
+static void shut_door(door_t *door)
+{
+    prf_loop_remove_fd(door->site->loop, door->listener.fd);
+    prf_listener_shut(&door->listener);
+    door->added = false;
+}
+
+static bool log_again(uint64_t *logged_ms)
+{
+    uint64_t now = prf_clock_mono_ms();
+    if (*logged_ms && now - *logged_ms < LOG_AGAIN_MS)
+        return false;
+    *logged_ms = now;
+    return true;
+}
+
+/* Who cannot be taken in would have the loop turn for him without an end: the next tick opens again. */
+static void on_starved(door_t *door, int failure)
+{
+    prf_error_t err = {0};
+    (void)prf_fail_sys(&err, failure, "a connection to %s", door->listener.address.text);
+    shut_door(door);
+    if (log_again(&door->site->starved_ms))
+        prf_log(PRF_LOG_ERROR, "connection_not_taken error=\"%s\" connections=%zu next=\"shuts the port for a moment\"", err.text,
+                prf_streams_stats(door->site->end.streams)->open);
+}
+
 static void on_door(void *arg)
 {
     door_t *door = arg;
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
         int fd = prf_listener_accept(&door->listener);
+        if (fd >= 0)
+            prf_streams_accept(door->site->end.streams, fd, door->endpoint);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            on_starved(door, errno);
         if (fd < 0)
             return;
-        prf_streams_accept(door->site->end.streams, fd, door->endpoint);
     }
 }
 
@@ -92,11 +123,8 @@ static void tend_doors(site_t *self)
         door_t *door = &self->doors[i];
         if (open && !door->added)
             open_door(self, door);
-        if (open || !door->added)
-            continue;
-        prf_loop_remove_fd(self->loop, door->listener.fd);
-        prf_listener_shut(&door->listener);
-        door->added = false;
+        if (!open && door->added)
+            shut_door(door);
     }
 }
 
@@ -150,11 +178,8 @@ static void on_welcome(site_t *self, const prf_frame_t *frame)
 /* Whatever is wrong, it may be mended at any time: the relay goes on trying, and a line now and then says what for. */
 static void complain(site_t *self, const char *text)
 {
-    uint64_t now = prf_clock_mono_ms();
-    if (!self->denied_ms || now - self->denied_ms >= DENIED_LOG_MS) {
+    if (log_again(&self->denied_ms))
         prf_log(PRF_LOG_ERROR, "not_let_in error=\"%s\" next=\"tries again\"", text);
-        self->denied_ms = now;
-    }
 }
 
 static void on_refusal(site_t *self, const prf_frame_t *frame)
@@ -265,18 +290,13 @@ static void on_tick(void *arg)
         prf_loop_stop(self->loop);
 }
 
-/* The first signal lets out what is under way; a second one ends at once. */
 static void on_signal(void *arg)
 {
     site_t *self = arg;
-    if (self->farewell_ms) {
-        prf_loop_stop(self->loop);
+    if (!prf_end_farewell(&self->farewell_ms, self->loop))
         return;
-    }
     prf_log(PRF_LOG_INFO, "stopping connections=%zu held_bytes=%zu", prf_streams_stats(self->end.streams)->open,
             prf_link_bytes(self->end.link));
-    prf_notify(PRF_NOTIFY_STOPPING, "lets out what is under way");
-    self->farewell_ms = prf_clock_mono_ms() + PRF_END_DRAIN_MS;
     prf_end_drain(&self->end);
     on_tick(self);
 }

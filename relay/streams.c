@@ -226,20 +226,20 @@ static bool write_some(prf_streams_t *self, stream_t *stream)
     return true;
 }
 
-static void settle_dial(prf_streams_t *self, stream_t *stream, bool reached)
+static void settle_dial(prf_streams_t *self, stream_t *stream, int failure)
 {
-    self->handler.dialled(self->handler.arg, reached);
+    self->handler.dialled(self->handler.arg, failure);
     stream->connecting = false;
-    if (reached)
-        write_some(self, stream);
-    else
+    if (failure)
         end_stream(self, stream);
+    else
+        write_some(self, stream);
 }
 
 static void on_event(prf_streams_t *self, stream_t *stream, uint32_t events)
 {
     if (stream->connecting) {
-        settle_dial(self, stream, prf_address_failed(stream->fd) == 0);
+        settle_dial(self, stream, prf_address_failed(stream->fd));
         return;
     }
     if ((events & EPOLLOUT) && !write_some(self, stream))
@@ -308,16 +308,28 @@ void prf_streams_accept(prf_streams_t *self, int fd, uint32_t endpoint)
         watch(self, stream);
 }
 
+/* NULL: it failed at once, or there is no room. */
+static stream_t *dial(prf_streams_t *self, const prf_part_t *part)
+{
+    if (self->stats.open >= self->cap) {
+        self->stats.crowded++;
+        return NULL;
+    }
+    int fd = self->handler.dial(self->handler.arg, part->value);
+    if (fd < 0) {
+        self->handler.dialled(self->handler.arg, errno);
+        return NULL;
+    }
+    return add(self, fd, part->stream, part->value);
+}
+
 /* The other relay has a new connection: one to the coordinator is to be its other half. */
 static prf_status_t take_open(prf_streams_t *self, const prf_part_t *part, prf_error_t *err)
 {
     if (!self->handler.dial || part->stream <= self->last_id)
         return prf_fail(err, PRF_EPEER, "the other relay opens connection %u out of turn", part->stream);
     self->last_id = part->stream;
-    int fd = self->handler.dial(self->handler.arg, part->value);
-    stream_t *stream = fd >= 0 ? add(self, fd, part->stream, part->value) : NULL;
-    if (fd < 0)
-        self->handler.dialled(self->handler.arg, false);
+    stream_t *stream = dial(self, part);
     if (!stream) {
         self->handler.send(self->handler.arg, &(prf_part_t){.stream = part->stream, .kind = PRF_PART_END});
         return PRF_OK;
@@ -409,7 +421,7 @@ void prf_streams_tick(prf_streams_t *self, uint64_t now_ms)
         if (stream->ended)
             close_stream(self, stream);
         else if (stream->connecting)
-            settle_dial(self, stream, false);
+            settle_dial(self, stream, ETIMEDOUT);
         else if (!prf_greeting_whole(&stream->greeting))
             refuse(self, stream);
     }

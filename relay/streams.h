@@ -16,10 +16,10 @@ typedef struct {
     void *arg;
     void (*send)(void *arg, const prf_part_t *part);
     bool (*room)(void *arg); /* false: nothing more is read until prf_streams_wake */
-    /* The coordinator's side only, else NULL: a descriptor on which a connection to this endpoint of the farm is being made, or -1;
-     * and what became of it. */
+    /* The coordinator's side only, else NULL: a descriptor on which a connection to this endpoint of the farm is being made, or -1
+     * with errno; and what became of it, 0 or the errno. */
     int (*dial)(void *arg, uint32_t endpoint);
-    void (*dialled)(void *arg, bool reached);
+    void (*dialled)(void *arg, int failure);
 } prf_streams_handler_t;
 
 typedef struct {

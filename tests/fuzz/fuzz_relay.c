@@ -44,9 +44,9 @@ static int dial(void *arg, uint32_t endpoint)
     return ends[1];
 }
 
-static void dialled(void *arg, bool reached)
+static void dialled(void *arg, int failure)
 {
-    (void)arg, (void)reached;
+    (void)arg, (void)failure;
 }
 
 /* Four bytes a part: kind, connection, two of value or length. */

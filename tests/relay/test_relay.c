@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -190,6 +191,7 @@ Test(relay, a_coordinator_that_restarts_is_found_again)
     relays_wait_measured(&relays.farm, 10);
     farm_kill_coordinator(&relays.farm);
     relays_wait_said(&relays.farm, "site", "farm_reached=false", 1);
+    relays_wait_said(&relays.farm, "accept", "why=\"Connection refused\"", 1);
     wait_refused(relays.door);
     wait_spooled(3);
     farm_start_coordinator(&relays.farm, slow_beat);
@@ -328,6 +330,39 @@ Test(relay, what_strangers_send_to_either_port_harms_nothing)
         close(silent[i / SILENT][i % SILENT]);
 }
 
+static double processor_s(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec used;
+    cr_assert_eq(clock_getcpuclockid(pid, &clock), 0);
+    cr_assert_eq(clock_gettime(clock, &used), 0);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
+/* Until the silent ones are hung up on, five seconds later; then there is room again. */
+Test(relay, a_relay_without_descriptors_waits_and_does_not_spin)
+{
+    enum { SILENT = 64 };
+    static const char *const few[] = {"sh", "-c", "ulimit -n 64; exec \"$@\"", "sh", NULL};
+    int silent[SILENT];
+    relays_start(&relays, NULL, NULL);
+    relays.host = few;
+    relays_start_site(&relays, NULL);
+    relays_wait_said(&relays.farm, "site", "farm_reached=true", 1);
+    double used = processor_s(relays.site.pid);
+    uint64_t since = prf_clock_mono_ms();
+    for (size_t i = 0; i < SILENT; i++)
+        silent[i] = dial(relays.door);
+    relays_wait_said(&relays.farm, "site", "connection_not_taken", 1);
+    relays_wait_said(&relays.farm, "site", "connections_refused", 1);
+    cr_assert_lt(processor_s(relays.site.pid) - used, (double)(prf_clock_mono_ms() - since) / 1000 / 4);
+    cr_assert_eq(relays_said(&relays.farm, "site", "connection_not_taken"), 1);
+    for (size_t i = 0; i < SILENT; i++)
+        close(silent[i]);
+    relays.farm.host = NULL;
+    farm_add_worker(&relays.farm, "w0", "site", "vta", NULL);
+}
+
 Test(relay, a_worker_without_keys_is_not_carried)
 {
     relays_start(&relays, NULL, NULL);
@@ -356,4 +391,18 @@ Test(relay, the_command_line_tells_what_is_missing)
         cr_assert(code == 2 || strstr(said, "use tcp"), "%d: %s", code, said);
         cr_assert(strstr(said, wrong[i].says), "%s", said);
     }
+    cr_assert_eq(setenv("PRFARM_KEY", "/nowhere/relay.key", 1), 0);
+    static const char *const accept[] = {"prfarm-relay", "--accept", "tcp://127.0.0.1:1", "--allow", "x", NULL};
+    farm_run(&relays.farm, said, accept);
+    cr_assert(strstr(said, "/nowhere/relay.key: No such file"), "%s", said);
+}
+
+Test(relay, a_coordinator_that_never_was_there_is_told_with_its_reason)
+{
+    relays_start(&relays, NULL, NULL);
+    farm_kill_coordinator(&relays.farm);
+    relays_kill(&relays.accept);
+    relays_start_accept(&relays);
+    relays_wait_said(&relays.farm, "accept", "farm_reached=false", 1);
+    relays_wait_said(&relays.farm, "accept", "why=\"Connection refused\"", 1);
 }

@@ -26,9 +26,10 @@ typedef struct side {
     item_t *first, **last;
     bool full; /* its link takes no more data */
     size_t data_bytes;
-    int farm; /* our end of the last connection to the coordinator; -1: none */
-    bool unreachable;
+    int farm;        /* our end of the last connection to the coordinator; -1: none */
+    int unreachable; /* the errno; 0: it can be reached */
     bool reached;
+    size_t dials;
 } side_t;
 
 static prf_loop_t *loop;
@@ -91,16 +92,21 @@ static int dial(void *arg, uint32_t endpoint)
     side_t *side = arg;
     int ends[2];
     cr_assert_lt(endpoint, PRF_PART_ENDPOINTS);
-    if (side->unreachable)
+    side->dials++;
+    if (side->unreachable) {
+        errno = side->unreachable;
         return -1;
+    }
     pair(ends);
     side->farm = ends[0];
     return ends[1];
 }
 
-static void dialled(void *arg, bool reached)
+static void dialled(void *arg, int failure)
 {
-    ((side_t *)arg)->reached = reached;
+    side_t *side = arg;
+    side->reached = failure == 0;
+    cr_assert_eq(failure, side->unreachable);
 }
 
 static void set_up(void)
@@ -293,9 +299,30 @@ Test(relay_streams, more_than_there_is_room_for_are_turned_away)
         close(programs[i]), close(farms[i]);
 }
 
+/* A relay at a site that opens more than it may costs the coordinator no connection. */
+Test(relay_streams, the_coordinator_is_not_dialled_for_more_than_there_is_room_for)
+{
+    prf_error_t err = {0};
+    int farms[CONNECTIONS];
+    for (uint32_t id = 1; id <= CONNECTIONS + 1; id++) {
+        cr_assert_eq(prf_streams_part(hub.streams, &(prf_part_t){.stream = id, .kind = PRF_PART_OPEN}, &err), PRF_OK, "%s",
+                     err.text);
+        if (id <= CONNECTIONS)
+            farms[id - 1] = hub.farm;
+    }
+    cr_assert_eq(hub.dials, CONNECTIONS);
+    cr_assert_eq(prf_streams_stats(hub.streams)->crowded, 1);
+    item_t *end = pop(&hub);
+    cr_assert(end && end->part.kind == PRF_PART_END && end->part.stream == CONNECTIONS + 1);
+    drop_item(end);
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        close(farms[i]);
+}
+
 Test(relay_streams, a_coordinator_that_is_not_there_ends_the_connection)
 {
-    hub.unreachable = hub.reached = true;
+    hub.unreachable = ECONNREFUSED;
+    hub.reached = true;
     int program = join();
     turn();
     cr_assert_not(hub.reached);
