@@ -90,6 +90,10 @@ def until(what, condition, seconds):
     raise TimeoutError(f"{what}: not within {seconds} s")
 
 
+class Unable(Exception):
+    """Slurm's programs are there, but its daemons do not run on this machine."""
+
+
 class Cluster:
     def __init__(self, folder, slurmd_timeout=10):
         self.folder = pathlib.Path(folder)
@@ -111,7 +115,15 @@ class Cluster:
         self.start_controller()
         for node in self.nodes:
             self.start_node(node)
-        until("nodes idle", lambda: self.states() == {n: "idle" for n in self.nodes}, 30)
+        until("nodes idle", lambda: self._runs() and self.states() == {n: "idle" for n in self.nodes}, 30)
+
+    def _runs(self):
+        """True; a node's daemon that has ended (containers may have no control groups, say) tells why in its log."""
+        for node in self.nodes:
+            if self.daemons[node].poll() is not None:
+                lines = (self.folder / f"slurmd.{node}.log").read_text(errors="replace").splitlines()
+                raise Unable("; ".join(line.split("error: ")[1] for line in lines if "error: " in line) or "slurmd ends")
+        return True
 
     def _daemon(self, name, argv):
         log = open(self.folder / f"{name}.out", "ab")
