@@ -11,7 +11,8 @@ A board, as an adapter makes it, has
     networks      true: it builds whole networks
     host          true: it runs on this machine's processor
     builds        true: it makes a model of the layer in this process's memory
-    empty(inputs, outputs)   a kernel that does next to nothing with so many tensors, to tell what a call costs
+    empty(inputs, outputs)   a kernel that does next to nothing with so many tensors, to tell what a call costs; boards that time
+                  themselves need none
     load(net)     a kernel for it. Raises Unsupported or Failed, or whatever the runtime does
 and a kernel
     run()              executes it once, to its end
@@ -57,7 +58,9 @@ class Conversation:
         self.kept = {}  # kernels of what was released last: the worker asks for two layers again and again (docs/measuring.md, sentinel)
 
     def describe(self, _ask):
-        return {"fingerprint": self.board.fingerprint[:FINGERPRINT], "kinds": sorted(self.board.kinds), "dtypes": list(self.board.dtypes),
+        method = f", timing {timing.METHOD}" if hasattr(self.board, "empty") else ""
+        return {"fingerprint": self.board.fingerprint[:FINGERPRINT - len(method)] + method,
+                "kinds": sorted(self.board.kinds), "dtypes": list(self.board.dtypes),
                 "exact": False, "networks": self.board.networks, "host": self.board.host}
 
     def _build(self, net, cold):

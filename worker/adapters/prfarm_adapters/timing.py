@@ -24,6 +24,7 @@ import time
 
 from . import layers
 
+METHOD = 2  # stands in the fingerprint: to be raised with every change that shifts latencies, since those of two ways do not mix
 LAST_CACHE = 32 << 20  # where the system does not tell
 SECOND_CACHE = 2 << 20
 FEW_WEIGHTS = 64 << 10  # bytes that come from memory within some microseconds
