@@ -2,11 +2,12 @@
 /* engine_fusion.c - which layers are measured with an activation behind them, so that the training can make fusion rules.
  *
  * A *pair* is a layer kind that the campaign models on the board and a function that follows it in a block of the campaign's
- * networks; without networks nobody asks for rules, and nothing is measured for them. PRF_FUSION_LEAST layers of the first helping,
- * from small to large outputs, are measured once more with the function behind them. They are chosen from the plan, not from
- * results, so they stand in the same mixed queue as the layers alone, and a board's drift favours neither. Most boards execute most
- * pairs as one, and that is all they cost then. When the first helping is there, pairs that took longer than noise explains get
- * more layers, and the function is measured alone, on boards that run it as a block of its own.
+ * networks; without networks nobody asks for rules, and nothing is measured for them. PRF_FUSION_LEAST layers of the first helping
+ * are measured once more with the function behind them: of those that do least for an element of their output, behind which it
+ * shows most, some from small to large outputs. They are chosen from the plan, not from results, so they stand in the same mixed
+ * queue as the layers alone, and a board's drift favours neither. Most boards execute most pairs as one, and that is all they cost
+ * then. When the first helping is there, pairs that took longer than noise explains get more layers, and the function is measured
+ * alone, on boards that run it as a block of its own.
  *
  * Rules are paid from the budget: a twentieth of it at most, and a fourth of a single layer kind's. Where budgets are small that is
  * not enough for every pair; those that occur most often in the networks come first. */
@@ -16,7 +17,8 @@
 #include "engine_training.h"
 
 enum {
-    LAYERS = 6, /* of a pair that adds something, where the budget allows */
+    LAYERS = 6,            /* of a pair that adds something, where the budget allows, */
+    LIGHTEST = 2 * LAYERS, /* of so many that do least for an element of their output */
     BUDGET_SHARE = 20,
     TRACK_SHARE = 4 /* of a track's budget */
 };
@@ -113,9 +115,17 @@ prf_status_t fusion_begin(prf_engine_t *self, size_t board, prf_error_t *err)
 }
 
 typedef struct {
-    double elements;
-    size_t place, probe; /* place: in the track's list, which does not depend on the order of answers */
+    double elements, work; /* of its output; multiply-accumulates for each */
+    size_t place, probe;   /* place: in the track's list, which does not depend on the order of answers */
 } sized_t;
+
+static int by_work(const void *a, const void *b)
+{
+    const sized_t *x = a, *y = b;
+    if (x->work != y->work)
+        return x->work < y->work ? -1 : 1;
+    return (x->place > y->place) - (x->place < y->place);
+}
 
 static int by_elements(const void *a, const void *b)
 {
@@ -125,17 +135,22 @@ static int by_elements(const void *a, const void *b)
     return (x->place > y->place) - (x->place < y->place);
 }
 
-/* The track's planned layers of the original space by the size of their output. Caller frees. */
+/* Of the track's planned layers of the original space the lightest ones, by the size of their output. Caller frees. */
 static sized_t *sized(const kind_t *kind, const track_t *track, size_t *count)
 {
     *count = track->random_trained < track->random.count ? track->random_trained : track->random.count;
     sized_t *all = calloc(*count + 1, sizeof *all);
     for (size_t i = 0; all && i < *count; i++) {
         size_t probe = track->random.items[i];
-        all[i] = (sized_t){prf_layer_outputs(probe_layers(kind, probe)), i, probe};
+        const prf_layer_t *layer = probe_layers(kind, probe);
+        double elements = prf_layer_outputs(layer);
+        all[i] = (sized_t){elements, prf_layer_macs(layer) / elements, i, probe};
     }
-    if (all)
+    if (all) {
+        qsort(all, *count, sizeof *all, by_work);
+        *count = *count < LIGHTEST ? *count : LIGHTEST;
         qsort(all, *count, sizeof *all, by_elements);
+    }
     return all;
 }
 

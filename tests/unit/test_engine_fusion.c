@@ -103,6 +103,8 @@ Test(engine_fusion, rules_are_found_exactly_and_networks_are_estimated_by_them)
     is_rule(summary, "conv1d", "relu", "fused", 0, 0);
     is_rule(summary, "conv1d", "gelu", "adds", 50, 0.02);
     is_rule(summary, "fc", "relu", "separate", 30, 0.5);
+    double added = number(rule_of(summary, "conv1d", "gelu"), "added_percent");
+    cr_assert_gt(added, 2, "%g: behind heavy layers noise would hide it", added);
     cr_assert_eq(json_array_size(json_object_get(board_of(summary), "fusion")), 3);
     const json_t *net = json_array_get(json_object_get(summary, "networks"), 0);
     cr_assert_eq(number(net, "modelled_blocks"), 4);
