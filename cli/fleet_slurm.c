@@ -75,7 +75,7 @@ static prf_status_t lock_fleet(command_t *self, prf_error_t *err)
 static prf_status_t open_farm(command_t *self, prf_error_t *err)
 {
     prf_identity_t identity = {.keyed = false};
-    if (self->file.server && !self->key && !getenv("PRFARM_KEY"))
+    if (self->file.server && !prf_identity_key(self->key))
         return prf_fail(err, PRF_EUSAGE,
                         "the farm has keys: give yours with --key, one with the role viewer; 'key' in the file is the workers'");
     prf_status_t status = prf_identity_load(&identity, self->key, self->file.server, err);

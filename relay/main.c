@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* main.c - prfarm-relay's command line: the same program at both ends of a link. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "accept.h"
 #include "base/complain.h"
@@ -9,6 +8,7 @@
 #include "base/notify.h"
 #include "base/options.h"
 #include "base/process.h"
+#include "net/keys.h"
 #include "site.h"
 
 enum { DESCRIPTORS = 1 << 20, MIB_SHIFT = 20 };
@@ -89,13 +89,6 @@ static bool parse(int argc, char **argv, args_t *args, int *code)
     return prf_options_parse(&usage, options, argc, argv, NULL, code);
 }
 
-/* As prf_identity_load takes it. */
-static const char *key_or_environment(const char *given)
-{
-    const char *key = given ? given : getenv("PRFARM_KEY");
-    return key && *key ? key : NULL;
-}
-
 static prf_status_t check(const args_t *args, prf_error_t *err)
 {
     if (!args->link == !args->accept)
@@ -156,7 +149,7 @@ int main(int argc, char **argv)
     int code;
     if (!parse(argc, argv, &args, &code))
         return code;
-    args.key = key_or_environment(args.key);
+    args.key = prf_identity_key(args.key);
     prf_status_t status = run(&args, &err);
     if (status)
         prf_complain("prfarm-relay", err.text);

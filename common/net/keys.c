@@ -218,10 +218,15 @@ static const char *from_environment(const char *given, const char *variable)
     return value && *value ? value : NULL;
 }
 
+const char *prf_identity_key(const char *given)
+{
+    return from_environment(given, "PRFARM_KEY");
+}
+
 prf_status_t prf_identity_load(prf_identity_t *out, const char *key, const char *server, prf_error_t *err)
 {
     prf_identity_t identity = {.keyed = false};
-    key = from_environment(key, "PRFARM_KEY");
+    key = prf_identity_key(key);
     server = from_environment(server, "PRFARM_SERVER");
     if (!key != !server)
         return prf_fail(err, PRF_EUSAGE, "%s is given without %s: a farm with keys needs both, one without needs neither",

@@ -46,6 +46,8 @@ typedef struct {
     prf_key_t server;
 } prf_identity_t;
 
+/* The file of the secret key: the one that is given, else the one that PRFARM_KEY names. NULL: neither. */
+const char *prf_identity_key(const char *given);
 /* `key` is a file, `server` what prf_key_load takes; for one that is NULL the environment is asked (PRFARM_KEY, PRFARM_SERVER).
  * Errors: PRF_EUSAGE (one without the other), those of loading. */
 PRF_CHECKED prf_status_t prf_identity_load(prf_identity_t *out, const char *key, const char *server, prf_error_t *err);
