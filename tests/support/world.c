@@ -60,18 +60,17 @@ static void answer(prf_engine_t *e, world_t *w, const going_t *g)
         PRF_OK);
 }
 
-static bool is_known(void *arg, const prf_digest_t *point, uint32_t attempt)
+bool world_knows(void *w, const prf_digest_t *point, uint32_t attempt)
 {
-    const world_t *w = arg;
     uint64_t any;
-    return prf_map_get(&w->known, point, attempt, &any);
+    return prf_map_get(&((const world_t *)w)->known, point, attempt, &any);
 }
 
 /* True when one was made, and is durable and told. */
 static bool decide(prf_engine_t *e, world_t *w)
 {
     const char *name;
-    char *decision = prf_engine_decision(e, 0, is_known, w, &name);
+    char *decision = prf_engine_decision(e, 0, world_knows, w, &name);
     if (!decision)
         return false;
     for (size_t i = 0; i < PRF_ENGINE_DECISIONS; i++)

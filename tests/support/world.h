@@ -29,6 +29,8 @@ typedef struct {
 double world_array(const prf_block_t *block);
 
 void world_init(world_t *w, uint64_t seed);
+/* A prf_known_fn: "the store" of the world `w` has the point. */
+bool world_knows(void *w, const prf_digest_t *point, uint32_t attempt);
 /* Board and layers of a campaign file about that array. */
 #define WORLD_LAYERS                                                                                                               \
     "boards:\n"                                                                                                                    \

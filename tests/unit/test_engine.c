@@ -78,13 +78,6 @@ Test(engine, killed_and_resumed_it_repeats_nothing_and_ends_in_the_same_bytes)
     world_release(&w);
 }
 
-static bool in_store(void *arg, const prf_digest_t *point, uint32_t attempt)
-{
-    const world_t *w = arg;
-    uint64_t any;
-    return prf_map_get(&w->known, point, attempt, &any);
-}
-
 /* Answers everything that the store has; the engine asks for something new then. */
 static size_t answered_from(prf_engine_t *e, const world_t *w)
 {
@@ -113,7 +106,7 @@ Test(engine, resumed_it_is_where_it_was_before_it_asks_for_anything_new)
         prf_campaign_t campaign;
         cr_assert_eq(prf_campaign_parse(&campaign, file, strlen(file), "file.yaml", NULL), PRF_OK);
         cr_assert_eq(prf_engine_new(&e, &campaign, NULL, 0, NULL), PRF_OK);
-        prf_engine_recall(e, in_store, &w);
+        prf_engine_recall(e, world_knows, &w);
         cr_assert_eq(prf_engine_pin(e, 0, "array 8x8", UINT32_MAX, UINT32_MAX, 0, NULL), PRF_OK);
         cr_expect_eq(answered_from(e, &w), w.known.count, "killed after %zu", kills[i]);
         prf_engine_destroy(&e);
