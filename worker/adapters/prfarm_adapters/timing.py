@@ -64,14 +64,14 @@ def _switches():
 
 
 class Timed:
-    """A kernel with the state in which it is to be timed, and the times of the call alone in it."""
+    """A kernel with the state in which it is to be timed, what makes the same call and nothing else, and the times of that."""
 
-    def __init__(self, kernel, copies, cold, few_weights):
+    def __init__(self, kernel, call, copies, cold, few_weights):
         self.kernel = kernel
+        self.call = call  # None: the kernel times itself
         self.copies = copies
         self.cold = cold
         self.few_weights = few_weights
-        self.call = None
         self.calls_ns = collections.deque(maxlen=CALLS)
 
 
@@ -87,25 +87,28 @@ class Stopwatch:
         cold = cold and self.board.host
         if self.board.host and len(net.steps) <= layers.BLOCK_LAYERS:
             net.copies = max(1, min(MOST_COPIES, COPIES_BYTES // net.bytes()))
-        timed = Timed(self.board.load(net), net.copies, cold, cold and net.weight_bytes() < FEW_WEIGHTS)
-        if not hasattr(timed.kernel, "told_ns"):
-            self._ready_call(timed)
-        return timed
+        kernel = self.board.load(net)
+        call = None if hasattr(kernel, "told_ns") else self._call_like(kernel)
+        if call and cold and self.other_data is None:
+            self._ready_to_cool()
+        return Timed(kernel, call, net.copies, cold, cold and net.weight_bytes() < FEW_WEIGHTS)
 
-    def _ready_call(self, timed):
-        tensors = len(timed.kernel.inputs), len(timed.kernel.outputs)
+    def _call_like(self, kernel):
+        """A model that does nothing with as many tensors."""
+        tensors = len(kernel.inputs), len(kernel.outputs)
         if not self.code:
             self.code = self.board.empty(1, 1)
         if tensors not in self.calls:
             self.calls[tensors] = self.board.empty(*tensors)
-        timed.call = self.calls[tensors]
-        if timed.cold and self.other_data is None:
-            import numpy  # here, since linux_command does without
+        return self.calls[tensors]
 
-            self.other_data = numpy.ones(2 * _cache_bytes(9, LAST_CACHE) // 8, numpy.uint64)
-            self.little_data = self.other_data[:2 * _cache_bytes(2, SECOND_CACHE) // 8]
-            tiny = _tiny(self.board.kinds)
-            self.companion = self.board.load(tiny) if tiny else self.code
+    def _ready_to_cool(self):
+        import numpy  # here, since linux_command does without
+
+        self.other_data = numpy.ones(2 * _cache_bytes(9, LAST_CACHE) // 8, numpy.uint64)
+        self.little_data = self.other_data[:2 * _cache_bytes(2, SECOND_CACHE) // 8]
+        tiny = _tiny(self.board.kinds)
+        self.companion = self.board.load(tiny) if tiny else self.code
 
     def _cool(self, kernel, few_weights):
         (self.little_data if few_weights else self.other_data).sum()
@@ -132,7 +135,7 @@ class Stopwatch:
     def time(self, timed, iterations):
         """Nanoseconds of one run of one copy, and whether the system interrupted it."""
         kernel = timed.kernel
-        if hasattr(kernel, "told_ns"):
+        if not timed.call:
             return statistics.fmean(kernel.told_ns() for _ in range(iterations)), False
         before = _switches()
         raw = self._raw_ns(timed, kernel, iterations)
