@@ -91,7 +91,7 @@ def until(what, condition, seconds):
 
 
 class Unable(Exception):
-    """Slurm's programs are there, but its daemons do not run on this machine."""
+    """Slurm's programs are there, but its daemons may not use this machine's control groups."""
 
 
 class Cluster:
@@ -118,11 +118,12 @@ class Cluster:
         until("nodes idle", lambda: self._runs() and self.states() == {n: "idle" for n in self.nodes}, 30)
 
     def _runs(self):
-        """True; a node's daemon that has ended (containers may have no control groups, say) tells why in its log."""
+        """True; a node's daemon that has ended tells why in its log."""
         for node in self.nodes:
             if self.daemons[node].poll() is not None:
                 lines = (self.folder / f"slurmd.{node}.log").read_text(errors="replace").splitlines()
-                raise Unable("; ".join(line.split("error: ")[1] for line in lines if "error: " in line) or "slurmd ends")
+                why = "; ".join(line.split("error: ")[1] for line in lines if "error: " in line) or "slurmd ends"
+                raise Unable(why) if "cgroup" in why else AssertionError(why)
         return True
 
     def _daemon(self, name, argv):
