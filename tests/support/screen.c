@@ -218,9 +218,9 @@ bool screen_echoes(const screen_t *s)
     return (modes.c_lflag & ECHO) && !(modes.c_lflag & NOFLSH);
 }
 
-void screen_read(screen_t *s)
+bool screen_read(screen_t *s)
 {
-    (void)read_some(s, 50);
+    return read_some(s, 50);
 }
 
 void screen_await(screen_t *s, const char *text)

@@ -29,7 +29,7 @@ void screen_type(screen_t *self, const char *text);
 void screen_resize(screen_t *self, int rows, int columns);
 /* Reads until the screen in use shows the text; asserts that it comes in time. */
 void screen_await(screen_t *self, const char *text);
-void screen_read(screen_t *self); /* what comes within a moment */
+bool screen_read(screen_t *self); /* what comes within a moment; false: the program's side is closed */
 /* Whether the terminal shows what is typed, as a shell wants it. */
 bool screen_echoes(const screen_t *self);
 bool screen_shows(const screen_t *self, const char *text);
