@@ -19,7 +19,7 @@
 #include "hosts.h"
 
 #define SPOOL_ENDING ".v1"
-enum { LASTING = 64, ENOUGH_WORK = 20 /* measurements a worker */, PATIENCE_MS = 20000 };
+enum { LASTING = 64, ENOUGH_WORK = 20 /* measurements a worker */, PROLONGED_MS = 20000 };
 
 typedef struct {
     const deed_t *deed;
@@ -138,7 +138,7 @@ static size_t brought_by_others(const weather_t *self, const lasting_t *l)
 static bool is_over(const weather_t *self, const lasting_t *l, uint64_t now)
 {
     bool partition = l->deed->kind == DEED_CUT || l->deed->kind == DEED_UNPLUG;
-    if (partition && l->until_ms + PATIENCE_MS > now && brought_by_others(self, l) == 0)
+    if (partition && l->until_ms + PROLONGED_MS > now && brought_by_others(self, l) == 0)
         return false;
     return l->until_ms <= now;
 }
@@ -152,7 +152,7 @@ static prf_status_t end_partition(weather_t *self, const lasting_t *l, prf_error
     count_acked(self, self->healed.acked);
     if (!status && others == 0)
         status = prf_fail(err, PRF_EINTERNAL, "a partition of %u ms stopped the workers beyond it for %u ms, too", l->deed->for_ms,
-                          l->deed->for_ms + PATIENCE_MS);
+                          l->deed->for_ms + PROLONGED_MS);
     return status;
 }
 

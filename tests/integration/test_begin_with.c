@@ -19,7 +19,7 @@ static void tear_down(void)
     farm_stop(&farm);
 }
 
-TestSuite(begin_with, .fini = tear_down, .timeout = 900); /* under sanitizers, on a busy machine */
+TestSuite(begin_with, .fini = tear_down);
 
 #define OLD_BOARD "board: systolic, bytes_per_cycle: 8"
 #define NEW_BOARD "board: systolic, bytes_per_cycle: 5, cycle_ns: 2.5"

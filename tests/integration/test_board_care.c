@@ -59,7 +59,7 @@ static void tear_down(void)
     farm_stop(&farm);
 }
 
-TestSuite(care, .init = set_up, .fini = tear_down, .timeout = 240);
+TestSuite(care, .init = set_up, .fini = tear_down);
 
 /* A worker that says so on its standard output once it is welcome, which is when the test goes on. */
 static prf_process_t start(const char *const *care)
@@ -91,7 +91,7 @@ static prf_process_t start(const char *const *care)
     const prf_process_options_t options = {.pipes = true, .log = log};
     cr_assert_eq(prf_process_start(&process, argv, &options, &err), PRF_OK, "%s", err.text);
     struct pollfd p = {.fd = process.out, .events = POLLIN};
-    cr_assert(poll(&p, 1, FARM_WAIT_MS) == 1 && read(process.out, line, sizeof line) > 6, "see %s", log);
+    cr_assert(poll(&p, 1, PATIENCE_MS) == 1 && read(process.out, line, sizeof line) > 6, "see %s", log);
     cr_assert_eq(strncmp(line, "ready ", 6), 0, "the hooks' output does not get in the way");
     return process;
 }
@@ -101,7 +101,7 @@ static prf_process_t start(const char *const *care)
 static int stop_by(int number, prf_process_t *process)
 {
     int status;
-    uint64_t end = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t end = prf_clock_mono_ms() + PATIENCE_MS;
     kill(process->pid, number);
     while (!prf_process_ended(process, &status)) {
         cr_assert_lt(prf_clock_mono_ms(), end, "it does not end");
@@ -241,7 +241,7 @@ static json_int_t await_taint(const char *block)
            *result;
     snprintf(point, sizeof point, "%s", json_string_value(json_array_get(json_object_get(answer, "points"), 0)));
     json_decref(answer);
-    uint64_t end = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t end = prf_clock_mono_ms() + PATIENCE_MS;
     while (result = result_of(point), json_is_null(result)) {
         json_decref(result);
         cr_assert_lt(prf_clock_mono_ms(), end, "%s is not measured", block);

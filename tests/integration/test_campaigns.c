@@ -30,7 +30,7 @@ static void tear_down(void)
     farm_stop(&farm);
 }
 
-TestSuite(campaigns, .init = set_up, .fini = tear_down, .timeout = 280);
+TestSuite(campaigns, .init = set_up, .fini = tear_down);
 
 /* Two kinds: one is asked in stages (black box), one all at once (white box). */
 static const char head[] = "campaign: edited\n"

@@ -186,7 +186,7 @@ static size_t export_documented(const char *out, const char *table)
     return lines - 1;
 }
 
-Test(cli, a_run_leaves_models_and_summary_and_can_be_asked_afterwards, .timeout = 300)
+Test(cli, a_run_leaves_models_and_summary_and_can_be_asked_afterwards)
 {
     program_t p;
     const char *campaign = write_campaign("small", "", 40), *out = program_path("out"), *csv = program_path("rows.csv");
@@ -269,7 +269,7 @@ static const char slow[] = ", cycle_ns: 1000000, pace: real";
 /* Until the live run in `out` has measured something. */
 static void await_progress(const char *out, double least)
 {
-    uint64_t deadline = prf_clock_mono_ms() + PROGRAM_WAIT_MS;
+    uint64_t deadline = prf_clock_mono_ms() + PATIENCE_MS;
     for (double measured = 0; measured < least;) {
         cr_assert(prf_clock_mono_ms() < deadline, "nothing was measured");
         if (access(program_path("out/endpoint"), F_OK) != 0) {
@@ -296,7 +296,7 @@ static char *read_model(const char *path, size_t *len)
     return data;
 }
 
-Test(cli, interrupted_and_killed_it_continues_to_the_same_model, .timeout = 300)
+Test(cli, interrupted_and_killed_it_continues_to_the_same_model)
 {
     program_t live, p;
     const char *campaign = write_campaign("slow", slow, 40), *out = program_path("out");
@@ -374,7 +374,7 @@ static pid_t find_child(pid_t parent, const char *program)
     return 0;
 }
 
-Test(cli, a_worker_that_dies_is_started_again, .timeout = 300)
+Test(cli, a_worker_that_dies_is_started_again)
 {
     program_t live;
     const char *out = program_path("out");
@@ -394,7 +394,7 @@ Test(cli, a_worker_that_dies_is_started_again, .timeout = 300)
 }
 
 /* Without its coordinator a run cannot go on; it says so, and the same command continues. */
-Test(cli, a_coordinator_that_dies_ends_the_run_with_what_to_do, .timeout = 300)
+Test(cli, a_coordinator_that_dies_ends_the_run_with_what_to_do)
 {
     program_t live;
     const char *out = program_path("out");

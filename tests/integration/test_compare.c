@@ -208,7 +208,7 @@ static void boards_are_ranked_by_what_a_network_takes(void)
 }
 
 /* One test, since the models are made once for all. */
-Test(compare, models_of_boards_that_are_known_to_differ, .init = make_models, .fini = program_teardown, .timeout = 300)
+Test(compare, models_of_boards_that_are_known_to_differ, .init = make_models, .fini = program_teardown)
 {
     diff_tells_by_how_much_and_what();
     diff_is_the_same_each_time_and_turns_round();

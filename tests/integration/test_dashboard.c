@@ -182,7 +182,7 @@ Test(dashboard, the_page_takes_no_token_and_what_it_shows_does)
         refused(get(data[i], NULL), 401);
     http_stream_t stream;
     http_stream_open(&stream, &farm, BEARER);
-    json_t *fleet = http_stream_next(&stream, "fleet", FARM_WAIT_MS);
+    json_t *fleet = http_stream_next(&stream, "fleet", PATIENCE_MS);
     cr_assert_eq(farm_number(fleet, "boards"), 0);
     json_decref(fleet);
     http_stream_close(&stream);
@@ -534,7 +534,7 @@ Test(dashboard, questions_that_are_open_at_the_end_are_answered)
     }
     cr_assert_eq(farm_end_coordinator(&farm), 0);
     for (int i = 0; i < QUESTIONS; i++) {
-        cr_assert(http_closed(asking[i], FARM_WAIT_MS));
+        cr_assert(http_closed(asking[i], PATIENCE_MS));
         close(asking[i]);
     }
     json_decref(args);
@@ -552,7 +552,7 @@ static char *read_text(const char *path)
 /* Until the file has the words; what it holds then, the caller frees it. */
 static char *await_words(const char *path, const char *words)
 {
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     for (;;) {
         char *text = read_text(path);
         if (strstr(text, words))
@@ -566,7 +566,7 @@ static char *await_words(const char *path, const char *words)
 static int end_running(void)
 {
     int status = 0;
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     kill(running.pid, SIGINT);
     while (!prf_process_ended(&running, &status)) {
         cr_assert_lt(prf_clock_mono_ms(), until);

@@ -40,7 +40,7 @@ static void tear_down(void)
     farm_stop(&farm);
 }
 
-TestSuite(energy_campaign, .init = set_up, .fini = tear_down, .timeout = 240);
+TestSuite(energy_campaign, .init = set_up, .fini = tear_down);
 
 /* 5 pJ a multiply-accumulate and 2 W. */
 static double formula_nj(const char *text, double latency_ns)

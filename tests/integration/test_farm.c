@@ -20,7 +20,7 @@ static void tear_down(void)
     farm_stop(&farm);
 }
 
-TestSuite(farm, .fini = tear_down, .timeout = 240);
+TestSuite(farm, .fini = tear_down);
 
 static const char two_kinds[] = "campaign: two\n"
                                 "seed: 7\n"
@@ -195,7 +195,7 @@ Test(farm, a_finished_campaign_is_told_about_after_a_restart_and_a_second_one_me
 /* The jobs of one frame, copied out; released with the frame. */
 static size_t take_jobs(farm_peer_t *peer, prf_frame_t *frame)
 {
-    cr_assert(farm_peer_receive(peer, PRF_FRAME_JOB_BATCH, frame, FARM_WAIT_MS), "no jobs came");
+    cr_assert(farm_peer_receive(peer, PRF_FRAME_JOB_BATCH, frame, PATIENCE_MS), "no jobs came");
     return frame->u.jobs.count;
 }
 
@@ -257,7 +257,7 @@ Test(farm, a_silent_worker_is_lost_and_its_jobs_go_to_another)
     prf_frame_t mine, theirs;
     size_t count = take_jobs(&silent, &mine);
     cr_assert_gt(count, 0);
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     const char *state = "";
     while (strcmp(state, "lost") != 0) {
         json_t *board = farm_board(&farm, "silent");
@@ -272,7 +272,7 @@ Test(farm, a_silent_worker_is_lost_and_its_jobs_go_to_another)
     /* The lost one is told so when it speaks again. */
     prf_frame_t refusal;
     farm_peer_heartbeat(&silent, NULL, 0);
-    cr_assert(farm_peer_receive(&silent, PRF_FRAME_REFUSAL, &refusal, FARM_WAIT_MS));
+    cr_assert(farm_peer_receive(&silent, PRF_FRAME_REFUSAL, &refusal, PATIENCE_MS));
     cr_assert_eq(refusal.u.refusal.status, PRF_ENOTFOUND);
     prf_frame_release(&refusal);
     prf_frame_release(&mine);
@@ -291,7 +291,7 @@ Test(farm, a_live_board_keeps_its_name_and_a_silent_one_is_taken_over)
     farm_peer_send_hello(&second, "same", "hand");
     prf_frame_t frame;
     bool refused = false;
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (!refused && prf_clock_mono_ms() < until) {
         farm_peer_heartbeat(&first, NULL, 0);
         refused = farm_peer_receive(&second, PRF_FRAME_REFUSAL, &frame, 50);
@@ -305,7 +305,7 @@ Test(farm, a_live_board_keeps_its_name_and_a_silent_one_is_taken_over)
     farm_peer_hello(&second, "same", "hand");
     cr_assert_gt(second.session, before);
     farm_peer_heartbeat(&first, NULL, 0);
-    cr_assert(farm_peer_receive(&first, PRF_FRAME_REFUSAL, &frame, FARM_WAIT_MS));
+    cr_assert(farm_peer_receive(&first, PRF_FRAME_REFUSAL, &frame, PATIENCE_MS));
     cr_assert_eq(frame.u.refusal.status, PRF_ENOTFOUND);
     prf_frame_release(&frame);
     farm_peer_close(&first);
@@ -423,7 +423,7 @@ Test(farm, a_result_from_before_a_restart_is_taken_and_its_point_not_measured_ag
     farm_kill_coordinator(&farm);
     farm_start_coordinator(&farm, NULL);
     farm_peer_result(&peer, &job, PRF_OK, 1234);
-    cr_assert(farm_peer_receive(&peer, PRF_FRAME_REFUSAL, &refusal, FARM_WAIT_MS), "the new coordinator knows no session");
+    cr_assert(farm_peer_receive(&peer, PRF_FRAME_REFUSAL, &refusal, PATIENCE_MS), "the new coordinator knows no session");
     cr_assert_eq(refusal.u.refusal.status, PRF_ENOTFOUND);
     prf_frame_release(&refusal);
     farm_peer_hello(&peer, "a", "hand");
@@ -489,7 +489,7 @@ Test(farm, malformed_frames_are_answered_and_counted_and_end_the_session_but_not
         farm_peer_send_bytes(&peer, "no frame at all", 15);
     farm_peer_send(&peer, &(prf_frame_t){.type = PRF_FRAME_WELCOME, .u.welcome = {.session = 1, .heartbeat_ms = 1}});
     for (int i = 0; i < 10; i++) {
-        cr_assert(farm_peer_receive(&peer, PRF_FRAME_REFUSAL, &frame, FARM_WAIT_MS), "answer %d", i);
+        cr_assert(farm_peer_receive(&peer, PRF_FRAME_REFUSAL, &frame, PATIENCE_MS), "answer %d", i);
         prf_frame_release(&frame);
     }
     json_t *board = farm_board(&farm, "rude");
@@ -592,7 +592,7 @@ Test(farm, a_full_disk_stops_the_granting_and_the_campaign_goes_on_by_itself_whe
     farm_peer_result(&peer, &job, PRF_OK, 1000);
     farm_peer_credit(&peer, 4);
     bool granting = true;
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (granting && prf_clock_mono_ms() < until) {
         json_t *status = farm_ask(&farm, "status", NULL), *coordinator = json_object_get(status, "coordinator");
         granting = json_is_true(json_object_get(coordinator, "granting"));
@@ -634,7 +634,7 @@ Test(farm, workers_with_another_runtime_get_no_jobs_of_a_campaign_and_it_says_so
                          .u.hello = {.board = "b", .kind = "hand", .fingerprint = "newer", .kinds = 0xfff, .dtypes = 1}};
     farm_peer_send(&other, &hello);
     prf_frame_t welcome;
-    cr_assert(farm_peer_receive(&other, PRF_FRAME_WELCOME, &welcome, FARM_WAIT_MS));
+    cr_assert(farm_peer_receive(&other, PRF_FRAME_WELCOME, &welcome, PATIENCE_MS));
     prf_frame_release(&welcome);
     farm_peer_credit(&other, 10);
     json_t *board = farm_board(&farm, "b");
@@ -657,7 +657,7 @@ Test(farm, single_layers_are_measured_on_request_and_only_once)
     json_t *ask = json_pack("{s:s, s:[{s:[s]}]}", "kind", "zcu", "items", "blocks", "conv2d c=64 k=64 h=56 r=3 pad=1 dtype=i8");
     json_t *points = farm_ask(&farm, "measure", json_incref(ask));
     json_t *result = NULL;
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (!json_is_object(result)) {
         json_decref(result);
         json_t *reply = farm_ask(&farm, "results", json_incref(points));

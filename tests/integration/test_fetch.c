@@ -42,7 +42,7 @@ static void tear_down(void)
     farm_stop(&farm);
 }
 
-TestSuite(fetch, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(fetch, .init = set_up, .fini = tear_down);
 
 static void ask(farm_peer_t *peer, uint64_t offset)
 {
@@ -53,7 +53,7 @@ static void expect_chunk(farm_peer_t *peer, uint64_t offset)
 {
     prf_frame_t frame;
     size_t left = MODEL_BYTES - offset;
-    cr_assert(farm_peer_receive(peer, PRF_FRAME_CHUNK, &frame, FARM_WAIT_MS), "no chunk at %llu", (unsigned long long)offset);
+    cr_assert(farm_peer_receive(peer, PRF_FRAME_CHUNK, &frame, PATIENCE_MS), "no chunk at %llu", (unsigned long long)offset);
     cr_assert_eq(frame.u.chunk.offset, offset);
     cr_assert_eq(frame.u.chunk.total, MODEL_BYTES);
     cr_assert_eq(frame.u.chunk.len, left < PRF_CHUNK_BYTES ? left : PRF_CHUNK_BYTES);
@@ -119,7 +119,7 @@ Test(fetch, what_cannot_be_had_is_refused)
         if (cases[i].status == PRF_ENOTFOUND)
             prf_digest(&digest, "another", 7);
         ask(&peer, cases[i].offset);
-        cr_assert(farm_peer_receive(&peer, PRF_FRAME_REFUSAL, &frame, FARM_WAIT_MS));
+        cr_assert(farm_peer_receive(&peer, PRF_FRAME_REFUSAL, &frame, PATIENCE_MS));
         cr_expect_eq(frame.u.refusal.status, cases[i].status);
         cr_expect(strstr(frame.u.refusal.text, cases[i].why), "%s", frame.u.refusal.text);
         prf_frame_release(&frame);

@@ -28,7 +28,7 @@ static void tear_down(void)
     farm_stop(&farm);
 }
 
-TestSuite(fusion_rules, .init = set_up, .fini = tear_down, .timeout = 240);
+TestSuite(fusion_rules, .init = set_up, .fini = tear_down);
 
 static const char campaign[] = "campaign: pairs\n"
                                "boards:\n"

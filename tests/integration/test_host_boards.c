@@ -35,7 +35,7 @@ static void tear_down(void)
     farm_stop(&farm);
 }
 
-TestSuite(host_boards, .init = set_up, .fini = tear_down, .timeout = 240);
+TestSuite(host_boards, .init = set_up, .fini = tear_down);
 
 typedef struct {
     uint64_t ns;
@@ -136,7 +136,7 @@ static const char *measure(const char *kind, const char *block)
 
 static void await(bool (*there)(const void *what), const void *what, const char *name)
 {
-    uint64_t end = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t end = prf_clock_mono_ms() + PATIENCE_MS;
     while (!there(what)) {
         cr_assert_lt(prf_clock_mono_ms(), end, "%s does not come", name);
         poll(NULL, 0, 10);

@@ -495,11 +495,11 @@ Test(http, connections_of_one_address_beyond_its_share_are_refused_and_counted)
     for (int i = 0; i < SHARE + MORE; i++)
         open[i] = http_connect(&farm);
     for (int i = SHARE; i < SHARE + MORE; i++)
-        cr_assert(http_closed(open[i], FARM_WAIT_MS));
+        cr_assert(http_closed(open[i], PATIENCE_MS));
     for (int i = 0; i < SHARE; i++)
         close(open[i]);
     json_t *series = NULL;
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     do { /* once the server has seen that they are closed */
         cr_assert_lt(prf_clock_mono_ms(), until);
         http_answer_t answer = http_ask(&farm, "GET", "/healthz", NULL, NULL);

@@ -23,7 +23,7 @@ static void load(prf_campaign_t *campaign, const char *path)
 }
 
 /* All boards by all sorts of layers: what a board cannot run at all is refused, everything else is a campaign. */
-Test(init, every_combination_is_a_campaign, .timeout = 300)
+Test(init, every_combination_is_a_campaign)
 {
     static const char *const boards[] = {"cpu",       "cpu:2",    "sim:ultratrail", "sim:systolic", "sim:vta",
                                          "sim:ferry", "sim:ncs2", "sim:zcu102",     "exec:cat",     "exec:python3 board.py --fast"};
@@ -99,7 +99,7 @@ Test(init, layers_derived_from_networks_cover_them)
     prf_campaign_release(&campaign);
 }
 
-Test(init, what_it_writes_is_carried_out, .timeout = 300)
+Test(init, what_it_writes_is_carried_out)
 {
     json_t *told = RUN_JSON("init", program_path("small.yaml"), "--board", "sim:vta", "--board", "sim:ultratrail", "--network",
                             NETWORKS "tcresnet8.onnx", "--network", NETWORKS "squeezenet.onnx", "--budget", "60", "--json");

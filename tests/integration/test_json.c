@@ -175,7 +175,7 @@ static void teardown(void)
     program_teardown();
 }
 
-TestSuite(json, .init = setup, .fini = teardown, .timeout = 600);
+TestSuite(json, .init = setup, .fini = teardown);
 
 static void without_a_farm(void)
 {
@@ -224,7 +224,7 @@ static const char bad[] = "campaign: bad\nboards:\n  - {kind: bad}\nlayers:\n"
 /* The points of a campaign whose board always crashes are given up in the end. */
 static void await_poisoned(const char *campaign)
 {
-    uint64_t deadline = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t deadline = prf_clock_mono_ms() + PATIENCE_MS;
     size_t count = 0;
     while (!count && prf_clock_mono_ms() < deadline) {
         json_t *answer = farm_ask(&farm, "poisoned", json_pack("{s:s}", "campaign", campaign));

@@ -66,7 +66,7 @@ Test(live, everything_comes_once_and_then_as_it_changes)
     http_stream_open(&stream, &farm, NULL);
     static const char *const topics[] = {"coordinator", "fleet", "campaigns", "models", "events"};
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
-        json_t *data = http_stream_next(&stream, topics[i], FARM_WAIT_MS);
+        json_t *data = http_stream_next(&stream, topics[i], PATIENCE_MS);
         cr_assert(json_is_object(data), "%s", topics[i]);
         json_decref(data);
     }
@@ -136,7 +136,7 @@ Test(live, an_event_is_told_once_to_who_comes_between_two_looks)
         http_stream_open(&late, &farm, NULL);
         double last = 0;
         while (last < turn)
-            last = rising(http_stream_next(&late, "events", FARM_WAIT_MS), last);
+            last = rising(http_stream_next(&late, "events", PATIENCE_MS), last);
         rising(http_stream_next(&late, "events", SOON_MS), last);
         http_stream_close(&late);
     }
@@ -167,7 +167,7 @@ Test(live, only_so_many_can_watch_and_who_leaves_makes_room)
     json_decref(refusal);
     for (size_t i = 0; i < VIEWERS; i++)
         http_stream_close(&streams[i]);
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (metric("prfarm_http_viewers") > 0) {
         cr_assert_lt(prf_clock_mono_ms(), until, "viewers that have left still count");
         poll(NULL, 0, 100);
@@ -200,7 +200,7 @@ enum { GROWTH = 16 << 20 };
 
 Test(live, a_viewer_that_does_not_read_costs_no_memory_and_is_cut_off)
 {
-    enum { CAMPAIGNS = 30, STALLED = 8, SMALL = 2048, CUT_OFF_MS = FARM_WAIT_MS / 3 };
+    enum { CAMPAIGNS = 30, STALLED = 8, SMALL = 2048 };
     start();
     for (size_t i = 0; i < CAMPAIGNS; i++)
         submit_waiting(i);
@@ -218,7 +218,7 @@ Test(live, a_viewer_that_does_not_read_costs_no_memory_and_is_cut_off)
     farm_add_worker(&farm, "one", "hand", "vta", NULL);
     json_decref(farm_submit(&farm, farm_by_hand));
     json_decref(http_stream_wait(&reader, "campaigns", hand_is_done)); /* nobody was held up */
-    uint64_t until = prf_clock_mono_ms() + CUT_OFF_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     double most = 0, viewers;
     while ((viewers = metric("prfarm_http_viewers")) > 1) {
         double now = metric("process_resident_memory_bytes");
@@ -241,7 +241,7 @@ Test(live, the_end_of_the_coordinator_ends_the_streams)
     json_decref(http_stream_wait(&streams[0], "fleet", is_any));
     cr_assert_eq(farm_end_coordinator(&farm), 0);
     for (size_t i = 0; i < 3; i++) {
-        cr_assert(http_closed(streams[i].fd, FARM_WAIT_MS));
+        cr_assert(http_closed(streams[i].fd, PATIENCE_MS));
         http_stream_close(&streams[i]);
     }
 }

@@ -132,7 +132,7 @@ static void check_page(const char *page)
 }
 
 /* Every option that --help shows is in the page, and nothing that roff complains about. */
-Test(manual, manual_pages_are_clean_and_whole, .timeout = 300)
+Test(manual, manual_pages_are_clean_and_whole)
 {
     page_t pages[COMMANDS];
     size_t count = list_pages(pages);

@@ -62,9 +62,9 @@ static const char *next_message(unsigned ms)
 static size_t wait_for(const char *line, const char *unwanted)
 {
     size_t count = 0;
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (prf_clock_mono_ms() < until) {
-        const char *text = next_message(FARM_WAIT_MS);
+        const char *text = next_message(PATIENCE_MS);
         if (strstr(text, line))
             return count;
         count += unwanted && strstr(text, unwanted) ? 1 : 0;
@@ -203,9 +203,9 @@ Test(notify, relay_is_ready_once_sites_can_dial_and_its_loop_is_watched)
     prf_process_t relay;
     prf_error_t err;
     cr_assert_eq(prf_process_start(&relay, argv, &(prf_process_options_t){.pipes = true}, &err), PRF_OK);
-    cr_assert(site_connects(next_message(FARM_WAIT_MS)));
+    cr_assert(site_connects(next_message(PATIENCE_MS)));
     watchdog_follows(relay.pid);
-    prf_process_stop(&relay, FARM_WAIT_MS);
+    prf_process_stop(&relay, PATIENCE_MS);
     wait_for("STOPPING=1\n", NULL);
 }
 

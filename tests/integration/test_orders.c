@@ -18,7 +18,7 @@ static void tear_down(void)
     farm_stop(&farm);
 }
 
-TestSuite(orders, .fini = tear_down, .timeout = 240);
+TestSuite(orders, .fini = tear_down);
 
 static const char campaign[] = "campaign: nightly\n"
                                "boards:\n"
@@ -101,7 +101,7 @@ static void watch_until(const char *word)
     const char *const argv[] = {PRF_BIN_DIR "/prfarm", "watch", "nightly", "--farm", farm.name, NULL};
     prf_process_t watch;
     cr_assert_eq(prf_process_start(&watch, argv, &(prf_process_options_t){.pipes = true, .log = log}, NULL), PRF_OK);
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     for (bool found = false; !found; poll(NULL, 0, 20)) {
         cr_assert_lt(prf_clock_mono_ms(), until, "it does not say '%s': %s", word, text);
         free(text);
@@ -109,7 +109,7 @@ static void watch_until(const char *word)
         found = prf_file_read(log, 1 << 20, &text, &len, NULL) == PRF_OK && strstr(text, word);
     }
     free(text);
-    prf_process_stop(&watch, FARM_WAIT_MS);
+    prf_process_stop(&watch, PATIENCE_MS);
 }
 
 static bool sick(json_t *entry)

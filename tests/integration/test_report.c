@@ -40,7 +40,7 @@ static const char campaign[] = "campaign: told\n"
                                "budget: {samples: 100}\n"
                                "validation: {layers: 20, repeats: 2}\n";
 
-TestSuite(report, .init = program_setup, .fini = program_teardown, .timeout = 240);
+TestSuite(report, .init = program_setup, .fini = program_teardown);
 
 static const char *carry_out(void)
 {

@@ -17,12 +17,12 @@ static void tear_down(void)
     farm_stop(&farm);
 }
 
-TestSuite(triage, .fini = tear_down, .timeout = 240);
+TestSuite(triage, .fini = tear_down);
 
 /* Waits until the board is in this state. Returns its entry, a new reference. */
 static json_t *wait_board(const char *name, const char *state)
 {
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     for (;;) {
         json_t *board = farm_board(&farm, name);
         if (board && strcmp(farm_text(board, "state"), state) == 0)
@@ -54,7 +54,7 @@ static unsigned events(const char *what, const char *subject, char last[400])
 
 static void wait_event(const char *what, const char *subject)
 {
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (events(what, subject, NULL) == 0)
         cr_assert_lt(prf_clock_mono_ms(), until, "no event %s about %s", what, subject);
 }
@@ -128,13 +128,13 @@ Test(triage, a_quarantine_by_hand_returns_the_jobs_and_outlives_the_coordinator_
     json_decref(farm_submit(&farm, farm_by_hand));
     farm_peer_credit(&a, 1);
     prf_frame_t mine, theirs;
-    cr_assert(farm_peer_receive(&a, PRF_FRAME_JOB_BATCH, &mine, FARM_WAIT_MS));
+    cr_assert(farm_peer_receive(&a, PRF_FRAME_JOB_BATCH, &mine, PATIENCE_MS));
     json_t *reply = farm_ask(&farm, "quarantine", json_pack("{s:s, s:s}", "board", "a", "why", "its fan is broken"));
     cr_assert_str_eq(farm_text(reply, "state"), "quarantined");
     json_decref(reply);
     farm_peer_hello(&b, "b", "hand");
     farm_peer_credit(&b, 1);
-    cr_assert(farm_peer_receive(&b, PRF_FRAME_JOB_BATCH, &theirs, FARM_WAIT_MS));
+    cr_assert(farm_peer_receive(&b, PRF_FRAME_JOB_BATCH, &theirs, PATIENCE_MS));
     cr_assert_eq(prf_digest_compare(&mine.u.jobs.items[0].point, &theirs.u.jobs.items[0].point), 0, "its job went to b");
     prf_frame_release(&mine);
     prf_frame_release(&theirs);
@@ -160,7 +160,7 @@ Test(triage, a_quarantine_by_hand_returns_the_jobs_and_outlives_the_coordinator_
     json_decref(reply);
     /* The other board is not back: work is granted again when it was waited for. */
     prf_frame_t jobs;
-    cr_assert(farm_peer_receive(&a, PRF_FRAME_JOB_BATCH, &jobs, FARM_WAIT_MS));
+    cr_assert(farm_peer_receive(&a, PRF_FRAME_JOB_BATCH, &jobs, PATIENCE_MS));
     prf_frame_release(&jobs);
     prf_status_t status;
     cr_assert_null(farm_request(&farm, "quarantine", json_pack("{s:s}", "board", "nobody"), &status, NULL));
@@ -266,7 +266,7 @@ static prf_job_t take_one(farm_peer_t *peer)
 {
     prf_frame_t jobs;
     farm_peer_credit(peer, 1);
-    cr_assert(farm_peer_receive(peer, PRF_FRAME_JOB_BATCH, &jobs, FARM_WAIT_MS), "no job came");
+    cr_assert(farm_peer_receive(peer, PRF_FRAME_JOB_BATCH, &jobs, PATIENCE_MS), "no job came");
     prf_job_t job = jobs.u.jobs.items[0];
     prf_frame_release(&jobs);
     return job;
@@ -360,7 +360,7 @@ static bool noted(const char *name, const char *words)
 
 static void wait_note(const char *name, const char *words)
 {
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (!noted(name, words))
         cr_assert_lt(prf_clock_mono_ms(), until, "%s is not noted as '%s'", name, words);
 }

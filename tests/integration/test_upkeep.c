@@ -79,7 +79,7 @@ static void remove_folder(void)
             poll(NULL, 0, 5);
 }
 
-TestSuite(upkeep, .init = make_folder, .fini = remove_folder, .timeout = 300);
+TestSuite(upkeep, .init = make_folder, .fini = remove_folder);
 
 static int run_campaign(const char *name, char **out)
 {
@@ -104,7 +104,7 @@ static void wait_for_results(prf_process_t *process, const char *name)
     struct stat st = {0};
     snprintf(rest, sizeof rest, "%s/store/data.mdb", name);
     in_folder(rest, path);
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while ((stat(path, &st) != 0 || st.st_size < 40 * PAGE) && prf_clock_mono_ms() < until)
         cr_assert_not(prf_process_ended(process, NULL), "the run ended by itself");
     cr_assert_geq(st.st_size, 40 * PAGE);
@@ -215,7 +215,7 @@ static bool granting(char note[400])
 
 static void wait_for_granting(bool wanted, char note[400])
 {
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (granting(note) != wanted)
         cr_assert_lt(prf_clock_mono_ms(), until, "granting is %s: %s", wanted ? "false" : "true", note);
 }

@@ -25,7 +25,7 @@ static void teardown(void)
     farm_stop(&farm);
 }
 
-TestSuite(watch, .init = setup, .fini = teardown, .timeout = 300);
+TestSuite(watch, .init = setup, .fini = teardown);
 
 static const char campaign[] = "campaign: seen\n"
                                "boards:\n  - {kind: vta}\n"
@@ -75,7 +75,7 @@ Test(watch, is_drawn_in_place_and_follows_the_windows_size)
     screen_resize(&screen, 20, 70);
     screen.log_len = 0;
     screen.log[0] = '\0';
-    uint64_t deadline = prf_clock_mono_ms() + 20000;
+    uint64_t deadline = prf_clock_mono_ms() + PATIENCE_MS;
     while (!strstr(screen.log, "\033[H") && prf_clock_mono_ms() < deadline)
         screen_await(&screen, "seen  running"), (void)screen_read(&screen);
     cr_expect(before > 0);
@@ -147,7 +147,7 @@ Test(watch, ctrl_z_gives_the_terminal_back_until_it_goes_on)
         screen.log_len = 0;
         screen.log[0] = '\0';
         screen_type(&screen, "\032");
-        uint64_t deadline = prf_clock_mono_ms() + 20000;
+        uint64_t deadline = prf_clock_mono_ms() + PATIENCE_MS;
         while (!strstr(screen.log, "\033[?1049h") && prf_clock_mono_ms() < deadline)
             (void)screen_read(&screen);
         cr_expect(strstr(screen.log, "\033[?25h\033[?1049l"), "left");

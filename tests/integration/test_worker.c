@@ -14,10 +14,11 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "net/net.h"
+#include "tests/support/patience.h"
 #include "tiny_model.h"
 #include "wire/wire.h"
 
-enum { WAIT_MS = 60000, HEARTBEAT_MS = 100 };
+enum { HEARTBEAT_MS = 100 };
 
 static char dir[40], farm[64], log_path[64], state[64];
 static prf_loop_t *loop;
@@ -47,7 +48,7 @@ static prf_socket_t *bound_socket(prf_socket_type_t type, const char *suffix)
     prf_error_t err = {0};
     snprintf(endpoint, sizeof endpoint, "%s.%s", farm, suffix);
     cr_assert_eq(prf_socket_new(&socket, type, 1000, PRF_FRAME_BYTES, &err), PRF_OK, "%s", err.text);
-    uint64_t end = prf_clock_mono_ms() + WAIT_MS;
+    uint64_t end = prf_clock_mono_ms() + PATIENCE_MS;
     prf_status_t status;
     while ((status = prf_socket_bind(socket, endpoint, NULL, &err)) == PRF_EBUSY && prf_clock_mono_ms() < end)
         ;
@@ -94,7 +95,7 @@ static void set_up(void)
     snprintf(state, sizeof state, "%s/state", dir);
     worker = (prf_process_t){.fd = -1, .in = -1, .out = -1};
     cr_assert_eq(prf_loop_new(&loop, &err), PRF_OK);
-    cr_assert_eq(prf_loop_add_timer(loop, WAIT_MS, on_late, NULL, NULL, &err), PRF_OK);
+    cr_assert_eq(prf_loop_add_timer(loop, PATIENCE_MS, on_late, NULL, NULL, &err), PRF_OK);
     bind_farm();
 }
 
@@ -205,7 +206,7 @@ static void commit(uint64_t id)
 static int exit_code(void)
 {
     int status = -1;
-    uint64_t end = prf_clock_mono_ms() + WAIT_MS;
+    uint64_t end = prf_clock_mono_ms() + PATIENCE_MS;
     uint8_t *bytes;
     size_t len;
     prf_peer_t from;

@@ -10,8 +10,9 @@
 
 #include "coordinator/store.h"
 #include "tests/support/must.h"
+#include "tests/support/patience.h"
 
-enum { VALUES = 400, BYTES = 200 << 10, WAIT_MS = 60000 };
+enum { VALUES = 400, BYTES = 200 << 10 };
 
 static char dir[] = "/tmp/prfarm-race-XXXXXX";
 static prf_store_t *store;
@@ -64,7 +65,7 @@ static void wait_durable(void)
 {
     prf_store_done_t done[16];
     struct pollfd fd = {.fd = prf_store_fd(store), .events = POLLIN};
-    MUST(poll(&fd, 1, WAIT_MS) == 1, "nothing was committed");
+    MUST(poll(&fd, 1, PATIENCE_MS) == 1, "nothing was committed");
     size_t n = prf_store_done(store, done, 16);
     for (size_t i = 0; i < n; i++) {
         MUST(done[i].status == PRF_OK, "%s", prf_status_name(done[i].status));

@@ -7,8 +7,9 @@
 
 #include "coordinator/trainer.h"
 #include "tests/support/must.h"
+#include "tests/support/patience.h"
 
-enum { ENGINES = 2, WAIT_MS = 300000 };
+enum { ENGINES = 2 };
 
 static prf_engine_t *campaign(const char *name)
 {
@@ -57,7 +58,7 @@ static void finish(prf_trainer_t *trainer, prf_engine_t **engines)
         for (size_t i = 0; i < ENGINES; i++)
             advance(trainer, engines[i], i);
         struct pollfd fd = {.fd = prf_trainer_fd(trainer), .events = POLLIN};
-        MUST(poll(&fd, 1, WAIT_MS) == 1, "no training came back");
+        MUST(poll(&fd, 1, PATIENCE_MS) == 1, "no training came back");
         uint64_t owner;
         prf_training_t *task;
         prf_error_t err;
@@ -83,7 +84,7 @@ int main(void)
 
     engines[0] = campaign("third");
     advance(trainer, engines[0], 0);
-    prf_trainer_destroy(&trainer, WAIT_MS);
+    prf_trainer_destroy(&trainer, PATIENCE_MS);
     prf_engine_destroy(&engines[0]);
     return 0;
 }

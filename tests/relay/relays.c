@@ -111,7 +111,7 @@ int relays_end(prf_process_t *relay)
 {
     int status = 0;
     kill(relay->pid, SIGTERM);
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (!prf_process_ended(relay, &status)) {
         cr_assert_lt(prf_clock_mono_ms(), until, "a relay did not end");
         relays_pause(TICK_MS);
@@ -246,7 +246,7 @@ size_t relays_said(const farm_t *farm, const char *name, const char *text)
 
 void relays_wait_said(const farm_t *farm, const char *name, const char *text, size_t times)
 {
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (relays_said(farm, name, text) < times) {
         cr_assert_lt(prf_clock_mono_ms(), until, "%s.log does not say '%s' %zu times", name, text, times);
         relays_pause(TICK_MS);

@@ -21,7 +21,7 @@ static void tear_down(void)
     relays_stop(&relays);
 }
 
-TestSuite(nat, .fini = tear_down, .timeout = 280);
+TestSuite(nat, .fini = tear_down);
 
 static void sh(const char *fmt, ...) PRF_PRINTF(1, 2);
 static void sh(const char *fmt, ...)
@@ -78,7 +78,7 @@ static void let_through(void)
 
 static void wait_spooled(size_t results)
 {
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (relays_spooled(&relays) < results) {
         cr_assert_lt(prf_clock_mono_ms(), until, "boards did not go on without a link");
         relays_pause(20);

@@ -30,7 +30,7 @@ void farm_ready(prf_process_t *process, const char *word, const char *who, char 
 {
     char text[4096];
     size_t len = 0;
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (prf_clock_mono_ms() < until) {
         struct pollfd fd = {.fd = process->out, .events = POLLIN};
         if (poll(&fd, 1, 100) <= 0)
@@ -153,7 +153,7 @@ int farm_end_coordinator(farm_t *farm)
 {
     int status = 0;
     kill(farm->coordinator.pid, SIGTERM);
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (!prf_process_ended(&farm->coordinator, &status)) {
         cr_assert_lt(prf_clock_mono_ms(), until, "the coordinator did not end");
         poll(NULL, 0, TICK_MS);
@@ -290,7 +290,7 @@ int farm_run(const farm_t *farm, char said[FARM_SAID], const char *const *words)
     prf_process_options_t options = {.log = log};
     prf_error_t err = {0};
     int status = 0;
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     cr_assert_eq(prf_process_start(&process, argv, &options, &err), PRF_OK, "%s", err.text);
     while (!prf_process_ended(&process, &status)) {
         cr_assert_lt(prf_clock_mono_ms(), until, "%s %s did not end", words[0], words[1]);
@@ -316,7 +316,7 @@ json_t *farm_request(farm_t *farm, const char *op, json_t *in, prf_status_t *sta
     snprintf(frame.u.request.op, sizeof frame.u.request.op, "%s", op);
     send_frame(farm->client, &frame);
     free(text);
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     prf_frame_t reply;
     bool mine = false;
     while (!mine) {
@@ -385,7 +385,7 @@ json_t *farm_campaign(farm_t *farm, const char *name)
 
 json_t *farm_wait(farm_t *farm, const char *name, bool (*enough)(json_t *campaign))
 {
-    uint64_t until = prf_clock_mono_ms() + 2 * FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     for (;;) {
         json_t *campaign = farm_campaign(farm, name);
         if (enough(campaign))
@@ -499,7 +499,7 @@ void farm_peer_hello(farm_peer_t *peer, const char *board, const char *kind)
 {
     prf_frame_t welcome;
     farm_peer_send_hello(peer, board, kind);
-    cr_assert(farm_peer_receive(peer, PRF_FRAME_WELCOME, &welcome, FARM_WAIT_MS), "no welcome for %s", board);
+    cr_assert(farm_peer_receive(peer, PRF_FRAME_WELCOME, &welcome, PATIENCE_MS), "no welcome for %s", board);
     peer->session = welcome.u.welcome.session;
     prf_frame_release(&welcome);
 }
@@ -539,7 +539,7 @@ void farm_peer_committed(farm_peer_t *peer, uint64_t id)
 void farm_peer_told(farm_peer_t *peer, prf_frame_type_t list, uint64_t id)
 {
     prf_frame_t frame;
-    uint64_t until = prf_clock_mono_ms() + FARM_WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     bool found = false;
     while (!found) {
         cr_assert(farm_peer_receive(peer, list, &frame, (unsigned)(until - prf_clock_mono_ms())), "job %llu was not told as %s",

@@ -9,14 +9,9 @@
 
 #include "base/process.h"
 #include "net/net.h"
+#include "patience.h"
 #include "wire/wire.h"
 
-/* Programs with sanitizers in them take several times as long. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { FARM_WAIT_MS = 180000 };
-#else
-enum { FARM_WAIT_MS = 60000 };
-#endif
 enum { FARM_WORKERS = 16, FARM_PATH = 128 };
 
 typedef struct {

@@ -69,7 +69,7 @@ http_answer_t http_receive(int fd)
     char bytes[65536];
     ssize_t n;
     do {
-        cr_assert(wait_for(fd, FARM_WAIT_MS), "no answer in time");
+        cr_assert(wait_for(fd, PATIENCE_MS), "no answer in time");
         n = recv(fd, bytes, sizeof bytes, 0);
         if (n > 0)
             prf_text_append(&text, bytes, (size_t)n);
@@ -152,7 +152,7 @@ void http_stream_open(http_stream_t *stream, const farm_t *farm, const char *hea
     prf_text_release(&request);
     const char *end = NULL;
     while (!(end = strstr(prf_text_get(&stream->text), "\r\n\r\n")))
-        cr_assert(read_more(stream, FARM_WAIT_MS), "no stream: %s", prf_text_get(&stream->text));
+        cr_assert(read_more(stream, PATIENCE_MS), "no stream: %s", prf_text_get(&stream->text));
     cr_assert(strstr(stream->text.data, " 200 ") && strcasestr(stream->text.data, "content-type: text/event-stream"), "%s",
               stream->text.data);
     drop(&stream->text, (size_t)(end + 4 - stream->text.data));
@@ -200,7 +200,7 @@ json_t *http_stream_next(http_stream_t *stream, const char *event, unsigned ms)
 json_t *http_stream_wait(http_stream_t *stream, const char *event, bool (*enough)(json_t *data))
 {
     for (;;) {
-        json_t *data = http_stream_next(stream, event, FARM_WAIT_MS);
+        json_t *data = http_stream_next(stream, event, PATIENCE_MS);
         cr_assert(data, "no event '%s' came in time, or the stream ended", event);
         if (enough(data))
             return data;

@@ -86,7 +86,7 @@ void program_launch(program_t *p, const char *const *words)
 
 void program_finish(program_t *p)
 {
-    uint64_t deadline = prf_clock_mono_ms() + PROGRAM_WAIT_MS;
+    uint64_t deadline = prf_clock_mono_ms() + PATIENCE_MS;
     char piece[4096];
     ssize_t n;
     while ((n = read(p->process.out, piece, sizeof piece)) != 0) {

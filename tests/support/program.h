@@ -9,8 +9,9 @@
 
 #include "base/process.h"
 #include "base/text.h"
+#include "patience.h"
 
-enum { PROGRAM_WAIT_MS = 120000, PROGRAM_PATH = 512 };
+enum { PROGRAM_PATH = 512 };
 
 typedef struct {
     prf_process_t process;

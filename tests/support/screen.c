@@ -16,8 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-
-enum { WAIT_MS = 60000 };
+#include "patience.h"
 
 static void blank(screen_t *s, int row, int from)
 {
@@ -225,7 +224,7 @@ bool screen_read(screen_t *s)
 
 void screen_await(screen_t *s, const char *text)
 {
-    uint64_t deadline = prf_clock_mono_ms() + WAIT_MS;
+    uint64_t deadline = prf_clock_mono_ms() + PATIENCE_MS;
     while (!screen_shows(s, text)) {
         bool there = read_some(s, 50);
         cr_assert(there || screen_shows(s, text), "it ended without showing '%s':\n%s", text, s->log);
@@ -235,7 +234,7 @@ void screen_await(screen_t *s, const char *text)
 
 int screen_finish(screen_t *s)
 {
-    uint64_t deadline = prf_clock_mono_ms() + 2 * WAIT_MS;
+    uint64_t deadline = prf_clock_mono_ms() + 2 * PATIENCE_MS;
     int status;
     while (read_some(s, 50))
         cr_assert(prf_clock_mono_ms() < deadline, "it did not end in time:\n%s", s->log);

@@ -66,7 +66,7 @@ prf_status_t store_answer(prf_store_t *s, uint64_t token)
 {
     struct pollfd p = {.fd = prf_store_fd(s), .events = POLLIN};
     prf_store_done_t done;
-    cr_assert_eq(poll(&p, 1, STORE_WAIT_MS), 1, "no answer");
+    cr_assert_eq(poll(&p, 1, PATIENCE_MS), 1, "no answer");
     cr_assert_eq(prf_store_done(s, &done, 1), 1);
     cr_assert_eq(done.token, token);
     return done.status;

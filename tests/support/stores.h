@@ -4,9 +4,10 @@
 #ifndef PRF_TESTS_STORES_H
 #define PRF_TESTS_STORES_H
 
+#include "patience.h"
 #include "store.h"
 
-enum { STORE_WAIT_MS = 60000, STORE_PATH = 128 };
+enum { STORE_PATH = 128 };
 
 extern char store_dir[64];
 void store_make_dir(void);

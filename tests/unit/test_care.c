@@ -88,7 +88,7 @@ static void tear_down(void)
     cr_assert_eq(system(command), 0);
 }
 
-TestSuite(care, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(care, .init = set_up, .fini = tear_down);
 
 static prf_care_t care_of(const char *clock)
 {

@@ -64,7 +64,7 @@ static double read_at(prf_meter_t *meter, uint64_t ns, bool *moved)
     return nj;
 }
 
-TestSuite(energy, .init = make_root, .fini = remove_root, .timeout = 60);
+TestSuite(energy, .init = make_root, .fini = remove_root);
 
 static void put_package(int zone, const char *name, double uj)
 {

@@ -10,6 +10,7 @@
 
 #include "base/command.h"
 #include "fleet_slurm_queue.h"
+#include "tests/support/patience.h"
 
 #define HEAD "fleet: lab\nfarm: tcp://10.0.0.1:7700\nkinds:\n"
 #define KIND "  - kind: npu\n    backend: sim\n    max: 8\n"
@@ -140,8 +141,8 @@ Test(fleet_slurm, bash_hands_the_worker_its_words_and_a_place_of_its_own)
     argv[3] = inner; /* the same job once more, while the first one is there */
     prf_text_t said;
     prf_error_t err = {0};
-    cr_assert_eq(prf_command_run(&(prf_command_spec_t){.argv = argv, .timeout_ms = 20000, .limit = 1 << 16}, &said, &err), PRF_OK,
-                 "%s", err.text);
+    cr_assert_eq(prf_command_run(&(prf_command_spec_t){.argv = argv, .timeout_ms = PATIENCE_MS, .limit = 1 << 16}, &said, &err),
+                 PRF_OK, "%s", err.text);
     const char *text = prf_text_get(&said);
     has(text, "job 5 is board n7-npu-0\n");
     has(text, "job 5 is board n7-npu-1\n");
@@ -149,7 +150,8 @@ Test(fleet_slurm, bash_hands_the_worker_its_words_and_a_place_of_its_own)
     has(text, "/it's here/n7-npu/0|");
     prf_text_release(&said);
     argv[3] = "INNER=";
-    cr_assert_eq(prf_command_run(&(prf_command_spec_t){.argv = argv, .timeout_ms = 20000, .limit = 1 << 16}, &said, &err), PRF_OK);
+    cr_assert_eq(prf_command_run(&(prf_command_spec_t){.argv = argv, .timeout_ms = PATIENCE_MS, .limit = 1 << 16}, &said, &err),
+                 PRF_OK);
     has(prf_text_get(&said), "job 5 is board n7-npu-0\n");
     prf_text_release(&said);
     char clean[80];
@@ -176,9 +178,10 @@ Test(fleet_slurm, a_place_that_is_somebody_elses_is_not_used)
         const char *argv[] = {"env", "SLURMD_NODENAME=n7", "SLURM_JOB_ID=5", "bash", "-c", script(false), NULL};
         prf_text_t said;
         int code = 0;
-        cr_assert_eq(prf_command_run(&(prf_command_spec_t){.argv = argv, .timeout_ms = 20000, .limit = 9999, .exit_code = &code},
-                                     &said, NULL),
-                     PRF_OK);
+        cr_assert_eq(
+            prf_command_run(&(prf_command_spec_t){.argv = argv, .timeout_ms = PATIENCE_MS, .limit = 9999, .exit_code = &code},
+                            &said, NULL),
+            PRF_OK);
         cr_expect_eq(code, 1);
         has(prf_text_get(&said), "somebody else's: give 'state'");
         prf_text_release(&said);
@@ -393,7 +396,7 @@ Test(command, is_given_its_input_and_says_what_it_printed)
     prf_text_release(&out);
 }
 
-Test(command, failures_are_told_apart, .timeout = 60)
+Test(command, failures_are_told_apart)
 {
     prf_text_t out;
     prf_error_t err = {0};

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "hooks.h"
+#include "tests/support/patience.h"
 
 static prf_hook_list_t parse(const char *text)
 {
@@ -115,7 +116,7 @@ static prf_hooks_t *runner(const char *text)
 /* Ticks with the test's time until so many have ended. */
 static void run(prf_hooks_t *hooks, uint64_t now_ms, told_t *told, unsigned ended)
 {
-    uint64_t until = prf_clock_mono_ms() + 30000;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (told->ended < ended) {
         prf_hooks_tick(hooks, now_ms, note, told);
         poll(NULL, 0, 2);
@@ -169,7 +170,7 @@ Test(hooks, a_command_that_does_not_end_is_killed_and_one_that_cannot_start_is_t
     told_t told = {0};
     cr_assert_eq(prf_hooks_ask(hooks, 0, "slow", "k", PRF_HOOK_QUARANTINED, 0, NULL), PRF_OK);
     /* Its output shows that it runs. */
-    uint64_t until = prf_clock_mono_ms() + 30000;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     char text[100] = "";
     while (strcmp(text, "power-cycle running") != 0 && prf_clock_mono_ms() < until) {
         prf_hooks_tick(hooks, 0, note, &told);

@@ -16,8 +16,7 @@
 #include "net/allow_list.h"
 #include "net/gate.h"
 #include "net/net.h"
-
-enum { WAIT_MS = 30000 };
+#include "tests/support/patience.h"
 
 static char dir[64], key_path[PATH_MAX], public_path[PATH_MAX];
 static prf_keypair_t pair;
@@ -38,7 +37,7 @@ static void tear_down(void)
     rmdir(dir);
 }
 
-TestSuite(keys, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(keys, .init = set_up, .fini = tear_down);
 
 /* A secret must not be in what people see. */
 static void assert_silent(void)
@@ -234,7 +233,7 @@ static void knock(door_t *door, const prf_keypair_t *who, const prf_key_t *serve
 /* Knocks until a message arrives or the trouble is told: what is sent while a connection breaks is lost. */
 static prf_status_t outcome(door_t *door, prf_peer_t *from)
 {
-    uint64_t until = prf_clock_mono_ms() + WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     for (int i = 0; prf_clock_mono_ms() < until; i++) {
         if (i % 20 == 0)
             (void)!prf_socket_send(door->dealer, NULL, "knock", 5, NULL);
@@ -309,7 +308,7 @@ static void rebind_drops(const char *endpoint)
     knock(&door, NULL, NULL);
     cr_assert_eq(outcome(&door, &from), PRF_OK);
     cr_assert_eq(prf_socket_rebind(door.router, door.at, &err), PRF_OK, "%s", err.text);
-    uint64_t until = prf_clock_mono_ms() + WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (prf_socket_send(door.router, &from, "hello", 5, &err) != PRF_ENOTFOUND)
         cr_assert_lt(prf_clock_mono_ms(), until, "the old connection is still there");
     cr_assert_eq(outcome(&door, &again), PRF_OK, "the new one gets through");

@@ -13,8 +13,9 @@
 #include <zmq.h>
 
 #include "net/net.h"
+#include "tests/support/patience.h"
 
-enum { GUARD_MS = 20000, LIMIT = 64 * 1024 };
+enum { LIMIT = 64 * 1024 };
 
 static prf_error_t err;
 
@@ -42,14 +43,14 @@ static prf_socket_t *connected(prf_socket_type_t type, const char *endpoint)
 static void too_late(void *arg)
 {
     (void)arg;
-    cr_assert_fail("nothing happened for %d ms", GUARD_MS);
+    cr_assert_fail("nothing happened for %d ms", PATIENCE_MS);
 }
 
 static prf_loop_t *guarded(void)
 {
     prf_loop_t *loop = NULL;
     cr_assert_eq(prf_loop_new(&loop, &err), PRF_OK);
-    cr_assert_eq(prf_loop_add_timer(loop, GUARD_MS, too_late, NULL, NULL, &err), PRF_OK);
+    cr_assert_eq(prf_loop_add_timer(loop, PATIENCE_MS, too_late, NULL, NULL, &err), PRF_OK);
     return loop;
 }
 

@@ -11,8 +11,9 @@
 
 #include "base/clock.h"
 #include "relay/streams.h"
+#include "tests/support/patience.h"
 
-enum { CONNECTIONS = 3, WAIT_MS = 20000 };
+enum { CONNECTIONS = 3 };
 
 typedef struct item {
     prf_part_t part;
@@ -191,7 +192,7 @@ Test(relay_streams, bytes_come_out_as_they_went_in_both_ways)
     for (int way = 0; way < 2; way++) {
         int from = way ? hub.farm : program, to = way ? program : hub.farm;
         size_t out = 0, in = 0;
-        uint64_t until = prf_clock_mono_ms() + WAIT_MS;
+        uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
         while (in < LEN) {
             cr_assert_lt(prf_clock_mono_ms(), until);
             ssize_t n = out < LEN ? write(from, sent + out, LEN - out) : 0;
@@ -229,7 +230,7 @@ Test(relay_streams, a_reader_that_stands_still_stops_its_writer_and_no_other)
     cr_assert_eq(take(other_farm, 1000), sizeof greeting + 5);
     /* Read, it goes on. */
     size_t drained = 0;
-    uint64_t until = prf_clock_mono_ms() + WAIT_MS;
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     while (site.data_bytes < before + 2 * PRF_STREAM_WINDOW) {
         cr_assert_lt(prf_clock_mono_ms(), until);
         drained += take(slow_farm, sizeof bytes);

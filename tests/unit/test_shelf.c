@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "shelf.h"
-
-enum { GUARD_MS = 20000 };
+#include "tests/support/patience.h"
 
 static prf_error_t err;
 
@@ -50,7 +49,7 @@ static void stop(void *arg)
 static void too_late(void *arg)
 {
     (void)arg;
-    cr_assert_fail("nothing came for %d ms", GUARD_MS);
+    cr_assert_fail("nothing came for %d ms", PATIENCE_MS);
 }
 
 /* Sends the chunks through a socket, as nobody can look into a message that is meant for one. */
@@ -65,7 +64,7 @@ static void check_chunks(const prf_shelf_file_t *file, const uint8_t *bytes, siz
     cr_assert_eq(prf_socket_connect(out, at, &err), PRF_OK);
     cr_assert_eq(prf_loop_new(&loop, &err), PRF_OK);
     cr_assert_eq(prf_loop_add_socket(loop, in, stop, loop, &err), PRF_OK);
-    cr_assert_eq(prf_loop_add_timer(loop, GUARD_MS, too_late, NULL, NULL, &err), PRF_OK);
+    cr_assert_eq(prf_loop_add_timer(loop, PATIENCE_MS, too_late, NULL, NULL, &err), PRF_OK);
     for (size_t offset = 0; offset < len; offset += PRF_CHUNK_BYTES) {
         prf_message_t *chunk;
         prf_frame_t frame;

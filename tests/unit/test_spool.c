@@ -62,7 +62,7 @@ static void tear_down(void)
     cr_assert_eq(system(command), 0);
 }
 
-TestSuite(spool, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(spool, .init = set_up, .fini = tear_down);
 
 static prf_result_t result_of(uint64_t id)
 {

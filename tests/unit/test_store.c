@@ -15,12 +15,13 @@
 #include "base/rng.h"
 #include "store.h"
 #include "store_queue.h"
+#include "tests/support/patience.h"
 #include "tests/support/stores.h"
 
 enum { SEED = 7700 };
 static prf_error_t err;
 
-TestSuite(store, .init = store_make_dir, .fini = store_remove_dir, .timeout = 120);
+TestSuite(store, .init = store_make_dir, .fini = store_remove_dir);
 
 static void expect_scan(prf_store_t *s, prf_table_t table, const char *prefix, const char *wanted)
 {
@@ -131,7 +132,7 @@ Test(store, writes_that_gather_share_a_commit)
         cr_assert_eq(prf_store_put(s, PRF_TABLE_EVENT, NULL, &i, sizeof i, i, &err), PRF_OK);
     while (answered < WRITES) {
         struct pollfd p = {.fd = prf_store_fd(s), .events = POLLIN};
-        cr_assert_eq(poll(&p, 1, STORE_WAIT_MS), 1);
+        cr_assert_eq(poll(&p, 1, PATIENCE_MS), 1);
         answered += prf_store_done(s, done + answered, WRITES - answered);
     }
     for (uint64_t i = 0; i < WRITES; i++)

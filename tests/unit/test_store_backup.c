@@ -20,7 +20,7 @@
 
 static prf_error_t err;
 
-TestSuite(store_backup, .init = store_make_dir, .fini = store_remove_dir, .timeout = 120);
+TestSuite(store_backup, .init = store_make_dir, .fini = store_remove_dir);
 
 /* Writes results numbered from 1 and tells each that was answered. */
 static _Noreturn void write_until_killed(int out)

@@ -20,7 +20,7 @@
 enum { SEED = 7700 };
 static prf_error_t err;
 
-TestSuite(store_damage, .init = store_make_dir, .fini = store_remove_dir, .timeout = 120);
+TestSuite(store_damage, .init = store_make_dir, .fini = store_remove_dir);
 
 Test(store_damage, a_newer_store_is_refused_and_left_as_it_is)
 {

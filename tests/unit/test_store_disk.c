@@ -14,7 +14,7 @@
 
 #include "tests/support/stores.h"
 
-TestSuite(store_disk, .init = store_make_dir, .fini = store_remove_dir, .timeout = 120);
+TestSuite(store_disk, .init = store_make_dir, .fini = store_remove_dir);
 
 /* A file system of 1 MiB at `store_dir` that only this process sees; false where that is not allowed. */
 static bool tiny_disk(void)

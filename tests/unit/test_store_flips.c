@@ -17,10 +17,10 @@
 #include "store_salvage.h"
 #include "tests/support/stores.h"
 
-enum { FLIPS = 150, TIMEOUT_S = 3000 };
+enum { FLIPS = 150 };
 static prf_error_t err;
 
-TestSuite(store_flips, .init = store_make_fast_dir, .fini = store_remove_dir, .timeout = TIMEOUT_S);
+TestSuite(store_flips, .init = store_make_fast_dir, .fini = store_remove_dir);
 
 static void put_random(prf_store_t *s, prf_rng_t *rng, prf_table_t table, const char *key, size_t len)
 {

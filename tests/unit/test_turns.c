@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/support/patience.h"
 #include "worker/turns.h"
 
-enum { WAIT_MS = 20000, LAST = 8 /* where the file says which number was the last */ };
+enum { LAST = 8 /* where the file says which number was the last */ };
 
 static char file[32];
 static int heard[2]; /* a pipe: whose turn has come */
@@ -36,7 +37,7 @@ static void tear_down(void)
     unlink(file);
 }
 
-TestSuite(turns, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(turns, .init = set_up, .fini = tear_down);
 
 static int64_t last_number(void)
 {
@@ -60,7 +61,7 @@ static pid_t come(char name)
         pause();
         _exit(0);
     }
-    uint64_t end = prf_clock_mono_ms() + WAIT_MS;
+    uint64_t end = prf_clock_mono_ms() + PATIENCE_MS;
     while (last_number() == before)
         cr_assert_lt(prf_clock_mono_ms(), end, "process %c takes no number", name);
     return pid;
@@ -93,7 +94,7 @@ Test(turns, come_in_the_order_of_asking_one_at_a_time)
     cr_expect_eq(turn_of(100), 0, "somebody else has it");
     prf_turns_give(&own);
     for (char name = 'a'; name <= 'c'; name++) {
-        cr_assert_eq(turn_of(WAIT_MS), name);
+        cr_assert_eq(turn_of(PATIENCE_MS), name);
         cr_expect_eq(turn_of(50), 0, "while %c has it", name);
         cr_assert_eq(write(go_on[1], "", 1), 1);
     }
@@ -115,10 +116,10 @@ Test(turns, whoever_had_it_last_is_behind_those_that_wait)
 Test(turns, one_that_is_killed_in_its_turn_gives_it_to_the_next)
 {
     pid_t a = come('a'), b = come('b');
-    cr_assert_eq(turn_of(WAIT_MS), 'a');
+    cr_assert_eq(turn_of(PATIENCE_MS), 'a');
     cr_expect_eq(turn_of(50), 0);
     end(a);
-    cr_assert_eq(turn_of(WAIT_MS), 'b');
+    cr_assert_eq(turn_of(PATIENCE_MS), 'b');
     end(b);
 }
 
@@ -129,7 +130,7 @@ Test(turns, one_that_is_killed_while_it_waits_lets_nobody_in_early)
     end(a);
     cr_expect_eq(turn_of(200), 0, "b came in before the turn was given");
     prf_turns_give(&own);
-    cr_assert_eq(turn_of(WAIT_MS), 'b');
+    cr_assert_eq(turn_of(PATIENCE_MS), 'b');
     end(b);
 }
 

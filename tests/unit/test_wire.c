@@ -572,7 +572,7 @@ static void survive(const uint8_t *bytes, size_t len, uint64_t round)
     prf_frame_release(&f);
 }
 
-Test(wire, mutated_and_random_bytes_never_pass_unchecked, .timeout = 120)
+Test(wire, mutated_and_random_bytes_never_pass_unchecked)
 {
     prf_rng_t rng;
     prf_rng_init(&rng, SEED, 1);

@@ -17,6 +17,7 @@ A board, as an adapter makes it, has
 and a kernel
     run()              executes it once, to its end
     inputs, outputs    the numpy arrays that it reads and writes, which a semi-cold timing brings into the cache
+    took_ns()          of the last run, where the runtime tells what that took without the way there from Python
     without            another kernel, where there is one: what this one has to do besides the net, whose time is taken off
 or, where it times itself (a device's timer, a program that prints its latency), only
     told_ns()          runs it once and returns nanoseconds."""
