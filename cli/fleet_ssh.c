@@ -131,7 +131,7 @@ static void judge(command_t *self, const char *from, size_t i)
         return;
     }
     if (self->stop) {
-        visit->wanted = *found->release || *found->launch || found->running;
+        visit->wanted = *found->release || *found->launch || found->running || found->waiting;
         visit->state = PRF_SSH_STOPPED;
         return;
     }
@@ -140,10 +140,14 @@ static void judge(command_t *self, const char *from, size_t i)
         return;
     prf_ssh_launch(&self->file, host, self->server, launch);
     bool same = strcmp(found->release, payload->release) == 0 && strcmp(found->launch, launch) == 0;
-    visit->state = !*found->release                        ? PRF_SSH_ABSENT
-                   : !same                                 ? PRF_SSH_OUTDATED
-                   : found->running < (size_t)host->boards ? PRF_SSH_DOWN
-                                                           : PRF_SSH_RUNNING;
+    if (!*found->release)
+        visit->state = PRF_SSH_ABSENT;
+    else if (!same)
+        visit->state = PRF_SSH_OUTDATED;
+    else if (found->waiting)
+        set_state(visit, PRF_SSH_NOT_JOINED, found->detail);
+    else
+        visit->state = found->running < (size_t)host->boards ? PRF_SSH_DOWN : PRF_SSH_RUNNING;
     visit->wanted = !self->check && visit->state != PRF_SSH_RUNNING;
 }
 
@@ -158,7 +162,7 @@ static void conclude(command_t *self, size_t i)
                            : !*before->release                            ? PRF_SSH_INSTALLED
                            : strcmp(before->release, after->release) != 0 ? PRF_SSH_UPDATED
                                                                           : PRF_SSH_STARTED;
-    if (!after->failure && self->stop && after->running)
+    if (!after->failure && self->stop && (after->running || after->waiting))
         set_state(visit, PRF_SSH_FAILED, "a board still runs, though it was told to end and then killed");
     else
         set_state(visit, after->failure ? after->failure : done, after->detail);

@@ -32,6 +32,9 @@ runs() { # BOARD
     pid=$(cat "$dir/$1.pid" 2>/dev/null) && [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF " $dir/$1.sh"
 }
 
+joined() { grep -q '^ready ' "$dir/$1.log" 2>/dev/null; } # BOARD; since it was started
+last_words() { tail -n 1 "$dir/$1.log" 2>/dev/null | cut -c 1-300; }
+
 # The boards that are started must not have the lock, too (9>&-).
 begin() {
     mkdir -p "$dir" || give_up no-space "$dir cannot be made"
@@ -46,7 +49,8 @@ look() {
     [ ! -e "$dir/current" ] || tell "release $(readlink "$dir/current" | sed 's|.*/||') $(version "$dir/current")"
     [ ! -e "$dir/launch" ] || tell "launch $(cat "$dir/launch")"
     for board in $BOARDS; do
-        if runs "$board"; then tell "running $board"; fi
+        runs "$board" || continue
+        if joined "$board"; then tell "running $board"; else tell "waiting $board: $(last_words "$board")"; fi
     done
 }
 
@@ -119,10 +123,10 @@ START
 }
 
 await_ready() { # BOARD; the last line of its log says why not
-    until grep -q '^ready ' "$dir/$1.log" 2>/dev/null; do
+    until joined "$1"; do
         ended=$([ ! -e "$dir/$1.pid" ] || runs "$1" || echo yes)
         if [ "$ended" ] || [ "$(cut -d. -f1 /proc/uptime)" -ge "$UNTIL" ]; then
-            give_up not-joined "$1: $(tail -n 1 "$dir/$1.log" | cut -c 1-300)"
+            give_up not-joined "$1: $(last_words "$1")"
         fi
         sleep 0.2
     done

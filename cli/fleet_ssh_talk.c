@@ -197,7 +197,10 @@ static void take_line(prf_ssh_answer_t *out, const char *line)
         prf_printable_copy(out->launch, sizeof out->launch, line + 7);
     else if (strncmp(line, "running ", 8) == 0)
         out->running++;
-    else if (strncmp(line, "note ", 5) == 0)
+    else if (strncmp(line, "waiting ", 8) == 0) {
+        out->waiting = true;
+        prf_printable_copy(out->detail, sizeof out->detail, line + 8);
+    } else if (strncmp(line, "note ", 5) == 0)
         prf_printable_copy(out->detail, sizeof out->detail, line + 5);
     else if (strncmp(line, "failed ", 7) == 0)
         take_failure(out, line + 7);

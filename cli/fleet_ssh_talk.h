@@ -4,6 +4,8 @@
 #ifndef PRF_CLI_FLEET_SSH_TALK_H
 #define PRF_CLI_FLEET_SSH_TALK_H
 
+#include <stdbool.h>
+
 #include "fleet_ssh_file.h"
 #include "fleet_ssh_payload.h"
 
@@ -42,9 +44,10 @@ typedef struct {
     char uname[32];
     char release[PRF_DIGEST_HEX], version[40]; /* empty: nothing is installed */
     char launch[PRF_DIGEST_HEX];               /* how its boards were started */
-    size_t running;                            /* boards */
+    size_t running;                            /* boards that run and have joined the farm */
+    bool waiting;                              /* another one runs, and has not joined */
     prf_ssh_state_t failure;                   /* PRF_SSH_RUNNING: none */
-    char detail[200];                          /* of the failure; without one, what did not go well nevertheless */
+    char detail[200]; /* of the failure; without one, what a board that waits said last, or what did not go well */
 } prf_ssh_answer_t;
 
 /* All borrowed. */

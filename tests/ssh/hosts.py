@@ -17,6 +17,7 @@ import tempfile
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "build" / "tools"
 USER, UID, HERE = "board", 4711, "10.79.0.1"
 PROGRAMS = ("ssh", "ssh-keygen", "ip", "unshare", "setpriv")
+NAMESPACES = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 SSHD = """
 Port 22
 HostKey {folder}/host_key
@@ -61,8 +62,10 @@ def missing():
         return "there is no sshd, and apt-get did not bring Debian's package openssh-server"
     if os.geteuid() != 0:
         return "needs root, hosts are namespaces"
-    if subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], capture_output=True).returncode:
-        return "namespaces are not permitted here"
+    probe = "mount -t tmpfs none /run && ip link add bridge type bridge && ip link add port type veth peer name eth0"
+    if subprocess.run([*NAMESPACES, "sh", "-c", probe], capture_output=True,
+                      env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}).returncode:
+        return "namespaces, or bridges in them, are not permitted here"
     return ""
 
 
@@ -72,7 +75,7 @@ def enter():
         return
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     os.environ["PRF_IN_NAMESPACES"] = "1"
-    sys.exit(subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", *sys.argv]).returncode)
+    sys.exit(subprocess.run([*NAMESPACES, *sys.argv]).returncode)
 
 
 def run(*words, **more):
@@ -127,6 +130,9 @@ class Host:
         self.sshd = subprocess.Popen(["ip", "netns", "exec", self.name, "unshare", "--mount", "sh", "-ec",
                                       f"{mounts}; {more}; exec {sshd()} -D -e -f {self.folder}/sshd_config"],
                                      stderr=open(self.folder / "sshd.log", "a"))
+
+    def listens(self):
+        return "Server listening" in (self.folder / "sshd.log").read_text()
 
     def restart(self, more=":"):
         self.sshd.terminate()
