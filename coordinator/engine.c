@@ -122,7 +122,7 @@ void kind_fail(kind_t *kind, const char *why)
 {
     kind->stage = PRF_STAGE_FAILED;
     snprintf(kind->error, sizeof kind->error, "%s", why);
-    kind->pending.count = 0;
+    kind->pending.count = kind->sorted = 0;
 }
 
 prf_status_t prf_engine_pin(prf_engine_t *self, size_t board, const char *fingerprint, uint32_t kinds, uint32_t dtypes,
@@ -300,7 +300,6 @@ prf_status_t probe_want(prf_engine_t *self, size_t board, const prf_block_t *blo
     if (chain == NO_CHAIN)
         keep_layers(kind, &p, block);
     kind->probes[kind->probe_count] = p;
-    kind->unsorted = true;
     *probe = kind->probe_count++;
     return PRF_OK;
 }
@@ -331,19 +330,47 @@ static double rank_of(const probe_t *probe)
     return probe->order - (probe->had ? PRF_GENERATION_ATTEMPTS : 0);
 }
 
+static ranked_t ranked_of(const kind_t *kind, size_t probe)
+{
+    return (ranked_t){rank_of(&kind->probes[probe]), probe};
+}
+
+/* Each of the few that came since, into its place: a layer that is measured once more when its answer is there comes alone. */
+static void insert_pending(kind_t *kind)
+{
+    size_t *items = kind->pending.items;
+    for (; kind->sorted < kind->pending.count; kind->sorted++) {
+        const ranked_t fresh = ranked_of(kind, items[kind->sorted]);
+        size_t from = 0, to = kind->sorted;
+        while (from < to) {
+            size_t middle = from + (to - from) / 2;
+            const ranked_t there = ranked_of(kind, items[middle]);
+            if (falling(&there, &fresh) < 0)
+                from = middle + 1;
+            else
+                to = middle;
+        }
+        memmove(&items[from + 1], &items[from], (kind->sorted - from) * sizeof *items);
+        items[from] = fresh.probe;
+    }
+}
+
 static void sort_pending(kind_t *kind)
 {
+    enum { FEW = 16 };
     size_t n = kind->pending.count;
-    ranked_t *ranked = kind->unsorted && n ? malloc(n * sizeof *ranked) : NULL;
-    kind->unsorted = false;
-    if (!ranked)
-        return; /* out of memory costs the mixing, not the campaign */
+    ranked_t *ranked = n - kind->sorted > FEW ? malloc(n * sizeof *ranked) : NULL;
+    if (!ranked) { /* few, or out of memory: the same at length */
+        insert_pending(kind);
+        return;
+    }
     for (size_t i = 0; i < n; i++)
-        ranked[i] = (ranked_t){rank_of(&kind->probes[kind->pending.items[i]]), kind->pending.items[i]};
+        ranked[i] = ranked_of(kind, kind->pending.items[i]);
     qsort(ranked, n, sizeof *ranked, falling);
     for (size_t i = 0; i < n; i++)
         kind->pending.items[i] = ranked[i].probe;
     free(ranked);
+    kind->sorted = n;
 }
 
 void prf_engine_recall(prf_engine_t *self, prf_known_fn had, void *arg)
@@ -359,6 +386,7 @@ bool prf_engine_next_on(prf_engine_t *self, size_t board, prf_want_t *out)
         return false;
     sort_pending(kind);
     size_t at = kind->pending.items[--kind->pending.count];
+    kind->sorted = kind->pending.count;
     probe_t *probe = &kind->probes[at];
     /* Probes are handed out in an order in which they do not lie, so the next ones are fetched meanwhile. Not a function of its
      * own: gcc would take it for one without effect. */

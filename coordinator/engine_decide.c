@@ -93,6 +93,7 @@ static prf_status_t cut_decide(prf_engine_t *self, size_t board, const char *tex
             kind->pending.items[kept++] = kind->pending.items[i];
     }
     kind->pending.count = kept;
+    kind->sorted = 0;
     return plan_advance(self, board, err);
 }
 

@@ -135,7 +135,7 @@ typedef struct {
     size_t layer_count, layer_cap;
     size_t probe_count, probe_cap;
     list_t pending; /* falling order: the next one is last */
-    bool unsorted;
+    size_t sorted;  /* of pending, from its front; the others came since */
     size_t out, measured, reused, poisoned, skipped;
     uint64_t busy_ns;
     uint32_t round, rounds; /* of sampling */

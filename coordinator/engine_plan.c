@@ -81,8 +81,8 @@ prf_status_t plan_sweep(prf_engine_t *self, track_t *track, size_t most, prf_err
  */
 static uint32_t validation_of(const prf_campaign_t *c, const prf_campaign_layer_t *layer, uint32_t weights)
 {
-    double share = floor((double)c->validation * layer->weight / weights);
-    return c->validation > 0 ? (uint32_t)fmax(1, fmin(share, floor(prf_space_combinations(&layer->space) / 2))) : 0;
+    uint64_t share = (uint64_t)c->validation * layer->weight / weights, half = prf_sample_room(&layer->space, 2 * share) / 2;
+    return c->validation == 0 ? 0 : half > 0 ? (uint32_t)half : 1;
 }
 
 static prf_status_t start_tracks(prf_engine_t *self, size_t board, uint32_t kinds, uint32_t dtypes, prf_error_t *err)

@@ -164,6 +164,7 @@ static prf_status_t restart(prf_engine_t *self, size_t board, prf_error_t *err)
         prf_map_remove(&self->index, &kind->probes[i].point, kind->probes[i].attempt);
     kind_t fresh = {.kinds = kind->kinds,
                     .dtypes = kind->dtypes,
+                    .builds = kind->builds,
                     .generation = kind->generation,
                     .checked = kind->checked,
                     .verdict = json_incref(kind->verdict),

@@ -24,7 +24,7 @@ static const prf_usage_t usage = {
     .synopsis = "[OPTION]...",
     .purpose = "Owns a farm's state: hands out measurements to workers, keeps the results, trains and publishes models.",
     .text = "Prints one line, 'ready farm=...' (with --http also 'http=URL'), once it can be reached; logs to\n"
-            "standard error. SIGTERM and SIGINT end it: what was measured is stored, and the next start goes on\n"
+            "standard error. SIGTERM, SIGINT and SIGHUP end it: what was measured is stored, and the next start goes on\n"
             "from there. Exit codes: 0 ended as asked, 2 usage, 3 a store made by a newer version or damaged,\n"
             "5 port or store in use, 7 input/output, 8 disk full, 13 a key or token file that others can read.\n\n"
             "As a service of systemd (Type=notify) it tells when it is ready, when it stops, and its watchdog that it\n"

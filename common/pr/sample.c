@@ -277,6 +277,20 @@ prf_status_t prf_sample_random(const prf_space_t *space, uint64_t seed, const pr
     return status;
 }
 
+size_t prf_sample_room(const prf_space_t *space, size_t most)
+{
+    prf_steps_t none;
+    prf_steps_none(&none);
+    uint32_t cells = grid_size(space, &none);
+    size_t found = cells > 0 ? 0 : most;
+    for (uint32_t i = 0; i < cells && found < most; i++) {
+        prf_layer_t layer;
+        grid_layer(space, &none, i, &layer);
+        found += prf_space_resolve(space, &layer, NULL) == PRF_OK;
+    }
+    return found;
+}
+
 /* --- what promises most ---------------------------------------------------------------------------------------------- */
 
 enum { POOL_TIMES = 12, POOL_LEAST = 400 }; /* layers looked at for each that is chosen, and at least */

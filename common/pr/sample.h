@@ -15,6 +15,8 @@ PRF_CHECKED prf_status_t prf_sample_representatives(const prf_space_t *space, co
 /* The same for distinct layers drawn from the original space. */
 PRF_CHECKED prf_status_t prf_sample_random(const prf_space_t *space, uint64_t seed, const prf_layer_t *taken, size_t taken_count,
                                            size_t count, prf_layer_t *out, size_t *got, prf_error_t *err);
+/* How many layers the original space has, at most `most`: of one with more than 2^20 combinations of values, `most`. */
+size_t prf_sample_room(const prf_space_t *space, size_t most);
 
 /* How much measuring a layer promises; above zero, else it is not chosen. */
 typedef double (*prf_promise_fn)(void *arg, const prf_layer_t *layer);

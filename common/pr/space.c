@@ -139,18 +139,6 @@ size_t prf_space_free(const prf_space_t *space, prf_param_t params[PRF_PARAMS])
     return found;
 }
 
-double prf_space_combinations(const prf_space_t *space)
-{
-    prf_param_t params[PRF_PARAMS];
-    size_t count = prf_space_free(space, params);
-    double combinations = 1;
-    for (size_t i = 0; i < count; i++) {
-        const prf_dim_t *dim = &space->dims[params[i]];
-        combinations *= dim->kind == PRF_DIM_LIST ? dim->value_count : (double)dim->hi - dim->lo + 1;
-    }
-    return combinations;
-}
-
 void prf_space_bounds(const prf_space_t *space, prf_param_t param, int32_t *lo, int32_t *hi)
 {
     const prf_dim_t *dim = &space->dims[param];

@@ -44,8 +44,6 @@ PRF_CHECKED prf_status_t prf_space_draw(const prf_space_t *space, prf_rng_t *rng
 bool prf_space_contains(const prf_space_t *space, const prf_layer_t *layer);
 /* The free parameters, in table order. Returns how many. */
 size_t prf_space_free(const prf_space_t *space, prf_param_t params[PRF_PARAMS]);
-/* The combinations of its free parameters' values: it has no more layers, but fewer where some combinations cannot exist. */
-double prf_space_combinations(const prf_space_t *space);
 /* Smallest and largest value that a free parameter takes. */
 void prf_space_bounds(const prf_space_t *space, prf_param_t param, int32_t *lo, int32_t *hi);
 

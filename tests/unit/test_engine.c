@@ -158,21 +158,31 @@ Test(engine, layers_that_a_board_cannot_run_are_told)
     prf_engine_destroy(&e);
 }
 
+/* The second of these allows for half of the combinations only. */
 Test(engine, a_small_space_is_not_used_up_by_what_the_model_is_judged_by)
 {
-    world_t w;
-    world_init(&w, 5);
-    prf_engine_t *e =
-        engine_of("campaign: small\nboards: [{kind: array}]\nbudget: {samples: 40}\nvalidation: {layers: 30, repeats: 2}\n"
-                  "layers: [{kind: fc, params: {in: [8, 16, 32, 64], out: [8, 16, 32, 64]}}]\nbaseline: false\n");
-    cr_assert(world_run(e, &w));
-    json_t *summary = prf_engine_summary(e);
-    json_t *board = json_array_get(json_object_get(summary, "boards"), 0);
-    cr_expect_eq(json_integer_value(json_object_get(board, "validation_samples")), 8);
-    cr_expect_eq(json_integer_value(json_object_get(board, "samples")), 8);
-    json_decref(summary);
-    prf_engine_destroy(&e);
-    world_release(&w);
+    static const struct {
+        const char *limit;
+        json_int_t layers;
+    } cases[] = {{"", 16}, {", max_macs: 512", 10}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[400];
+        snprintf(text, sizeof text,
+                 "campaign: small\nboards: [{kind: array}]\nbudget: {samples: 40}\nvalidation: {layers: 30, repeats: 2}\n"
+                 "layers: [{kind: fc, params: {in: [8, 16, 32, 64], out: [8, 16, 32, 64]}%s}]\nbaseline: false\n",
+                 cases[i].limit);
+        world_t w;
+        world_init(&w, 5);
+        prf_engine_t *e = engine_of(text);
+        cr_assert(world_run(e, &w));
+        json_t *summary = prf_engine_summary(e);
+        json_t *board = json_array_get(json_object_get(summary, "boards"), 0);
+        cr_expect_eq(json_integer_value(json_object_get(board, "validation_samples")), cases[i].layers / 2);
+        cr_expect_eq(json_integer_value(json_object_get(board, "samples")), cases[i].layers / 2);
+        json_decref(summary);
+        prf_engine_destroy(&e);
+        world_release(&w);
+    }
 }
 
 Test(engine, a_width_that_nobody_looked_for_is_unknown_not_none)

@@ -189,6 +189,30 @@ Test(engine_between, a_network_of_which_a_part_is_not_modelled_is_a_chain_also_w
     cr_expect_eq(part.edge_count, 0);
 }
 
+/* Found drifted, the kind begins anew within its engine. */
+Test(engine_between, a_board_that_builds_networks_still_does_when_it_has_drifted)
+{
+    const prf_refresh_t refresh = {.number = 1, .points = 20};
+    world_t w;
+    begin(&w, 7, 0);
+    world_campaign_t c = *campaign("samples: 200", true);
+    c.flags = PRF_BOARD_NETWORKS;
+    for (size_t i = 0; i < 2; i++) {
+        prf_engine_t *e = world_engine(&c, &w);
+        cr_assert(world_run(e, &w));
+        json_t *board = only(e, "boards"), *net = only(e, "networks");
+        cr_expect(!i || strcmp(json_string_value(json_object_get(json_object_get(board, "refresh"), "verdict")), "drifted") == 0);
+        cr_expect_eq(number(board, "between_chains"), 0);
+        cr_expect(json_is_true(json_object_get(net, "whole")));
+        json_decref(board);
+        json_decref(net);
+        prf_engine_destroy(&e);
+        c.refresh = &refresh;
+        w.pace = 1.25;
+    }
+    world_release(&w);
+}
+
 Test(engine_between, what_two_measurements_of_a_layer_differ_by_hides_it)
 {
     world_t w;

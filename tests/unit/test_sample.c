@@ -138,6 +138,19 @@ Test(sample, the_whole_of_a_small_grid_is_found_and_no_more)
     cr_assert_eq(representatives(&s, &steps, out, 6 * 3 * 8, 10, out + 200), 0, "all were taken");
 }
 
+Test(sample, the_room_in_a_small_space_is_what_can_exist_in_it)
+{
+    prf_space_t s = {.kind = PRF_FC, .dtype = PRF_F32};
+    s.dims[PRF_P_IN] = range(1, 10);
+    s.dims[PRF_P_OUT] = range(1, 10);
+    cr_expect_eq(prf_sample_room(&s, 1000), 100);
+    cr_expect_eq(prf_sample_room(&s, 7), 7, "more is not asked for");
+    s.max_macs = 10; /* 10 + 5 + 3 + 2 + 2 + 1 + 1 + 1 + 1 + 1 */
+    cr_expect_eq(prf_sample_room(&s, 1000), 27);
+    s = conv_space();
+    cr_expect_eq(prf_sample_room(&s, 1000), 1000, "too large to go through");
+}
+
 Test(sample, a_limit_on_macs_holds_and_ends_the_search)
 {
     prf_space_t s = conv_space();

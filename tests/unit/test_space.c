@@ -35,12 +35,6 @@ static void refuses(const prf_space_t *space, const char *because)
     cr_assert(strstr(err.text, because), "said '%s', not '%s'", err.text, because);
 }
 
-Test(space, combinations_are_those_of_free_parameters)
-{
-    prf_space_t s = conv_space();
-    cr_expect_eq(prf_space_combinations(&s), 512.0 * 512 * 218 * 4);
-}
-
 Test(space, ties_and_defaults_follow_the_free_parameters)
 {
     prf_space_t s = conv_space();
