@@ -29,10 +29,10 @@
 
 enum {
     PATH = PRF_DIR + 256,
-    READY_MS = 20000,
+    READY_MS = 60000,
     BUSY_RETRIES = 30, /* of 100 ms: a predecessor that was killed is still dying */
     GRACE_MS = 5000,
-    CARE_GRACE_MS = 150000, /* a worker's last command may take its time (worker/care) */
+    CARE_GRACE_MS = 270000, /* a worker's first and last command may take their time (worker/care) */
     OPTION_TEXT = 512,
     SHORT_LIFE_MS = 10000,
     SHORT_LIVES = 8, /* in a row: then the worker is given up, and the run with it */
@@ -363,10 +363,14 @@ prf_status_t prf_private_add(prf_private_t *self, const prf_private_board_t *boa
     return PRF_OK;
 }
 
-/* Faults that a new start would only repeat: its command line, its options, a library that is not there. */
+/* Faults that a new start would only repeat: its command line, its options, a library that is not there. Not a folder in use: the
+ * worker of a run that was killed may still be dying there. */
 static bool hopeless(int wait_status)
 {
-    return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) >= 2 && WEXITSTATUS(wait_status) <= 6;
+    if (!WIFEXITED(wait_status))
+        return false;
+    int code = WEXITSTATUS(wait_status);
+    return code >= 2 && code <= 6 && code != prf_exit_code(PRF_EBUSY);
 }
 
 static prf_status_t tend_worker(prf_private_t *self, worker_t *worker, prf_error_t *err)

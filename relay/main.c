@@ -35,7 +35,7 @@ static const prf_usage_t usage = {
             "coordinator's as --server:\n\n"
             "  prfarm-relay --link tcp://HOST:7710 --farm tcp://192.168.7.1:7700 --key site.key --server relay.pub\n\n"
             "Prints one line, 'ready farm=...' or 'ready accept=...', once it can be reached; logs to standard error.\n"
-            "SIGTERM and SIGINT end it once what is under way has arrived, after two seconds at the latest. Exit codes:\n"
+            "SIGTERM, SIGINT and SIGHUP end it once what is under way has arrived, in two seconds at most. Exit codes:\n"
             "0 ended as asked, 2 usage, 5 port in use, 7 input/output, 13 a key file that others can read.\n",
     .environment = environment,
 };

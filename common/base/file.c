@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,12 +114,24 @@ prf_status_t prf_file_write(const char *path, const void *data, size_t len, prf_
     return PRF_OK;
 }
 
+/* Room behind the end of a file, so that a full disk does not leave half of what is added; where the file system can do that. */
+static int room_for(int fd, size_t len)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return errno;
+    bool full = fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, (off_t)len) != 0 && (errno == ENOSPC || errno == EDQUOT);
+    return full ? errno : 0;
+}
+
 prf_status_t prf_file_append(const char *path, const void *data, size_t len, prf_error_t *err)
 {
     int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return prf_fail_sys(err, errno, "%s", path);
-    int e = write_all(fd, data, len);
+    int e = room_for(fd, len);
+    if (!e)
+        e = write_all(fd, data, len);
     if (close(fd) != 0 && !e)
         e = errno;
     return e ? prf_fail_sys(err, e, "%s", path) : PRF_OK;

@@ -33,7 +33,7 @@ struct prf_loop {
     zmq_pollitem_t *items; /* as many as sources; those of timers stay unused */
     size_t count, cap;
     int last_timer;
-    bool stop, dead;
+    bool stop, dead, hung_up;
     int signal_fd; /* -1: none */
     sigset_t mask_before;
     prf_loop_fn on_signal;
@@ -147,8 +147,12 @@ static void read_signals(void *arg)
 {
     prf_loop_t *self = arg;
     struct signalfd_siginfo info;
-    while (read(self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
-        self->on_signal(self->signal_arg);
+    while (read(self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        bool known = info.ssi_signo == SIGHUP && self->hung_up; /* shell and kernel both tell of one terminal that is closed */
+        self->hung_up = self->hung_up || info.ssi_signo == SIGHUP;
+        if (!known)
+            self->on_signal(self->signal_arg);
+    }
 }
 
 prf_status_t prf_loop_on_signals(prf_loop_t *self, prf_loop_fn fn, void *arg, prf_error_t *err)

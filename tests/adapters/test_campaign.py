@@ -28,7 +28,7 @@ measure: {cache: semi-cold, warmup: 1, repeats: 5..10, limit_ms: 30}
 CURSED = """
 campaign: cursed
 boards:
-  - {kind: board, backend: exec, options: {command: %s, arg: [%s, %s, onnxruntime], timeout_ms: 3000}}
+  - {kind: board, backend: exec, options: {command: %s, arg: [%s, %s, onnxruntime], timeout_ms: 10000}}
 layers:
   - {kind: fc, params: {in: [11, 12, 13, 14], out: [64, 128]}}
 budget: {samples: 8}

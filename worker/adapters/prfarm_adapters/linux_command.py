@@ -10,7 +10,7 @@ import re
 import shlex
 import subprocess
 
-from . import layers
+from . import layers, system
 
 UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 NUMBER = r"([0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)"
@@ -40,8 +40,7 @@ class Kernel:
     def told_ns(self):
         arguments = self.board.arguments
         try:
-            done = subprocess.run(self.line, stdin=subprocess.DEVNULL, capture_output=True, timeout=arguments.timeout, check=False,
-                                  encoding="utf-8", errors="replace")
+            done = system.run(self.line, arguments.timeout, stderr=subprocess.PIPE)
         except FileNotFoundError:
             raise layers.Failed(f"{self.line[0]}: no such program: correct --command") from None
         except subprocess.TimeoutExpired:

@@ -14,13 +14,15 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import weakref
 
 import onnx
 
-from . import layers, onnx_model
+from . import layers, onnx_model, system
 
 KINDS = ("conv1d", "conv2d", "dwconv2d", "convtranspose2d", "fc", "matmul", "maxpool2d", "avgpool2d", "add", "activation", "softmax",
          "layernorm")
@@ -40,9 +42,8 @@ def options(parser):
 def _call(command):
     """What the program prints; Failed with its own words where it fails."""
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_S,
-                              check=False, encoding="utf-8", errors="replace",
-                              env={**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"})  # as nvidia-smi counts
+        done = system.run(command, PATIENCE_S, stderr=subprocess.STDOUT,
+                          env={**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"})  # as nvidia-smi counts
     except subprocess.TimeoutExpired as late:
         raise layers.Failed(f"{command[0]} took more than {PATIENCE_S} s: leave layers of this size out") from late
     except OSError as why:
@@ -114,6 +115,7 @@ class Board:
     dtypes = tuple(PRECISION)
 
     def __init__(self, arguments):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so ends the worker us: engines' folders are removed
         self.program = shutil.which(arguments.trtexec) or arguments.trtexec
         self.device = arguments.device
         self.tf32 = arguments.tf32 == "on"
