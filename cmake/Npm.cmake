@@ -23,7 +23,7 @@ function(prf_npm_packages FOLDER OUT)
     file(RELATIVE_PATH NAME ${PROJECT_SOURCE_DIR} ${LOCK})
     message(STATUS "Fetching ${NAME} with npm")
     file(COPY ${FOLDER}/package.json ${LOCK} ${FOLDER}/.npmrc DESTINATION ${CMAKE_CURRENT_BINARY_DIR})
-    execute_process(COMMAND ${NPM} ci --ignore-scripts --prefer-offline --no-progress --fetch-retries=1 --fetch-retry-mintimeout=1000
+    execute_process(COMMAND ${NPM} ci --ignore-scripts --prefer-offline --no-progress --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=20000
                     WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR} RESULT_VARIABLE RESULT OUTPUT_QUIET ERROR_VARIABLE WHY TIMEOUT 300)
     if(NOT RESULT EQUAL 0)
       string(REGEX MATCH "npm [^\n]*" WHY "${WHY}")

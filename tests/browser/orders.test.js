@@ -74,7 +74,7 @@ test('roll_back_with_the_token_of_the_address', async () => {
     await page.getByRole('button', {name: 'Roll back', exact: true}).click();
     await page.getByText('vta runs v1 now.').waitFor();
     assert.equal(await current(), 1);
-    await page.locator('tr', {hasText: 'v1'}).getByText('✓ current').waitFor({timeout: 1000});
+    await page.locator('tr', {hasText: 'v1'}).getByText('✓ current').waitFor();
     assert.equal((await page.context().cookies()).length, 0);
     assertSilent(page);
     const other = await page.context().newPage();

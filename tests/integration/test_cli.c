@@ -264,7 +264,7 @@ Test(cli, measure_tells_chain_and_blocks)
 }
 
 /* A campaign of some seconds: a cycle of the simulated board takes real time. */
-static const char slow[] = ", cycle_ns: 1000000, pace: real";
+static const char slow[] = ", cycle_ns: 1000000, speed: 3, pace: real";
 
 /* Until the live run in `out` has measured something. */
 static void await_progress(const char *out, double least)

@@ -98,7 +98,7 @@ static const char campaign[] = "campaign: hosts\n"
                                "  - {kind: avgpool2d, params: {c: 1..64, h: 1, w: 2..32, r: 1, s: 2}}\n"
                                "  - {kind: fc, params: {in: 14..128, out: 1..128}}\n"
                                "measure: {warmup: 1, repeats: 5..7, ci_percent: 50}\n"
-                               "budget: {samples: 24}\n"
+                               "budget: {samples: 96}\n"
                                "validation: {layers: 8, repeats: 2}\n"
                                "baseline: false\n"
                                "networks: [" NETWORK "]\n";

@@ -697,7 +697,7 @@ Test(security, secrets_are_in_no_log_command_line_or_environment)
 /* It asks and asks, which is as good as a heartbeat, and reads no answer. */
 Test(security, a_worker_that_does_not_read_loses_its_session)
 {
-    static const char *const fast[] = {"--heartbeat-ms", "300", NULL};
+    static const char *const fast[] = {"--heartbeat-ms", "1000", NULL};
     farm_start(&farm, fast);
     farm_peer_t mute;
     farm_peer_connect(&mute, &farm);

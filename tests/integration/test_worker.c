@@ -2,6 +2,7 @@
 /* prfarm-worker as a coordinator sees it: the test is the coordinator, the worker is the real program with a simulated board. */
 #define _GNU_SOURCE /* prlimit */
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #include "tiny_model.h"
 #include "wire/wire.h"
 
-enum { HEARTBEAT_MS = 100 };
+enum { HEARTBEAT_MS = 400 }; /* a worker that has waited for five takes the coordinator for lost: longer than a disk holds it up */
 
 static char dir[40], farm[64], log_path[64], state[64];
 static prf_loop_t *loop;
@@ -214,6 +215,8 @@ static int exit_code(void)
         cr_assert_lt(prf_clock_mono_ms(), end, "the worker did not end:\n%s", log_text());
         if (prf_socket_recv(router, &from, &bytes, &len, NULL) == PRF_OK)
             free(bytes);
+        else
+            poll(NULL, 0, 5);
     }
     cr_assert(WIFEXITED(status), "status %d:\n%s", status, log_text());
     return WEXITSTATUS(status);
@@ -246,8 +249,12 @@ Test(worker, introduces_its_board_asks_for_jobs_and_hands_results_back)
     cr_assert_eq(r.sample.repeats, 1, "an exact board is asked once");
     commit(11);
     prf_frame_t heartbeat = expect(PRF_FRAME_HEARTBEAT);
+    while (heartbeat.u.ids.count > 0) { /* it was sent before the worker had heard of the commit */
+        prf_frame_release(&heartbeat);
+        heartbeat = expect(PRF_FRAME_HEARTBEAT);
+    }
     cr_assert_eq(heartbeat.u.ids.session, 5);
-    cr_assert_eq(heartbeat.u.ids.takes, 1 + 3 - heartbeat.u.ids.count, "what it takes beside what it holds");
+    cr_assert_eq(heartbeat.u.ids.takes, 1 + 3, "what it takes beside what it holds");
     prf_frame_release(&heartbeat);
 }
 
@@ -280,7 +287,7 @@ Test(worker, without_commits_it_stops_asking_before_it_would_lose_a_result)
     welcome(1);
     size_t granted = 0, beats = 0, listed = 0, credit_left = 0;
     prf_frame_t frame;
-    while (beats < 20 && next_frame(&frame)) {
+    while (beats < 5 && next_frame(&frame)) {
         if (frame.type == PRF_FRAME_CREDIT)
             credit_left += frame.u.credit;
         if (frame.type == PRF_FRAME_HEARTBEAT) {
@@ -366,7 +373,7 @@ Test(worker, speaks_while_its_board_hangs_and_lives_on_after)
 {
     START(SIM, "--option", "hang=1");
     welcome(1);
-    give_job(11, "fc in=8 out=8", 1000);
+    give_job(11, "fc in=8 out=8", 4000);
     unsigned beats = 0;
     prf_frame_t frame;
     while (next_frame(&frame)) {
@@ -374,13 +381,13 @@ Test(worker, speaks_while_its_board_hangs_and_lives_on_after)
         beats += frame.type == PRF_FRAME_HEARTBEAT && frame.u.ids.count == 1 && frame.u.ids.items[0] == 11;
         if (over) {
             cr_assert_eq(frame.u.results.items[0].outcome, PRF_EHANG);
-            cr_assert(strstr(frame.u.results.items[0].error, "no answer within 1000 ms"), "%s", frame.u.results.items[0].error);
+            cr_assert(strstr(frame.u.results.items[0].error, "no answer within 4000 ms"), "%s", frame.u.results.items[0].error);
         }
         prf_frame_release(&frame);
         if (over)
             break;
     }
-    cr_assert_geq(beats, 4, "%u heartbeats in a second", beats);
+    cr_assert_geq(beats, 4, "%u heartbeats in four seconds", beats);
     commit(11);
     give_job(12, "conv2d c=3 k=8 h=8 r=3", 1000);
     cr_assert_eq(result().outcome, PRF_EUNSUPPORTED, "the board did not come back");

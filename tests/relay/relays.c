@@ -151,7 +151,7 @@ void relays_add_workers(relays_t *self, bool slow)
 {
     self->farm.credit = "64"; /* so that an outage finds them with work in hand */
     for (size_t i = 0; i < RELAYS_WORKERS; i++)
-        farm_add_worker(&self->farm, relays_workers[i], "site", "vta", slow ? "pace=real" : NULL);
+        farm_add_worker(&self->farm, relays_workers[i], "site", "vta", slow ? "pace=real speed=4" : NULL);
 }
 
 void relays_submit(farm_t *farm, unsigned samples)

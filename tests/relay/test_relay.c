@@ -27,14 +27,19 @@ static void tear_down(void)
 
 TestSuite(relay, .fini = tear_down);
 
-/* Every point has one result that counts, and none was measured in vain. */
-static void expect_whole(unsigned points)
+/* Every point has one result that counts, and at most so many were measured in vain. */
+static void expect_whole_but(unsigned points, size_t in_vain)
 {
     size_t duplicates;
     json_t *outcome = relays_outcome(&relays.farm, &duplicates);
     cr_assert_geq(json_object_size(outcome), points);
-    cr_assert_eq(duplicates, 0, "%zu points were measured twice", duplicates);
+    cr_assert_leq(duplicates, in_vain, "%zu points were measured twice", duplicates);
     json_decref(outcome);
+}
+
+static void expect_whole(unsigned points)
+{
+    expect_whole_but(points, 0);
 }
 
 /* The boards go on without a link: results gather in their spools. */
@@ -162,9 +167,9 @@ Test(relay, boards_that_were_given_up_during_an_outage_hand_over_before_any_of_t
     relays_wait_measured(&relays.farm, 10);
     cable_hold(cable, CABLE_UP | CABLE_DOWN);
     relays_wait_said(&relays.farm, "coordinator", "board_gone", RELAYS_WORKERS);
-    wait_spooled(6);
+    wait_spooled(12);
     cable_hold(cable, 0);
-    expect_whole(60);
+    expect_whole_but(60, RELAYS_WORKERS); /* what a board is just measuring when another is given it is finished in vain */
 }
 
 Test(relay, killing_either_relay_loses_nothing_and_boards_go_on_meanwhile)
@@ -195,12 +200,7 @@ Test(relay, a_coordinator_that_restarts_is_found_again)
     wait_refused(relays.door);
     wait_spooled(3);
     farm_start_coordinator(&relays.farm, slow_beat);
-    /* A board that began its next job just before it was welcomed may measure it in vain. */
-    size_t duplicates;
-    json_t *outcome = relays_outcome(&relays.farm, &duplicates);
-    cr_assert_leq(duplicates, RELAYS_WORKERS);
-    cr_assert_geq(json_object_size(outcome), 60);
-    json_decref(outcome);
+    expect_whole_but(60, RELAYS_WORKERS); /* a board that began its next job just before it was welcomed may measure it in vain */
     for (size_t i = 0; i < RELAYS_WORKERS; i++)
         cr_assert_eq(relays_said(&relays.farm, relays_workers[i], "not_let_in"), 0);
 }

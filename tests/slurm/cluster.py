@@ -165,7 +165,7 @@ class Cluster:
         text = self.run("squeue", "--noheader", "--states=all", "--format=%i|%T|%N|%j|%M").stdout
         return [line.split("|") for line in text.splitlines()]
 
-    def _processes_of(self, node):
+    def processes_of(self, node):
         """Process ids of all that the node's jobs consist of."""
         jobs = {job for job, state, where, *_ in self.jobs() if where == node and state in ("RUNNING", "COMPLETING")}
         found = []
@@ -186,7 +186,7 @@ class Cluster:
         killed = 0
         self.daemons[node].kill()
         self.daemons[node].wait()
-        while pids := self._processes_of(node):
+        while pids := self.processes_of(node):
             for pid in pids:
                 try:
                     os.kill(pid, signal.SIGKILL)

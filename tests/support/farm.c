@@ -516,6 +516,16 @@ void farm_peer_heartbeat(farm_peer_t *peer, const uint64_t *ids, size_t count)
     farm_peer_send(peer, &frame);
 }
 
+void farm_peer_take_jobs(farm_peer_t *peer, prf_frame_t *out)
+{
+    enum { BEAT_MS = 200 };
+    uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
+    while (!farm_peer_receive(peer, PRF_FRAME_JOB_BATCH, out, BEAT_MS)) {
+        cr_assert_lt(prf_clock_mono_ms(), until, "no jobs came");
+        farm_peer_heartbeat(peer, NULL, 0);
+    }
+}
+
 void farm_peer_result(farm_peer_t *peer, const prf_job_t *job, prf_status_t outcome, double latency_ns)
 {
     prf_result_t result = {.id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt, .outcome = outcome};

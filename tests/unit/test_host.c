@@ -304,10 +304,10 @@ Test(host, an_exec_program_that_dies_hangs_or_babbles_is_started_anew)
     } cases[] = {
         {"arg=" FACTS "read l; exit 9", "ended while it was to answer prepare: exit code 9", PRF_ECRASH},
         {"arg=" FACTS "read l; echo gibberish; read l", "answered prepare with 'gibberish'", PRF_EPEER},
-        {"arg=" FACTS "read l; read l", "did not answer prepare within 100 ms", PRF_EHANG},
+        {"arg=" FACTS "read l; read l", "did not answer prepare within 2000 ms", PRF_EHANG},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        START("exec", "command=/bin/sh", "arg=-c", cases[i].script, "timeout_ms=100");
+        START("exec", "command=/bin/sh", "arg=-c", cases[i].script, "timeout_ms=2000");
         next(READY);
         submit("fc in=8 out=8", 60000, 1);
         failed(1, cases[i].code, cases[i].because);
