@@ -129,9 +129,21 @@ Test(loop, term_int_and_hup_arrive_as_events_and_pipe_does_nothing)
 static void send_one_and_end(void *arg)
 {
     state_t *s = arg;
-    kill(getpid(), SIGHUP);
-    if (++s->calls == 2)
+    if (++s->calls == 3)
         prf_loop_stop(s->loop);
+    else
+        kill(getpid(), SIGHUP);
+}
+
+/* The shell sends one, the kernel another. */
+Test(loop, one_terminal_that_is_closed_is_one_event)
+{
+    state_t s = {.loop = new_loop()};
+    cr_assert_eq(prf_loop_on_signals(s.loop, on_signal, &s, &err), PRF_OK);
+    cr_assert_eq(prf_loop_add_timer(s.loop, 1, send_one_and_end, &s, &s.timer, &err), PRF_OK);
+    cr_expect_eq(prf_loop_run(s.loop, &err), PRF_OK);
+    cr_expect_eq(s.signals, 1);
+    prf_loop_destroy(&s.loop);
 }
 
 Test(loop, under_nohup_a_terminal_that_is_closed_ends_nothing)

@@ -57,6 +57,23 @@ static void be_ended(void)
     _exit(2);
 }
 
+Test(watch_view, under_nohup_a_terminal_that_is_closed_interrupts_nothing)
+{
+    for (int ignored = 0; ignored < 2; ignored++) {
+        int status;
+        pid_t pid = fork();
+        cr_assert(pid >= 0);
+        if (pid == 0) {
+            signal(SIGHUP, ignored ? SIG_IGN : SIG_DFL);
+            prf_signals_catch();
+            raise(SIGHUP);
+            _exit(prf_interrupted() ? 1 : 0);
+        }
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == !ignored);
+    }
+}
+
 Test(watch_view, a_third_signal_ends_it_and_leaves_the_terminal_as_it_was)
 {
     struct winsize size = {.ws_row = 24, .ws_col = 80};
