@@ -158,18 +158,19 @@ Test(relay, a_link_that_is_dead_towards_the_site_is_resumed)
     partition(CABLE_DOWN);
 }
 
-/* With the usual heartbeats the coordinator gives the boards up. They come back together, one by one; what each has measured must
- * not be given to the first. */
+/* With heartbeats as short as these the coordinator gives the boards up. They come back together, one by one; what each has
+ * measured must not be given to the first. It waits two heartbeats for that, which a busy machine must not take to dial again. */
 Test(relay, boards_that_were_given_up_during_an_outage_hand_over_before_any_of_them_gets_work)
 {
-    start_site_with("cable", NULL, true);
+    static const char *const short_beat[] = {"--heartbeat-ms", "3000", NULL};
+    start_site_with("cable", short_beat, true);
     relays_submit(&relays.farm, 60);
     relays_wait_measured(&relays.farm, 10);
     cable_hold(cable, CABLE_UP | CABLE_DOWN);
     relays_wait_said(&relays.farm, "coordinator", "board_gone", RELAYS_WORKERS);
     wait_spooled(12);
     cable_hold(cable, 0);
-    expect_whole_but(60, RELAYS_WORKERS); /* what a board is just measuring when another is given it is finished in vain */
+    expect_whole(60);
 }
 
 Test(relay, killing_either_relay_loses_nothing_and_boards_go_on_meanwhile)
