@@ -77,8 +77,7 @@ prf_status_t plan_sweep(prf_engine_t *self, track_t *track, size_t most, prf_err
                          plan_stream(self, track, "sweep"), err);
 }
 
-/* Layers to judge by: the track's share of them, but no more than half of what a small space has, or nothing is left to learn from.
- */
+/* Layers to judge by: the track's share of them, but at most half of what a small space has, or nothing is left to learn from. */
 static uint32_t validation_of(const prf_campaign_t *c, const prf_campaign_layer_t *layer, uint32_t weights)
 {
     uint64_t share = (uint64_t)c->validation * layer->weight / weights, half = prf_sample_room(&layer->space, 2 * share) / 2;

@@ -210,6 +210,12 @@ void prf_process_describe(int wait_status, char *text, size_t cap)
         snprintf(text, cap, "status %d", wait_status);
 }
 
+bool prf_process_minds_hangup(void)
+{
+    struct sigaction hangup;
+    return sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN;
+}
+
 unsigned long long prf_process_raise_descriptors(unsigned long long most)
 {
     struct rlimit limit;

@@ -38,6 +38,8 @@ bool prf_process_await(prf_process_t *self, uint64_t limit_ms, int *wait_status)
 void prf_process_stop(prf_process_t *self, unsigned grace_ms);
 /* One line for people: "exit code 3", "signal 11 (Segmentation fault)". */
 void prf_process_describe(int wait_status, char *text, size_t cap);
+/* Whether a terminal that is closed (SIGHUP) is to end this program: not under nohup(1), which has it ignored. */
+bool prf_process_minds_hangup(void);
 /* Raises this process's limit of descriptors to its hard limit, `most` at most, for who serves many connections. Returns what it is
  * now. */
 unsigned long long prf_process_raise_descriptors(unsigned long long most);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/notify.h"
+#include "base/process.h"
 #include "net/socket.h"
 
 #include <errno.h>
@@ -148,10 +149,10 @@ static void read_signals(void *arg)
     prf_loop_t *self = arg;
     struct signalfd_siginfo info;
     while (read(self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        bool known = info.ssi_signo == SIGHUP && self->hung_up; /* shell and kernel both tell of one terminal that is closed */
+        if (info.ssi_signo == SIGHUP && self->hung_up)
+            continue; /* shell and kernel both tell of one terminal that is closed */
         self->hung_up = self->hung_up || info.ssi_signo == SIGHUP;
-        if (!known)
-            self->on_signal(self->signal_arg);
+        self->on_signal(self->signal_arg);
     }
 }
 
@@ -161,8 +162,7 @@ prf_status_t prf_loop_on_signals(prf_loop_t *self, prf_loop_fn fn, void *arg, pr
     sigemptyset(&mask);
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGINT);
-    struct sigaction hangup; /* ignored under nohup(1), which a descriptor knows nothing of */
-    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+    if (prf_process_minds_hangup()) /* a descriptor knows nothing of signals that are ignored */
         sigaddset(&mask, SIGHUP);
     if (self->signal_fd >= 0)
         return prf_fail(err, PRF_EEXISTS, "the loop handles signals already");

@@ -1,38 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """An adapter as the worker sees it: one line in, one line out, whatever it is asked and whatever its runtime does to it."""
 import json
+import os
 import pathlib
 import resource
+import select
 import subprocess
 import sys
-import time
+import tempfile
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 RUNTIMES = ("onnxruntime", "tflite", "openvino")
 FC = {"kind": "fc", "n": 1, "in": 64, "out": 32}
 CONV = {"kind": "conv2d", "n": 1, "c": 16, "k": 16, "h": 14, "w": 14, "r": 3, "s": 3, "stride": 1, "pad": 1, "dilation": 1, "groups": 1}
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("it did not come to pass")
-        time.sleep(0.02)
-
-
-def child_of(children):
-    """The number of the first process in a file of /proc, as text; "self" where there is none."""
-    return (children.read_text().split() or ["self"])[0]
-
-
-def command(process):
-    """Its command line; nothing where it has ended."""
-    try:
-        return pathlib.Path(f"/proc/{process}/cmdline").read_text()
-    except OSError:
-        return ""
 
 
 class Adapter:
@@ -178,15 +159,18 @@ class LinuxCommand(unittest.TestCase):
             self.assertIn("names 'width': use n, in, out", adapter.prepare(1, FC)["error"])
 
     def test_a_program_ends_with_an_adapter_that_is_killed(self):
-        with self.adapter("fc=sh -c 'echo $$ >&2; exec sleep 600'", "--timeout", "600") as adapter:
-            self.assertEqual(adapter.prepare(1, FC), {"ok": True})
-            adapter.process.stdin.write('{"op": "run", "id": 1, "iterations": 1}\n')
-            adapter.process.stdin.flush()
-            children = pathlib.Path(f"/proc/{adapter.process.pid}/task/{adapter.process.pid}/children")
-            until(lambda: "sleep" in command(child_of(children)))
-            child = child_of(children)
-            adapter.process.kill()
-            until(lambda: "sleep" not in command(child))
+        with tempfile.TemporaryDirectory() as folder:
+            pipe = pathlib.Path(folder, "pipe")
+            os.mkfifo(pipe)
+            with self.adapter(f"fc=sh -c 'exec >{pipe}; echo runs; exec sleep 600'", "--timeout", "600") as adapter:
+                self.assertEqual(adapter.prepare(1, FC), {"ok": True})
+                adapter.process.stdin.write('{"op": "run", "id": 1, "iterations": 1}\n')
+                adapter.process.stdin.flush()
+                with open(pipe, "rb", buffering=0) as end:
+                    self.assertEqual(end.readline(), b"runs\n")
+                    adapter.process.kill()
+                    self.assertTrue(select.select([end], [], [], 60)[0], "it goes on")
+                    self.assertEqual(end.read(), b"")  # nobody holds the pipe any more
 
 
 if __name__ == "__main__":

@@ -192,13 +192,6 @@ Test(farm, a_finished_campaign_is_told_about_after_a_restart_and_a_second_one_me
     cr_assert_eq(status, PRF_EEXISTS);
 }
 
-/* The jobs of one frame, at least one; released with the frame. */
-static size_t take_jobs(farm_peer_t *peer, prf_frame_t *frame)
-{
-    farm_peer_take_jobs(peer, frame);
-    return frame->u.jobs.count;
-}
-
 Test(farm, only_the_newest_lease_of_a_point_counts_and_what_others_bring_is_a_labelled_duplicate)
 {
     farm_start(&farm, NULL);
@@ -209,13 +202,13 @@ Test(farm, only_the_newest_lease_of_a_point_counts_and_what_others_bring_is_a_la
     json_decref(farm_submit(&farm, farm_by_hand));
     farm_peer_credit(&a, 1);
     prf_frame_t jobs, again;
-    cr_assert_eq(take_jobs(&a, &jobs), 1, "no more than the credit");
+    cr_assert_eq(farm_peer_take_jobs(&a, &jobs), 1, "no more than the credit");
     prf_job_t job = jobs.u.jobs.items[0];
     /* a leaves with the job; b gets the same one under a newer epoch. */
     farm_peer_send(&a, &(prf_frame_t){.type = PRF_FRAME_GOODBYE});
     farm_peer_hello(&b, "b", "hand");
     farm_peer_credit(&b, 1);
-    cr_assert_eq(take_jobs(&b, &again), 1);
+    cr_assert_eq(farm_peer_take_jobs(&b, &again), 1);
     cr_assert_eq(prf_digest_compare(&again.u.jobs.items[0].point, &job.point), 0);
     cr_assert_gt(again.u.jobs.items[0].epoch, job.epoch);
     /* a comes back and is first, but its lease is not the newest; b's result counts; a second one of a's is not even kept. */
@@ -255,7 +248,7 @@ Test(farm, a_silent_worker_is_lost_and_its_jobs_go_to_another)
     farm_peer_hello(&silent, "silent", "hand");
     farm_peer_credit(&silent, 24);
     prf_frame_t mine, theirs;
-    take_jobs(&silent, &mine);
+    farm_peer_take_jobs(&silent, &mine);
     uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
     const char *state = "";
     while (strcmp(state, "lost") != 0) {
@@ -266,7 +259,7 @@ Test(farm, a_silent_worker_is_lost_and_its_jobs_go_to_another)
     }
     farm_peer_hello(&other, "other", "hand");
     farm_peer_credit(&other, 1);
-    take_jobs(&other, &theirs);
+    farm_peer_take_jobs(&other, &theirs);
     cr_assert_eq(prf_digest_compare(&theirs.u.jobs.items[0].point, &mine.u.jobs.items[0].point), 0, "the first one comes first");
     /* The lost one is told so when it speaks again. */
     prf_frame_t refusal;
@@ -348,7 +341,7 @@ Test(farm, a_point_that_fails_three_times_is_given_up_and_stays_so_after_a_resta
         bool found = false;
         while (!found) {
             farm_peer_credit(peer, 1);
-            take_jobs(peer, &jobs);
+            farm_peer_take_jobs(peer, &jobs);
             prf_job_t *job = &jobs.u.jobs.items[0];
             if (try == 0)
                 bad = job->point;
@@ -390,7 +383,7 @@ Test(farm, an_interval_that_cannot_be_is_a_failure)
     for (size_t i = 0; i < 2 * sizeof intervals / sizeof *intervals; i++) {
         prf_frame_t jobs;
         farm_peer_credit(&peer, 1);
-        take_jobs(&peer, &jobs);
+        farm_peer_take_jobs(&peer, &jobs);
         const prf_job_t *job = &jobs.u.jobs.items[0];
         prf_result_t result = {
             .id = job->id,
@@ -417,7 +410,7 @@ Test(farm, a_result_from_before_a_restart_is_taken_and_its_point_not_measured_ag
     json_decref(farm_submit(&farm, farm_by_hand));
     farm_peer_credit(&peer, 1);
     prf_frame_t jobs, refusal;
-    take_jobs(&peer, &jobs);
+    farm_peer_take_jobs(&peer, &jobs);
     prf_job_t job = jobs.u.jobs.items[0];
     farm_kill_coordinator(&farm);
     farm_start_coordinator(&farm, NULL);
@@ -431,7 +424,7 @@ Test(farm, a_result_from_before_a_restart_is_taken_and_its_point_not_measured_ag
     for (int i = 0; i < 10; i++) {
         prf_frame_t more;
         farm_peer_credit(&peer, 1);
-        take_jobs(&peer, &more);
+        farm_peer_take_jobs(&peer, &more);
         cr_assert_neq(prf_digest_compare(&more.u.jobs.items[0].point, &job.point), 0);
         cr_assert_gt(more.u.jobs.items[0].id, job.id, "ids do not repeat");
         prf_frame_release(&more);
@@ -453,7 +446,7 @@ Test(farm, a_doubtful_sample_is_measured_again_and_the_better_one_kept)
         cr_assert_lt(i, 100, "the doubtful one did not come again");
         prf_frame_t jobs;
         farm_peer_credit(&peer, 1);
-        take_jobs(&peer, &jobs);
+        farm_peer_take_jobs(&peer, &jobs);
         prf_job_t *job = &jobs.u.jobs.items[0];
         prf_result_t result = {.id = job->id, .epoch = job->epoch, .point = job->point, .attempt = job->attempt};
         result.sample = (prf_sample_t){.latency_ns = 100 + i, .min_ns = 100, .ci_percent = 1, .repeats = 5};
@@ -548,7 +541,7 @@ Test(farm, a_cancelled_campaign_stops_and_goes_on_when_it_is_submitted_again)
     json_decref(farm_submit(&farm, farm_by_hand));
     prf_frame_t jobs;
     farm_peer_credit(&peer, 1);
-    take_jobs(&peer, &jobs);
+    farm_peer_take_jobs(&peer, &jobs);
     prf_job_t job = jobs.u.jobs.items[0];
     json_t *reply = farm_ask(&farm, "cancel", json_pack("{s:s}", "campaign", "hand"));
     cr_assert_str_eq(farm_text(reply, "state"), "cancelled");
@@ -581,7 +574,7 @@ Test(farm, a_full_disk_stops_the_granting_and_the_campaign_goes_on_by_itself_whe
     json_decref(farm_submit(&farm, farm_by_hand));
     prf_frame_t jobs;
     farm_peer_credit(&peer, 1);
-    take_jobs(&peer, &jobs);
+    farm_peer_take_jobs(&peer, &jobs);
     prf_job_t job = jobs.u.jobs.items[0];
     /* LMDB's first two pages exist and are written in place; nothing behind them can be. */
     struct rlimit before, full = {.rlim_cur = 8192, .rlim_max = RLIM_INFINITY};
@@ -610,7 +603,7 @@ Test(farm, a_full_disk_stops_the_granting_and_the_campaign_goes_on_by_itself_whe
     farm_peer_committed(&peer, job.id);
     prf_frame_t more;
     farm_peer_credit(&peer, 1);
-    take_jobs(&peer, &more);
+    farm_peer_take_jobs(&peer, &more);
     prf_frame_release(&more);
     prf_frame_release(&jobs);
     farm_peer_close(&peer);
@@ -625,7 +618,7 @@ Test(farm, workers_with_another_runtime_get_no_jobs_of_a_campaign_and_it_says_so
     json_decref(farm_submit(&farm, farm_by_hand));
     prf_frame_t jobs;
     farm_peer_credit(&peer, 1);
-    take_jobs(&peer, &jobs);
+    farm_peer_take_jobs(&peer, &jobs);
     prf_frame_release(&jobs);
     farm_peer_t other;
     farm_peer_connect(&other, &farm);

@@ -17,6 +17,7 @@ import tempfile
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "build" / "tools"
 USER, UID, HERE = "board", 4711, "10.79.0.1"
 PROGRAMS = ("ssh", "ssh-keygen", "ip", "unshare", "setpriv")
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # where ip and sshd are, which a user's may lack
 NAMESPACES = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 SSHD = """
 Port 22
@@ -38,7 +39,7 @@ esac
 
 def sshd():
     """The ssh daemon, unpacked if need be; None where it is not to be had."""
-    installed = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    installed = shutil.which("sshd")
     if installed:
         return installed
     program = TOOLS / "sshd/usr/sbin/sshd"
@@ -55,7 +56,7 @@ def sshd():
 
 def missing():
     """What this machine lacks, as a sentence; empty: nothing."""
-    lacking = [p for p in PROGRAMS if not shutil.which(p, path=os.environ["PATH"] + ":/usr/sbin:/sbin")]
+    lacking = [p for p in PROGRAMS if not shutil.which(p)]
     if lacking:
         return f"{', '.join(lacking)} not found: deploy/setup --tests"
     if not sshd():
@@ -63,8 +64,7 @@ def missing():
     if os.geteuid() != 0:
         return "needs root, hosts are namespaces"
     probe = "mount -t tmpfs none /run && ip link add bridge type bridge && ip link add port type veth peer name eth0"
-    if subprocess.run([*NAMESPACES, "sh", "-c", probe], capture_output=True,
-                      env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}).returncode:
+    if subprocess.run([*NAMESPACES, "sh", "-c", probe], capture_output=True).returncode:
         return "namespaces, or bridges in them, are not permitted here"
     return ""
 
@@ -73,7 +73,6 @@ def enter():
     """Starts this program once more in namespaces of its own, and ends with its exit code."""
     if os.environ.get("PRF_IN_NAMESPACES"):
         return
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
     os.environ["PRF_IN_NAMESPACES"] = "1"
     sys.exit(subprocess.run([*NAMESPACES, *sys.argv]).returncode)
 

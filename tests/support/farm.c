@@ -516,7 +516,7 @@ void farm_peer_heartbeat(farm_peer_t *peer, const uint64_t *ids, size_t count)
     farm_peer_send(peer, &frame);
 }
 
-void farm_peer_take_jobs(farm_peer_t *peer, prf_frame_t *out)
+size_t farm_peer_take_jobs(farm_peer_t *peer, prf_frame_t *out)
 {
     enum { BEAT_MS = 200 };
     uint64_t until = prf_clock_mono_ms() + PATIENCE_MS;
@@ -524,6 +524,8 @@ void farm_peer_take_jobs(farm_peer_t *peer, prf_frame_t *out)
         cr_assert_lt(prf_clock_mono_ms(), until, "no jobs came");
         farm_peer_heartbeat(peer, NULL, 0);
     }
+    cr_assert_gt(out->u.jobs.count, 0);
+    return out->u.jobs.count;
 }
 
 void farm_peer_result(farm_peer_t *peer, const prf_job_t *job, prf_status_t outcome, double latency_ns)

@@ -109,8 +109,9 @@ void farm_peer_send(farm_peer_t *peer, const prf_frame_t *frame);
 void farm_peer_send_bytes(farm_peer_t *peer, const void *bytes, size_t len);
 /* The next frame of this type, others passed over. False: none came within `ms`. Release it. */
 bool farm_peer_receive(farm_peer_t *peer, prf_frame_type_t type, prf_frame_t *out, unsigned ms);
-/* Jobs, at least one, for a peer that holds none; it beats meanwhile, since who falls silent is granted nothing. Release them. */
-void farm_peer_take_jobs(farm_peer_t *peer, prf_frame_t *out);
+/* Jobs, at least one, for a peer that holds none; it beats meanwhile, since who falls silent is granted nothing. Returns how
+ * many; release them. */
+size_t farm_peer_take_jobs(farm_peer_t *peer, prf_frame_t *out);
 void farm_peer_hello(farm_peer_t *peer, const char *board, const char *kind); /* asserts the Welcome */
 void farm_peer_send_hello(farm_peer_t *peer, const char *board, const char *kind);
 void farm_peer_credit(farm_peer_t *peer, uint32_t jobs);

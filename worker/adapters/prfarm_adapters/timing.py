@@ -59,7 +59,7 @@ def _tiny(kinds):
     return layers.Net([layers.Step(layer, (place - 1,)) for place, layer in enumerate(steps)], "f32") if steps else None
 
 
-def _run_ns(kernel, iterations=1):
+def run_ns(kernel, iterations=1):
     """Nanoseconds of one run; where the kernel has a clock of the runtime's own, without Python's way to the call and back."""
     if hasattr(kernel, "took_ns"):
         total = 0.0
@@ -139,8 +139,8 @@ class Stopwatch:
         if timed.cold:
             self._cool(kernel, timed.few_weights)
         self.code.run()
-        timed.calls_ns.append(_run_ns(timed.call))
-        return _run_ns(kernel, iterations)
+        timed.calls_ns.append(run_ns(timed.call))
+        return run_ns(kernel, iterations)
 
     def time(self, timed, iterations):
         """Nanoseconds of one run of one copy, of which there are as many as `iterations`, and whether the system interrupted it."""
